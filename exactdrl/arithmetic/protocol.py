@@ -1,0 +1,69 @@
+"""What a walk asks of an arithmetic. An arithmetic holds a vertex as combinatorics, pattern and basis, and decides exactly."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from gmpy2 import mpq
+
+from exactdrl.cells.kinks import Kink, Pattern
+from exactdrl.cells.scan import Breakpoint
+
+
+class Edge(NamedTuple):
+    """One of the 2n edges of a vertex and its basis.
+
+    Attributes:
+        kink: of the basis; the edge leaves it and keeps the others.
+        is_flipped: False for the edge in the current cell, True for that on the kink's other side.
+    """
+
+    kink: Kink
+    is_flipped: bool
+
+
+class Arithmetic(Protocol):
+    """A vertex under flips and pivots. Each decision is exact, whatever way it was computed.
+
+    Attributes:
+        pattern: the current cell; read only.
+        basis: the basis in order of entry; read only.
+    """
+
+    pattern: Pattern
+    basis: list[Kink]
+
+    def slope_sign(self, edge: Edge) -> int:
+        """Returns the sign of the loss's slope along an edge: -1, 0 or 1."""
+        ...
+
+    def steepest(self, edges: Sequence[Edge]) -> Edge:
+        """Returns, of edges with negative slope, that with the largest -slope / |direction|; ties: the first in (kink, is_flipped) order."""
+        ...
+
+    def first_kinks(self, leaving: Kink) -> Breakpoint | None:
+        """Returns the ratio test along the edge of the current cell that leaves a kink; None if the edge meets no kink."""
+        ...
+
+    def flip(self, kink: Kink) -> None:
+        """Goes over to the cell on the other side of a basis kink; the vertex stays."""
+        ...
+
+    def pivot(self, leaving: Kink, entering: Kink) -> None:
+        """Exchanges two kinks: the entering one, met by the edge, joins the basis as its last."""
+        ...
+
+    def vanishing_kinks(self) -> list[Kink]:
+        """Returns all kinks that vanish at the vertex, in address order."""
+        ...
+
+    def rebase(self, pattern: Pattern, candidates: Sequence[Kink]) -> None:
+        """Takes another cell at the same vertex, and as its basis the first n independent ones of kinks that vanish here."""
+        ...
+
+    def vertex(self) -> tuple[mpq, ...]:
+        """Returns the reduced parameters, n rationals."""
+        ...
+
+    def loss(self) -> mpq:
+        """Returns the loss at the vertex."""
+        ...

@@ -1,0 +1,146 @@
+"""Scans over all kinks: their values at a point, their rates along a direction, the first breakpoint on a ray."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from typing import TypeAlias
+
+from flint import fmpz, fmpz_mat
+from gmpy2 import mpq, mpz
+
+from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.cells.kinks import Kink, Pattern
+from exactdrl.exact.linear import to_fmpz
+
+Values: TypeAlias = list[list[fmpz]]
+
+
+@dataclass(frozen=True, slots=True)
+class Breakpoint:
+    """The first kinks that a ray meets.
+
+    Attributes:
+        kinks: all that it meets first, in address order.
+        distance: the ray's parameter t there, at point + t · direction; None where `is_blocked`.
+        is_blocked: the ray leaves the cell at once: the kinks vanish at its origin already.
+    """
+
+    kinks: tuple[Kink, ...]
+    distance: mpq | None
+    is_blocked: bool
+
+
+def scan(problem: IntegerProblem, numerators: Sequence[mpz], denominator: mpz, pattern: Pattern | None) -> Values:
+    """Returns every kink's scaled preactivation or residual at numerators / denominator.
+
+    Args:
+        numerators: n integers.
+        denominator: positive; or 0 for the rates along the direction `numerators`, which need a pattern.
+        pattern: whose bits decide what passes; None to decide by the values' own signs.
+
+    Returns:
+        A list for each layer ℓ..L+1, entries in address order.
+    """
+    width = problem.widths[0]
+    parameters = fmpz_mat(width, problem.rank, [to_fmpz(value) for value in numerators])
+    matrix = problem.row_matrix * parameters.transpose()
+    scale = to_fmpz(denominator)
+    values: Values = []
+    top = len(problem.widths) - 1
+    for depth in range(top + 1):
+        if depth:
+            bits = pattern.bits[depth - 1] if pattern is not None else [entry > 0 for entry in values[-1]]
+            passed = [entry if on else 0 for entry, on in zip(values[-1], bits, strict=True)]
+            matrix = fmpz_mat(problem.samples, problem.widths[depth - 1], passed) * problem.weight_matrices[depth - 1]
+            if depth == top:
+                matrix = _scale_residuals(problem, matrix)
+        offsets = problem.offset_matrices[depth]
+        if offsets is not None and denominator:
+            matrix += offsets * scale
+        values.append(matrix.entries())
+    return values
+
+
+def _scale_residuals(problem: IntegerProblem, matrix: fmpz_mat) -> fmpz_mat:
+    if all(factor == 1 for factor in problem.residual_factors):
+        return matrix
+    width = problem.widths[-1]
+    factors = [to_fmpz(factor) for factor in problem.residual_factors for _ in range(width)]
+    return fmpz_mat(problem.samples, width, [f * entry for f, entry in zip(factors, matrix.entries(), strict=True)])
+
+
+def pattern_of(problem: IntegerProblem, values: Values) -> Pattern:
+    """Returns the pattern of values by their signs; a kink that vanishes is off."""
+    return Pattern(problem.first, problem.samples, problem.widths, [bytearray(v > 0 for v in layer) for layer in values])
+
+
+def vanishing_kinks(problem: IntegerProblem, pattern: Pattern, values: Values) -> list[Kink]:
+    """Returns the kinks whose value is 0, in address order."""
+    del problem
+    return [pattern.kink(depth, i) for depth, layer in enumerate(values) for i, v in enumerate(layer) if v == 0]
+
+
+def is_in_cell(pattern: Pattern, values: Values) -> bool:
+    """Returns whether every value has the sign of its bit, weakly."""
+    return all(
+        v >= 0 if on else v <= 0
+        for layer, bits in zip(values, pattern.bits, strict=True)
+        for v, on in zip(layer, bits, strict=True)
+    )
+
+
+def scaled_loss(problem: IntegerProblem, values: Values) -> fmpz:
+    """Returns loss_scale · denominator · loss for the values of a point."""
+    width = problem.widths[-1]
+    total = fmpz(0)
+    for index, value in enumerate(values[-1]):
+        total += abs(value) * to_fmpz(problem.sample_weights[index // width])
+    return total
+
+
+def first_breakpoint(pattern: Pattern, values: Values, rates: Values) -> Breakpoint | None:
+    """Returns where a ray first meets a kink that changes its sign there, or leaves the cell at once; None if it never does.
+
+    Distances count in units of direction by point: the true t is `distance` · denominator of the direction / that of the point;
+    here both denominators are taken as 1.
+
+    Args:
+        pattern: the cell that holds the ray's origin.
+        values: of the origin.
+        rates: of the direction, in this cell.
+    """
+    blocked: list[Kink] = []
+    candidates: list[tuple[int, int, int]] = []
+    for depth, (layer_values, layer_rates, bits) in enumerate(zip(values, rates, pattern.bits, strict=True)):
+        for index, (value, rate) in enumerate(zip(layer_values, layer_rates, strict=True)):
+            if rate == 0:
+                continue
+            if value > 0:
+                if rate > 0:
+                    continue
+            elif value < 0:
+                if rate < 0:
+                    continue
+            else:
+                if (rate > 0) != bool(bits[index]):
+                    blocked.append(pattern.kink(depth, index))
+                continue
+            candidates.append((value.bit_length() - rate.bit_length(), depth, index))
+    if blocked:
+        return Breakpoint(tuple(blocked), None, is_blocked=True)
+    if not candidates:
+        return None
+    # |value / rate| lies in (2^(e-1), 2^(e+1)) for a difference e of bit lengths: only e and e + 1 of the least e can be first
+    least = min(candidates)[0]
+    best_value, best_rate = fmpz(0), fmpz(0)
+    first: list[Kink] = []
+    for exponent, depth, index in candidates:
+        if exponent > least + 1:
+            continue
+        value, rate = abs(values[depth][index]), abs(rates[depth][index])
+        comparison = value * best_rate - best_value * rate if first else fmpz(-1)
+        if comparison < 0:
+            best_value, best_rate, first = value, rate, []
+        if comparison <= 0:
+            first.append(pattern.kink(depth, index))
+    return Breakpoint(tuple(first), mpq(int(best_value), int(best_rate)), is_blocked=False)

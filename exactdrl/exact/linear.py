@@ -1,0 +1,127 @@
+"""Linear algebra over Q on integer rows, by FLINT: pivot columns, independent rows, solves, projections."""
+
+from collections.abc import Sequence
+
+from typing import TypeAlias
+
+from flint import fmpq, fmpq_mat, fmpz, fmpz_mat
+from gmpy2 import lcm, mpq, mpz
+
+Row: TypeAlias = Sequence[mpz]
+
+
+def to_fmpz(value: mpz) -> fmpz:
+    """Returns the same integer for FLINT (its own comparison with gmpy2's integers is silently False)."""
+    return fmpz(int(value))
+
+
+def to_mpz(value: fmpz) -> mpz:
+    """Returns the same integer for gmpy2."""
+    return mpz(int(value))
+
+
+def to_matrix(rows: Sequence[Row], width: int) -> fmpz_mat:
+    """Returns the (len(rows), width) integer matrix with these rows."""
+    return fmpz_mat(len(rows), width, [int(entry) for row in rows for entry in row])
+
+
+def common_denominator(values: Sequence[mpq]) -> mpz:
+    """Returns the least common multiple of the denominators, 1 for no values."""
+    return lcm(*(value.denominator for value in values)) if values else mpz(1)
+
+
+def to_integers(values: Sequence[mpq]) -> tuple[list[mpz], mpz]:
+    """Returns integers and the positive denominator by which they are the given rationals."""
+    denominator = common_denominator(values)
+    return [value.numerator * (denominator // value.denominator) for value in values], denominator
+
+
+def pivot_columns(rows: Sequence[Row], width: int) -> tuple[int, ...]:
+    """Returns, from left to right, each column that is no linear combination of the columns before it. Exact."""
+    if not rows or not width:
+        return ()
+    matrix, _, rank = to_matrix(rows, width).rref()
+    pivots: list[int] = []
+    for row in range(rank):
+        column = pivots[-1] + 1 if pivots else 0
+        while matrix[row, column] == 0:
+            column += 1
+        pivots.append(column)
+    return tuple(pivots)
+
+
+def independent_rows(rows: Sequence[Row], width: int) -> tuple[int, ...]:
+    """Returns, from first to last, the index of each row that is no linear combination of the rows before it. Exact."""
+    return pivot_columns([list(column) for column in zip(*rows, strict=True)], len(rows)) if width else ()
+
+
+def combine_columns(rows: Sequence[Row], pivots: Sequence[int], width: int) -> list[list[mpq]]:
+    """Returns M with column_f = Σ_p M[p][f] column_p for every column f that is no pivot column.
+
+    Args:
+        rows: (k, width) integers.
+        pivots: the pivot columns of `rows`.
+
+    Returns:
+        (len(pivots), width - len(pivots)) rationals, the other columns from left to right.
+    """
+    others = [column for column in range(width) if column not in set(pivots)]
+    matrix, denominator, _ = to_matrix(rows, width).rref()
+    return [[mpq(int(matrix[p, f]), int(denominator)) for f in others] for p in range(len(pivots))]
+
+
+def solve_combination(rows: Sequence[Row], target: Sequence[mpq]) -> list[mpq] | None:
+    """Returns λ with Σ λ_j row_j = target for linearly independent rows, None if there is none. Exact."""
+    if not rows:
+        return [] if not any(target) else None
+    width = len(rows[0])
+    columns = pivot_columns(rows, width)
+    integers, scale = to_integers(target)
+    square = fmpz_mat(len(rows), len(rows), [int(row[column]) for column in columns for row in rows])
+    right = fmpz_mat(len(rows), 1, [int(integers[column]) for column in columns])
+    solution = fmpq_mat(square).solve(fmpq_mat(right))
+    multipliers = [mpq(int(entry.p), int(entry.q)) for entry in solution.entries()]
+    sums = (sum((m * row[c] for m, row in zip(multipliers, rows, strict=True)), mpq(0)) for c in range(width))
+    if any(value != integer for value, integer in zip(sums, integers, strict=True)):
+        return None
+    return [multiplier / scale for multiplier in multipliers]
+
+
+def solve_rows(rows: Sequence[Row], right: Sequence[mpq]) -> list[mpq]:
+    """Returns a d with row_j · d = right_j for linearly independent rows, 0 outside the rows' pivot columns. Exact."""
+    if not rows:
+        return []
+    width = len(rows[0])
+    columns = pivot_columns(rows, width)
+    square = fmpz_mat(len(rows), len(rows), [int(row[column]) for row in rows for column in columns])
+    integers, scale = to_integers(right)
+    solution = fmpq_mat(square).solve(fmpq_mat(fmpz_mat(len(rows), 1, [int(entry) for entry in integers])))
+    direction = [mpq(0)] * width
+    for column, entry in zip(columns, solution.entries(), strict=True):
+        direction[column] = mpq(int(entry.p), int(entry.q)) / scale
+    return direction
+
+
+def project_out(rows: Sequence[Row], vector: Sequence[mpz]) -> list[mpz]:
+    """Returns a positive integer multiple of the part of `vector` orthogonal to linearly independent rows. Exact.
+
+    The part is v - Aᵀ(AAᵀ)⁻¹Av; the multiple has no common factor.
+    """
+    width = len(vector)
+    part = fmpz_mat(width, 1, [int(entry) for entry in vector])
+    if rows:
+        a = to_matrix(rows, width)
+        transposed = a.transpose()
+        gram = fmpq_mat(a * transposed).solve(fmpq_mat(a * part))
+        numerators, denominator = gram.numer_denom()
+        part = part * denominator - transposed * numerators
+    entries = part.entries()
+    content = fmpz(0)
+    for entry in entries:
+        content = content.gcd(entry)
+    return [to_mpz(entry // content) if content != 0 else mpz(0) for entry in entries]
+
+
+def to_mpq(value: fmpq) -> mpq:
+    """Returns the same rational for gmpy2."""
+    return mpq(int(value.p), int(value.q))

@@ -1,0 +1,137 @@
+"""The loss near a point in abs-normal form: F(d) = g·d + Σ b_j |z_j|, z_j = Z_j·d + Σ_{k<j} L_jk |z_k|.
+
+Exact at any rational point, vertex or not: L(u + d) = L(u) + F(d) for small d. Source: Griewank and Walther's abs-normal form; proofs/FORMAT.md,
+section 5, which this module follows step by step.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gmpy2 import mpq
+
+from exactdrl.cells.affine import gradient, incoming_weights
+from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.cells.kinks import Kink
+from exactdrl.cells.scan import Values, pattern_of, vanishing_kinks
+
+_ZERO = mpq(0)
+_HALF = mpq(1, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalForm:
+    """F, in the scaled units of `IntegerProblem` (kinks by their factors, the loss by loss_scale).
+
+    Attributes:
+        kinks: the active kinks, in address order.
+        rows: Z_j, n rationals each.
+        folds: for each j, L_jk by k; zeros are left out.
+        slope: g, n rationals.
+        weights: b_j.
+    """
+
+    kinks: tuple[Kink, ...]
+    rows: tuple[tuple[mpq, ...], ...]
+    folds: tuple[dict[int, mpq], ...]
+    slope: tuple[mpq, ...]
+    weights: tuple[mpq, ...]
+
+    def kink_changes(self, direction: Sequence[mpq]) -> list[mpq]:
+        """Returns z_j along a direction, for every active kink."""
+        changes: list[mpq] = []
+        for row, folds in zip(self.rows, self.folds, strict=True):
+            change = sum((a * d for a, d in zip(row, direction, strict=True) if a and d), _ZERO)
+            changes.append(change + sum((c * abs(changes[k]) for k, c in folds.items()), _ZERO))
+        return changes
+
+    def change(self, direction: Sequence[mpq]) -> mpq:
+        """Returns F(direction)."""
+        changes = self.kink_changes(direction)
+        linear = sum((g * d for g, d in zip(self.slope, direction, strict=True)), _ZERO)
+        return linear + sum((b * abs(z) for b, z in zip(self.weights, changes, strict=True)), _ZERO)
+
+
+class _Affine:
+    """A form on one sample: `units` on the trained layer's preactivation changes, `folds` on the |z_k|."""
+
+    __slots__ = ("folds", "units")
+
+    def __init__(self, units: list[mpq], folds: dict[int, mpq]) -> None:
+        self.units, self.folds = units, folds
+
+    def add(self, other: "_Affine", factor: mpq) -> None:
+        self.units = [a + factor * b for a, b in zip(self.units, other.units, strict=True)]
+        for k, value in other.folds.items():
+            self.folds[k] = self.folds.get(k, _ZERO) + factor * value
+
+    def is_zero(self) -> bool:
+        return not any(self.units) and not any(self.folds.values())
+
+
+def localise(problem: IntegerProblem, values: Values) -> LocalForm:
+    """Returns the loss's local form at the point whose scaled values are given."""
+    pattern = pattern_of(problem, values)
+    samples = sorted({kink.sample for kink in vanishing_kinks(problem, pattern, values)})
+    slope = [mpq(entry) for entry in gradient(problem, pattern, skipped=set(samples))]
+    found: list[tuple[Kink, tuple[mpq, ...], dict[int, mpq], mpq]] = []
+    for sample in samples:
+        share = _localise_sample(problem, values, sample, found)
+        slope = [g + s for g, s in zip(slope, _spread(problem, sample, share), strict=True)]
+    # found is ordered by sample; the format orders by address. Indices of folds move with it.
+    order = sorted(range(len(found)), key=lambda index: found[index][0])
+    position = {old: new for new, old in enumerate(order)}
+    return LocalForm(
+        tuple(found[old][0] for old in order),
+        tuple(found[old][1] for old in order),
+        tuple({position[k]: value for k, value in found[old][2].items() if value} for old in order),
+        tuple(slope),
+        tuple(found[old][3] for old in order),
+    )
+
+
+def _spread(problem: IntegerProblem, sample: int, units: Sequence[mpq]) -> tuple[mpq, ...]:
+    return tuple(unit * x for unit in units for x in problem.rows[sample])
+
+
+def _localise_sample(
+    problem: IntegerProblem,
+    values: Values,
+    sample: int,
+    found: list[tuple[Kink, tuple[mpq, ...], dict[int, mpq], mpq]],
+) -> list[mpq]:
+    """Appends a sample's active kinks, and returns its share of g as units of the trained layer."""
+    top = len(problem.widths) - 1
+    share = _Affine([_ZERO] * problem.widths[0], {})
+    active: list[int] = []
+    activations: list[_Affine] = []
+    for depth, width in enumerate(problem.widths):
+        passed: list[_Affine] = []
+        for unit in range(width):
+            kink = Kink(problem.first + depth, sample, unit)
+            form = _Affine([_ZERO] * problem.widths[0], {})
+            if depth == 0:
+                form.units[unit] = mpq(1)
+            else:
+                for weight, activation in zip(incoming_weights(problem, kink), activations, strict=True):
+                    if weight:
+                        form.add(activation, mpq(weight))
+            value = values[depth][sample * width + unit]
+            activation = _Affine([_ZERO] * problem.widths[0], {})
+            if value == 0:
+                if not form.is_zero():
+                    index = len(found)
+                    active.append(index)
+                    weight = mpq(problem.sample_weights[sample]) if depth == top else _ZERO
+                    found.append((kink, _spread(problem, sample, form.units), form.folds, weight))
+                    activation.add(form, _HALF)
+                    activation.folds[index] = activation.folds.get(index, _ZERO) + _HALF
+            elif value > 0:
+                activation = form
+            if depth == top and value != 0:
+                share.add(form, mpq(problem.sample_weights[sample] if value > 0 else -problem.sample_weights[sample]))
+            passed.append(activation)
+        activations = passed
+    for index in active:
+        kink, row, folds, weight = found[index]
+        found[index] = (kink, row, folds, weight + share.folds.get(index, _ZERO))
+    return share.units

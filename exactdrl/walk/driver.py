@@ -1,0 +1,235 @@
+"""Phase 2: from vertex to adjacent vertex, the loss falling at every step, to a verdict. The page proofs/termination.md argues that it ends."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from typing import TypeAlias
+
+from gmpy2 import mpq
+
+from exactdrl.arithmetic.exact import ExactArithmetic
+from exactdrl.arithmetic.protocol import Arithmetic, Edge
+from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.cells.kinks import Kink, Pattern
+from exactdrl.cells.scan import Breakpoint, Values, pattern_of, scan, vanishing_kinks
+from exactdrl.exact.linear import to_integers
+from exactdrl.exact.rationals import InputError
+from exactdrl.minimality.judge import judge
+from exactdrl.minimality.local_form import localise
+from exactdrl.minimality.verdict import LocalMinimum, NotMinimum, StrictLocalMinimum, Undecided
+from exactdrl.problem.instance import Instance, Matrix
+from exactdrl.walk.rules import RULES, Choice
+from exactdrl.walk.start import FirstVertex, StartRule, default_start_rule, find_first_vertex
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of phase 2, as combinatorics: from a vertex to an adjacent one, where the loss is smaller.
+
+    Attributes:
+        index: counted from 1.
+        flips: kinks whose bits change at the vertex before the edge is taken.
+        basis: the basis that replaces the old one at that vertex, None where it stays; only at degenerate vertices.
+        leaving: the kink that the edge leaves.
+        entering: the kink that it meets.
+        is_published_stop: the published rule stops at the vertex where this step begins, which is no local minimum.
+    """
+
+    index: int
+    flips: tuple[Kink, ...]
+    basis: tuple[Kink, ...] | None
+    leaving: Kink
+    entering: Kink
+    is_published_stop: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StepLimit:
+    """The walk was stopped by a limit or an interrupt; it says nothing about minimality."""
+
+
+Outcome: TypeAlias = StrictLocalMinimum | LocalMinimum | Undecided | StepLimit
+
+
+class Walk:
+    """A walk over the vertices of an instance's loss. Iterating runs it and yields a `Step` for each vertex after the first.
+
+    ```python
+    walk = Walk(instance, rule="steepest")
+    for step in walk:
+        print(step.index, float(walk.loss))
+    print(walk.outcome)
+    ```
+
+    The trajectory is a function of the instance, the rule and the start rule alone.
+
+    Attributes:
+        problem: the instance, scaled.
+        rule: the pivot rule's name.
+        start_rule: the start rule's name.
+        outcome: None while the walk runs.
+        steps: how many steps of phase 2 it has taken.
+        published_stops: the steps before which the published rule stops though the vertex is no local minimum.
+    """
+
+    def __init__(
+        self, instance: Instance, *, rule: str = "reference", start_rule: str | None = None, max_steps: int | None = None
+    ) -> None:
+        """Prepares a walk; phase 1 runs when the first vertex is asked for.
+
+        Args:
+            instance: the problem.
+            rule: `reference`, `steepest` or `first`.
+            start_rule: `projected-gradient` or `coordinate`; default: the first up to 60 parameters, the second beyond.
+            max_steps: stop after this many steps with the outcome `StepLimit`.
+
+        Raises:
+            InputError: an unknown rule.
+        """
+        if rule not in RULES:
+            raise InputError(f"rule is {rule!r}; one of {', '.join(RULES)} is needed")
+        self.problem = IntegerProblem.from_instance(instance)
+        self.rule = rule
+        self.start_rule: StartRule = _to_start_rule(start_rule) or default_start_rule(self.problem)
+        self.max_steps = max_steps
+        self.outcome: Outcome | None = None
+        self.steps = 0
+        self.published_stops: list[int] = []
+        self._first: FirstVertex | None = None
+        self._arithmetic: Arithmetic | None = None
+
+    @property
+    def first_vertex(self) -> FirstVertex:
+        """Returns the result of phase 1."""
+        if self._first is None:
+            self._first = find_first_vertex(self.problem, self.start_rule)
+        return self._first
+
+    @property
+    def arithmetic(self) -> Arithmetic:
+        """Returns the current vertex."""
+        if self._arithmetic is None:
+            self._arithmetic = ExactArithmetic(self.problem, self.first_vertex.pattern, self.first_vertex.basis)
+        return self._arithmetic
+
+    def resume(self, pattern: Pattern, basis: Sequence[Kink], steps: int, published_stops: Sequence[int] = ()) -> None:
+        """Goes on from a vertex that this same walk has reached before.
+
+        Args:
+            pattern: its cell.
+            basis: its basis, in order of entry.
+            steps: how many steps led there.
+            published_stops: see the class.
+
+        Raises:
+            InputError: pattern and basis are no vertex of this problem.
+        """
+        self._arithmetic = ExactArithmetic(self.problem, pattern, basis)
+        self.steps, self.published_stops = steps, list(published_stops)
+
+    @property
+    def loss(self) -> mpq:
+        """Returns the exact loss at the current vertex."""
+        return self.arithmetic.loss()
+
+    @property
+    def vertex(self) -> Matrix:
+        """Returns the exact parameters [W | b] of the trained layer at the current vertex, shape (n_ℓ, m)."""
+        return self.problem.to_full(self.arithmetic.vertex())
+
+    def run(self) -> Outcome:
+        """Runs the walk to its end and returns the outcome."""
+        for _ in self:
+            pass
+        if self.outcome is None:
+            raise AssertionError("a walk ended without an outcome: this is a bug")
+        return self.outcome
+
+    def __iter__(self) -> Iterator[Step]:
+        """Yields the steps that remain."""
+        while self.outcome is None:
+            if self.max_steps is not None and self.steps >= self.max_steps:
+                self.outcome = StepLimit()
+                return
+            step = self._step()
+            if step is not None:
+                yield step
+
+    def _step(self) -> Step | None:
+        """Takes one step, or sets the outcome and returns None."""
+        arithmetic = self.arithmetic
+        choice = RULES[self.rule](arithmetic)
+        step: Step | None = None
+        if choice is not None:
+            step = self._take(choice)
+        if step is None:
+            verdict = judge(self.problem, _values(self.problem, arithmetic))
+            if not isinstance(verdict, NotMinimum):
+                self.outcome = verdict
+                return None
+            step = self._leave_degenerate(verdict.direction, is_published_stop=choice is None and self._is_published)
+        self.steps += 1
+        if step.is_published_stop:
+            self.published_stops.append(self.steps)
+        return step
+
+    @property
+    def _is_published(self) -> bool:
+        return self.rule == "reference" and bool(self.problem.dimension)
+
+    def _take(self, choice: Choice) -> Step | None:
+        """Goes along the chosen edge; None, with nothing changed, where it leaves its cell at once (a degenerate vertex)."""
+        arithmetic = self.arithmetic
+        for kink in choice.flips:
+            arithmetic.flip(kink)
+        met = _meet(arithmetic, choice.leaving)
+        if met.is_blocked:
+            for kink in reversed(choice.flips):
+                arithmetic.flip(kink)
+            return None
+        entering = met.kinks[0]
+        arithmetic.pivot(choice.leaving, entering)
+        return Step(self.steps + 1, choice.flips, None, choice.leaving, entering, choice.is_published_stop)
+
+    def _leave_degenerate(self, direction: Sequence[mpq], *, is_published_stop: bool) -> Step:
+        """Leaves a degenerate vertex along an improving edge of a cell into which the loss is known to fall along a direction.
+
+        Within that cell this is a linear program whose minimum is unbounded along the direction; Bland's rule (least address leaves, least
+        address enters) ends at an edge of positive length. The zero-length pivots on the way are no steps.
+        """
+        arithmetic, problem = self.arithmetic, self.problem
+        form = localise(problem, _values(problem, arithmetic))
+        pattern = arithmetic.pattern.copy()
+        flips = []
+        for kink, change in zip(form.kinks, form.kink_changes(direction), strict=True):
+            if change and (change > 0) != pattern.is_on(kink):
+                pattern.flip(kink)
+                flips.append(kink)
+        arithmetic.rebase(pattern, [*arithmetic.basis, *sorted(set(form.kinks) - set(arithmetic.basis))])
+        while True:
+            leaving = next(k for k in sorted(arithmetic.basis) if arithmetic.slope_sign(Edge(k, is_flipped=False)) < 0)
+            met = _meet(arithmetic, leaving)
+            if not met.is_blocked:
+                break
+            arithmetic.pivot(leaving, met.kinks[0])
+        basis = tuple(arithmetic.basis)
+        arithmetic.pivot(leaving, met.kinks[0])
+        return Step(self.steps + 1, tuple(flips), basis, leaving, met.kinks[0], is_published_stop)
+
+
+def _to_start_rule(name: str | None) -> StartRule | None:
+    if name is None or name == "projected-gradient" or name == "coordinate":
+        return name
+    raise InputError(f"start rule is {name!r}; one of projected-gradient, coordinate is needed")
+
+
+def _meet(arithmetic: Arithmetic, leaving: Kink) -> Breakpoint:
+    met = arithmetic.first_kinks(leaving)
+    if met is None:
+        raise AssertionError("the loss falls forever along an edge, yet it is nowhere negative: this is a bug")
+    return met
+
+
+def _values(problem: IntegerProblem, arithmetic: Arithmetic) -> Values:
+    numerators, denominator = to_integers(arithmetic.vertex())
+    return scan(problem, numerators, denominator, arithmetic.pattern)

@@ -1,0 +1,74 @@
+"""Pivot rules: which edge a walk takes from a vertex. Each is a function of the vertex alone, by exact decisions."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from typing import TypeAlias
+
+from exactdrl.arithmetic.protocol import Arithmetic, Edge
+from exactdrl.cells.kinks import Kink
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An improving edge.
+
+    Attributes:
+        flips: kinks of the basis to flip, in order; then the edge lies in the current cell.
+        leaving: the kink that the edge leaves.
+        is_published_stop: the published rule stops here, though this edge improves.
+    """
+
+    flips: tuple[Kink, ...]
+    leaving: Kink
+    is_published_stop: bool = False
+
+
+PivotRule: TypeAlias = Callable[[Arithmetic], Choice | None]
+
+
+def choose_reference(arithmetic: Arithmetic) -> Choice | None:
+    """Returns the edge that the published rule takes; where that rule stops, the one edge that it never looks at, if that improves.
+
+    The published rule flips the basis' kinks cumulatively in order of entry, and after each flip takes the steepest improving one of that cell's n edges. Edges of
+    a vertex and basis do not depend on which other kinks are flipped, so after k flips the n edges are the first k kinks' on their other
+    sides and the others' in the current cell.
+
+    Source: Hinz and van de Geer, Deep ReLU Programming; proofs/published-stop.md.
+    """
+    basis = list(arithmetic.basis)
+    inside = [edge for edge in (Edge(kink, is_flipped=False) for kink in basis) if arithmetic.slope_sign(edge) < 0]
+    improving_inside = {edge.kink for edge in inside}
+    improving: list[Edge] = []
+    for count, kink in enumerate(basis, 1):
+        across = Edge(kink, is_flipped=True)
+        if arithmetic.slope_sign(across) < 0:
+            improving.append(across)
+        edges = improving + [Edge(other, is_flipped=False) for other in basis[count:] if other in improving_inside]
+        if edges:
+            return Choice(tuple(basis[:count]), arithmetic.steepest(edges).kink)
+    if inside:
+        return Choice((), basis[0], is_published_stop=True)
+    return None
+
+
+def choose_steepest(arithmetic: Arithmetic) -> Choice | None:
+    """Returns the steepest improving one of all 2n edges."""
+    improving = [edge for edge in _all_edges(arithmetic) if arithmetic.slope_sign(edge) < 0]
+    return _to_choice(arithmetic.steepest(improving)) if improving else None
+
+
+def choose_first(arithmetic: Arithmetic) -> Choice | None:
+    """Returns the first improving edge in address order; of one kink's two, the one in the current cell comes first."""
+    return next((_to_choice(edge) for edge in _all_edges(arithmetic) if arithmetic.slope_sign(edge) < 0), None)
+
+
+def _all_edges(arithmetic: Arithmetic) -> list[Edge]:
+    return [Edge(kink, is_flipped) for kink in sorted(arithmetic.basis) for is_flipped in (False, True)]
+
+
+def _to_choice(edge: Edge) -> Choice:
+    return Choice((edge.kink,) if edge.is_flipped else (), edge.kink)
+
+
+RULES: dict[str, PivotRule] = {"reference": choose_reference, "steepest": choose_steepest, "first": choose_first}
