@@ -17,13 +17,24 @@ from exactdrl.exact.rationals import InputError
 class ExactArithmetic:
     """A vertex held in integers; implements `Arithmetic`.
 
-    The inverse of the basis matrix gives every edge as a column; the slopes along the n edges of the cell are gradient · columns. A flip
-    of kink k adds multiples of row k to the rows of deeper kinks of the same sample and to the gradient, so only column k changes.
+    The inverse of the basis matrix gives every edge as a column; the slopes along the n edges of the cell are gradient
+    · columns. A flip of kink k adds multiples of row k to the rows of deeper kinks of the same sample and to the
+    gradient, so only column k changes.
     """
 
     __slots__ = (
-        "_forms", "_gradient", "_inverse", "_kink_of", "_numerators", "_problem", "_slopes", "_slot_of", "_values", "basis", "pattern",
-    )  # fmt: skip
+        "_forms",
+        "_gradient",
+        "_inverse",
+        "_kink_of",
+        "_numerators",
+        "_problem",
+        "_slopes",
+        "_slot_of",
+        "_values",
+        "basis",
+        "pattern",
+    )
 
     def __init__(self, problem: IntegerProblem, pattern: Pattern, basis: Sequence[Kink]) -> None:
         """Takes a vertex.
@@ -83,7 +94,7 @@ class ExactArithmetic:
 
     def vanishing_kinks(self) -> list[Kink]:
         """Returns all kinks that vanish at the vertex, in address order."""
-        return vanishing_kinks(self._problem, self.pattern, self.values())
+        return vanishing_kinks(self.pattern, self.values())
 
     # -- edges
 
@@ -125,7 +136,7 @@ class ExactArithmetic:
         return int(sign(self._slope(edge)))
 
     def steepest(self, edges: Sequence[Edge]) -> Edge:
-        """Returns, of edges with negative slope, that with the largest -slope / |direction|; ties: the first in (kink, is_flipped) order.
+        """Returns the edge with the largest -slope / |direction| of edges with negative slope; ties: the first.
 
         Compared by squares: s²/|r|² ; no root is taken.
         """
@@ -140,7 +151,7 @@ class ExactArithmetic:
         return best
 
     def first_kinks(self, leaving: Kink) -> Breakpoint | None:
-        """Returns the ratio test along the edge of the current cell that leaves a kink; None if the edge meets no kink."""
+        """Returns the ratio test along the current cell's edge that leaves a kink; None if the edge meets no kink."""
         rates = scan(self._problem, self._direction(Edge(leaving, is_flipped=False)), mpz(0), self.pattern)
         return first_breakpoint(self.pattern, self.values(), rates)
 
@@ -173,7 +184,7 @@ class ExactArithmetic:
         self._slopes = self._numerators = self._values = None
 
     def rebase(self, pattern: Pattern, candidates: Sequence[Kink]) -> None:
-        """Takes another cell at the same vertex, and as its basis the first n independent ones of kinks that vanish here.
+        """Takes another cell at the same vertex; its basis are the first n independent ones of some kinks.
 
         Raises:
             InputError: fewer than n of them are independent.

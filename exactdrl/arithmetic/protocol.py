@@ -1,4 +1,4 @@
-"""What a walk asks of an arithmetic. An arithmetic holds a vertex as combinatorics, pattern and basis, and decides exactly."""
+"""What a walk asks of an arithmetic, which holds a vertex as pattern and basis and decides exactly."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
@@ -37,11 +37,14 @@ class Arithmetic(Protocol):
         ...
 
     def steepest(self, edges: Sequence[Edge]) -> Edge:
-        """Returns, of edges with negative slope, that with the largest -slope / |direction|; ties: the first in (kink, is_flipped) order."""
+        """Returns the edge with the largest -slope / |direction| of edges with negative slope.
+
+        Ties go to the first in (kink, is_flipped) order.
+        """
         ...
 
     def first_kinks(self, leaving: Kink) -> Breakpoint | None:
-        """Returns the ratio test along the edge of the current cell that leaves a kink; None if the edge meets no kink."""
+        """Returns the ratio test along the current cell's edge that leaves a kink; None if the edge meets no kink."""
         ...
 
     def flip(self, kink: Kink) -> None:
@@ -57,7 +60,12 @@ class Arithmetic(Protocol):
         ...
 
     def rebase(self, pattern: Pattern, candidates: Sequence[Kink]) -> None:
-        """Takes another cell at the same vertex, and as its basis the first n independent ones of kinks that vanish here."""
+        """Takes another cell at the same vertex; its basis are the first n independent ones of some kinks.
+
+        Args:
+            pattern: the cell; copied.
+            candidates: kinks that vanish at the vertex.
+        """
         ...
 
     def vertex(self) -> tuple[mpq, ...]:

@@ -1,7 +1,7 @@
 """Affine pieces of a cell: kinks' normals, the loss's gradient, and what one flip changes.
 
-All by backpropagation through one sample; the network over all samples is never built. Signs follow the pattern: an activation whose bit is off is 0,
-one whose bit is on passes; a residual whose bit is on counts +, off -.
+All by backpropagation through one sample; the network over all samples is never built. Signs follow the pattern: an
+activation whose bit is off is 0, one whose bit is on passes; a residual whose bit is on counts +, off -.
 """
 
 from collections.abc import Collection
@@ -40,7 +40,7 @@ def incoming_weights(problem: IntegerProblem, kink: Kink) -> list[mpz]:
 
 
 def pull_back(problem: IntegerProblem, bits: bytearray, depth: int, coefficients: list[mpz]) -> list[mpz]:
-    """Returns coefficients on the activations of layer depth-1, from those on layer `depth`'s where only units that are on pass."""
+    """Returns coefficients on layer depth-1's activations from those on `depth`'s; units that are off stop them."""
     weights = problem.weights[depth - 1]
     totals = [_ZERO] * problem.widths[depth - 1]
     for on, coefficient, row in zip(bits, coefficients, weights, strict=True):
@@ -69,16 +69,19 @@ def affine_form(problem: IntegerProblem, pattern: Pattern, kink: Kink) -> Affine
 
 
 def spread(problem: IntegerProblem, sample: int, units: list[mpz]) -> list[mpz]:
-    """Returns units ⊗ x̃: the row over all parameters of what depends on the trained layer's units of one sample by `units`."""
+    """Returns units ⊗ x̃, a row over all parameters, from coefficients on the trained layer's units of one sample."""
     row = problem.rows[sample]
     return [unit * x for unit in units for x in row]
 
 
 def path_coefficients(problem: IntegerProblem, pattern: Pattern, kink: Kink, depth: int) -> list[mpz]:
-    """Returns how a kink's scaled preactivation depends on the activations of its sample in the layer `depth` above the trained one.
+    """Returns how a kink's scaled preactivation depends on its sample's activations in a layer below.
 
     Args:
+        problem: the scaled problem.
+        pattern: the cell.
         kink: in a layer above that one.
+        depth: of that layer, 0 for the trained one.
     """
     coefficients = incoming_weights(problem, kink)
     for below in range(kink.layer - problem.first - 1, depth, -1):
@@ -87,7 +90,7 @@ def path_coefficients(problem: IntegerProblem, pattern: Pattern, kink: Kink, dep
 
 
 def flip_multiple(problem: IntegerProblem, pattern: Pattern, flipped: Kink, deeper: Kink) -> mpz:
-    """Returns c such that a flip of one kink adds c times its own affine function to that of a deeper kink; 0 for another sample."""
+    """Returns c such that a flip adds c times the flipped kink's affine function to a deeper kink's."""
     if flipped.sample != deeper.sample or flipped.layer >= deeper.layer:
         return _ZERO
     coefficient = path_coefficients(problem, pattern, deeper, flipped.layer - problem.first)[flipped.unit]
@@ -95,7 +98,10 @@ def flip_multiple(problem: IntegerProblem, pattern: Pattern, flipped: Kink, deep
 
 
 def loss_coefficients(problem: IntegerProblem, pattern: Pattern, sample: int, depth: int) -> list[mpz]:
-    """Returns how one sample's share of the scaled loss depends on its activations in the layer `depth` above the trained one, depth < L+1-ℓ."""
+    """Returns how one sample's share of the scaled loss depends on its activations in a ReLU layer.
+
+    The layer is `depth` above the trained one, depth < L+1-ℓ.
+    """
     weight = problem.sample_weights[sample] * problem.residual_factors[sample]
     top = len(problem.widths) - 1
     coefficients = [weight if on else -weight for on in pattern.unit_bits(top, sample)]
@@ -117,7 +123,7 @@ def gradient_jump(problem: IntegerProblem, pattern: Pattern, flipped: Kink) -> m
 
 
 def gradient(problem: IntegerProblem, pattern: Pattern, skipped: Collection[int] = ()) -> list[mpz]:
-    """Returns the gradient of the scaled loss in the cell of `pattern`: loss_scale times the loss's gradient, n integers.
+    """Returns the gradient of the scaled loss in a cell: loss_scale times the loss's gradient, n integers.
 
     Args:
         problem: the scaled problem.

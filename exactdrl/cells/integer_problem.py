@@ -1,18 +1,18 @@
-"""The problem in integers, reduced to the parameters that matter; every number of the walk's inner loops comes from here.
+"""The problem in integers, reduced to the parameters that matter: the numbers of the walk's inner loops.
 
-Scaling. A kink's sign and its breakpoints do not change when its preactivation is multiplied by a positive number, and ReLU commutes with
-such factors. So sample i's x̃ is multiplied by D_i, a common denominator of its entries, layer l's weights and bias by E_l, a common
-denominator of theirs, and a preactivation in layer l at parameters num/den becomes an integer: den · D_i · E_{ℓ+1} ⋯ E_l times its value. Residuals have one more
-factor T_i, for the targets' denominators.
+Scaling. A kink's sign and its breakpoints do not change when its preactivation is multiplied by a positive number, and
+ReLU commutes with such factors. So sample i's x̃ is multiplied by D_i, a common denominator of its entries, layer l's
+weights and bias by E_l, a common denominator of theirs, and a preactivation in layer l at parameters num/den becomes
+an integer: den · D_i · E_{ℓ+1} ⋯ E_l times its value. Residuals have one more factor T_i, for the targets'
+denominators.
 
-Lineality. Where the x̃_i do not span Q^m, parameters outside the pivot columns of x̃ keep the start's values: column f = Σ_p M_pf · column p,
-so with u_p = θ_p + Σ_f M_pf θ_f the preactivations are those of the pivot columns alone at u. Inside, parameters are these u,
-n = n_ℓ · |pivots| of them. Source: proofs/FORMAT.md, section 3.
+Lineality. Where the x̃_i do not span Q^m, parameters outside the pivot columns of x̃ keep the start's values: column f
+= Σ_p M_pf · column p, so with u_p = θ_p + Σ_f M_pf θ_f the preactivations are those of the pivot columns alone at u.
+Inside, parameters are these u, n = n_ℓ · |pivots| of them. Source: proofs/FORMAT.md, section 3.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
 from typing import TypeAlias
 
 from flint import fmpz_mat
@@ -38,7 +38,8 @@ class IntegerProblem:
         widths: n_ℓ..n_{L+1}.
         rows: (N, r), sample i's D_i x̃_i in the pivot columns.
         weights: for each layer ℓ+1..L+1, (n_l, n_{l-1}), scaled by E_l.
-        offsets: for each layer ℓ..L+1, (N, n_l): scaled biases, in the last layer minus the targets, with the factor T_i.
+        offsets: for each layer ℓ..L+1, (N, n_l): scaled biases, in the last layer minus the targets, with the factor
+            T_i.
         residual_factors: T_i; 1 for all samples if the trained layer is the last.
         sample_weights: w_i, by which sample i's scaled residual counts in the scaled loss.
         loss_scale: the scaled loss at num/den is loss_scale · den times the loss.
@@ -163,7 +164,7 @@ class IntegerProblem:
         return reduced
 
     def to_full(self, reduced: Sequence[mpq]) -> tuple[tuple[mpq, ...], ...]:
-        """Returns the full parameters, shape (n_ℓ, m), at reduced ones; outside the pivot columns they are the start's."""
+        """Returns full parameters, shape (n_ℓ, m), from reduced ones; outside the pivot columns the start's."""
         full = []
         for unit, start in enumerate(self.instance.start):
             row = list(start)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
 from typing import TypeAlias
 
 from flint import fmpz, fmpz_mat
@@ -34,6 +33,7 @@ def scan(problem: IntegerProblem, numerators: Sequence[mpz], denominator: mpz, p
     """Returns every kink's scaled preactivation or residual at numerators / denominator.
 
     Args:
+        problem: the scaled problem.
         numerators: n integers.
         denominator: positive; or 0 for the rates along the direction `numerators`, which need a pattern.
         pattern: whose bits decide what passes; None to decide by the values' own signs.
@@ -71,12 +71,13 @@ def _scale_residuals(problem: IntegerProblem, matrix: fmpz_mat) -> fmpz_mat:
 
 def pattern_of(problem: IntegerProblem, values: Values) -> Pattern:
     """Returns the pattern of values by their signs; a kink that vanishes is off."""
-    return Pattern(problem.first, problem.samples, problem.widths, [bytearray(v > 0 for v in layer) for layer in values])
+    return Pattern(
+        problem.first, problem.samples, problem.widths, [bytearray(v > 0 for v in layer) for layer in values]
+    )
 
 
-def vanishing_kinks(problem: IntegerProblem, pattern: Pattern, values: Values) -> list[Kink]:
+def vanishing_kinks(pattern: Pattern, values: Values) -> list[Kink]:
     """Returns the kinks whose value is 0, in address order."""
-    del problem
     return [pattern.kink(depth, i) for depth, layer in enumerate(values) for i, v in enumerate(layer) if v == 0]
 
 
@@ -99,10 +100,10 @@ def scaled_loss(problem: IntegerProblem, values: Values) -> fmpz:
 
 
 def first_breakpoint(pattern: Pattern, values: Values, rates: Values) -> Breakpoint | None:
-    """Returns where a ray first meets a kink that changes its sign there, or leaves the cell at once; None if it never does.
+    """Returns where a ray first meets a kink that changes its sign there; None if it never does.
 
-    Distances count in units of direction by point: the true t is `distance` · denominator of the direction / that of the point;
-    here both denominators are taken as 1.
+    Distances count in units of direction by point: the true t is `distance` · denominator of the direction / that of
+    the point; here both denominators are taken as 1.
 
     Args:
         pattern: the cell that holds the ray's origin.
@@ -112,25 +113,22 @@ def first_breakpoint(pattern: Pattern, values: Values, rates: Values) -> Breakpo
     blocked: list[Kink] = []
     candidates: list[tuple[int, int, int]] = []
     for depth, (layer_values, layer_rates, bits) in enumerate(zip(values, rates, pattern.bits, strict=True)):
+        # the first test is cheap and drops half of the kinks: those that move away from 0, or do not move
         for index, (value, rate) in enumerate(zip(layer_values, layer_rates, strict=True)):
-            if rate == 0:
+            if rate >= 0 if value > 0 else rate <= 0 if value < 0 else rate == 0 or (rate > 0) == bits[index]:
                 continue
-            if value > 0:
-                if rate > 0:
-                    continue
-            elif value < 0:
-                if rate < 0:
-                    continue
-            else:
-                if (rate > 0) != bool(bits[index]):
-                    blocked.append(pattern.kink(depth, index))
-                continue
+            if value == 0:
+                blocked.append(pattern.kink(depth, index))
             candidates.append((value.bit_length() - rate.bit_length(), depth, index))
     if blocked:
         return Breakpoint(tuple(blocked), None, is_blocked=True)
-    if not candidates:
-        return None
-    # |value / rate| lies in (2^(e-1), 2^(e+1)) for a difference e of bit lengths: only e and e + 1 of the least e can be first
+    return _nearest(pattern, values, rates, candidates) if candidates else None
+
+
+def _nearest(pattern: Pattern, values: Values, rates: Values, candidates: Sequence[tuple[int, int, int]]) -> Breakpoint:
+    """Returns the least |value / rate| of candidates (difference of bit lengths, depth, index), and who has it."""
+    # |value / rate| lies in (2^(e-1), 2^(e+1)) for a difference e of bit lengths: only e and e + 1 of the least e can
+    # be first
     least = min(candidates)[0]
     best_value, best_rate = fmpz(0), fmpz(0)
     first: list[Kink] = []

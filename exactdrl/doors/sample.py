@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from itertools import pairwise
 
 from gmpy2 import mpq
 
@@ -14,12 +15,20 @@ DOUBLE_BITS = 53
 
 
 def sample_experiment(
-    widths: Sequence[int] = PUBLISHED_WIDTHS, *, samples: int = PUBLISHED_SAMPLES, seed: int = 0, bits: int = DOUBLE_BITS
+    widths: Sequence[int] = PUBLISHED_WIDTHS,
+    *,
+    samples: int = PUBLISHED_SAMPLES,
+    seed: int = 0,
+    bits: int = DOUBLE_BITS,
 ) -> Instance:
-    """Returns a random instance as published: layer 1 is trained, layers 2.. are uniform on [-1, 1], inputs and targets uniform on [-3, 3], the start uniform on [-20, 20].
+    """Returns the published experiment's random instance.
 
-    Every number is a float64 draw, rounded to `bits` bits after the binary point (ties to even); with 53 bits that leaves nearly all draws as they are. Layer 1's own parameters are the start. The same arguments give the same
-    instance on every machine: the draws are those of Python's Mersenne Twister, whose `random()` is fixed by its documentation.
+    Layer 1 is trained; layers 2.. are uniform on [-1, 1], inputs and targets on [-3, 3], the start on [-20, 20].
+
+    Every number is a float64 draw, rounded to `bits` bits after the binary point (ties to even); with 53 bits that
+    leaves nearly all draws as they are. Layer 1's own parameters are the start. The same arguments give the same
+    instance on every machine: the draws are those of Python's Mersenne Twister, whose `random()` is fixed by its
+    documentation.
 
     Args:
         widths: n_0..n_{L+1}, at least two.
@@ -51,7 +60,7 @@ def sample_experiment(
         return [[draw(bound) for _ in range(columns)] for _ in range(rows)]
 
     layers = []
-    for below, width in zip(widths[1:], widths[2:], strict=False):
+    for below, width in pairwise(widths[1:]):
         rows = draws(width, below + 1, 1)
         layers.append(([row[:-1] for row in rows], [row[-1] for row in rows]))
     inputs = draws(samples, widths[0], 3)

@@ -1,7 +1,8 @@
 """The inverse of a square integer matrix under exchanges of rows, without fractions.
 
-With A the matrix, the inverse is kept as adj / den, adj an integer matrix and den > 0 an integer (up to sign, the adjugate and the determinant).
-An exchange of one row costs n² multiplications and exact divisions; every number stays a minor of A, so sizes do not grow with the number of exchanges.
+With A the matrix, the inverse is kept as adj / den, adj an integer matrix and den > 0 an integer (up to sign, the
+adjugate and the determinant). An exchange of one row costs n² multiplications and exact divisions; every number stays
+a minor of A, so sizes do not grow with the number of exchanges.
 Source: Bareiss' and Edmonds' integer-preserving pivots; the page proofs/integer-basis.md.
 """
 
@@ -32,6 +33,7 @@ class IntegerBasis:
     __slots__ = ("columns", "den")
 
     def __init__(self, n: int) -> None:
+        """Starts with the n × n identity."""
         self.columns: list[list[mpz]] = [[mpz(i == j) for i in range(n)] for j in range(n)]
         self.den = mpz(1)
 

@@ -1,7 +1,6 @@
 """Linear algebra over Q on integer rows, by FLINT: pivot columns, independent rows, solves, projections."""
 
 from collections.abc import Sequence
-
 from typing import TypeAlias
 
 from flint import fmpq, fmpq_mat, fmpz, fmpz_mat
@@ -61,6 +60,7 @@ def combine_columns(rows: Sequence[Row], pivots: Sequence[int], width: int) -> l
     Args:
         rows: (k, width) integers.
         pivots: the pivot columns of `rows`.
+        width: the number of columns.
 
     Returns:
         (len(pivots), width - len(pivots)) rationals, the other columns from left to right.

@@ -8,7 +8,6 @@ import numbers
 import re
 from fractions import Fraction
 
-
 from gmpy2 import mpq, mpz
 
 MAX_CHARACTERS = 100_000
@@ -20,7 +19,6 @@ _RATIO = re.compile(r"(-?[0-9]+)/([0-9]+)")
 _HEXADECIMAL = re.compile(r"(-?)0[xX](?:([0-9a-fA-F]+)(?:\.([0-9a-fA-F]*))?|\.([0-9a-fA-F]+))[pP]([+-]?[0-9]+)")
 _SHOWN = 40
 _LONGEST_DECIMAL = 17
-
 
 
 class InputError(ValueError):
@@ -97,8 +95,11 @@ def to_rational(value: object) -> mpq:
         if not math.isfinite(value):
             raise InputError(f"not a finite number: {value}")
         # as_integer_ratio is exact for every NumPy float, longdouble included; float(value) would round that one
-        numerator, denominator = value.as_integer_ratio() if hasattr(value, "as_integer_ratio") else Fraction(
-            float(value)).as_integer_ratio()
+        numerator, denominator = (
+            value.as_integer_ratio()
+            if hasattr(value, "as_integer_ratio")
+            else Fraction(float(value)).as_integer_ratio()
+        )
         return mpq(int(numerator), int(denominator))
     raise InputError(f"not a number: {shown(value)}")
 
@@ -111,7 +112,8 @@ def to_text(value: mpq) -> str:
 def to_float(value: mpq) -> float:
     """Returns the nearest float64, correctly rounded (ties to even), with the right infinity beyond the range.
 
-    For people and plots only: nothing is decided by it. (Conversion by gmpy2 truncates; Python's division of integers rounds.)
+    For people and plots only: nothing is decided by it. (Conversion by gmpy2 truncates; Python's division of integers
+    rounds.)
     """
     try:
         return int(value.numerator) / int(value.denominator)
@@ -120,7 +122,7 @@ def to_float(value: mpq) -> float:
 
 
 def to_number_text(value: mpq) -> str:
-    """Returns a short text that means exactly `value`: a short decimal, else the hexadecimal float if it is one, else p/q."""
+    """Returns a short text that means exactly `value`: a decimal, else a hexadecimal float, else p/q."""
     if value.denominator == 1:
         return str(value.numerator)
     decimal = _to_short_decimal(value)

@@ -13,8 +13,8 @@ from exactdrl.minimality.verdict import LocalMinimum, NotMinimum, StrictLocalMin
 def judge(problem: IntegerProblem, values: Values) -> Verdict:
     """Returns the verdict on the point whose scaled values are given.
 
-    Exact. LIKQ decides regular vertices and the degenerate ones whose extra kinks merge or have no effect; elsewhere a descent may be found
-    by trial, and `Undecided` is returned if none is.
+    Exact. LIKQ decides regular vertices and the degenerate ones whose extra kinks merge or have no effect; elsewhere a
+    descent may be found by trial, and `Undecided` is returned if none is.
     """
     form = localise(problem, values)
     reduced = reduce_form(form)
@@ -32,7 +32,8 @@ def judge(problem: IntegerProblem, values: Values) -> Verdict:
 def find_descent(form: LocalForm) -> tuple[mpq, ...] | None:
     """Returns a direction with F < 0, the first among some that are tried; None says only that none of these is one.
 
-    Tried, in this order: minus the gradient of each cell met so far, and the directions that leave one kink of a basis and keep the others.
+    Tried, in this order: minus the gradient of each cell met so far, and the directions that leave one kink of a basis
+    and keep the others.
     """
     n = len(form.slope)
     if not any(form.rows):

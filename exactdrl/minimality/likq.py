@@ -1,8 +1,8 @@
 """LIKQ: the linear-independence kink qualification, where it holds, decides minimality by one linear solve.
 
-With independent rows Z_j the unique λ with g = Zᵀλ and c_j = b_j - Σ_{k>j} L_kj λ_k: a local minimum iff |λ_j| ≤ c_j for all j, strict iff
-all |λ_j| < c_j and Z has rank n. At a regular vertex these are the signs of all 2n slopes. Source: THEORY of abs-normal forms (Griewank and
-Walther); proofs/likq.md proves it.
+With independent rows Z_j the unique λ with g = Zᵀλ and c_j = b_j - Σ_{k>j} L_kj λ_k: a local minimum iff |λ_j| ≤ c_j
+for all j, strict iff all |λ_j| < c_j and Z has rank n. At a regular vertex these are the signs of all 2n slopes.
+Source: THEORY of abs-normal forms (Griewank and Walther); proofs/likq.md proves it.
 """
 
 from collections.abc import Sequence
@@ -56,7 +56,7 @@ def reduce_form(form: LocalForm) -> LocalForm:
                     continue
                 into, other = seen[key]
                 factor = abs(lead / other)
-            _substitute(j, into, factor, folds, weights, alive)
+            _substitute(j, into, factor, folds=folds, weights=weights, alive=alive)
             alive.remove(j)
             changed = True
         for j in reversed(list(alive)):
@@ -74,7 +74,7 @@ def reduce_form(form: LocalForm) -> LocalForm:
 
 
 def _substitute(
-    gone: int, into: int | None, factor: mpq, folds: list[dict[int, mpq]], weights: list[mpq], alive: Sequence[int]
+    gone: int, into: int | None, factor: mpq, *, folds: list[dict[int, mpq]], weights: list[mpq], alive: Sequence[int]
 ) -> None:
     """Replaces |z_gone| by factor · |z_into| wherever it occurs, by 0 if `into` is None."""
     if into is not None:
@@ -95,7 +95,9 @@ def decide_by_likq(form: LocalForm) -> Qualified | None:
     scaled = solve_combination(integer_rows, form.slope)
     if scaled is None:
         integers, _ = to_integers(form.slope)
-        return Qualified(is_minimum=False, is_strict=False, descent=tuple(mpq(-p) for p in project_out(integer_rows, integers)))
+        return Qualified(
+            is_minimum=False, is_strict=False, descent=tuple(mpq(-p) for p in project_out(integer_rows, integers))
+        )
     multipliers = [value * scale for value, scale in zip(scaled, scales, strict=True)]
     bounds = list(form.weights)
     for k, fold in enumerate(form.folds):
@@ -103,7 +105,9 @@ def decide_by_likq(form: LocalForm) -> Qualified | None:
             bounds[j] -= value * multipliers[k]
     for j, (multiplier, bound) in enumerate(zip(multipliers, bounds, strict=True)):
         if abs(multiplier) > bound:
-            return Qualified(is_minimum=False, is_strict=False, descent=_descent(form, integer_rows, scales, j, multiplier))
+            return Qualified(
+                is_minimum=False, is_strict=False, descent=_descent(form, integer_rows, scales, j, multiplier)
+            )
     strict = len(form.rows) == n and all(abs(m) < c for m, c in zip(multipliers, bounds, strict=True))
     return Qualified(is_minimum=True, is_strict=strict, descent=None)
 

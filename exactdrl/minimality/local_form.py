@@ -1,7 +1,7 @@
 """The loss near a point in abs-normal form: F(d) = g·d + Σ b_j |z_j|, z_j = Z_j·d + Σ_{k<j} L_jk |z_k|.
 
-Exact at any rational point, vertex or not: L(u + d) = L(u) + F(d) for small d. Source: Griewank and Walther's abs-normal form; proofs/FORMAT.md,
-section 5, which this module follows step by step.
+Exact at any rational point, vertex or not: L(u + d) = L(u) + F(d) for small d. Source: Griewank and Walther's
+abs-normal form; proofs/FORMAT.md, section 5, which this module follows step by step.
 """
 
 from collections.abc import Sequence
@@ -59,6 +59,14 @@ class _Affine:
     def __init__(self, units: list[mpq], folds: dict[int, mpq]) -> None:
         self.units, self.folds = units, folds
 
+    @classmethod
+    def zero(cls, problem: IntegerProblem) -> "_Affine":
+        return cls([_ZERO] * problem.widths[0], {})
+
+    @classmethod
+    def fold(cls, problem: IntegerProblem, index: int) -> "_Affine":
+        return cls([_ZERO] * problem.widths[0], {index: mpq(1)})
+
     def add(self, other: "_Affine", factor: mpq) -> None:
         self.units = [a + factor * b for a, b in zip(self.units, other.units, strict=True)]
         for k, value in other.folds.items():
@@ -71,7 +79,7 @@ class _Affine:
 def localise(problem: IntegerProblem, values: Values) -> LocalForm:
     """Returns the loss's local form at the point whose scaled values are given."""
     pattern = pattern_of(problem, values)
-    samples = sorted({kink.sample for kink in vanishing_kinks(problem, pattern, values)})
+    samples = sorted({kink.sample for kink in vanishing_kinks(pattern, values)})
     slope = [mpq(entry) for entry in gradient(problem, pattern, skipped=set(samples))]
     found: list[tuple[Kink, tuple[mpq, ...], dict[int, mpq], mpq]] = []
     for sample in samples:
@@ -101,37 +109,42 @@ def _localise_sample(
 ) -> list[mpq]:
     """Appends a sample's active kinks, and returns its share of g as units of the trained layer."""
     top = len(problem.widths) - 1
-    share = _Affine([_ZERO] * problem.widths[0], {})
-    active: list[int] = []
+    weight = mpq(problem.sample_weights[sample])
+    share = _Affine.zero(problem)
+    begin = len(found)
     activations: list[_Affine] = []
     for depth, width in enumerate(problem.widths):
         passed: list[_Affine] = []
         for unit in range(width):
             kink = Kink(problem.first + depth, sample, unit)
-            form = _Affine([_ZERO] * problem.widths[0], {})
-            if depth == 0:
-                form.units[unit] = mpq(1)
-            else:
-                for weight, activation in zip(incoming_weights(problem, kink), activations, strict=True):
-                    if weight:
-                        form.add(activation, mpq(weight))
+            form = _preactivation(problem, kink, activations)
             value = values[depth][sample * width + unit]
-            activation = _Affine([_ZERO] * problem.widths[0], {})
-            if value == 0:
-                if not form.is_zero():
-                    index = len(found)
-                    active.append(index)
-                    weight = mpq(problem.sample_weights[sample]) if depth == top else _ZERO
-                    found.append((kink, _spread(problem, sample, form.units), form.folds, weight))
-                    activation.add(form, _HALF)
-                    activation.folds[index] = activation.folds.get(index, _ZERO) + _HALF
-            elif value > 0:
+            activation = _Affine.zero(problem)
+            if value > 0:
                 activation = form
+            elif value == 0 and not form.is_zero():
+                found.append(
+                    (kink, _spread(problem, sample, form.units), form.folds, weight if depth == top else _ZERO)
+                )
+                activation.add(form, _HALF)
+                activation.add(_Affine.fold(problem, len(found) - 1), _HALF)
             if depth == top and value != 0:
-                share.add(form, mpq(problem.sample_weights[sample] if value > 0 else -problem.sample_weights[sample]))
+                share.add(form, weight if value > 0 else -weight)
             passed.append(activation)
         activations = passed
-    for index in active:
-        kink, row, folds, weight = found[index]
-        found[index] = (kink, row, folds, weight + share.folds.get(index, _ZERO))
+    for index in range(begin, len(found)):
+        kink, row, folds, own = found[index]
+        found[index] = (kink, row, folds, own + share.folds.get(index, _ZERO))
     return share.units
+
+
+def _preactivation(problem: IntegerProblem, kink: Kink, activations: Sequence[_Affine]) -> _Affine:
+    """Returns the change of a preactivation from the changes of the activations one layer below."""
+    form = _Affine.zero(problem)
+    if kink.layer == problem.first:
+        form.units[kink.unit] = mpq(1)
+        return form
+    for weight, activation in zip(incoming_weights(problem, kink), activations, strict=True):
+        if weight:
+            form.add(activation, mpq(weight))
+    return form

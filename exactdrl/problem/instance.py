@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-
 from typing import TypeAlias
 
 from gmpy2 import mpq
@@ -90,7 +89,8 @@ class Instance:
         layer: the trained layer, 1..L+1.
         inputs: shape (N, n_0).
         targets: shape (N, n_{L+1}).
-        start: shape (n_layer, n_{layer-1} + 1), the bias last; without the last column where the trained layer has no bias.
+        start: shape (n_layer, n_{layer-1} + 1), the bias last; without the last column where the trained layer has no
+            bias.
         file_digest: the SHA-256 of the file that this instance was read from, None if it was made in memory.
     """
 
@@ -127,7 +127,9 @@ class Instance:
         trained = self.layers[self.layer - 1]
         shape = (len(trained.weight), len(trained.weight[0]) + (trained.bias is not None))
         if (len(self.start), len(self.start[0])) != shape:
-            raise InputError(f"start has shape {(len(self.start), len(self.start[0]))}, layer {self.layer} needs {shape}")
+            raise InputError(
+                f"start has shape {(len(self.start), len(self.start[0]))}, layer {self.layer} needs {shape}"
+            )
 
     @classmethod
     def create(
@@ -171,7 +173,12 @@ class Instance:
         else:
             parameters = to_matrix(start, "start")
         return cls(
-            tuple(built), layer, to_matrix(inputs, "data.inputs"), to_matrix(targets, "data.targets"), parameters, file_digest
+            tuple(built),
+            layer,
+            to_matrix(inputs, "data.inputs"),
+            to_matrix(targets, "data.targets"),
+            parameters,
+            file_digest,
         )
 
     @property
@@ -186,7 +193,7 @@ class Instance:
 
     @property
     def digest(self) -> str:
-        """Returns the SHA-256 by which a certificate names this instance: the file's, or that of the file it would be written to."""
+        """Returns the SHA-256 by which a certificate names this instance: its file's, written or not."""
         if self.file_digest is not None:
             return self.file_digest
         from exactdrl.problem.instance_file import to_json_text  # noqa: PLC0415 - the file format knows the instance
@@ -194,7 +201,7 @@ class Instance:
         return hashlib.sha256(to_json_text(self).encode("ascii")).hexdigest()
 
     def pushed_inputs(self) -> list[list[mpq]]:
-        """Returns x̃, shape (N, m): the inputs pushed exactly through the layers below, 1 appended where the trained layer has a bias."""
+        """Returns x̃, shape (N, m): inputs pushed exactly through the layers below, with 1 appended for a bias."""
         pushed = []
         for row in self.inputs:
             values = list(row)
@@ -208,7 +215,7 @@ class Instance:
         return replace(self, start=to_matrix(start, "start"), file_digest=None)
 
     def loss(self, parameters: Sequence[Sequence[mpq]]) -> mpq:
-        """Returns the L1 loss with the trained layer's parameters [W | b] put in, by a plain forward pass over all layers. Exact."""
+        """Returns the L1 loss at parameters [W | b] of the trained layer, by a plain exact forward pass."""
         weight, bias = parameters, None
         if self.has_bias:
             weight, bias = [row[:-1] for row in parameters], tuple(row[-1] for row in parameters)

@@ -7,6 +7,8 @@ import zlib
 from dataclasses import replace
 from pathlib import Path
 
+from gmpy2 import mpq
+
 from exactdrl.exact.rationals import InputError, parse_rational, shown, to_number_text
 from exactdrl.problem.instance import Instance, Vector
 
@@ -73,7 +75,7 @@ def parse_instance(content: bytes) -> Instance:
     top = _expect(data, "the file", ("format", "version", "network", "layer", "loss", "data"), ("start",))
     if top["format"] != FORMAT:
         raise InputError(f'format is {shown(top["format"])}, "{FORMAT}" is needed')
-    if top["version"] != VERSION or isinstance(top["version"], bool):
+    if isinstance(top["version"], bool) or top["version"] != VERSION:
         raise InputError(f"version is {_plain(top['version'])}, this program reads version {VERSION}")
     loss = _expect(top["loss"], "loss", ("kind",))
     if loss["kind"] != "absolute":
@@ -86,14 +88,14 @@ def parse_instance(content: bytes) -> Instance:
         parts = _expect(layer, f"network.layers[{index}]", ("weight", "bias"))
         pairs.append((parts["weight"], parts["bias"]))
     number = top["layer"]
-    if isinstance(number, (bool, str)) or not hasattr(number, "denominator") or number.denominator != 1:
+    if not isinstance(number, mpq) or number.denominator != 1:
         raise InputError(f"layer is {_plain(number)}, an integer is needed")
     sets = _expect(top["data"], "data", ("inputs", "targets"))
     return Instance.create(pairs, sets["inputs"], sets["targets"], layer=int(number), start=top.get("start"))
 
 
 def _plain(value: object) -> str:
-    return str(value) if hasattr(value, "denominator") and not isinstance(value, bool) else shown(value)
+    return str(value) if isinstance(value, mpq) else shown(value)
 
 
 def _to_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -131,7 +133,11 @@ def to_json_text(instance: Instance) -> str:
         return "[\n" + ",\n".join(indent + " " + numbers(row) for row in matrix) + f"\n{indent}]"
 
     layers = ",\n".join(
-        '   {"weight": ' + rows(layer.weight, "    ") + ', "bias": ' + ("null" if layer.bias is None else numbers(layer.bias)) + "}"
+        '   {"weight": '
+        + rows(layer.weight, "    ")
+        + ', "bias": '
+        + ("null" if layer.bias is None else numbers(layer.bias))
+        + "}"
         for layer in instance.layers
     )
     return (

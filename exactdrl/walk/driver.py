@@ -1,8 +1,10 @@
-"""Phase 2: from vertex to adjacent vertex, the loss falling at every step, to a verdict. The page proofs/termination.md argues that it ends."""
+"""Phase 2: from vertex to adjacent vertex, the loss falling at every step, to a verdict.
 
-from collections.abc import Callable, Iterator, Sequence
+That it ends is argued in proofs/termination.md.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-
 from typing import TypeAlias
 
 from gmpy2 import mpq
@@ -11,7 +13,7 @@ from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.arithmetic.protocol import Arithmetic, Edge
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
-from exactdrl.cells.scan import Breakpoint, Values, pattern_of, scan, vanishing_kinks
+from exactdrl.cells.scan import Breakpoint, Values, scan
 from exactdrl.exact.linear import to_integers
 from exactdrl.exact.rationals import InputError
 from exactdrl.minimality.judge import judge
@@ -19,7 +21,7 @@ from exactdrl.minimality.local_form import localise
 from exactdrl.minimality.verdict import LocalMinimum, NotMinimum, StrictLocalMinimum, Undecided
 from exactdrl.problem.instance import Instance, Matrix
 from exactdrl.walk.rules import RULES, Choice
-from exactdrl.walk.start import FirstVertex, StartRule, default_start_rule, find_first_vertex
+from exactdrl.walk.start import FirstVertex, StartRule, default_start_rule, find_first_vertex, to_start_rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ Outcome: TypeAlias = StrictLocalMinimum | LocalMinimum | Undecided | StepLimit
 
 
 class Walk:
-    """A walk over the vertices of an instance's loss. Iterating runs it and yields a `Step` for each vertex after the first.
+    """A walk over the vertices of an instance's loss; iterating runs it and yields its steps.
 
     ```python
     walk = Walk(instance, rule="steepest")
@@ -73,7 +75,12 @@ class Walk:
     """
 
     def __init__(
-        self, instance: Instance, *, rule: str = "reference", start_rule: str | None = None, max_steps: int | None = None
+        self,
+        instance: Instance,
+        *,
+        rule: str = "reference",
+        start_rule: str | None = None,
+        max_steps: int | None = None,
     ) -> None:
         """Prepares a walk; phase 1 runs when the first vertex is asked for.
 
@@ -84,13 +91,16 @@ class Walk:
             max_steps: stop after this many steps with the outcome `StepLimit`.
 
         Raises:
-            InputError: an unknown rule.
+            InputError: an unknown rule or start rule.
         """
         if rule not in RULES:
             raise InputError(f"rule is {rule!r}; one of {', '.join(RULES)} is needed")
         self.problem = IntegerProblem.from_instance(instance)
         self.rule = rule
-        self.start_rule: StartRule = _to_start_rule(start_rule) or default_start_rule(self.problem)
+        named = to_start_rule(start_rule) if start_rule is not None else default_start_rule(self.problem)
+        if named is None:
+            raise InputError(f"start rule is {start_rule!r}; one of projected-gradient, coordinate is needed")
+        self.start_rule: StartRule = named
         self.max_steps = max_steps
         self.outcome: Outcome | None = None
         self.steps = 0
@@ -178,7 +188,7 @@ class Walk:
         return self.rule == "reference" and bool(self.problem.dimension)
 
     def _take(self, choice: Choice) -> Step | None:
-        """Goes along the chosen edge; None, with nothing changed, where it leaves its cell at once (a degenerate vertex)."""
+        """Goes along the chosen edge; None, with nothing changed, where it leaves its cell at once."""
         arithmetic = self.arithmetic
         for kink in choice.flips:
             arithmetic.flip(kink)
@@ -192,10 +202,11 @@ class Walk:
         return Step(self.steps + 1, choice.flips, None, choice.leaving, entering, choice.is_published_stop)
 
     def _leave_degenerate(self, direction: Sequence[mpq], *, is_published_stop: bool) -> Step:
-        """Leaves a degenerate vertex along an improving edge of a cell into which the loss is known to fall along a direction.
+        """Leaves a vertex along an improving edge of the cell into which the loss falls along a direction.
 
-        Within that cell this is a linear program whose minimum is unbounded along the direction; Bland's rule (least address leaves, least
-        address enters) ends at an edge of positive length. The zero-length pivots on the way are no steps.
+        Within that cell this is a linear program whose minimum is unbounded along the direction; Bland's rule (least
+        address leaves, least address enters) ends at an edge of positive length. The zero-length pivots on the way are
+        no steps.
         """
         arithmetic, problem = self.arithmetic, self.problem
         form = localise(problem, _values(problem, arithmetic))
@@ -215,12 +226,6 @@ class Walk:
         basis = tuple(arithmetic.basis)
         arithmetic.pivot(leaving, met.kinks[0])
         return Step(self.steps + 1, tuple(flips), basis, leaving, met.kinks[0], is_published_stop)
-
-
-def _to_start_rule(name: str | None) -> StartRule | None:
-    if name is None or name == "projected-gradient" or name == "coordinate":
-        return name
-    raise InputError(f"start rule is {name!r}; one of projected-gradient, coordinate is needed")
 
 
 def _meet(arithmetic: Arithmetic, leaving: Kink) -> Breakpoint:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-
 from typing import TypeAlias
 
 from exactdrl.arithmetic.protocol import Arithmetic, Edge
@@ -28,11 +27,11 @@ PivotRule: TypeAlias = Callable[[Arithmetic], Choice | None]
 
 
 def choose_reference(arithmetic: Arithmetic) -> Choice | None:
-    """Returns the edge that the published rule takes; where that rule stops, the one edge that it never looks at, if that improves.
+    """Returns the edge that the published rule takes, or, where that stops, the one edge it never looks at.
 
-    The published rule flips the basis' kinks cumulatively in order of entry, and after each flip takes the steepest improving one of that cell's n edges. Edges of
-    a vertex and basis do not depend on which other kinks are flipped, so after k flips the n edges are the first k kinks' on their other
-    sides and the others' in the current cell.
+    The published rule flips the basis' kinks cumulatively in order of entry, and after each flip takes the steepest
+    improving one of that cell's n edges. Edges of a vertex and basis do not depend on which other kinks are flipped,
+    so after k flips the n edges are the first k kinks' on their other sides and the others' in the current cell.
 
     Source: Hinz and van de Geer, Deep ReLU Programming; proofs/published-stop.md.
     """

@@ -15,7 +15,10 @@ from exactdrl.exact.linear import independent_rows, project_out, to_integers
 
 StartRule: TypeAlias = Literal["projected-gradient", "coordinate"]
 
-# Beyond this many parameters the exact projected gradient's numbers grow too large (measured: 10^5 bits at n = 25 already)
+_RULES: dict[str, StartRule] = {"projected-gradient": "projected-gradient", "coordinate": "coordinate"}
+
+# Beyond this many parameters the exact projected gradient's numbers grow too large (measured: 10^5 bits at n = 25
+# already)
 LARGEST_PROJECTED = 60
 
 
@@ -34,6 +37,11 @@ class FirstVertex:
     points: tuple[tuple[mpq, ...], ...]
 
 
+def to_start_rule(name: str) -> StartRule | None:
+    """Returns the start rule of a name, None if there is none."""
+    return _RULES.get(name)
+
+
 def default_start_rule(problem: IntegerProblem) -> StartRule:
     """Returns the published start rule where its exact numbers stay bearable, else the coordinate rule."""
     return "projected-gradient" if problem.dimension <= LARGEST_PROJECTED else "coordinate"
@@ -44,9 +52,11 @@ def find_first_vertex(problem: IntegerProblem, rule: StartRule) -> FirstVertex:
 
     Args:
         problem: the scaled problem.
-        rule: `projected-gradient` goes along the negative gradient projected onto the null space of the active normals, as published;
-            `coordinate` keeps the active kinks completed by coordinate rows as a basis, and leaves the steepest of these rows at each move, like
-            a simplex crash basis. Both go to the next kink of the cell; where the slope is 0, along a flat direction.
+        rule: `projected-gradient` goes along the negative gradient projected onto the null space of the active
+            normals, as published;
+            `coordinate` keeps the active kinks completed by coordinate rows as a basis, and leaves the steepest of
+            these rows at each move, like a simplex crash basis. Both go to the next kink of the cell; where the slope
+            is 0, along a flat direction.
     """
     numerators, denominator = to_integers(problem.to_reduced(problem.instance.start))
     values = scan(problem, numerators, denominator, None)
@@ -72,7 +82,7 @@ class _Search:
         return tuple(mpq(numerator, self.denominator) for numerator in self.numerators)
 
     def _join_active(self, kinks: Sequence[Kink]) -> list[AffineForm]:
-        """Adds to the basis those of some active kinks that are independent of it, in address order; returns their forms."""
+        """Adds to the basis those of some active kinks that are independent of it, and returns their forms."""
         forms = [affine_form(self.problem, self.pattern, kink) for kink in kinks]
         rows = [form.row for form in (*self.forms, *forms)]
         own = len(self.forms)
@@ -91,10 +101,10 @@ class _Search:
         self.points.append(self._point())
 
     def _vanishing(self) -> list[Kink]:
-        return vanishing_kinks(self.problem, self.pattern, self.values)
+        return vanishing_kinks(self.pattern, self.values)
 
     def _first_on_line(self, direction: list[mpz]) -> tuple[list[mpz], Breakpoint]:
-        """Returns the direction, or where that one meets no kink its opposite, and what it meets. One of the two does, without lineality."""
+        """Returns the direction, or its opposite where it meets no kink, and what it meets."""
         for candidate in (direction, [-entry for entry in direction]):
             met = self._first_kinks(candidate)
             if met is not None:
@@ -157,7 +167,7 @@ def _unit(n: int, position: int) -> list[mpz]:
 
 
 def _steepest_column(inverse: IntegerBasis, slope: Sequence[mpz], slots: Sequence[int]) -> int:
-    """Returns the slot whose column has the largest |slope · column| / |column|, compared by squares; ties: the first."""
+    """Returns the slot whose column is steepest: the largest |slope · column| / |column|; ties: the first."""
     best, best_slope, best_length = slots[0], mpz(-1), mpz(1)
     for slot in slots:
         column = inverse.columns[slot]

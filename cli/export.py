@@ -1,0 +1,38 @@
+"""`exactdrl export`."""
+
+from pathlib import Path
+
+import click
+
+from exactdrl import Point, export, read_certificate, read_instance
+from exactdrl.cells.integer_problem import IntegerProblem
+
+from .progress import progress
+
+
+@click.command("export")
+@click.argument("instance", type=click.Path(path_type=Path))
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--vertices", type=click.Path(path_type=Path), help="every point, with its parameters: *.jsonl, *.csv or *.parquet"
+)
+@click.option("--losses", type=click.Path(path_type=Path), help="every point's loss: *.jsonl, *.csv or *.parquet")
+@click.option("--force", is_flag=True, help="write over existing files")
+def export_command(instance: Path, run: Path, vertices: Path | None, losses: Path | None, *, force: bool) -> None:
+    """Write the exact vertices and losses of the walk RUN on INSTANCE as tables."""
+    if vertices is None and losses is None:
+        raise click.UsageError("name a file with --vertices or --losses")
+    if vertices is not None and vertices == losses:
+        raise click.UsageError("--vertices and --losses name the same file")
+    problem_instance = read_instance(instance)
+    certificate = read_certificate(run, problem_instance)
+    with progress("export", unit="point") as report:
+
+        def on_point(point: Point) -> None:
+            report(point.step)
+
+        problem = IntegerProblem.from_instance(problem_instance)
+        count = export(problem, certificate, vertices=vertices, losses=losses, force=force, on_point=on_point)
+    for path in (vertices, losses):
+        if path is not None:
+            click.echo(f"{path}: {count} points")

@@ -1,0 +1,47 @@
+"""The entry point: `exactdrl COMMAND`.
+
+Exit codes: 0 done, 1 a claim is false, 2 bad input or usage, 3 stopped undecided.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from exactdrl import InputError, __version__
+
+from .export import export_command
+from .sample import sample_command
+from .verify import verify_command
+from .walk import walk_command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="exactdrl")
+def cli() -> None:
+    """Exact, certified walks over the vertices of a ReLU network's layer-wise L1 loss."""
+
+
+for _command in (sample_command, walk_command, verify_command, export_command):
+    cli.add_command(_command)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs a command and exits with its code; bad input ends in one line on stderr and code 2."""
+    try:
+        code = cli.main(
+            args=None if arguments is None else list(arguments), prog_name="exactdrl", standalone_mode=False
+        )
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        code = 3
+    except InputError as error:
+        click.echo(f"error: {error}", err=True)
+        code = 2
+    except MemoryError:
+        click.echo("error: out of memory", err=True)
+        code = 2
+    sys.exit(code or 0)

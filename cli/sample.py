@@ -1,0 +1,48 @@
+"""`exactdrl sample`."""
+
+from pathlib import Path
+
+import click
+
+from exactdrl import InputError, sample_experiment, write_instance
+from exactdrl.doors.sample import DOUBLE_BITS, PUBLISHED_SAMPLES, PUBLISHED_WIDTHS
+
+
+def _parse_widths(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[int, ...]:
+    parts = value.split(",")
+    if not all(part.isascii() and part.isdigit() and len(part) < 7 for part in parts):  # noqa: PLR2004 - no layer is wider
+        raise click.BadParameter(f"{value!r} is not a list of widths like 4,5,4,3,2,1")
+    return tuple(map(int, parts))
+
+
+@click.command("sample")
+@click.option("-o", "--output", "path", type=click.Path(path_type=Path), required=True, help="*.json or *.json.gz")
+@click.option(
+    "--widths",
+    default=",".join(map(str, PUBLISHED_WIDTHS)),
+    show_default=True,
+    callback=_parse_widths,
+    help="n_0,...,n_{L+1}",
+)
+@click.option("--samples", type=int, default=PUBLISHED_SAMPLES, show_default=True, help="number of samples N")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--bits",
+    type=int,
+    default=DOUBLE_BITS,
+    show_default=True,
+    help="round every drawn number to this many bits after the binary point",
+)
+@click.option("--force", is_flag=True, help="write over an existing file")
+def sample_command(*, path: Path, widths: tuple[int, ...], samples: int, seed: int, bits: int, force: bool) -> None:
+    """Draw the published experiment's random problem.
+
+    Layer 1 is trained; layers 2.. are uniform on [-1, 1], inputs and targets on [-3, 3], the start on [-20, 20]. The
+    same seed gives the same file, byte for byte.
+    """
+    try:
+        instance = sample_experiment(widths, samples=samples, seed=seed, bits=bits)
+    except InputError as error:
+        raise click.UsageError(str(error)) from None
+    write_instance(instance, path, force=force)
+    click.echo(f"{path}: widths {','.join(map(str, widths))}, {samples} samples, seed {seed}, {bits} bits")

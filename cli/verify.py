@@ -1,0 +1,23 @@
+"""`exactdrl verify`."""
+
+from pathlib import Path
+
+import click
+
+from exactdrl import verify
+
+_EXIT = {"accepted": 0, "rejected": 1, "malformed": 2}
+
+
+@click.command("verify")
+@click.argument("instance", type=click.Path(path_type=Path))
+@click.argument("run", type=click.Path(path_type=Path))
+def verify_command(instance: Path, run: Path) -> int:
+    """Check the certificate RUN of a walk on INSTANCE with the stand-alone checker.
+
+    The same as `python -I -S proofs/check.py INSTANCE RUN`, which needs no installation. Exit codes: 0 accepted, 1
+    rejected, 2 malformed.
+    """
+    result = verify(instance, run)
+    click.echo(result.line)
+    return _EXIT[result.status]

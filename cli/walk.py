@@ -1,0 +1,91 @@
+"""`exactdrl walk`."""
+
+import json
+import time
+from pathlib import Path
+
+import click
+
+from exactdrl import Step, StepLimit, Undecided, Walk, read_instance, record_walk, to_float, to_text
+from exactdrl.walk.rules import RULES
+
+from .progress import progress
+from .words import loss_words, outcome_name, outcome_words
+
+UNDECIDED = 3
+
+
+@click.command("walk")
+@click.argument("instance", type=click.Path(path_type=Path))
+@click.option("-o", "--output", "path", type=click.Path(path_type=Path), required=True, help="*.drl or *.drl.gz")
+@click.option("--rule", type=click.Choice(list(RULES)), default="reference", show_default=True, help="pivot rule")
+@click.option(
+    "--start-rule",
+    type=click.Choice(["projected-gradient", "coordinate"]),
+    help="way to the first vertex  [default: projected-gradient up to 60 parameters, else coordinate]",
+)
+@click.option(
+    "--arithmetic",
+    type=click.Choice(["exact"]),
+    default="exact",
+    show_default=True,
+    help="never changes the certificate",
+)
+@click.option("--max-steps", type=click.IntRange(min=0), help="stop after this many steps")
+@click.option("--resume", is_flag=True, help="go on with the walk that OUTPUT holds")
+@click.option("--force", is_flag=True, help="write over an existing file")
+@click.option("--json", "as_json", is_flag=True, help="print the result as JSON")
+def walk_command(
+    *,
+    instance: Path,
+    path: Path,
+    rule: str,
+    start_rule: str | None,
+    arithmetic: str,
+    max_steps: int | None,
+    resume: bool,
+    force: bool,
+    as_json: bool,
+) -> int:
+    """Walk from INSTANCE's start to a local minimum, and write the certificate as it goes."""
+    del arithmetic  # one so far
+    if resume and force:
+        raise click.UsageError("--resume and --force exclude each other")
+    walk = Walk(read_instance(instance), rule=rule, start_rule=start_rule, max_steps=max_steps)
+    began = time.monotonic()
+    with progress("walk", total=max_steps) as report:
+
+        def on_step(step: Step) -> None:
+            if report.is_due():
+                report(step.index, f"loss {to_float(walk.loss):.6g}")
+
+        outcome = record_walk(walk, path, force=force, resume=resume, on_step=on_step)
+    seconds = time.monotonic() - began
+    lineality = walk.problem.lineality
+    if as_json:
+        result = {
+            "outcome": outcome_name(outcome),
+            "steps": walk.steps,
+            "loss": to_text(walk.loss),
+            "loss_float": to_float(walk.loss),
+            "published_stops": walk.published_stops,
+            "lineality": lineality,
+            "seconds": round(seconds, 3),
+            "certificate": str(path),
+        }
+        if isinstance(outcome, Undecided):
+            result["active"] = outcome.active
+        click.echo(json.dumps(result))
+    else:
+        click.echo(f"outcome      {outcome_words(outcome)}")
+        click.echo(f"steps        {walk.steps}, in {seconds:.1f} s")
+        click.echo(f"loss         {loss_words(walk.loss)}")
+        if lineality:
+            click.echo(
+                f"lineality    {lineality} directions do not change the loss at all; minima are meant modulo these"
+            )
+        if walk.published_stops:
+            stops = ", ".join(map(str, walk.published_stops))
+            click.echo(f"wrong stops  the published rule stops at vertices that are no minimum, before step {stops}")
+        click.echo(f"certificate  {path}")
+    return UNDECIDED if isinstance(outcome, (Undecided, StepLimit)) else 0

@@ -1,0 +1,44 @@
+"""How results are worded for people and for programs."""
+
+from gmpy2 import mpq
+
+from exactdrl import LocalMinimum, Outcome, StepLimit, StrictLocalMinimum, Undecided, to_float, to_text
+
+_BY = {
+    "likq": "linear-independence kink qualification",
+    "zero-loss": "the loss is 0, and nowhere negative",
+}
+_LONGEST_FRACTION = 60
+
+
+def outcome_words(outcome: Outcome) -> str:
+    """Returns an outcome in a sentence."""
+    match outcome:
+        case StrictLocalMinimum(by):
+            return f"strict local minimum ({_BY[by]})"
+        case LocalMinimum(by):
+            return f"local minimum ({_BY[by]})"
+        case Undecided(active):
+            return f"undecided: {active} active kinks meet here; neither proved nor refuted to be a local minimum"
+        case StepLimit():
+            return "stopped before the end; continue with --resume"
+
+
+def outcome_name(outcome: Outcome) -> str:
+    """Returns an outcome's name, as the certificate has it."""
+    match outcome:
+        case StrictLocalMinimum():
+            return "strict-local-minimum"
+        case LocalMinimum():
+            return "local-minimum"
+        case Undecided():
+            return "undecided"
+        case StepLimit():
+            return "step-limit"
+
+
+def loss_words(loss: mpq) -> str:
+    """Returns a loss as a decimal, and as a fraction where that is short."""
+    text = to_text(loss)
+    fraction = f" = {text}" if len(text) <= _LONGEST_FRACTION else f" (a fraction of {len(text)} characters)"
+    return f"{to_float(loss):.10g}{fraction}"

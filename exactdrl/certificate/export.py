@@ -1,0 +1,265 @@
+"""Exact vertices and losses of a recorded walk as a table: JSON Lines, CSV or Parquet."""
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain, repeat
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+from gmpy2 import mpq
+
+from exactdrl.arithmetic.exact import ExactArithmetic
+from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.cells.scan import scaled_loss, scan
+from exactdrl.certificate.reader import Certificate
+from exactdrl.certificate.replay import final_vertex, replay
+from exactdrl.exact.linear import to_integers, to_mpz
+from exactdrl.exact.rationals import InputError, to_float, to_text
+from exactdrl.minimality.local_form import localise
+from exactdrl.problem.instance_file import refuse_existing
+from exactdrl.walk.start import find_first_vertex, to_start_rule
+
+ENDINGS = (".jsonl", ".csv", ".parquet")
+_ROWS_A_GROUP = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One point of a walk.
+
+    Attributes:
+        step: from 0, the start.
+        phase: 1 up to and with the first vertex, then 2.
+        loss: exact.
+        theta: the full parameters, row-major [W | b].
+        squared_step: squared Euclidean distance to the point before; None for the start.
+        squared_distance_to_last: squared Euclidean distance to the walk's last vertex.
+        is_degenerate: more than n kinks are active; None for points that are no vertices.
+    """
+
+    step: int
+    phase: int
+    loss: mpq
+    theta: tuple[mpq, ...]
+    squared_step: mpq | None
+    squared_distance_to_last: mpq
+    is_degenerate: bool | None
+
+
+def points(problem: IntegerProblem, certificate: Certificate) -> Iterator[Point]:
+    """Yields every point of a recorded walk in order, the start first, in exact numbers.
+
+    Points of phase 1 are computed again by the start rule that the header names. If that does not lead to the
+    certificate's first vertex (another program's walk), only the start stands before it.
+    """
+    last = ExactArithmetic(problem, *final_vertex(problem, certificate)).vertex()
+    before: tuple[mpq, ...] | None = None
+    step = 0
+
+    def point(phase: int, at: tuple[mpq, ...], loss: mpq, *, degenerate: bool | None) -> Point:
+        flat = tuple(value for row in problem.to_full(at) for value in row)
+        moved = _squared_distance(at, before) if before is not None else None
+        return Point(step, phase, loss, flat, moved, _squared_distance(at, last), degenerate)
+
+    for at in _phase_one(problem, certificate):
+        yield point(1, at, _loss(problem, at), degenerate=None)
+        before, step = at, step + 1
+    for phase, arithmetic in zip(chain([1], repeat(2)), replay(problem, certificate), strict=False):
+        at = arithmetic.vertex()
+        yield point(phase, at, arithmetic.loss(), degenerate=_is_degenerate(problem, arithmetic))
+        before, step = at, step + 1
+
+
+def _phase_one(problem: IntegerProblem, certificate: Certificate) -> Sequence[tuple[mpq, ...]]:
+    """Returns the points of phase 1 before the first vertex."""
+    rule = to_start_rule(certificate.header.start_rule)
+    if rule is not None:
+        first = find_first_vertex(problem, rule)
+        if (tuple(first.pattern.to_hex()), first.basis) == (certificate.first.pattern, certificate.first.basis):
+            return first.points[:-1]
+    start = tuple(problem.to_reduced(problem.instance.start))
+    pattern = problem.pattern_from_hex(certificate.first.pattern)
+    vertex = ExactArithmetic(problem, pattern, certificate.first.basis).vertex()
+    return [] if start == vertex else [start]
+
+
+def _loss(problem: IntegerProblem, at: Sequence[mpq]) -> mpq:
+    numerators, denominator = to_integers(at)
+    total = scaled_loss(problem, scan(problem, numerators, denominator, None))
+    return mpq(to_mpz(total), problem.loss_scale * denominator)
+
+
+def _is_degenerate(problem: IntegerProblem, arithmetic: ExactArithmetic) -> bool:
+    if len(arithmetic.vanishing_kinks()) == problem.dimension:
+        return False
+    return len(localise(problem, arithmetic.values()).kinks) > problem.dimension
+
+
+def _squared_distance(left: Sequence[mpq], right: Sequence[mpq]) -> mpq:
+    return sum(((a - b) ** 2 for a, b in zip(left, right, strict=True)), mpq(0))
+
+
+def vertex_row(point: Point) -> dict[str, object]:
+    """Returns a point's row of the table of vertices: rationals as p/q, floats beside them."""
+    squared_step = point.squared_step
+    return {
+        **loss_row(point),
+        "theta": [to_text(value) for value in point.theta],
+        "theta_float": [to_float(value) for value in point.theta],
+        "squared_step": None if squared_step is None else to_text(squared_step),
+        "squared_step_float": None if squared_step is None else to_float(squared_step),
+        "squared_distance_to_last": to_text(point.squared_distance_to_last),
+        "squared_distance_to_last_float": to_float(point.squared_distance_to_last),
+        "degenerate": point.is_degenerate,
+    }
+
+
+def loss_row(point: Point) -> dict[str, object]:
+    """Returns a point's row of the table of losses."""
+    return {"step": point.step, "phase": point.phase, "loss": to_text(point.loss), "loss_float": to_float(point.loss)}
+
+
+def export(
+    problem: IntegerProblem,
+    certificate: Certificate,
+    *,
+    vertices: Path | None = None,
+    losses: Path | None = None,
+    force: bool = False,
+    on_point: Callable[[Point], None] | None = None,
+) -> int:
+    """Writes the tables of a recorded walk, row by row, and returns the number of points.
+
+    Args:
+        problem: the certificate's.
+        certificate: a whole one.
+        vertices: `.jsonl`, `.csv` or `.parquet`; rows of `vertex_row`. In CSV, theta is one column a parameter.
+        losses: the same for rows of `loss_row`.
+        force: write over existing files.
+        on_point: called after each row.
+
+    Raises:
+        InputError: a path's ending is another, it exists and `force` is not set, or it cannot be written.
+    """
+    targets = [(path, make) for path, make in ((vertices, vertex_row), (losses, loss_row)) if path is not None]
+    for path, _ in targets:
+        if path.suffix not in ENDINGS:
+            raise InputError(f"{path}: an export's name ends in {', '.join(ENDINGS)}")
+        refuse_existing(path, force=force)
+    count = 0
+    with _tables([path for path, _ in targets]) as writers:
+        for point in points(problem, certificate):
+            for (_, make), write in zip(targets, writers, strict=True):
+                write(make(point))
+            count += 1
+            if on_point is not None:
+                on_point(point)
+    return count
+
+
+_Write: TypeAlias = Callable[[dict[str, object]], None]
+
+
+@contextmanager
+def _tables(paths: Sequence[Path]) -> Iterator[list[_Write]]:
+    """Opens a table for each path; a table appears under its name only when it is whole."""
+    open_tables: list[tuple[Path, Path, _Table]] = []
+    try:
+        for path in paths:
+            partial = path.with_name(path.name + ".new")
+            kind: Callable[[Path], _Table] = {".jsonl": _JsonLines, ".csv": _Csv, ".parquet": _Parquet}[path.suffix]
+            open_tables.append((partial, path, kind(partial)))
+        yield [table.write for _, _, table in open_tables]
+        for partial, path, table in open_tables:
+            table.close()
+            partial.replace(path)
+    except OSError as error:
+        raise InputError(f"{error.filename or paths[0]}: cannot be written ({error.strerror or error})") from None
+    finally:
+        for partial, _, _ in open_tables:
+            partial.unlink(missing_ok=True)
+
+
+class _Table(Protocol):
+    def write(self, row: dict[str, object]) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _JsonLines:
+    def __init__(self, path: Path) -> None:
+        self._stream = path.open("w", encoding="ascii")
+
+    def write(self, row: dict[str, object]) -> None:
+        self._stream.write(json.dumps(row) + "\n")
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class _Csv:
+    def __init__(self, path: Path) -> None:
+        self._stream = path.open("w", encoding="ascii", newline="")
+        self._writer: csv.DictWriter[str] | None = None
+
+    def write(self, row: dict[str, object]) -> None:
+        flat = dict(_flatten(row))
+        if self._writer is None:
+            self._writer = csv.DictWriter(self._stream, list(flat), lineterminator="\n")
+            self._writer.writeheader()
+        self._writer.writerow(flat)
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def _flatten(row: dict[str, object]) -> Iterable[tuple[str, object]]:
+    for key, value in row.items():
+        if isinstance(value, list):
+            yield from ((f"{key}_{index}", entry) for index, entry in enumerate(value))
+        else:
+            yield key, value
+
+
+class _Parquet:
+    """Rows gathered into row groups, so that long walks stay flat in memory."""
+
+    def __init__(self, path: Path) -> None:
+        import pyarrow as pa  # noqa: PLC0415 - half a second to import, and only this needs it
+        import pyarrow.parquet as pq  # noqa: PLC0415
+
+        self._arrow, self._parquet, self._path = pa, pq, path
+        self._rows: list[dict[str, object]] = []
+        self._writer: pq.ParquetWriter | None = None
+
+    def _schema(self, row: dict[str, object]) -> object:
+        arrow = self._arrow
+        kinds = {"step": arrow.int64(), "phase": arrow.int8(), "degenerate": arrow.bool_()}
+
+        def kind(key: str) -> object:
+            basic = kinds.get(key, arrow.float64() if key.endswith("_float") else arrow.string())
+            return arrow.list_(basic) if isinstance(row[key], list) else basic
+
+        return arrow.schema([(key, kind(key)) for key in row])
+
+    def write(self, row: dict[str, object]) -> None:
+        self._rows.append(row)
+        if len(self._rows) == _ROWS_A_GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._rows:
+            return
+        schema = self._schema(self._rows[0])
+        if self._writer is None:
+            self._writer = self._parquet.ParquetWriter(self._path, schema)
+        self._writer.write_table(self._arrow.Table.from_pylist(self._rows, schema=schema))
+        self._rows = []
+
+    def close(self) -> None:
+        self._flush()
+        if self._writer is not None:
+            self._writer.close()

@@ -1,0 +1,206 @@
+"""The certificate's lines as values, and each as text: `exactdrl-certificate` version 1, proofs/FORMAT.md section 4."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from exactdrl.cells.kinks import Kink, Pattern
+from exactdrl.exact.rationals import InputError
+from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum, Undecided
+from exactdrl.walk.driver import Outcome, Step, StepLimit
+
+FORMAT = "exactdrl-certificate"
+VERSION = 1
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a certificate is about.
+
+    Attributes:
+        instance: the instance's digest.
+        rule: name of the pivot rule that made the walk.
+        start_rule: name of the start rule.
+    """
+
+    instance: str
+    rule: str
+    start_rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class VertexLine:
+    """The first vertex.
+
+    Attributes:
+        pattern: its cell, as `Pattern.to_hex` writes it.
+        basis: n kinks in order of entry.
+    """
+
+    pattern: tuple[str, ...]
+    basis: tuple[Kink, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The end line.
+
+    Attributes:
+        steps: the number of step lines.
+        sha256: of all bytes before it.
+    """
+
+    steps: int
+    sha256: str
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def header_text(header: Header) -> str:
+    """Returns the header line, without its newline."""
+    return _dump(
+        {
+            "format": FORMAT,
+            "version": VERSION,
+            "instance": header.instance,
+            "rule": header.rule,
+            "start": header.start_rule,
+        }
+    )
+
+
+def vertex_text(pattern: Pattern, basis: Sequence[Kink]) -> str:
+    """Returns the line of the first vertex."""
+    return _dump({"vertex": {"pattern": pattern.to_hex(), "basis": basis}})
+
+
+def step_text(step: Step) -> str:
+    """Returns a step's line."""
+    line: dict[str, object] = {"flip": step.flips}
+    if step.basis is not None:
+        line["basis"] = step.basis
+    line |= {"leave": step.leaving, "enter": step.entering}
+    if step.is_published_stop:
+        line["published_stop"] = True
+    return _dump(line)
+
+
+def outcome_text(outcome: Outcome) -> str:
+    """Returns the line of an outcome."""
+    match outcome:
+        case StrictLocalMinimum(by):
+            return _dump({"outcome": "strict-local-minimum", "by": by})
+        case LocalMinimum(by):
+            return _dump({"outcome": "local-minimum", "by": by})
+        case Undecided(active):
+            return _dump({"outcome": "undecided", "active": active})
+        case StepLimit():
+            return _dump({"outcome": "step-limit"})
+
+
+def end_text(end: End) -> str:
+    """Returns the end line."""
+    return _dump({"end": {"steps": end.steps, "sha256": end.sha256}})
+
+
+def parse_object(text: bytes, place: str) -> dict[str, object]:
+    """Returns the JSON object on a line.
+
+    Raises:
+        InputError: it is none; the message names the place.
+    """
+    try:
+        value = json.loads(text.decode("ascii"))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError, ValueError):
+        raise InputError(f"{place}: not a JSON object in ASCII") from None
+    if not isinstance(value, dict):
+        raise InputError(f"{place}: not a JSON object")
+    return value
+
+
+def parse_header(value: dict[str, object], place: str) -> Header:
+    """Returns the header.
+
+    Raises:
+        InputError: it is not of the format.
+    """
+    if value.get("format") != FORMAT or value.get("version") != VERSION:
+        raise InputError(f"{place}: not the header of a certificate of version {VERSION}")
+    texts = [value.get(key) for key in ("instance", "rule", "start")]
+    digest, rule, start = (text if isinstance(text, str) else "" for text in texts)
+    if not _DIGEST.fullmatch(digest) or not _NAME.fullmatch(rule) or not _NAME.fullmatch(start):
+        raise InputError(f"{place}: instance, rule or start is missing or not of the format")
+    return Header(digest, rule, start)
+
+
+def parse_vertex(value: dict[str, object], place: str) -> VertexLine:
+    """Returns the first vertex.
+
+    Raises:
+        InputError: it is not of the format.
+    """
+    vertex = value.get("vertex")
+    if not isinstance(vertex, dict) or not isinstance(vertex.get("pattern"), list):
+        raise InputError(f"{place}: the first vertex is not of the format")
+    pattern = vertex["pattern"]
+    if not all(isinstance(text, str) for text in pattern):
+        raise InputError(f"{place}: the first vertex's pattern is not of the format")
+    return VertexLine(tuple(pattern), _parse_kinks(vertex.get("basis"), place))
+
+
+def parse_step(value: dict[str, object], index: int, place: str) -> Step:
+    """Returns a step.
+
+    Raises:
+        InputError: it is not of the format.
+    """
+    basis = _parse_kinks(value["basis"], place) if "basis" in value else None
+    (leaving, entering) = _parse_kinks([value.get("leave"), value.get("enter")], place)
+    stop = value.get("published_stop", False)
+    return Step(index, _parse_kinks(value.get("flip"), place), basis, leaving, entering, stop is True)
+
+
+def _parse_kinks(value: object, place: str) -> tuple[Kink, ...]:
+    if not isinstance(value, list):
+        raise InputError(f"{place}: a list of kinks is missing")
+    kinks = []
+    for entry in value:
+        if not isinstance(entry, list) or [type(part) for part in entry] != [int, int, int]:
+            raise InputError(f"{place}: a kink is not three integers")
+        kinks.append(Kink(*entry))
+    return tuple(kinks)
+
+
+def parse_outcome(value: dict[str, object], place: str) -> Outcome:
+    """Returns an outcome.
+
+    Raises:
+        InputError: it is not of the format.
+    """
+    match value:
+        case {"outcome": "strict-local-minimum", "by": "likq"}:
+            return StrictLocalMinimum()
+        case {"outcome": "local-minimum", "by": ("likq" | "zero-loss") as by}:
+            return LocalMinimum(by)
+        case {"outcome": "undecided", "active": int(active)}:
+            return Undecided(active)
+        case {"outcome": "step-limit"}:
+            return StepLimit()
+    raise InputError(f"{place}: the outcome is not of the format")
+
+
+def parse_end(value: dict[str, object], place: str) -> End:
+    """Returns the end line.
+
+    Raises:
+        InputError: it is not of the format.
+    """
+    match value:
+        case {"end": {"steps": int(steps), "sha256": str(digest)}}:
+            return End(steps, digest)
+    raise InputError(f"{place}: the end line is not of the format")

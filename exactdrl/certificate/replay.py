@@ -1,0 +1,58 @@
+"""Following a certificate's combinatorics: the cell and basis before and after each step."""
+
+from collections.abc import Iterator
+
+from exactdrl.arithmetic.exact import ExactArithmetic
+from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.cells.kinks import Kink, Pattern
+from exactdrl.certificate.reader import Certificate
+from exactdrl.exact.rationals import InputError
+
+
+def final_vertex(problem: IntegerProblem, certificate: Certificate) -> tuple[Pattern, tuple[Kink, ...]]:
+    """Returns pattern and basis after the last step, without computing any vertex.
+
+    Raises:
+        InputError: a line does not fit this problem.
+    """
+    pattern = problem.pattern_from_hex(certificate.first.pattern)
+    basis = list(certificate.first.basis)
+    for step in certificate.steps:
+        try:
+            for kink in step.flips:
+                pattern.flip(kink)
+            if step.basis is not None:
+                basis = list(step.basis)
+            basis.remove(step.leaving)
+        except (IndexError, ValueError):
+            raise InputError(f"step {step.index}: a kink is not of this problem or not in the basis") from None
+        basis.append(step.entering)
+    return pattern, tuple(basis)
+
+
+def replay(problem: IntegerProblem, certificate: Certificate) -> Iterator[ExactArithmetic]:
+    """Yields the vertices of a walk, the first one and that after each step, in exact arithmetic.
+
+    The same object is yielded again and again, moved on in between.
+
+    Raises:
+        InputError: a line does not fit this problem, or a basis is dependent.
+    """
+    arithmetic = ExactArithmetic(problem, problem.pattern_from_hex(certificate.first.pattern), certificate.first.basis)
+    yield arithmetic
+    for step in certificate.steps:
+        try:
+            if step.basis is None:
+                for kink in step.flips:
+                    arithmetic.flip(kink)
+            else:
+                pattern = arithmetic.pattern.copy()
+                for kink in step.flips:
+                    pattern.flip(kink)
+                arithmetic.rebase(pattern, step.basis)
+            arithmetic.pivot(step.leaving, step.entering)
+        except (IndexError, KeyError, ZeroDivisionError, InputError):
+            raise InputError(
+                f"step {step.index} is no step from the vertex before it: verify the certificate"
+            ) from None
+        yield arithmetic

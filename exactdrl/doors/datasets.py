@@ -1,0 +1,164 @@
+"""Named problems on real data that comes with statsmodels and scikit-learn. Nothing is downloaded.
+
+The data of `stackloss`, `longley`, `engel`, `lad-diabetes` and `iris` are the decimals in the packages' own files, never floats,
+so these instances depend on no machine. The networks of `iris` and `diabetes` are the result of a float training, whose last bits
+may differ between versions of scikit-learn and machines: what a walk's certificate names is the instance file.
+"""
+
+import gzip
+import warnings
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+from typing import NamedTuple
+
+from exactdrl.doors.arrays import Data, Table, decode_table, from_regression, parse_table, to_data
+from exactdrl.doors.scikit import from_mlp_regressor, import_extra
+from exactdrl.exact.rationals import InputError, to_float
+from exactdrl.problem.instance import Instance, Matrix, to_matrix
+
+SEED = 0
+ITERATIONS = 200
+
+
+class Dataset(NamedTuple):
+    """A named problem.
+
+    Attributes:
+        description: one line.
+        extra: the extra of exactdrl that brings its data.
+        load: returns the instance; raises `InputError` where the package is missing or holds no such data.
+    """
+
+    description: str
+    extra: str
+    load: Callable[[], Instance]
+
+
+def load_stackloss() -> Instance:
+    """Returns LAD of stack loss on three columns and an intercept, 21 samples.
+
+    Raises:
+        InputError: statsmodels is missing.
+    """
+    return _load_statsmodels("stackloss", "STACKLOSS", ("AIRFLOW", "WATERTEMP", "ACIDCONC"))
+
+
+def load_longley() -> Instance:
+    """Returns LAD of total employment on six columns and an intercept, 16 samples; ill-conditioned.
+
+    Raises:
+        InputError: statsmodels is missing.
+    """
+    return _load_statsmodels("longley", "TOTEMP", ("GNPDEFL", "GNP", "UNEMP", "ARMED", "POP", "YEAR"))
+
+
+def load_engel() -> Instance:
+    """Returns LAD of food expenditure on income and an intercept, 235 samples, three of them repeated.
+
+    Raises:
+        InputError: statsmodels is missing.
+    """
+    return _load_statsmodels("engel", "foodexp", ("income",))
+
+
+def load_lad_diabetes() -> Instance:
+    """Returns LAD of disease progression on ten unscaled columns and an intercept, 442 samples.
+
+    Raises:
+        InputError: scikit-learn is missing.
+    """
+    inputs = _read_sklearn("diabetes_data_raw.csv.gz", has_header=False, delimiter=" ")
+    targets = _read_sklearn("diabetes_target.csv.gz", has_header=False)
+    return from_regression(inputs.numbers(range(10)), targets.numbers([0]))
+
+
+def load_iris() -> Instance:
+    """Returns a trained 3-3-1 network on iris, petal width from the other three columns; layer 1 is trained.
+
+    The data is the file's decimals on the grid of 0.1, so that kinks of many samples meet. The network was trained on the
+    nearest floats.
+
+    Raises:
+        InputError: scikit-learn is missing.
+    """
+    # The file's first row holds counts and the species' names, not the columns' names
+    data = to_data(_read_sklearn("iris.csv", has_header=True), inputs=(1, 2, 3), targets=(4,))
+    return _train(data, units=3)
+
+
+def load_diabetes() -> Instance:
+    """Returns a trained 10-4-1 network on diabetes as `sklearn.datasets.load_diabetes` scales it; layer 1 is trained.
+
+    The scaled columns are floats, taken as the dyadic rationals that they are.
+
+    Raises:
+        InputError: scikit-learn is missing.
+    """
+    inputs, targets = import_extra("sklearn.datasets", "scikit-learn", "sklearn").load_diabetes(return_X_y=True)
+    data = Data(to_matrix(inputs, "data.inputs"), to_matrix(targets.reshape(-1, 1), "data.targets"))
+    return _train(data, units=4)
+
+
+DATASETS: dict[str, Dataset] = {
+    "stackloss": Dataset("least absolute deviations, 21 samples, 3 columns", "statsmodels", load_stackloss),
+    "longley": Dataset("least absolute deviations, 16 samples, 6 columns", "statsmodels", load_longley),
+    "engel": Dataset("least absolute deviations, 235 samples, 1 column", "statsmodels", load_engel),
+    "lad-diabetes": Dataset("least absolute deviations, 442 samples, 10 columns", "sklearn", load_lad_diabetes),
+    "iris": Dataset("trained network 3-3-1, 150 samples on a grid of 0.1", "sklearn", load_iris),
+    "diabetes": Dataset("trained network 10-4-1, 442 samples", "sklearn", load_diabetes),
+}
+
+
+def load_dataset(name: str) -> Instance:
+    """Returns a named problem.
+
+    Raises:
+        InputError: an unknown name, or the package with the data is missing.
+    """
+    if name not in DATASETS:
+        raise InputError(f"dataset is {name!r}; one of {', '.join(DATASETS)} is needed")
+    return DATASETS[name].load()
+
+
+def _load_statsmodels(name: str, target: str, inputs: Sequence[str]) -> Instance:
+    parts = ("datasets", name, f"{name}.csv")
+    table = _read_resource("statsmodels", "statsmodels", "statsmodels", parts, has_header=True, delimiter=",")
+    data = to_data(table, inputs=inputs, targets=[target])
+    return from_regression(data.inputs, data.targets)
+
+
+def _read_sklearn(file: str, *, has_header: bool, delimiter: str = ",") -> Table:
+    parts = ("datasets", "data", file)
+    return _read_resource("sklearn", "scikit-learn", "sklearn", parts, has_header=has_header, delimiter=delimiter)
+
+
+def _read_resource(
+    module: str, package: str, extra: str, parts: Sequence[str], *, has_header: bool, delimiter: str
+) -> Table:
+    """Returns the table in a file that comes with a package, from the file's text."""
+    import_extra(module, package, extra)
+    place = "/".join((module, *parts))
+    try:
+        content = files(module).joinpath(*parts).read_bytes()
+    except OSError as error:
+        raise InputError(f"{place}: the installed {package} has no such file ({error.strerror or error})") from None
+    if place.endswith(".gz"):
+        content = gzip.decompress(content)
+    return parse_table(decode_table(content, place), place, has_header=has_header, delimiter=delimiter)
+
+
+def _train(data: Data, *, units: int) -> Instance:
+    """Returns the problem of a network with one hidden layer, trained by scikit-learn with fixed settings."""
+    network = import_extra("sklearn.neural_network", "scikit-learn", "sklearn")
+    regressor = network.MLPRegressor(
+        hidden_layer_sizes=(units,), activation="relu", solver="lbfgs", random_state=SEED, max_iter=ITERATIONS
+    )
+    with warnings.catch_warnings():
+        # The number of iterations is fixed on purpose; where the training stands then is where the walk begins
+        warnings.simplefilter("ignore", import_extra("sklearn.exceptions", "scikit-learn", "sklearn").ConvergenceWarning)
+        regressor.fit(_to_floats(data.inputs), [row[0] for row in _to_floats(data.targets)])
+    return from_mlp_regressor(regressor, data.inputs, data.targets)
+
+
+def _to_floats(matrix: Matrix) -> list[list[float]]:
+    return [[to_float(value) for value in row] for row in matrix]

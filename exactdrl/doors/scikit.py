@@ -1,0 +1,54 @@
+"""Instances from networks that scikit-learn has trained."""
+
+from importlib import import_module
+from types import ModuleType
+
+from exactdrl.doors.arrays import from_arrays
+from exactdrl.exact.rationals import InputError, shown
+from exactdrl.problem.instance import Instance
+
+
+def import_extra(module: str, package: str, extra: str) -> ModuleType:
+    """Returns a module of an optional package.
+
+    Args:
+        module: its import name.
+        package: the distribution's name.
+        extra: the extra of exactdrl that brings it.
+
+    Raises:
+        InputError: it cannot be imported; the message says how to install it.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise InputError(f'{package} is needed: pip install "exactdrl[{extra}]" ({error})') from None
+
+
+def from_mlp_regressor(regressor: object, inputs: object, targets: object, *, layer: int = 1) -> Instance:
+    """Returns the problem of training one layer of a fitted `MLPRegressor` further, from its parameters.
+
+    Parameters mean the dyadic rationals that they are. The data is taken as given: scale it before, as for the training.
+
+    Args:
+        regressor: a fitted `sklearn.neural_network.MLPRegressor` with activation "relu".
+        inputs: shape (N, n_0).
+        targets: shape (N, n_{L+1}), or (N,) for one output.
+        layer: the trained layer, 1..L+1.
+
+    Raises:
+        InputError: scikit-learn is missing; the regressor is another object, is not fitted, or is no network of ReLUs with an affine
+            output; shapes that do not fit, NaN, infinities.
+    """
+    kind = import_extra("sklearn.neural_network", "scikit-learn", "sklearn").MLPRegressor
+    if not isinstance(regressor, kind):
+        raise InputError(f"a fitted MLPRegressor is needed, not {shown(type(regressor).__name__)}")
+    if regressor.activation != "relu":
+        raise InputError(f'the MLPRegressor has activation {shown(regressor.activation)}, "relu" is needed')
+    if not hasattr(regressor, "coefs_"):
+        raise InputError("the MLPRegressor is not fitted; call its fit first")
+    if regressor.out_activation_ != "identity":
+        raise InputError(f'the MLPRegressor has output activation {shown(regressor.out_activation_)}, "identity" is needed')
+    # scikit-learn multiplies from the right: its matrices have a column a unit
+    weights = [weight.T for weight in regressor.coefs_]
+    return from_arrays(weights, list(regressor.intercepts_), inputs, targets, layer=layer)

@@ -1,0 +1,228 @@
+"""Every Hypothesis generator of the tests. Operands are short, so that shrinking is quick and ties are plenty."""
+
+import os
+import random
+from collections.abc import Callable
+from fractions import Fraction
+
+from exactdrl.problem.instance import Instance
+from hypothesis import settings
+from hypothesis import strategies as st
+
+EXAMPLES_FACTOR = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 1
+
+Matrix = list[list[Fraction]]
+
+
+def examples(count: int) -> settings:
+    """Returns the loaded profile with this many examples, 20 times as many in the profile `long`."""
+    return settings(max_examples=count * EXAMPLES_FACTOR)
+
+
+def integers() -> st.SearchStrategy[Fraction]:
+    """Integers from -3 to 3: ties everywhere."""
+    return st.integers(-3, 3).map(Fraction)
+
+
+def rationals() -> st.SearchStrategy[Fraction]:
+    """Rationals with short numerators and denominators up to 5."""
+    return st.builds(Fraction, st.integers(-12, 12), st.integers(1, 5))
+
+
+def operands() -> st.SearchStrategy[st.SearchStrategy[Fraction]]:
+    """One of the two kinds of numbers, for a whole instance."""
+    return st.sampled_from([integers(), rationals()])
+
+
+def matrices(rows: int, columns: int, numbers: st.SearchStrategy[Fraction]) -> st.SearchStrategy[Matrix]:
+    """Matrices of one shape."""
+    return st.lists(st.lists(numbers, min_size=columns, max_size=columns), min_size=rows, max_size=rows)
+
+
+@st.composite
+def data(draw: Callable, samples: int, features: int, numbers: st.SearchStrategy[Fraction]) -> Matrix:
+    """Inputs with repeated samples and with features that are zero, constant or copies of the feature before."""
+    rows = draw(matrices(samples, features, numbers))
+    for column in range(features):
+        kind = draw(st.sampled_from(["plain", "plain", "plain", "zero", "constant", "copy"]))
+        for row in rows:
+            if kind == "zero":
+                row[column] = Fraction(0)
+            elif kind == "constant":
+                row[column] = rows[0][column]
+            elif kind == "copy" and column:
+                row[column] = 2 * row[column - 1]
+    for sample in range(1, samples):
+        if draw(st.sampled_from([False, False, False, True])):
+            rows[sample] = list(rows[draw(st.integers(0, sample - 1))])
+    return rows
+
+
+def _dead(row: list[Fraction]) -> list[Fraction]:
+    return [-abs(value) for value in row]
+
+
+@st.composite
+def instances(
+    draw: Callable,
+    *,
+    min_depth: int = 0,
+    max_depth: int = 3,
+    max_parameters: int = 6,
+    max_samples: int = 6,
+    max_width: int = 3,
+) -> Instance:
+    """Small random problems: any trained layer, layers without bias, dead units, several outputs, all kinds of starts.
+
+    The start is random, zero, has a dead unit, or lies on kinks of the trained layer.
+    """
+    numbers = draw(operands())
+    depth = draw(st.integers(min_depth, max_depth))
+    layer = draw(st.integers(1, depth + 1))
+    widths = [draw(st.integers(1, max_width)) for _ in range(depth + 2)]
+    biased = [draw(st.sampled_from([True, True, False])) for _ in range(depth + 1)]
+    widths[layer - 1] = min(widths[layer - 1], max(1, max_parameters - biased[layer - 1]))
+    m = widths[layer - 1] + biased[layer - 1]
+    widths[layer] = min(widths[layer], max(1, max_parameters // m))
+    layers: list[tuple[Matrix, list[Fraction] | None]] = []
+    for index in range(depth + 1):
+        weight = draw(matrices(widths[index + 1], widths[index], numbers))
+        bias = draw(st.lists(numbers, min_size=widths[index + 1], max_size=widths[index + 1])) if biased[index] else None
+        if index < depth and draw(st.sampled_from([False, False, True])):
+            unit = draw(st.integers(0, widths[index + 1] - 1))
+            weight[unit] = _dead(weight[unit])
+            if bias is not None:
+                bias[unit] = -abs(bias[unit])
+        layers.append((weight, bias))
+    samples = draw(st.integers(1, max_samples))
+    inputs = draw(data(samples, widths[0], numbers))
+    targets = draw(matrices(samples, widths[-1], numbers))
+    start = draw(starts(widths[layer], m, numbers))
+    instance = Instance.create(layers, inputs, targets, layer=layer, start=start)
+    if draw(st.sampled_from([False, False, True])):
+        start = _onto_kinks(draw, instance, start)
+        instance = Instance.create(layers, inputs, targets, layer=layer, start=start)
+    return instance
+
+
+@st.composite
+def starts(draw: Callable, units: int, m: int, numbers: st.SearchStrategy[Fraction]) -> Matrix:
+    """Parameters of the trained layer: random, zero, or with a unit that is zero or negative throughout."""
+    kind = draw(st.sampled_from(["plain", "plain", "zero", "unit", "dead"]))
+    start = draw(matrices(units, m, numbers))
+    unit = draw(st.integers(0, units - 1))
+    if kind == "zero":
+        start = [[Fraction(0)] * m for _ in range(units)]
+    elif kind == "unit":
+        start[unit] = [Fraction(0)] * m
+    elif kind == "dead":
+        start[unit] = _dead(start[unit])
+    return start
+
+
+def _onto_kinks(draw: Callable, instance: Instance, start: Matrix) -> Matrix:
+    """Changes one parameter a unit so that the unit's preactivation vanishes on one sample."""
+    pushed = [[Fraction(str(value)) for value in row] for row in instance.pushed_inputs()]
+    moved = [list(row) for row in start]
+    for row in moved:
+        x = pushed[draw(st.integers(0, len(pushed) - 1))]
+        column = next((c for c in reversed(range(len(x))) if x[c] != 0), None)
+        if column is not None:
+            row[column] -= sum((a * b for a, b in zip(row, x, strict=True)), Fraction(0)) / x[column]
+    return moved
+
+
+@st.composite
+def generic_instances(draw: Callable, *, min_depth: int = 0, max_depth: int = 3, bits: int = 24) -> Instance:
+    """Problems in general position: numbers with many random digits, so that no tie occurs that the structure does not force.
+
+    Shrinks by its shape and its seed alone.
+    """
+    source = random.Random(draw(st.integers(0, 10**6)))
+    depth = draw(st.integers(min_depth, max_depth))
+    layer = draw(st.integers(1, depth + 1))
+    widths = [draw(st.integers(1, 3)) for _ in range(depth + 2)]
+    widths[layer] = min(widths[layer], 2)
+    samples = draw(st.integers(1, 9))
+
+    def number(reach: int) -> Fraction:
+        return Fraction(source.randint(-reach << bits, reach << bits), 1 << bits)
+
+    def rows(count: int, width: int, reach: int) -> Matrix:
+        return [[number(reach) for _ in range(width)] for _ in range(count)]
+
+    layers = [(rows(widths[i + 1], widths[i], 2), [number(1) for _ in range(widths[i + 1])]) for i in range(depth + 1)]
+    inputs, targets = rows(samples, widths[0], 3), rows(samples, widths[-1], 3)
+    return Instance.create(layers, inputs, targets, layer=layer, start=rows(widths[layer], widths[layer - 1] + 1, 4))
+
+
+@st.composite
+def lad_problems(draw: Callable, *, max_samples: int = 12, max_features: int = 3, max_outputs: int = 2) -> Instance:
+    """Least absolute deviations: one affine layer, with degenerate data as in `data`."""
+    numbers = draw(operands())
+    samples, features = draw(st.integers(1, max_samples)), draw(st.integers(1, max_features))
+    outputs = draw(st.integers(1, max_outputs))
+    has_bias = draw(st.booleans())
+    inputs = draw(data(samples, features, numbers))
+    targets = draw(matrices(samples, outputs, numbers))
+    start = draw(starts(outputs, features + has_bias, numbers))
+    weight = [row[:features] for row in start]
+    bias = [row[features] for row in start] if has_bias else None
+    return Instance.create([(weight, bias)], inputs, targets)
+
+
+@st.composite
+def invertible_matrices(draw: Callable, max_size: int = 5) -> list[list[int]]:
+    """Square integer matrices with determinant other than 0: a product of triangular ones, rows permuted."""
+    n = draw(st.integers(1, max_size))
+    entries = st.integers(-4, 4)
+    lower = [[draw(entries) if j < i else int(i == j) for j in range(n)] for i in range(n)]
+    diagonal = [draw(st.sampled_from([-3, -2, -1, 1, 2, 3])) for _ in range(n)]
+    upper = [[draw(entries) if j > i else (diagonal[i] if i == j else 0) for j in range(n)] for i in range(n)]
+    product = [[sum(lower[i][k] * upper[k][j] for k in range(n)) for j in range(n)] for i in range(n)]
+    return draw(st.permutations(product))
+
+
+def integer_matrices(max_rows: int = 5, max_columns: int = 5) -> st.SearchStrategy[list[list[int]]]:
+    """Integer matrices, often of low rank."""
+
+    @st.composite
+    def build(draw: Callable) -> list[list[int]]:
+        rows, columns = draw(st.integers(1, max_rows)), draw(st.integers(1, max_columns))
+        inner = draw(st.integers(1, max(rows, columns)))
+        entries = st.integers(-3, 3)
+        left = [[draw(entries) for _ in range(inner)] for _ in range(rows)]
+        right = [[draw(entries) for _ in range(columns)] for _ in range(inner)]
+        return [[sum(left[i][k] * right[k][j] for k in range(inner)) for j in range(columns)] for i in range(rows)]
+
+    return build()
+
+
+@st.composite
+def number_texts(draw: Callable) -> tuple[str, Fraction]:
+    """A text of the format's grammar and the rational that it means, built from its parts (never parsed)."""
+    kind = draw(st.sampled_from(["decimal", "ratio", "hexadecimal"]))
+    minus = draw(st.booleans())
+    factor = -1 if minus else 1
+    prefix = "-" if minus else ""
+    if kind == "ratio":
+        p, q = draw(st.integers(0, 10**9)), draw(st.integers(1, 10**6))
+        zeros = "0" * draw(st.integers(0, 2))
+        return f"{prefix}{zeros}{p}/{zeros}{q}", Fraction(factor * p, q)
+    base, places = (10, "0123456789") if kind == "decimal" else (16, "0123456789abcdefABCDEF")
+    whole = draw(st.text(places, max_size=6))
+    part = draw(st.text(places, max_size=6))
+    has_point = draw(st.booleans()) or not whole
+    if has_point and not whole and not part:
+        part = "0"
+    if not has_point:
+        part = ""
+    mantissa = Fraction(int((whole + part) or "0", base), base ** len(part))
+    text = whole + ("." if has_point else "") + part
+    exponent = draw(st.none() | st.integers(-40, 40)) if kind == "decimal" else draw(st.integers(-80, 80))
+    written = "" if exponent is None else draw(st.sampled_from(["", "+"] if exponent >= 0 else [""])) + str(exponent)
+    if kind == "decimal":
+        letter = "" if exponent is None else draw(st.sampled_from("eE"))
+        return f"{prefix}{text}{letter}{written}", factor * mantissa * Fraction(10) ** (exponent or 0)
+    x, p = draw(st.sampled_from("xX")), draw(st.sampled_from("pP"))
+    return f"{prefix}0{x}{text}{p}{written}", factor * mantissa * Fraction(2) ** exponent
