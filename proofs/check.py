@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Checks a certificate of a vertex walk: python -I -S check.py INSTANCE RUN.
 
 Prints one line, `accepted: ...`, `rejected: REASON` or `malformed: REASON`, and exits with 0, 1 or 2. FORMAT.md
@@ -9,6 +8,10 @@ over from step to step but pattern and basis: each vertex is solved anew from th
 there. On the published experiment (25 parameters, 53-bit data) that takes 30 ms a step with 100 samples, 60 with 500.
 """
 
+# What JSON holds is Any until it is parsed, shapes are checked there and not again, a verdict is no error, and a reader
+# of one file has no use for pathlib or a logger:
+# ruff: noqa: ANN401, B905, FBT001, FBT003, N818, PLR0917, PLR2004, PTH123, T201
+
 from __future__ import annotations
 
 import gzip
@@ -18,7 +21,6 @@ import re
 import sys
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd, lcm
 from operator import mul
@@ -27,24 +29,26 @@ from typing import Any, NamedTuple
 # Bounds on decompressed bytes, so that a small file cannot fill the memory. The largest problems in view (20,000
 # samples, 650 parameters, 10^6 steps) stay under a tenth of each.
 INSTANCE_CAP, CERTIFICATE_CAP, LINE_CAP = 2**28, 2**32, 2**26
-
 NUMBER_CAP, DECIMAL_CAP, BINARY_CAP = 100_000, 10_000, 40_000
 RATIO = re.compile(r"(-?[0-9]+)/([0-9]+)")
 DECIMAL = re.compile(r"(-?)(?:([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))(?:[eE]([+-]?[0-9]+))?")
 HEXADECIMAL = re.compile(r"(-?)0[xX](?:([0-9a-fA-F]+)(?:\.([0-9a-fA-F]*))?|\.([0-9a-fA-F]+))[pP]([+-]?[0-9]+)")
 NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
-OUTCOMES = {
-    "strict-local-minimum": ("likq",),
-    "local-minimum": ("likq", "zero-loss"),
-    "undecided": (),
-    "step-limit": (),
-}
 
+Line = dict[str, Any]  # a JSON object
 Kink = tuple[int, int, int]  # layer, sample, unit
 Pattern = dict[Kink, int]  # a bit for every kink: 1 is on, -1 is off
 Signs = dict[Kink, int]  # 1, 0 or -1; the sign s breaks the bit b exactly if s == -b
 Rows = list[list[Fraction]]
 Form = dict[tuple[int, ...], Fraction]  # nonzero coefficients: of parameter p under (p,), of |z_k| under kink k
+
+OUTCOMES: list[Line] = [
+    {"outcome": "strict-local-minimum", "by": "likq"},
+    {"outcome": "local-minimum", "by": "likq"},
+    {"outcome": "local-minimum", "by": "zero-loss"},
+    {"outcome": "undecided", "active": 0},
+    {"outcome": "step-limit"},
+]
 
 
 class Rejected(Exception):
@@ -69,7 +73,7 @@ def demand(condition: bool, reason: str) -> None:
 
 def read_lines(path: str, cap: int) -> Iterator[bytes]:
     """Yields a file's lines, decompressed if its name ends in .gz (sections 2, 4); lines over LINE_CAP in pieces."""
-    trouble, size = "", 0
+    size = 0
     try:
         with gzip.open(path, "rb") if path.endswith(".gz") else open(path, "rb") as stream:
             while line := stream.readline(LINE_CAP):
@@ -77,17 +81,15 @@ def read_lines(path: str, cap: int) -> Iterator[bytes]:
                 demand(size <= cap, f"a file has over {cap} bytes")
                 yield line
     except (OSError, EOFError, ValueError, zlib.error) as error:
-        trouble = type(error).__name__
-    demand(not trouble, f"a file cannot be read ({trouble}): {path}")
+        demand(False, f"a file cannot be read ({type(error).__name__}): {path}")
 
 
 def parse_number(text: str) -> Fraction:
     """Returns the rational that a text means (section 1)."""
     demand(len(text) <= NUMBER_CAP, f"a number has over {NUMBER_CAP} characters")
     if match := RATIO.fullmatch(text):
-        denominator = int(match[2])
-        demand(denominator != 0, "a ratio has denominator 0")
-        return Fraction(int(match[1]), denominator)
+        demand(int(match[2]) != 0, "a ratio has denominator 0")
+        return Fraction(int(match[1]), int(match[2]))
     base, cap, places, match = 10, DECIMAL_CAP, 1, DECIMAL.fullmatch(text)
     if match is None:
         base, cap, places, match = 16, BINARY_CAP, 4, HEXADECIMAL.fullmatch(text)
@@ -96,11 +98,10 @@ def parse_number(text: str) -> Fraction:
     exponent = int(power or "0")
     demand(abs(exponent) <= cap, f"a number's exponent is over {cap}")
     exponent -= places * len(behind + only)
-    size = Fraction(int(whole + behind + only, base)) * Fraction(2 if base == 16 else 10) ** exponent
-    return -size if sign else size
+    return Fraction(int(sign + whole + behind + only, base)) * Fraction(2 if base == 16 else 10) ** exponent
 
 
-def to_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def to_object(pairs: list[tuple[str, Any]]) -> Line:
     """Returns a JSON object, refusing repeated keys (sections 2, 4)."""
     value = dict(pairs)
     demand(len(value) == len(pairs), "a key occurs twice in one object")
@@ -109,9 +110,8 @@ def to_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def parse_json(data: bytes, place: str) -> Any:
     """Returns a JSON value; integers become int, numbers with a point or exponent Fraction."""
-    trouble, value = "", None
     try:
-        value = json.loads(
+        return json.loads(
             data.decode("ascii"),
             object_pairs_hook=to_object,
             parse_int=lambda text: parse_number(text).numerator,
@@ -119,15 +119,14 @@ def parse_json(data: bytes, place: str) -> Any:
             parse_constant=parse_number,  # refuses NaN, Infinity, -Infinity
         )
     except (ValueError, RecursionError) as error:
-        trouble = type(error).__name__
-    demand(not trouble, f"{place}: not JSON in ASCII ({trouble})")
-    return value
+        demand(False, f"{place}: not JSON in ASCII ({type(error).__name__})")
 
 
-def fields(value: Any, names: set[str], optional: set[str], place: str) -> dict[str, Any]:
+def fields(value: Any, place: str, names: str, optional: str = "") -> Line:
     """Returns an object whose keys are the names and perhaps some optional ones."""
     demand(isinstance(value, dict), f"{place}: not an object")
-    demand(names <= value.keys() <= names | optional, f"{place}: its keys are not those of the format")
+    needed, allowed = set(names.split()), set(f"{names} {optional}".split())
+    demand(needed <= value.keys() <= allowed, f"{place}: its keys are not those of the format")
     return dict(value)
 
 
@@ -145,20 +144,13 @@ def integer(value: Any, low: int, high: int | None, place: str) -> int:
     return int(value)
 
 
-def vector(value: Any, count: int | None, place: str) -> list[Fraction]:
-    """Returns a list of numbers (section 1)."""
-    numbers = entries(value, count, place)
-    demand(all(type(number) in (str, int, Fraction) for number in numbers), f"{place}: an entry is not a number")
-    return [parse_number(number) if type(number) is str else Fraction(number) for number in numbers]
-
-
 def matrix(value: Any, rows: int | None, columns: int | None, place: str) -> Rows:
-    """Returns a matrix of numbers with rows of one length."""
-    result: Rows = []
-    for index, row in enumerate(entries(value, rows, place)):
-        result.append(vector(row, columns, f"{place}, row {index}"))
-        columns = len(result[0])
-    return result
+    """Returns a matrix of numbers (section 1) with rows of one length."""
+    lists = [entries(row, columns, place) for row in entries(value, rows, place)]
+    demand(len({len(row) for row in lists}) == 1, f"{place}: rows of different lengths")
+    types = {type(entry) for row in lists for entry in row}
+    demand(types <= {str, int, Fraction}, f"{place}: an entry is not a number")
+    return [[parse_number(entry) if type(entry) is str else Fraction(entry) for entry in row] for row in lists]
 
 
 class Point(NamedTuple):
@@ -168,37 +160,28 @@ class Point(NamedTuple):
     den: int
 
 
+class Vertex(NamedTuple):
+    """A point with the signs of all kinks and the loss there."""
+
+    point: Point
+    signs: Signs
+    loss: Fraction
+
+
 def to_point(theta: list[list[int]], den: int) -> Point:
     """Returns theta / den in lowest terms, den != 0."""
-    divisor = gcd(den, *(entry for row in theta for entry in row)) * (1 if den > 0 else -1)
-    return Point(tuple(tuple(entry // divisor for entry in row) for row in theta), den // divisor)
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """An instance (section 2), also in integers. Depth 0 is the trained layer; entry 0 of lists by depth is empty."""
-
-    digest: str
-    first: int  # ℓ
-    widths: list[int]  # n_ℓ, ..., n_{L+1}, by depth
-    weights: list[Rows]  # by depth
-    # (A, A transposed, C) by depth: with s_d a common denominator of layer ℓ + d and S_d = s_1 ... s_d, A is s_d · weight
-    # and C is S_d · bias. A preactivation of sample i at depth d is computed S_d D_i times its size.
-    layers: list[tuple[list[list[int]], list[list[int]], list[int]]]
-    inputs: Rows  # x̃_i
-    scales: list[int]  # D_i > 0: D_i x̃_i and D_i y_i are integers
-    common: int  # of all D_i
-    points: list[list[int]]  # D_i x̃_i
-    goals: list[list[int]]  # S D_i y_i, where S is S_d of the last layer
-    final: int  # S
-    pivots: list[int]  # P (section 3)
-    n: int
-    start: Point
+    common = gcd(den, *(entry for row in theta for entry in row)) * (1 if den > 0 else -1)
+    return Point(tuple(tuple(entry // common for entry in row) for row in theta), den // common)
 
 
 def to_integers(numbers: list[Fraction], scale: int) -> list[int]:
     """Returns scale · numbers, where scale is a common denominator."""
     return [number.numerator * (scale // number.denominator) for number in numbers]
+
+
+def find_common(rows: Rows) -> int:
+    """Returns the least common denominator of a matrix."""
+    return lcm(*(entry.denominator for row in rows for entry in row))
 
 
 def echelon(rows: Rows) -> tuple[list[int], Rows]:
@@ -215,123 +198,172 @@ def echelon(rows: Rows) -> tuple[list[int], Rows]:
     return pivots, rows
 
 
-def load_problem(path: str) -> Problem:
-    """Reads an instance (section 2) and pushes its inputs through the layers before the trained one (section 3)."""
-    data = b"".join(read_lines(path, INSTANCE_CAP))
-    names = {"format", "version", "network", "layer", "loss", "data"}
-    instance = fields(parse_json(data, "instance"), names, {"start"}, "instance")
-    demand(instance["format"] == "exactdrl-instance", "instance: unknown format")
-    integer(instance["version"], 1, 1, "instance: version")
-    network = fields(instance["network"], {"layers"}, set(), "network")
-    weights: list[Rows] = []
-    biases: list[list[Fraction] | None] = []
-    for number, entry in enumerate(entries(network["layers"], None, "layers"), 1):
-        layer = fields(entry, {"weight", "bias"}, set(), f"layer {number}")
-        weights.append(matrix(layer["weight"], None, len(weights[-1]) if weights else None, f"layer {number}, weight"))
-        bias = layer["bias"]
-        biases.append(None if bias is None else vector(bias, len(weights[-1]), f"layer {number}, bias"))
-    first = integer(instance["layer"], 1, len(weights), "instance: layer")
-    loss = fields(instance["loss"], {"kind"}, set(), "loss")
-    demand(loss["kind"] == "absolute", "loss: unknown kind")
-    samples = fields(instance["data"], {"inputs", "targets"}, set(), "data")
-    inputs = matrix(samples["inputs"], None, len(weights[0][0]), "inputs")
-    targets = matrix(samples["targets"], len(inputs), len(weights[-1]), "targets")
+def solve(rows: list[list[int]], right: list[int]) -> tuple[list[int], int]:
+    """Returns (numerators, den) of the solution of a square system; den = 0 means that the rows are dependent.
 
-    offsets = [bias or [Fraction(0)] * len(weight) for weight, bias in zip(weights, biases)]
-    for weight, offset in zip(weights[: first - 1], offsets):
-        inputs = [[max(sum(map(mul, row, x), b), Fraction(0)) for row, b in zip(weight, offset)] for x in inputs]
-    trained, bias = weights[first - 1], biases[first - 1]
-    if bias is not None:
-        inputs = [[*x, Fraction(1)] for x in inputs]
-        trained = [[*row, b] for row, b in zip(trained, bias)]
-    if instance.get("start") is not None:
-        trained = matrix(instance["start"], len(trained), len(trained[0]), "start")
-    den = lcm(*(entry.denominator for row in trained for entry in row))
-
-    layers: list[tuple[list[list[int]], list[list[int]], list[int]]] = [([], [], [])]
-    final = 1
-    for weight, offset in zip(weights[first:], offsets[first:]):
-        scale = lcm(*(entry.denominator for row in [*weight, offset] for entry in row))
-        final *= scale
-        rows = [to_integers(row, scale) for row in weight]
-        layers.append((rows, [list(column) for column in zip(*rows)], to_integers(offset, final)))
-    scales = [lcm(*(entry.denominator for entry in x + y)) for x, y in zip(inputs, targets)]
-    pivots, _ = echelon(inputs)
-    return Problem(
-        digest=hashlib.sha256(data).hexdigest(),
-        first=first,
-        widths=[len(weight) for weight in weights[first - 1 :]],
-        weights=[[], *weights[first:]],
-        layers=layers,
-        inputs=inputs,
-        scales=scales,
-        common=lcm(*scales),
-        points=[to_integers(x, scale) for x, scale in zip(inputs, scales)],
-        goals=[to_integers(y, final * scale) for y, scale in zip(targets, scales)],
-        final=final,
-        pivots=pivots,
-        n=len(trained) * len(pivots),
-        start=to_point([to_integers(row, den) for row in trained], den),
-    )
+    Fraction-free elimination (Bareiss): after step k each entry below is a minor of order k + 1 of the first rows, and
+    division by the pivot before is exact. Short rows go first, which keeps the minors short for longer.
+    """
+    system = [[entry // (gcd(*row, b) or 1) for entry in [*row, b]] for row, b in zip(rows, right)]
+    system.sort(key=lambda row: max(map(abs, row)))
+    size, before = len(system), 1
+    order = list(range(size))
+    for k, row in enumerate(system):
+        column = next((c for c in range(k, size) if row[c]), None)
+        if column is None:
+            return [0] * size, 0
+        for other in [order, *system]:
+            other[k], other[column] = other[column], other[k]
+        for other in system[k + 1 :]:
+            p, f = row[k], other[k]
+            other[k:] = [(p * x - f * y) // before for x, y in zip(other[k:], row[k:])]
+        before = row[k]
+    numerators = [0] * size
+    for k in range(size - 1, -1, -1):
+        known = sum(system[k][j] * numerators[order[j]] for j in range(k + 1, size))
+        numerators[order[k]] = (before * system[k][size] - known) // system[k][k]
+    return numerators, before
 
 
-def parse_kink(problem: Problem, value: Any, place: str) -> Kink:
-    """Returns a kink's address (section 3)."""
-    layer, sample, unit = entries(value, 3, f"{place}: kink")
-    last = problem.first + len(problem.widths) - 1
-    layer = integer(layer, problem.first, last, f"{place}: kink's layer")
-    sample = integer(sample, 0, len(problem.points) - 1, f"{place}: kink's sample")
-    return layer, sample, integer(unit, 0, problem.widths[layer - problem.first] - 1, f"{place}: kink's unit")
+class Problem:
+    """An instance (section 2), scaled to integers. Layers are counted by depth here: 0 is the trained layer."""
+
+    def __init__(self, path: str) -> None:
+        """Reads an instance and pushes its inputs through the layers before the trained one (section 3)."""
+        data = b"".join(read_lines(path, INSTANCE_CAP))
+        self.digest = hashlib.sha256(data).hexdigest()
+        names = "format version network layer loss data"
+        instance = fields(parse_json(data, "instance"), "instance", names, "start")
+        demand(instance["format"] == "exactdrl-instance", "instance: unknown format")
+        integer(instance["version"], 1, 1, "instance: version")
+        layers = fields(instance["network"], "network", "layers")["layers"]
+        weights: list[Rows] = []
+        biases: list[list[Fraction] | None] = []
+        for number, entry in enumerate(entries(layers, None, "layers"), 1):
+            place, width = f"layer {number}", len(weights[-1]) if weights else None
+            layer = fields(entry, place, "weight bias")
+            weights.append(matrix(layer["weight"], None, width, f"{place}, weight"))
+            bias = layer["bias"]
+            biases.append(None if bias is None else matrix([bias], 1, len(weights[-1]), f"{place}, bias")[0])
+        self.first = first = integer(instance["layer"], 1, len(weights), "instance: layer")
+        demand(fields(instance["loss"], "loss", "kind")["kind"] == "absolute", "loss: unknown kind")
+        samples = fields(instance["data"], "data", "inputs targets")
+        inputs = matrix(samples["inputs"], None, len(weights[0][0]), "inputs")
+        targets = matrix(samples["targets"], len(inputs), len(weights[-1]), "targets")
+        offsets = [bias or [Fraction(0)] * len(weight) for weight, bias in zip(weights, biases)]
+        for weight, offset in zip(weights[: first - 1], offsets):
+            inputs = [[max(sum(map(mul, row, x), b), Fraction(0)) for row, b in zip(weight, offset)] for x in inputs]
+        start, bias = weights[first - 1], biases[first - 1]
+        if bias is not None:
+            inputs = [[*x, Fraction(1)] for x in inputs]
+            start = [[*row, b] for row, b in zip(start, bias)]
+        if instance.get("start") is not None:
+            start = matrix(instance["start"], len(start), len(start[0]), "start")
+        den = find_common(start)
+        self.start = to_point([to_integers(row, den) for row in start], den)
+        self.inputs = inputs  # x̃_i
+        self.pivots, _ = echelon(inputs)  # P
+        self.free = [(j, k) for j in range(len(start)) for k in self.pivots]  # the n parameters that remain
+        self.widths = [len(weight) for weight in weights[first - 1 :]]
+        self.last = len(self.widths) - 1
+        self.weights = [[], *weights[first:]]
+        # s_d is a common denominator of depth d, D_i one of x̃_i and y_i. With S_d = s_1 ... s_d the weight is held s_d
+        # times, the bias S_d times, and a preactivation of sample i at depth d is computed S_d D_i times.
+        self.layers: list[tuple[list[list[int]], list[int]]] = [([], [])]
+        self.total = 1
+        for weight, offset in zip(weights[first:], offsets[first:]):
+            scale = find_common([*weight, offset])
+            self.total *= scale
+            self.layers.append(([to_integers(row, scale) for row in weight], to_integers(offset, self.total)))
+        self.scales = [find_common([x, y]) for x, y in zip(inputs, targets)]
+        self.common = lcm(*self.scales)
+        self.points = [to_integers(x, scale) for x, scale in zip(inputs, self.scales)]
+        self.goals = [to_integers(y, self.total * scale) for y, scale in zip(targets, self.scales)]
+
+    def parse_kinks(self, value: Any, place: str) -> list[Kink]:
+        """Returns a list of kinks (section 3), perhaps empty."""
+        demand(isinstance(value, list), f"{place}: not a list of kinks")
+        kinks = []
+        for address in value:
+            layer, sample, unit = entries(address, 3, f"{place}: kink")
+            layer = integer(layer, self.first, self.first + self.last, f"{place}: kink's layer")
+            sample = integer(sample, 0, len(self.points) - 1, f"{place}: kink's sample")
+            unit = integer(unit, 0, self.widths[layer - self.first] - 1, f"{place}: kink's unit")
+            kinks.append((layer, sample, unit))
+        return kinks
+
+    def parse_pattern(self, value: Any, place: str) -> Pattern:
+        """Returns a pattern (section 4, line 2)."""
+        pattern: Pattern = {}
+        for depth, text in enumerate(entries(value, len(self.widths), f"{place}: pattern")):
+            width = self.widths[depth]
+            count = width * len(self.points)
+            demand(isinstance(text, str), f"{place}: pattern: not a string")
+            digits = re.fullmatch(f"[0-9a-f]{{{-(-count // 4)}}}", text)
+            demand(digits is not None, f"{place}: pattern: not {-(-count // 4)} lower-case hexadecimal digits")
+            bits = f"{int(text, 16):0{4 * len(text)}b}"
+            demand("1" not in bits[count:], f"{place}: pattern: not filled up with zero bits")
+            for index, bit in enumerate(bits[:count]):
+                pattern[self.first + depth, index // width, index % width] = 1 if bit == "1" else -1
+        return pattern
+
+    def evaluate(self, point: Point) -> Vertex:
+        """Evaluates the network itself, without a pattern, on all samples (section 2)."""
+        signs: Signs = {}
+        loss = 0
+        for sample, (x, scale, goal) in enumerate(zip(self.points, self.scales, self.goals)):
+            unit = scale * point.den
+            z = [sum(map(mul, row, x)) for row in point.theta]
+            for depth, (weight, bias) in enumerate(self.layers):
+                if depth > 0:
+                    active = [max(value, 0) for value in z]
+                    z = [sum(map(mul, row, active), b * unit) for row, b in zip(weight, bias)]
+                if depth == self.last:
+                    z = [value - y * point.den for value, y in zip(z, goal)]
+                for u, value in enumerate(z):
+                    signs[self.first + depth, sample, u] = (value > 0) - (value < 0)
+            loss += sum(map(abs, z)) * (self.common // scale)
+        return Vertex(point, signs, Fraction(loss, self.common * self.total * point.den))
+
+    def pull_back(self, pattern: Pattern, sample: int, depth: int, v: list[int]) -> tuple[list[int], int]:
+        """Returns (w, c): in the cell, v · (preactivations at this depth) = w · (trained preactivations) + c D_i."""
+        constant = 0
+        for d in range(depth, 0, -1):
+            weight, bias = self.layers[d]
+            constant += sum(map(mul, v, bias))
+            on = [pattern[self.first + d - 1, sample, u] > 0 for u in range(self.widths[d - 1])]
+            v = [sum(map(mul, column, v)) if is_on else 0 for column, is_on in zip(zip(*weight), on)]
+        return v, constant
+
+    def find_function(self, pattern: Pattern, kink: Kink) -> tuple[list[int], int]:
+        """Returns (a, c) such that a · (E times the parameters) + c is a positive multiple of a kink's affine function.
+
+        E is the start's denominator, a a multiple of the kink's normal in the cell; what the fixed parameters
+        contribute is part of c (section 3).
+        """
+        layer, sample, unit = kink
+        depth, x = layer - self.first, self.points[sample]
+        v, constant = self.pull_back(pattern, sample, depth, [int(u == unit) for u in range(self.widths[depth])])
+        constant = constant * self.scales[sample] - (self.goals[sample][unit] if depth == self.last else 0)
+        constant *= self.start.den
+        for k in set(range(len(x))).difference(self.pivots):
+            constant += x[k] * sum(v_j * row[k] for v_j, row in zip(v, self.start.theta))
+        return [v[j] * x[k] for j, k in self.free], constant
+
+    def find_gradient(self, pattern: Pattern) -> list[int]:
+        """Returns a positive multiple of the cell's gradient (section 3)."""
+        gradient = [0] * len(self.free)
+        for sample, (x, scale) in enumerate(zip(self.points, self.scales)):
+            bits = [pattern[self.first + self.last, sample, u] for u in range(self.widths[-1])]
+            v, _ = self.pull_back(pattern, sample, self.last, bits)
+            gradient = [a + v[j] * x[k] * (self.common // scale) for a, (j, k) in zip(gradient, self.free)]
+        return gradient
 
 
-def parse_kinks(problem: Problem, value: Any, place: str) -> list[Kink]:
-    """Returns a list of kinks, perhaps empty."""
-    demand(isinstance(value, list), f"{place}: not a list of kinks")
-    return [parse_kink(problem, kink, place) for kink in value]
-
-
-def parse_pattern(problem: Problem, value: Any) -> Pattern:
-    """Returns the pattern (section 4, line 2)."""
-    pattern: Pattern = {}
-    for depth, text in enumerate(entries(value, len(problem.widths), "pattern")):
-        width = problem.widths[depth]
-        count = width * len(problem.points)
-        demand(isinstance(text, str), "pattern: not a string")
-        demand(len(text) == -(-count // 4), "pattern: wrong number of digits")
-        demand(re.fullmatch("[0-9a-f]*", text) is not None, "pattern: not lower-case hexadecimal")
-        bits = f"{int(text, 16):0{4 * len(text)}b}"
-        demand("1" not in bits[count:], "pattern: the last digit is not filled up with zero bits")
-        for index, bit in enumerate(bits[:count]):
-            pattern[problem.first + depth, index // width, index % width] = 1 if bit == "1" else -1
-    return pattern
-
-
-def parse_step(problem: Problem, value: Any, place: str) -> dict[str, Any]:
-    """Returns a step with its kinks parsed (section 4, line 3)."""
-    step = fields(value, {"flip", "leave", "enter"}, {"basis", "published_stop"}, place)
-    demand(step.get("published_stop", True) is True, f"{place}: published_stop is not true")
-    for key in {"flip", "basis"} & step.keys():
-        step[key] = parse_kinks(problem, step[key], place)
-    for key in ("leave", "enter"):
-        step[key] = parse_kink(problem, step[key], place)
-    return step
-
-
-def parse_outcome(value: Any, place: str) -> dict[str, Any]:
-    """Returns an outcome (section 4, line 4)."""
-    name = value["outcome"]
-    demand(isinstance(name, str) and name in OUTCOMES, f"{place}: unknown outcome")
-    more = {"by"} if OUTCOMES[name] else {"active"} if name == "undecided" else set()
-    outcome = fields(value, {"outcome"} | more, set(), place)
-    demand(not OUTCOMES[name] or outcome["by"] in OUTCOMES[name], f"{place}: unknown derivation of the outcome")
-    integer(outcome.get("active", 0), 0, None, f"{place}: active")
-    return outcome
-
-
-def read_certificate(path: str, problem: Problem) -> Iterator[tuple[str, dict[str, Any]]]:
+def read_certificate(path: str, problem: Problem) -> Iterator[tuple[str, Line]]:
     """Yields place and content of lines 2, 3 and 4 (section 4); when it ends, all of the form has been checked."""
     lines = enumerate(read_lines(path, CERTIFICATE_CAP), 1)
-    digest = hashlib.sha256()
+    digest, steps = hashlib.sha256(), 0
 
     def parse_line() -> tuple[str, Any]:
         number, line = next(lines, (0, b""))
@@ -343,73 +375,224 @@ def read_certificate(path: str, problem: Problem) -> Iterator[tuple[str, dict[st
         return f"line {number}", value
 
     place, value = parse_line()
-    header = fields(value, {"format", "version", "instance", "rule", "start"}, set(), place)
+    header = fields(value, place, "format version instance rule start")
     demand(header["format"] == "exactdrl-certificate", f"{place}: unknown format")
     integer(header["version"], 1, 1, f"{place}: version")
     demand(header["instance"] == problem.digest, f"{place}: the certificate is for another instance")
     for name in (header["rule"], header["start"]):
         demand(isinstance(name, str) and NAME.fullmatch(name) is not None, f"{place}: rule or start is not a name")
-
     place, value = parse_line()
-    vertex = fields(fields(value, {"vertex"}, set(), place)["vertex"], {"pattern", "basis"}, set(), place)
-    basis = parse_kinks(problem, vertex["basis"], place)
-    yield place, {"pattern": parse_pattern(problem, vertex["pattern"]), "basis": basis}
-
-    steps = 0
+    vertex = fields(fields(value, place, "vertex")["vertex"], place, "pattern basis")
+    vertex["pattern"] = problem.parse_pattern(vertex["pattern"], place)
+    vertex["basis"] = problem.parse_kinks(vertex["basis"], place)
+    yield place, vertex
     place, value = parse_line()
     while not (isinstance(value, dict) and "outcome" in value):
-        yield place, parse_step(problem, value, place)
+        step = fields(value, place, "flip leave enter", "basis published_stop")
+        demand(step.get("published_stop", True) is True, f"{place}: published_stop is not true")
+        for key in {"flip", "basis"} & step.keys():
+            step[key] = problem.parse_kinks(step[key], place)
+        step["leave"], step["enter"] = problem.parse_kinks([step["leave"], step["enter"]], place)
+        yield place, step
         steps += 1
         place, value = parse_line()
-    yield place, parse_outcome(value, place)
-
+    demand(value | ({"active": 0} if "active" in value else {}) in OUTCOMES, f"{place}: unknown outcome")
+    integer(value.get("active", 0), 0, None, f"{place}: active")
+    yield place, value
     place, value = parse_line()
-    end = fields(fields(value, {"end"}, set(), place)["end"], {"steps", "sha256"}, set(), place)
+    end = fields(fields(value, place, "end")["end"], place, "steps sha256")
     demand(integer(end["steps"], 0, None, f"{place}: steps") == steps, f"{place}: there are {steps} steps")
     demand(end["sha256"] == digest.hexdigest(), f"{place}: the hash is not that of the lines before")
     demand(next(lines, None) is None, f"{place}: something follows the end line")
 
 
-class Vertex(NamedTuple):
-    """A point with the signs of all kinks and the loss there."""
+def check_inside(pattern: Pattern, vertex: Vertex, place: str) -> None:
+    """Checks that a point lies in the cell (section 3).
 
-    point: Point
-    signs: Signs
-    loss: Fraction
-
-
-def evaluate(problem: Problem, point: Point) -> Vertex:
-    """Evaluates the network itself, without a pattern, on all samples (section 2)."""
-    signs: Signs = {}
-    loss, last = 0, len(problem.widths) - 1
-    for sample, (x, scale, goal) in enumerate(zip(problem.points, problem.scales, problem.goals)):
-        unit = scale * point.den
-        z = [sum(map(mul, row, x)) for row in point.theta]
-        for depth in range(last + 1):
-            if depth > 0:
-                weight, _, bias = problem.layers[depth]
-                active = [value if value > 0 else 0 for value in z]
-                z = [sum(map(mul, row, active), b * unit) for row, b in zip(weight, bias)]
-            if depth == last:
-                z = [value - y * point.den for value, y in zip(z, goal)]
-            for u, value in enumerate(z):
-                signs[problem.first + depth, sample, u] = (value > 0) - (value < 0)
-        loss += sum(map(abs, z)) * (problem.common // scale)
-    return Vertex(point, signs, Fraction(loss, problem.common * problem.final * point.den))
-
-
-def find_violation(pattern: Pattern, signs: Signs) -> Kink | None:
-    """Returns a kink whose sign breaks the pattern; None means that the point lies in the cell (section 3).
-
-    The signs are the network's own. As long as no shallower kink breaks the pattern, network and affine functions
-    agree, so the first break shows in both.
+    The signs are the network's own: up to the first kink that breaks the pattern they are the affine functions'.
     """
-    return next((kink for kink, sign in signs.items() if sign == -pattern[kink]), None)
+    kink = next((kink for kink, sign in vertex.signs.items() if sign == -pattern[kink]), None)
+    require(kink is None, f"{place} is outside the cell, at kink {kink}")
 
 
-def pull_back(problem: Problem, pattern: Pattern, sample: int, v: list[int]) -> tuple[list[int], int]:
-    """Returns (w, c): in the cell, v · (preactivations of the layer of depth d) is w · (trained ones) + c · D_i.
+def check_vertex(problem: Problem, pattern: Pattern, basis: list[Kink], place: str) -> Vertex:
+    """Checks that pattern and basis are a vertex, and returns it (section 3)."""
+    n = len(problem.free)
+    require(len(basis) == n, f"{place}: {len(basis)} kinks in the basis, not {n}")
+    functions = [problem.find_function(pattern, kink) for kink in basis]
+    solution, den = solve([normal for normal, _ in functions], [-constant for _, constant in functions])
+    require(den != 0, f"{place}: the basis is dependent in the cell")
+    theta = [[entry * den for entry in row] for row in problem.start.theta]
+    for (j, k), value in zip(problem.free, solution):
+        theta[j][k] = value
+    vertex = problem.evaluate(to_point(theta, den * problem.start.den))
+    check_inside(pattern, vertex, f"{place}: the vertex")
+    return vertex
 
-    The depth d is told by the list of layers left to go through: v is a covector of the last of `problem.layers`.
+
+def check_published_stop(problem: Problem, pattern: Pattern, basis: list[Kink], place: str) -> None:
+    """Checks that the published rule stops here (section 4, published_stop).
+
+    If Aᵀλ = g for the basis' normals A and the gradient g, the edge r of kink k has the slope g · r = λ_k (a_k · r),
+    whose sign is that of λ_k if k is on, of -λ_k if k is off. A flip of a kink of the basis adds multiples of its
+    normal to the others': they stay independent.
     """
-    raise NotImplementedError
+    require(bool(problem.free), f"{place}: published_stop without parameters")
+    pattern = dict(pattern)
+    for number, kink in enumerate(basis, 1):
+        pattern[kink] = -pattern[kink]
+        normals = [problem.find_function(pattern, other)[0] for other in basis]
+        slopes, den = solve([list(column) for column in zip(*normals)], problem.find_gradient(pattern))
+        falling = [other for other, slope in zip(basis, slopes) if slope * den * pattern[other] < 0]
+        require(not falling, f"{place}: no published stop, after {number} flips the loss falls along edges {falling}")
+
+
+def check_step(problem: Problem, pattern: Pattern, basis: list[Kink], vertex: Vertex, step: Line, place: str) -> Vertex:
+    """Checks a step, changes pattern and basis in place, and returns the next vertex (section 4)."""
+    if "published_stop" in step:
+        check_published_stop(problem, pattern, basis, place)
+    flips, leave, enter = step["flip"], step["leave"], step["enter"]
+    require(len(set(flips)) == len(flips), f"{place}: a kink is flipped twice")
+    for kink in flips:
+        # A zero kink satisfies either bit, and its activation is 0 with either: the vertex lies in the new cell.
+        require(vertex.signs[kink] == 0, f"{place}: flipped kink {kink} is not zero at the vertex")
+        pattern[kink] = -pattern[kink]
+    if "basis" in step:
+        basis[:] = step["basis"]
+        again = check_vertex(problem, pattern, basis, f"{place}: basis")
+        require(again.point == vertex.point, f"{place}: basis: it is another point's")
+    require(leave in basis, f"{place}: leaving kink {leave} is not in the basis")
+    require(enter not in basis, f"{place}: entering kink {enter} is already in the basis")
+    basis.remove(leave)
+    basis.append(enter)
+    result = check_vertex(problem, pattern, basis, place)
+    require(result.point != vertex.point, f"{place}: the point stays where it is")
+    require(result.loss <= vertex.loss, f"{place}: the loss rises")
+    return result
+
+
+def add(target: Form, factor: Fraction, form: Form) -> None:
+    """Adds factor · form to target in place; coefficients that cancel vanish."""
+    for key, value in form.items():
+        total = target.pop(key, Fraction(0)) + factor * value
+        if total:
+            target[key] = total
+
+
+def find_local_form(problem: Problem, signs: Signs) -> tuple[dict[Kink, Form], Form]:
+    """Returns the forms (Z_j, L_j) of the active kinks, and F as (g, b), at a point with these signs (section 5)."""
+    rows: dict[Kink, Form] = {}
+    change: Form = {}
+    half, one = Fraction(1, 2), Fraction(1)
+    for sample, x in enumerate(problem.inputs):
+        forms: list[Form] = [{} for _ in range(problem.widths[0])]
+        for p, (j, k) in enumerate(problem.free):
+            add(forms[j], x[k], {(p,): one})
+        for depth, weight in enumerate(problem.weights):
+            activations, forms = forms, [{} for _ in weight] if depth > 0 else forms
+            for form, row in zip(forms, weight):
+                for factor, activation in zip(row, activations):
+                    add(form, factor, activation)
+            for unit, form in enumerate(forms):
+                kink = (problem.first + depth, sample, unit)
+                active = signs[kink] == 0 and bool(form)
+                modulus: Form = {kink: one}
+                if active:
+                    rows[kink] = form
+                if depth == problem.last:
+                    add(change, Fraction(signs[kink]), form)
+                    add(change, Fraction(active), modulus)
+                elif signs[kink] <= 0:
+                    forms[unit] = {}
+                    add(forms[unit], half * active, form)
+                    add(forms[unit], half * active, modulus)
+    return rows, change
+
+
+def reduce(rows: dict[Kink, Form], change: Form) -> None:
+    """Reduces a local form in place until nothing changes (section 5)."""
+    size = -1
+    while size != len(rows):
+        size = len(rows)
+        leaders: dict[frozenset[tuple[tuple[int, ...], Fraction]], tuple[Kink, Fraction]] = {}
+        for kink in sorted(rows):
+            form = rows[kink]
+            lead = form[min(form)] if form else Fraction(0)
+            shape = frozenset((key, value / lead) for key, value in form.items())
+            leader, scale = leaders.setdefault(shape, (kink, lead))
+            if form and leader == kink:
+                continue
+            del rows[kink]
+            for owner in [change, *rows.values()]:
+                factor = owner.pop(kink, Fraction(0))
+                if form and factor:
+                    add(owner, factor, {leader: abs(lead / scale)})
+        for kink in rows.keys() - set(change).union(*rows.values()):
+            del rows[kink]
+
+
+def check_likq(problem: Problem, rows: dict[Kink, Form], change: Form, strict: bool) -> None:
+    """Checks that a point with this local form is a local minimum by LIKQ, a strict one if asked (section 5)."""
+    reduce(rows, change)
+    zero, kinks = Fraction(0), sorted(rows)
+    count, n = len(kinks), len(problem.free)
+    # A column for each Z_j and the last one for g: where the Z_j are independent, g = Zᵀλ reads off the echelon form.
+    columns = [rows[kink] for kink in kinks] + [change]
+    system = [[column.get((p,), zero) for column in columns] for p in range(n)]
+    pivots, system = echelon(system) if count <= n else ([], [])
+    require(pivots[:count] == list(range(count)), f"outcome: no LIKQ, the {count} reduced kinks are dependent")
+    require(count not in pivots, "outcome: no local minimum, the gradient is not in the span of the kinks")
+    multipliers = {kink: row[count] for kink, row in zip(kinks, system)}
+    for kink in kinks:
+        bound = change.get(kink, zero) - sum(rows[k].get(kink, zero) * multipliers[k] for k in kinks)
+        require(abs(multipliers[kink]) <= bound, f"outcome: no local minimum, the multiplier of {kink} is too large")
+        require(not strict or abs(multipliers[kink]) < bound, f"outcome: not strict, {kink} is at its bound")
+    require(not strict or count == n, f"outcome: not strict, {count} reduced kinks in {n} parameters")
+    require(not strict or len(problem.pivots) == len(problem.inputs[0]), "outcome: not strict, there is lineality")
+
+
+def check(instance: str, run: str) -> str:
+    """Checks a certificate and returns a summary; raises Rejected or Malformed (section 6)."""
+    sys.set_int_max_str_digits(0)  # parse_number bounds the digits itself
+    problem = Problem(instance)
+    # All of the form first: what is not of the form is malformed even if a claim in it is false.
+    total = sum("leave" in content for _, content in read_certificate(run, problem))
+    claims = read_certificate(run, problem)
+    place, first = next(claims)
+    pattern, basis = first["pattern"], first["basis"]
+    start = problem.evaluate(problem.start)
+    check_inside(pattern, start, f"{place}: the start")
+    vertex = check_vertex(problem, pattern, basis, place)
+    require(vertex.loss <= start.loss, f"{place}: the loss is above the loss at the start")
+    summary = ""
+    for number, (place, content) in enumerate(claims, 1):
+        if "leave" in content:
+            vertex = check_step(problem, pattern, basis, vertex, content, place)
+            if sys.stderr.isatty():
+                print(f"\rstep {number} of {total}", end="" if number < total else "\n", file=sys.stderr, flush=True)
+        else:
+            by, name = content.get("by"), content["outcome"]
+            require(by != "zero-loss" or vertex.loss == 0, "outcome: the loss is not zero")
+            rows, change = find_local_form(problem, vertex.signs) if by == "likq" or "active" in content else ({}, {})
+            require(content.get("active", len(rows)) == len(rows), f"outcome: {len(rows)} kinks are active")
+            if by == "likq":
+                check_likq(problem, rows, change, name == "strict-local-minimum")
+            summary = f"{total} steps, {name}" + (f" by {by}" if by else "")
+    return summary
+
+
+def main(argv: list[str]) -> int:
+    """Prints the verdict in one line and returns the exit code (section 6)."""
+    try:
+        demand(len(argv) == 2, "usage: python -I -S check.py INSTANCE RUN")
+        line, code = f"accepted: {check(*argv)}", 0
+    except Rejected as reason:
+        line, code = f"rejected: {reason}", 1
+    except Malformed as reason:
+        line, code = f"malformed: {reason}", 2
+    print(line.encode("unicode_escape").decode("ascii"))  # one line of ASCII, whatever is in a file's name
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

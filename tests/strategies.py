@@ -43,6 +43,8 @@ def matrices(rows: int, columns: int, numbers: st.SearchStrategy[Fraction]) -> s
 def data(draw: Callable, samples: int, features: int, numbers: st.SearchStrategy[Fraction]) -> Matrix:
     """Inputs with repeated samples and with features that are zero, constant or copies of the feature before."""
     rows = draw(matrices(samples, features, numbers))
+    if draw(st.booleans()):
+        return rows
     for column in range(features):
         kind = draw(st.sampled_from(["plain", "plain", "plain", "zero", "constant", "copy"]))
         for row in rows:
@@ -69,7 +71,7 @@ def instances(
     min_depth: int = 0,
     max_depth: int = 3,
     max_parameters: int = 6,
-    max_samples: int = 6,
+    max_samples: int = 8,
     max_width: int = 3,
 ) -> Instance:
     """Small random problems: any trained layer, layers without bias, dead units, several outputs, all kinds of starts.
@@ -79,6 +81,7 @@ def instances(
     numbers = draw(operands())
     depth = draw(st.integers(min_depth, max_depth))
     layer = draw(st.integers(1, depth + 1))
+    max_parameters = draw(st.integers(1, max_parameters))
     widths = [draw(st.integers(1, max_width)) for _ in range(depth + 2)]
     biased = [draw(st.sampled_from([True, True, False])) for _ in range(depth + 1)]
     widths[layer - 1] = min(widths[layer - 1], max(1, max_parameters - biased[layer - 1]))
@@ -88,13 +91,16 @@ def instances(
     for index in range(depth + 1):
         weight = draw(matrices(widths[index + 1], widths[index], numbers))
         bias = draw(st.lists(numbers, min_size=widths[index + 1], max_size=widths[index + 1])) if biased[index] else None
-        if index < depth and draw(st.sampled_from([False, False, True])):
+        kind = draw(st.sampled_from(["plain", "lively", "dead"])) if index < depth else "plain"
+        if kind == "lively":
+            weight = [[abs(value) for value in row] for row in weight]
+        elif kind == "dead":
             unit = draw(st.integers(0, widths[index + 1] - 1))
             weight[unit] = _dead(weight[unit])
             if bias is not None:
                 bias[unit] = -abs(bias[unit])
         layers.append((weight, bias))
-    samples = draw(st.integers(1, max_samples))
+    samples = draw(st.integers(1, max_samples) | st.integers(max(1, max_samples - 3), max_samples))
     inputs = draw(data(samples, widths[0], numbers))
     targets = draw(matrices(samples, widths[-1], numbers))
     start = draw(starts(widths[layer], m, numbers))

@@ -170,7 +170,8 @@ def _tables(paths: Sequence[Path]) -> Iterator[list[_Write]]:
     try:
         for path in paths:
             partial = path.with_name(path.name + ".new")
-            kind: Callable[[Path], _Table] = {".jsonl": _JsonLines, ".csv": _Csv, ".parquet": _Parquet}[path.suffix]
+            kinds: dict[str, Callable[[Path], _Table]] = {".jsonl": _JsonLines, ".csv": _Csv, ".parquet": _Parquet}
+            kind = kinds[path.suffix]
             open_tables.append((partial, path, kind(partial)))
         yield [table.write for _, _, table in open_tables]
         for partial, path, table in open_tables:

@@ -90,7 +90,7 @@ def check_instance(path: Path, certificate: Certificate, instance: Instance) -> 
 
 
 def _read_damaged(path: Path) -> bytes:
-    """Returns what can be read of a file whose compressed end may be missing."""
+    """Returns the bytes of a file; of a compressed one those of its whole members."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -101,9 +101,12 @@ def _read_damaged(path: Path) -> bytes:
     while data and len(content) <= MAX_BYTES:
         member = zlib.decompressobj(wbits=31)
         try:
-            content += member.decompress(data, MAX_BYTES)
+            part = member.decompress(data, MAX_BYTES)
         except zlib.error:
             break
+        if not member.eof:
+            break
+        content += part
         data = member.unused_data
     return content
 

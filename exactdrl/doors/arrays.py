@@ -6,8 +6,6 @@ Binary floats mean the dyadic rationals that they are, text means what is writte
 import csv
 import io
 import re
-import zipfile
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +69,8 @@ class Table:
         """Returns a column's index, from 0.
 
         Args:
-            column: a name, or a number as counted in the file, from 1. A text of digits is a number where no column has that name.
+            column: a name, or a number as counted in the file, from 1. A text of digits is a number where no column
+                has that name.
 
         Raises:
             InputError: there is no such column, or the text is one column's name and another one's number.
@@ -86,9 +85,8 @@ class Table:
         if isinstance(column, str) and column in names:
             named = names.index(column)
             if index is not None and 0 <= index < width and index != named:
-                raise InputError(
-                    f"{self.place}: column {shown(column)} may be column {index + 1} or, by its name, column {named + 1}"
-                )
+                number = f"column {index + 1} or, by its name, column {named + 1}"
+                raise InputError(f"{self.place}: column {shown(column)} may be {number}")
             return named
         if index is None:
             known = f"the names are {', '.join(names)}" if self.names else "the file has no header, choose by number"
@@ -135,17 +133,18 @@ def from_arrays(
     """Returns an instance from NumPy arrays, nested lists, pandas frames or whatever offers itself as an array.
 
     Args:
-        weights: of layers 1..L+1, shape (n_l, n_{l-1}) each: a row a unit. (scikit-learn and Keras keep the transposes.)
+        weights: of layers 1..L+1, shape (n_l, n_{l-1}) each: a row a unit. (scikit-learn and Keras keep the
+            transposes.)
         biases: of layers 1..L+1, n_l entries each, None for a layer without bias.
         inputs: shape (N, n_0).
         targets: shape (N, n_{L+1}), or (N,) for one output.
         layer: the trained layer, 1..L+1.
-        start: shape (n_layer, n_{layer-1} + 1), without the last column where the bias is None; default: the layer's own
-            parameters.
+        start: shape (n_layer, n_{layer-1} + 1), without the last column where the bias is None; default: the layer's
+            own parameters.
 
     Raises:
-        InputError: as many biases as weights are needed; shapes that do not fit, NaN, infinities; the message names the place
-            and the value.
+        InputError: as many biases as weights are needed; shapes that do not fit, NaN, infinities; the message names
+            the place and the value.
     """
     if len(weights) != len(biases):
         raise InputError(f"{len(weights)} weights and {len(biases)} biases; a layer without bias needs the bias None")
@@ -188,8 +187,9 @@ def _to_plain(values: object, place: str, axes: Sequence[int]) -> object:
         return values
     try:
         # A frame's columns of integers must not become floats because those of another column are
-        is_frame = type(values).__module__.partition(".")[0] == "pandas" and hasattr(values, "to_numpy")
-        array = values.to_numpy(dtype=object) if is_frame else np.asarray(values)
+        is_pandas = type(values).__module__.partition(".")[0] == "pandas"
+        convert = getattr(values, "to_numpy", None) if is_pandas else None
+        array = np.asarray(values) if convert is None else convert(dtype=object)
     except (RuntimeError, TypeError, ValueError) as error:
         raise InputError(f"{place} cannot be read as an array ({error})") from None
     if array.ndim not in axes:
@@ -211,14 +211,15 @@ def _to_target_rows(values: object, place: str) -> object:
 
 
 def read_network_npz(path: Path | str) -> Network:
-    """Returns the network in a file `*.npz` with the arrays weight_1, bias_1, weight_2, ...; a missing bias_k means no bias.
+    """Returns the network in a file `*.npz` with the arrays weight_1, bias_1, weight_2, bias_2, ...
 
     Args:
-        path: of the file. weight_k has shape (n_k, n_{k-1}), bias_k has shape (n_k,); integers, floats or texts of numbers.
+        path: of the file. weight_k has shape (n_k, n_{k-1}), bias_k has shape (n_k,), or is missing: the layer has no
+            bias. Integers, floats or texts of numbers.
 
     Raises:
-        InputError: the file is no npz file, has other or repeated names, a gap in the layers' numbers, wrong numbers of axes,
-            NaN or infinities; the message names the file, the array, the entry and the value.
+        InputError: the file is no npz file, has other or repeated names, a gap in the layers' numbers, wrong numbers
+            of axes, NaN or infinities; the message names the file, the array, the entry and the value.
     """
     arrays = _read_npz(Path(path))
     for name in arrays:
@@ -243,8 +244,8 @@ def read_data_npz(path: Path | str) -> Data:
         path: of the file. `inputs` has shape (N, n_0), `targets` (N, outputs) or (N,) for one output.
 
     Raises:
-        InputError: the file is no npz file, has other or repeated names, wrong numbers of axes or rows, NaN or infinities; the
-            message names the file, the array, the entry and the value.
+        InputError: the file is no npz file, has other or repeated names, wrong numbers of axes or rows, NaN or
+            infinities; the message names the file, the array, the entry and the value.
     """
     arrays = _read_npz(Path(path))
     for name in arrays:
@@ -267,23 +268,28 @@ def _to_npz_matrix(arrays: dict[str, np.ndarray], name: str, path: Path | str) -
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    content = read_bytes(path)
     try:
-        # No pickles: an array of objects would run the file's own code
-        content = np.load(io.BytesIO(read_bytes(path)), allow_pickle=False)
-        if not isinstance(content, np.lib.npyio.NpzFile):
-            raise InputError(f"{path}: holds a single array; an npz file is needed")
-        repeated = next((name for name in content.files if content.files.count(name) > 1), None)
-        if repeated is not None:
-            raise InputError(f"{path}: array {shown(repeated)} is repeated")
-        arrays = {name: content[name] for name in content.files}
-    except (ValueError, EOFError, OSError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
-        if isinstance(error, InputError):
-            raise
+        named = _load_npz(content)
+    except Exception as error:  # noqa: BLE001 - a damaged file makes NumPy's parsers raise anything, tokenize.TokenError too
         raise InputError(f"{path}: not a whole npz file of plain arrays ({error})") from None
-    for name, array in arrays.items():
+    if named is None:
+        raise InputError(f"{path}: holds a single array; an npz file is needed")
+    arrays: dict[str, np.ndarray] = {}
+    for name, array in named:
+        if name in arrays:
+            raise InputError(f"{path}: array {shown(name)} is repeated")
         if not isinstance(array, np.ndarray):
             raise InputError(f"{path}: {shown(name)} is no array")
+        arrays[name] = array
     return arrays
+
+
+def _load_npz(content: bytes) -> list[tuple[str, object]] | None:
+    """Returns what a file's members hold, in order; None where the file is a single array."""
+    # No pickles: an array of objects would run the file's own code
+    loaded = np.load(io.BytesIO(content), allow_pickle=False)
+    return [(name, loaded[name]) for name in loaded.files] if isinstance(loaded, np.lib.npyio.NpzFile) else None
 
 
 def parse_table(text: str, place: str, *, has_header: bool | None = None, delimiter: str = ",") -> Table:
@@ -292,50 +298,60 @@ def parse_table(text: str, place: str, *, has_header: bool | None = None, delimi
     Args:
         text: rows of cells; a cell may stand in double quotes.
         place: what error messages call the text.
-        has_header: whether the first row holds names. None: it does if every cell of it begins with a letter or `_` and is none
-            of `nan`, `inf`, `NA` and the like; it does not if every cell is a number; anything else is refused.
+        has_header: whether the first row holds names. None: it does if every cell of it begins with a letter or `_`
+            and is none of `nan`, `inf`, `NA` and the like; it does not if every cell is a number; anything else is
+            refused.
         delimiter: one character.
 
     Raises:
-        InputError: no rows, ragged or blank rows, repeated names, bad quoting, or a first row that may be a header or not; the
-            message names the place, row and column.
+        InputError: no rows, ragged or blank rows, repeated names, bad quoting, or a first row that may be a header or
+            not; the message names the place, row and column.
     """
     if len(delimiter) != 1 or delimiter in '\r\n"':
         raise InputError(f"delimiter is {shown(delimiter)}; one character is needed")
+    lines, rows = _read_rows(text, place, delimiter)
+    names = rows[0] if has_header or (has_header is None and _is_header(rows[0], place)) else None
+    for line, row in zip(lines, rows, strict=True):
+        _check_length(row, len(rows[0]), names, f"{place}: row {line}")
+    if names is None:
+        return Table(place, None, lines, rows)
+    for index, name in enumerate(names):
+        first = names.index(name)
+        if first != index:
+            raise InputError(
+                f"{place}: row 1, column {index + 1}: the name {shown(name)} is repeated, column {first + 1} has it"
+            )
+    if len(rows) == 1:
+        raise InputError(f"{place}: holds no rows below the header")
+    return Table(place, names, lines[1:], rows[1:])
+
+
+def _read_rows(text: str, place: str, delimiter: str) -> tuple[tuple[int, ...], tuple[tuple[str, ...], ...]]:
+    """Returns the lines where the rows begin, from 1, and the rows; at least one, none of them blank."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    rows: list[tuple[str, ...]] = []
-    lines: list[int] = []
+    lines, rows = [], []
     line = 1
     try:
         for row in reader:
             if not row:
                 raise InputError(f"{place}: row {line} is blank")
-            rows.append(tuple(row))
             lines.append(line)
+            rows.append(tuple(row))
+            # A quoted cell may hold line breaks, so that a row is more than a line
             line = reader.line_num + 1
     except csv.Error as error:
         raise InputError(f"{place}: row {line} is no CSV ({error})") from None
     if not rows:
         raise InputError(f"{place}: holds no rows")
-    if has_header is None:
-        has_header = _is_header(rows[0], place)
-    names = rows[0] if has_header else None
-    for number, row in zip(lines, rows, strict=True):
-        if len(row) != len(rows[0]):
-            first, what = (len(row), "is missing") if len(row) < len(rows[0]) else (len(rows[0]), "is too much")
-            problem = f"row {number} has {len(row)} cells, row 1 has {len(rows[0])}"
-            value = f" with the value {shown(row[first])}" if first < len(row) else ""
-            raise InputError(f"{place}: {problem}: {_column(first, names)}{value} {what}")
-    for index, name in enumerate(names or ()):
-        if names is not None and names.index(name) != index:
-            raise InputError(
-                f"{place}: row 1, column {index + 1}: the name {shown(name)} is repeated, column {names.index(name) + 1} has it"
-            )
-    if names is not None:
-        rows, lines = rows[1:], lines[1:]
-        if not rows:
-            raise InputError(f"{place}: holds no rows below the header")
-    return Table(place, names, tuple(lines), tuple(rows))
+    return tuple(lines), tuple(rows)
+
+
+def _check_length(row: Sequence[str], width: int, names: Sequence[str] | None, place: str) -> None:
+    problem = f"{place} has {len(row)} cells, row 1 has {width}"
+    if len(row) < width:
+        raise InputError(f"{problem}: {_column(len(row), names)} is missing")
+    if len(row) > width:
+        raise InputError(f"{problem}: column {width + 1} is beyond, with the value {shown(row[width])}")
 
 
 def _is_header(row: Sequence[str], place: str) -> bool:
@@ -370,8 +386,8 @@ def to_data(table: Table, *, targets: Sequence[int | str], inputs: Sequence[int 
         inputs: the same; default: all columns that are no targets, in the file's order.
 
     Raises:
-        InputError: no targets or inputs, an unknown column, one chosen twice, or a cell that is no number; the message names the
-            place, row, column and value.
+        InputError: no targets or inputs, an unknown column, one chosen twice, or a cell that is no number; the
+            message names the place, row, column and value.
     """
     chosen = [table.column_index(column) for column in targets]
     width = len(table.cells[0])
@@ -419,8 +435,9 @@ def read_data_csv(
         delimiter: see `parse_table`.
 
     Raises:
-        InputError: the file cannot be read, see also `parse_table` and `to_data`; the message names the file, row (as counted in
-            the file, from 1), column and value.
+        InputError: the file cannot be read, see also `parse_table` and `to_data`; the message names the file, row (as
+            counted in the file, from 1), column and value.
     """
     text = decode_table(read_bytes(Path(path)), str(path))
-    return to_data(parse_table(text, str(path), has_header=has_header, delimiter=delimiter), targets=targets, inputs=inputs)
+    table = parse_table(text, str(path), has_header=has_header, delimiter=delimiter)
+    return to_data(table, targets=targets, inputs=inputs)

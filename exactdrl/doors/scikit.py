@@ -28,7 +28,8 @@ def import_extra(module: str, package: str, extra: str) -> ModuleType:
 def from_mlp_regressor(regressor: object, inputs: object, targets: object, *, layer: int = 1) -> Instance:
     """Returns the problem of training one layer of a fitted `MLPRegressor` further, from its parameters.
 
-    Parameters mean the dyadic rationals that they are. The data is taken as given: scale it before, as for the training.
+    Parameters mean the dyadic rationals that they are. The data is taken as given: scale it before, as for the
+    training.
 
     Args:
         regressor: a fitted `sklearn.neural_network.MLPRegressor` with activation "relu".
@@ -37,8 +38,8 @@ def from_mlp_regressor(regressor: object, inputs: object, targets: object, *, la
         layer: the trained layer, 1..L+1.
 
     Raises:
-        InputError: scikit-learn is missing; the regressor is another object, is not fitted, or is no network of ReLUs with an affine
-            output; shapes that do not fit, NaN, infinities.
+        InputError: scikit-learn is missing; the regressor is another object, is not fitted, or is no network of ReLUs
+            with an affine output; shapes that do not fit, NaN, infinities.
     """
     kind = import_extra("sklearn.neural_network", "scikit-learn", "sklearn").MLPRegressor
     if not isinstance(regressor, kind):
@@ -47,8 +48,9 @@ def from_mlp_regressor(regressor: object, inputs: object, targets: object, *, la
         raise InputError(f'the MLPRegressor has activation {shown(regressor.activation)}, "relu" is needed')
     if not hasattr(regressor, "coefs_"):
         raise InputError("the MLPRegressor is not fitted; call its fit first")
-    if regressor.out_activation_ != "identity":
-        raise InputError(f'the MLPRegressor has output activation {shown(regressor.out_activation_)}, "identity" is needed')
+    output = regressor.out_activation_
+    if output != "identity":
+        raise InputError(f'the MLPRegressor has output activation {shown(output)}, "identity" is needed')
     # scikit-learn multiplies from the right: its matrices have a column a unit
     weights = [weight.T for weight in regressor.coefs_]
     return from_arrays(weights, list(regressor.intercepts_), inputs, targets, layer=layer)

@@ -1,0 +1,3 @@
+.PHONY: demo test fuzz bench
+demo test fuzz bench:
+	python3 start.py $@

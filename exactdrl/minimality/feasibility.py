@@ -1,0 +1,152 @@
+"""Exact feasibility of bounds on variables and on integer linear forms of them: values, or Farkas multipliers.
+
+The general simplex of Dutertre and de Moura: each form is a variable too, bounds may change between calls, and the
+basis stays, so that the nodes of a tree are solved one from another. Bland's rule in both choices, so it ends. The
+tableau is integers over one positive denominator (Edmonds), every entry a minor of the forms' matrix.
+
+Source: Dutertre and de Moura, A fast linear-arithmetic solver for DPLL(T), sections 3 and 4.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gmpy2 import divexact, mpq, mpz
+
+_ZERO = mpq(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Why nothing fits: within the bounds Σ_i y_i (form_i - row_i · x), which is 0, would be positive throughout.
+
+    Attributes:
+        multipliers: y, one for each form.
+    """
+
+    multipliers: tuple[mpz, ...]
+
+
+class BoundedForms:
+    """Variables x_0..x_{v-1} and forms row_i · x, all with bounds; starts without any bound, at x = 0.
+
+    A form i has the index v + i.
+    """
+
+    __slots__ = ("_basic", "_den", "_lower", "_nonbasic", "_rows", "_tableau", "_upper", "_values", "width")
+
+    def __init__(self, rows: Sequence[Sequence[mpz]], width: int) -> None:
+        """Takes the forms.
+
+        Args:
+            rows: (k, width) integers.
+            width: v.
+        """
+        self.width = width
+        count = len(rows)
+        self._tableau = [list(row) for row in rows]
+        self._den = mpz(1)
+        self._basic = list(range(width, width + count))
+        self._nonbasic = list(range(width))
+        self._lower: list[mpq | None] = [None] * (width + count)
+        self._upper: list[mpq | None] = [None] * (width + count)
+        self._values: list[mpq] = [_ZERO] * (width + count)
+        self._rows = count
+
+    def bounds(self, index: int) -> tuple[mpq | None, mpq | None]:
+        """Returns the lower and the upper bound of a variable or form; None where there is none."""
+        return self._lower[index], self._upper[index]
+
+    def set_bounds(self, index: int, lower: mpq | None, upper: mpq | None) -> None:
+        """Replaces the bounds of a variable or form; lower ≤ upper."""
+        self._lower[index], self._upper[index] = lower, upper
+        value = self._values[index]
+        if index in self._nonbasic:
+            if lower is not None and value < lower:
+                self._shift(self._nonbasic.index(index), lower - value)
+            elif upper is not None and value > upper:
+                self._shift(self._nonbasic.index(index), upper - value)
+
+    def _shift(self, column: int, change: mpq) -> None:
+        """Moves a nonbasic variable, and the basic ones with it."""
+        if not change:
+            return
+        values = self._values
+        values[self._nonbasic[column]] += change
+        unit = change / self._den
+        for index, row in zip(self._basic, self._tableau, strict=True):
+            if row[column]:
+                values[index] += unit * row[column]
+
+    def solve(self) -> list[mpq] | Conflict:
+        """Returns values of the variables that keep all bounds, or the reason why there are none."""
+        while True:
+            violated = self._first_violated()
+            if violated is None:
+                return self._values[: self.width]
+            row, bound, is_low = violated
+            column = self._first_useful(row, is_low=is_low)
+            if column is None:
+                return self._conflict(row, is_low=is_low)
+            change = (bound - self._values[self._basic[row]]) * self._den / self._tableau[row][column]
+            self._shift(column, change)
+            self._pivot(row, column)
+
+    def _first_violated(self) -> tuple[int, mpq, bool] | None:
+        """Returns the row of the least basic index out of its bounds, the bound, and whether it is the lower one."""
+        best: tuple[int, mpq, bool] | None = None
+        least = len(self._values)
+        for row, index in enumerate(self._basic):
+            if index < least:
+                value, lower, upper = self._values[index], self._lower[index], self._upper[index]
+                if lower is not None and value < lower:
+                    best, least = (row, lower, True), index
+                elif upper is not None and value > upper:
+                    best, least = (row, upper, False), index
+        return best
+
+    def _first_useful(self, row: int, *, is_low: bool) -> int | None:
+        """Returns the column of the least nonbasic index that can repair a row; None if none can."""
+        best: int | None = None
+        for column, (index, entry) in enumerate(zip(self._nonbasic, self._tableau[row], strict=True)):
+            if entry and (best is None or index < self._nonbasic[best]):
+                bound = self._upper[index] if (entry > 0) == is_low else self._lower[index]
+                if bound is None or bound != self._values[index]:
+                    best = column
+        return best
+
+    def _pivot(self, row: int, column: int) -> None:
+        """Exchanges a basic and a nonbasic variable; values stay."""
+        den, special = self._den, self._tableau[row]
+        pivot = special[column]
+        side = 1 if pivot > 0 else -1
+        pivot = abs(pivot)
+        for other, entries in enumerate(self._tableau):
+            factor = entries[column]
+            if other == row:
+                continue
+            if factor:
+                signed = side * factor
+                updated = [
+                    divexact(e * pivot - signed * s, den) if s else divexact(e * pivot, den) if e else e
+                    for e, s in zip(entries, special, strict=True)
+                ]
+                updated[column] = signed
+                self._tableau[other] = updated
+            elif pivot != den:
+                self._tableau[other] = [divexact(e * pivot, den) if e else e for e in entries]
+        exchanged = [-e for e in special] if side > 0 else list(special)
+        exchanged[column] = side * den
+        self._tableau[row] = exchanged
+        self._den = pivot
+        self._basic[row], self._nonbasic[column] = self._nonbasic[column], self._basic[row]
+
+    def _conflict(self, row: int, *, is_low: bool) -> Conflict:
+        """Returns ±(den · basic - Σ entries · nonbasic), which is too small or too great, as a combination of forms."""
+        side = 1 if is_low else -1
+        multipliers = [mpz(0)] * self._rows
+        if self._basic[row] >= self.width:
+            multipliers[self._basic[row] - self.width] = side * self._den
+        for index, entry in zip(self._nonbasic, self._tableau[row], strict=True):
+            if index >= self.width:
+                multipliers[index - self.width] = -side * entry
+        return Conflict(tuple(multipliers))

@@ -1,0 +1,183 @@
+"""The command line: results on stdout, exit codes, and every refusal one clear line."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from exactdrl_cli.main import main
+
+GOOD = {
+    "format": "exactdrl-instance",
+    "version": 1,
+    "network": {"layers": [{"weight": [["1", "-0.25"]], "bias": ["0x1.8p-1"]}, {"weight": [["1"]], "bias": None}]},
+    "layer": 1,
+    "loss": {"kind": "absolute"},
+    "data": {"inputs": [["1", "0"], ["0", "2"], ["1", "1"], ["3", "1"]], "targets": [["1"], ["2"], ["0"], ["1/3"]]},
+}
+
+
+def run(capsys, *arguments):
+    with pytest.raises(SystemExit) as stop:
+        main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    return stop.value.code, captured.out, captured.err
+
+
+def edited(**changes):
+    """A copy of the good instance with entries replaced; a path like data__inputs goes into the object."""
+    text = json.loads(json.dumps(GOOD))
+    for path, value in changes.items():
+        at = text
+        *way, last = path.split("__")
+        for key in way:
+            at = at[int(key) if isinstance(at, list) else key]
+        at[int(last) if isinstance(at, list) else last] = value
+    return json.dumps(text)
+
+
+def test_the_main_job(tmp_path, capsys, monkeypatch):
+    """sample, walk, verify and export do their work and end with 0."""
+    monkeypatch.chdir(tmp_path)
+    assert run(capsys, "sample", "-o", "a.json", "--samples", 15, "--widths", "2,3,1", "--bits", 8, "--seed", 1)[0] == 0
+    code, out, err = run(capsys, "walk", "a.json", "-o", "a.drl")
+    assert code == 0
+    assert "local minimum" in out
+    assert err == ""
+    assert run(capsys, "verify", "a.json", "a.drl")[:2][0] == 0
+    code, out, _ = run(capsys, "walk", "a.json", "-o", "b.drl", "--json")
+    result = json.loads(out)
+    assert (code, Path("a.drl").read_bytes()) == (0, Path("b.drl").read_bytes())
+    assert result["steps"] == Path("a.drl").read_text().count('"flip"')
+    assert run(capsys, "export", "a.json", "a.drl", "--losses", "l.csv", "--vertices", "v.jsonl")[0] == 0
+    assert Path("l.csv").read_text().splitlines()[0] == "step,phase,loss,loss_float"
+
+
+def test_limit_and_resume(tmp_path, capsys, monkeypatch):
+    """A limit ends with 3; --resume ends with 0 and the same bytes."""
+    monkeypatch.chdir(tmp_path)
+    run(capsys, "sample", "-o", "a.json", "--samples", 15, "--widths", "2,3,1", "--bits", 8, "--seed", 1)
+    assert run(capsys, "walk", "a.json", "-o", "a.drl", "--max-steps", 2)[0] == 3
+    assert run(capsys, "walk", "a.json", "-o", "a.drl", "--resume")[0] == 0
+    run(capsys, "walk", "a.json", "-o", "b.drl")
+    assert Path("a.drl").read_bytes() == Path("b.drl").read_bytes()
+
+
+def test_sample_is_reproducible(tmp_path, capsys, monkeypatch):
+    """Same seed, same file, byte for byte, plain and compressed; another seed, another file."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.json", "b.json", "a.json.gz", "b.json.gz"):
+        run(capsys, "sample", "-o", name, "--samples", 9, "--seed", 5)
+    run(capsys, "sample", "-o", "c.json", "--samples", 9, "--seed", 6)
+    assert Path("a.json").read_bytes() == Path("b.json").read_bytes() != Path("c.json").read_bytes()
+    assert Path("a.json.gz").read_bytes() == Path("b.json.gz").read_bytes()
+    assert gzip.decompress(Path("a.json.gz").read_bytes()) == Path("a.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (edited(data__inputs__0__1="nan"), "data.inputs[0][1]: not a number: 'nan'"),
+        (edited().replace('"0"', "NaN", 1), "not a finite number: NaN"),
+        (edited().replace('"0"', "-Infinity", 1), "not a finite number: -Infinity"),
+        (edited(data__inputs__0__1="1_0"), "data.inputs[0][1]: not a number: '1_0'"),
+        (edited(data__inputs__0__1="+1"), "data.inputs[0][1]: not a number: '+1'"),
+        (edited(data__inputs__0__1=" 1"), "data.inputs[0][1]: not a number: ' 1'"),
+        (edited(data__inputs__0__1="\u0661"), "data.inputs[0][1]: not a number"),
+        (edited(data__inputs__0__1=""), "data.inputs[0][1]: not a number: ''"),
+        (edited(data__inputs__0__1=None), "data.inputs[0][1]: not a number: None"),
+        (edited(data__inputs__0__1=True), "data.inputs[0][1]: not a number: True"),
+        (edited(data__inputs__0__1="1/0"), "denominator 0"),
+        (edited(data__inputs__0__1="1e999999999"), "exponent beyond 10000"),
+        (edited(data__inputs__0__1="0x1p99999"), "exponent beyond 40000"),
+        (edited(data__inputs__1=["1"]), "data.inputs[1] has 1 entries, data.inputs[0] has 2"),
+        (edited(data__inputs=[]), "data.inputs is empty"),
+        (edited(data__inputs=[[]]), "data.inputs[0] is empty"),
+        (edited(data__inputs=7), "data.inputs: a list of rows is needed"),
+        (edited(data__targets=[["1"]]), "data.targets has 1 rows, data.inputs has 4"),
+        (edited(data__targets=[["1", "2"]] * 4), "data.targets has 2 columns, the network has 1 outputs"),
+        (edited(layer=0), "layer is 0, the network has layers 1 to 2"),
+        (edited(layer=3), "layer is 3, the network has layers 1 to 2"),
+        (edited(layer=1.5), "layer is 3/2, an integer is needed"),
+        (edited(layer="1"), "layer is '1', an integer is needed"),
+        (edited(layer=True), "layer is True, an integer is needed"),
+        (edited(start=[["0", "0"]]), "start has shape (1, 2), layer 1 needs (1, 3)"),
+        (edited(network__layers__1__weight=[["1", "2"]]), "weight has 2 columns, layer 1 has width 1"),
+        (edited(network__layers__0__bias=["1", "2"]), "bias has 2 entries, weight has 1 rows"),
+        (edited(network__layers=[]), "layer is 1, the network has layers 1 to 0"),
+        (edited(extra=1), "unknown key 'extra'"),
+        (edited(data__weights=1), "data: unknown key 'weights'"),
+        (edited().replace('"layer": 1', '"layer": 1, "layer": 1'), "key 'layer' is repeated"),
+        (edited().replace('"layer": 1,', ""), "key 'layer' is missing"),
+        (edited(format="other"), "format is 'other'"),
+        (edited(version=2), "version is 2"),
+        (edited(loss__kind="squared"), "loss.kind is 'squared'"),
+        ("[1, 2", "not JSON"),
+        ("[" * 100000, "nested too deeply"),
+        ("[]", "the file is not an object"),
+        ("", "not JSON"),
+    ],
+)  # fmt: skip
+def test_bad_instances(tmp_path, capsys, text, message):
+    """Every bad instance is refused with the place and the value, exit 2, nothing written, no traceback."""
+    (tmp_path / "a.json").write_text(text, encoding="utf-8")
+    code, out, err = run(capsys, "walk", tmp_path / "a.json", "-o", tmp_path / "a.drl")
+    assert code == 2
+    assert message in err
+    assert out == ""
+    assert err.count("\n") == 1
+    assert not (tmp_path / "a.drl").exists()
+
+
+def test_bad_files(tmp_path, capsys):
+    """Missing, truncated, compressed badly, existing, unwritable: each is one line and exit 2, nothing is written over."""
+    good = tmp_path / "a.json"
+    good.write_text(edited())
+    whole = gzip.compress(edited().encode())
+    (tmp_path / "cut.json.gz").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "bad.json.gz").write_bytes(b"no gzip")
+    (tmp_path / "latin.json").write_bytes(b'{"\xe9": 1}')
+    (tmp_path / "there.drl").write_text("mine")
+    cases = [
+        (("walk", tmp_path / "none.json", "-o", tmp_path / "x.drl"), "cannot be read"),
+        (("walk", tmp_path, "-o", tmp_path / "x.drl"), "cannot be read"),
+        (("walk", tmp_path / "cut.json.gz", "-o", tmp_path / "x.drl"), "not a whole gzip file"),
+        (("walk", tmp_path / "bad.json.gz", "-o", tmp_path / "x.drl"), "not a whole gzip file"),
+        (("walk", tmp_path / "latin.json", "-o", tmp_path / "x.drl"), "not UTF-8"),
+        (("walk", good, "-o", tmp_path / "there.drl"), "exists already (--force writes over it)"),
+        (("walk", good, "-o", tmp_path / "no" / "x.drl"), "does not exist"),
+        (("walk", good, "-o", tmp_path / "x.txt"), "ends in .drl or .drl.gz"),
+        (("walk", good, "-o", tmp_path / "x.drl", "--rule", "best"), "'best' is not one of"),
+        (("walk", good), "Missing option"),
+        (("walk", good, "-o", tmp_path / "x.drl", "--resume", "--force"), "exclude each other"),
+        (("sample", "-o", good), "exists already"),
+        (("sample", "-o", tmp_path / "x.txt"), "ends in .json"),
+        (("sample", "-o", tmp_path / "x.json", "--widths", "4"), "at least two"),
+        (("sample", "-o", tmp_path / "x.json", "--widths", "4,a"), "is not a list of widths"),
+        (("sample", "-o", tmp_path / "x.json", "--samples", "0"), "at least 1"),
+        (("sample", "-o", tmp_path / "x.json", "--bits", "99"), "1 to 53"),
+        (("export", good, tmp_path / "there.drl"), "--vertices or --losses"),
+        (("export", good, tmp_path / "there.drl", "--losses", tmp_path / "l.csv"), "the last line has no newline"),
+        (("nothing",), "No such command"),
+    ]
+    for arguments, message in cases:
+        code, _, err = run(capsys, *arguments)
+        assert (code, message in err) == (2, True), (arguments, err)
+        assert "Traceback" not in err
+    assert (tmp_path / "there.drl").read_text() == "mine"
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith("x.")]
+
+
+def test_certificate_for_another_instance(tmp_path, capsys):
+    """verify and export refuse a certificate for another instance with exit 2; a false claim is exit 1."""
+    for seed in (1, 2):
+        run(capsys, "sample", "-o", tmp_path / f"{seed}.json", "--samples", 8, "--widths", "2,2,1", "--seed", seed, "--bits", 6)
+        run(capsys, "walk", tmp_path / f"{seed}.json", "-o", tmp_path / f"{seed}.drl")
+    code, out, _ = run(capsys, "verify", tmp_path / "1.json", tmp_path / "2.drl")
+    assert code == 2
+    assert out.startswith("malformed:")
+    code, _, err = run(capsys, "export", tmp_path / "1.json", tmp_path / "2.drl", "--losses", tmp_path / "l.csv")
+    assert code == 2
+    assert "is for the instance" in err
+    assert not (tmp_path / "l.csv").exists()

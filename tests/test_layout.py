@@ -1,0 +1,65 @@
+"""The house's laws: imports point down, the checker knows nothing of the package, every package is shipped."""
+
+import ast
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+# ground floor first; a room may import itself and rooms below
+ROOMS = ("exact", "problem", "cells", "arithmetic", "minimality", "walk", "certificate", "observations", "doors")
+
+
+def imported_modules(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found.add(node.module or "")
+    return found
+
+
+def test_rooms_are_the_folders():
+    """Every folder of the library is a room in the order above."""
+    assert {path.parent.name for path in (ROOT / "exactdrl").glob("*/__init__.py")} == set(ROOMS)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_imports_point_down(room):
+    """No module imports a room above its own, nor the command line, nor the package's own front."""
+    allowed = ROOMS[: ROOMS.index(room) + 1]
+    for path in (ROOT / "exactdrl" / room).glob("*.py"):
+        for module in imported_modules(path):
+            parts = module.split(".")
+            assert parts[0] not in {"exactdrl_cli", "cli", "proofs", "exactdrl_proofs"}, (path, module)
+            if parts[0] == "exactdrl":
+                assert len(parts) > 1, (path, module)
+                assert parts[1] in allowed, (path, module)
+
+
+def test_checker_needs_only_the_standard_library():
+    """proofs/check.py imports the standard library alone."""
+    modules = {module.split(".")[0] for module in imported_modules(ROOT / "proofs" / "check.py")}
+    assert modules <= sys.stdlib_module_names
+
+
+def test_all_packages_are_shipped():
+    """pyproject.toml lists every package of the library, the command line and the proofs."""
+    listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"])
+    rooms = {f"exactdrl.{path.parent.name}" for path in (ROOT / "exactdrl").glob("*/__init__.py")}
+    assert listed == rooms | {"exactdrl", "exactdrl_cli", "exactdrl_proofs"}
+
+
+FLOATS = {"float", "isclose", "allclose"}
+
+
+@pytest.mark.parametrize("room", ["cells", "minimality", "walk"])
+def test_no_floats_in_decisions(room):
+    """Rooms that decide neither convert to float nor compare approximately, and have no float literals."""
+    for path in (ROOT / "exactdrl" / room).glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            assert not (isinstance(node, ast.Constant) and isinstance(node.value, float)), (path, node.lineno)
+            assert not (isinstance(node, ast.Name) and node.id in FLOATS), (path, node.lineno)
