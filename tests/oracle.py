@@ -1,7 +1,8 @@
 """An independent oracle: the mathematics of THEORY.md sections 1 and 3 by brute force, over `fractions.Fraction`.
 
 It imports nothing from exactdrl. An instance is taken apart by its attributes alone. Cones are handled by PPL (exact,
-and written by others). Everything here is certain; nothing is sampled. It is slow: for a handful of parameters and samples.
+and written by others). Everything here is certain; nothing is sampled. It is slow: for a handful of parameters and
+samples.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -108,7 +109,10 @@ class Problem:
 
     def __init__(self, instance: object) -> None:
         layers = [
-            (to_fractions(layer.weight), [ZERO] * len(layer.weight) if layer.bias is None else [to_fraction(b) for b in layer.bias])
+            (
+                to_fractions(layer.weight),
+                [ZERO] * len(layer.weight) if layer.bias is None else [to_fraction(b) for b in layer.bias],
+            )
             for layer in instance.layers
         ]
         self.layer: int = instance.layer
@@ -174,7 +178,14 @@ class Problem:
                 result.update({(layer, sample, unit): row for unit, row in enumerate(rows)})
                 rows = [
                     [
-                        sum((w * row[c] for u, (w, row) in enumerate(zip(ws, rows, strict=True)) if on[layer, sample, u]), ZERO)
+                        sum(
+                            (
+                                w * row[c]
+                                for u, (w, row) in enumerate(zip(ws, rows, strict=True))
+                                if on[layer, sample, u]
+                            ),
+                            ZERO,
+                        )
                         for c in range(self.n)
                     ]
                     for ws in weight
@@ -193,7 +204,8 @@ class Problem:
     def is_in_cell(self, values: dict[Kink, Fraction], on: dict[Kink, bool]) -> bool:
         """Returns whether a point lies in the closed cell of a pattern.
 
-        The pattern's affine functions agree with the true values at a point that satisfies the signs weakly, layer by layer.
+        The pattern's affine functions agree with the true values at a point that satisfies the signs weakly, layer by
+        layer.
         """
         return all(value == 0 or (value > 0) == on[kink] for kink, value in values.items())
 
@@ -203,12 +215,18 @@ class Problem:
 
 @dataclass(frozen=True)
 class Minimality:
-    """The oracle's answer. `direction` is one of descent if there is one, else one along which the loss does not change, else None."""
+    """The oracle's answer. `direction` is one of descent if there is one, else one along which the loss does not
+    change, else None.
+    """
 
     is_minimum: bool
     is_strict: bool
     cells: int
     direction: Row | None
+
+
+class TooManyCellsError(Exception):
+    """The enumeration would take too long; nothing is said."""
 
 
 def _integer_row(row: Sequence[Fraction]) -> list[int]:
@@ -227,23 +245,37 @@ def _directions(cone: C_Polyhedron) -> tuple[list[list[int]], list[list[int]]]:
     return lines, rays
 
 
-def decide_minimality(problem: Problem, theta: Sequence[Sequence[Fraction]], max_cells: int = 20_000) -> Minimality:
+def decide_minimality(  # noqa: C901 - one recursion over samples, layers and units
+    problem: Problem, theta: Sequence[Sequence[Fraction]], max_cells: int = 20_000
+) -> Minimality:
     """Decides whether a point is a local minimum, by going through all full-dimensional cells of the local fan.
 
-    Near the point the loss is L + F(d) with F positively homogeneous and linear on each cone of a fan. Sample after sample and
-    layer after layer each vanishing kink's form, linear on the current cone, splits it where it takes both signs there. On the final
+    Near the point the loss is L + F(d) with F positively homogeneous and linear on each cone of a fan. Sample after
+    sample and
+    layer after layer each vanishing kink's form, linear on the current cone, splits it where it takes both signs
+    there. On the final
     cones F is linear, so its sign is that on their generators. The closed full-dimensional cones cover the space.
 
     Raises:
-        RuntimeError: more than `max_cells` cones.
+        TooManyCellsError: more than `max_cells` cones.
     """
     values = problem.values(theta)
     samples = len(problem.pushed)
     cells = 0
     flat: Row | None = None
 
-    def cones(cone: C_Polyhedron, generators: list[list[int]], rows: list[Row], layer: int, sample: int, unit: int, on: list[bool]) -> Iterator[tuple[C_Polyhedron, list[bool]]]:
-        """Yields the cone's parts on which all kinks from `unit` on in this layer and sample have one sign, with the signs."""
+    def cones(
+        cone: C_Polyhedron,
+        generators: list[list[int]],
+        rows: list[Row],
+        layer: int,
+        sample: int,
+        unit: int,
+        on: list[bool],
+    ) -> Iterator[tuple[C_Polyhedron, list[bool]]]:
+        """Yields the cone's parts on which all kinks from `unit` on in this layer and sample have one sign, with the
+        signs.
+        """
         if unit == len(rows):
             yield cone, on
             return
@@ -264,8 +296,12 @@ def decide_minimality(problem: Problem, theta: Sequence[Sequence[Fraction]], max
                 part.add_constraint(expression >= 0)
                 yield from cones(part, _spanning(part), rows, layer, sample, unit + 1, [*on, side])
 
-    def through(cone: C_Polyhedron, layer: int, sample: int, rows: list[Row], gradient: Row) -> Iterator[tuple[C_Polyhedron, Row]]:
-        """Yields the cone's parts on which everything from this layer and sample on is linear, with the gradient of F."""
+    def through(
+        cone: C_Polyhedron, layer: int, sample: int, rows: list[Row], gradient: Row
+    ) -> Iterator[tuple[C_Polyhedron, Row]]:
+        """Yields the cone's parts on which everything from this layer and sample on is linear, with the gradient of
+        F.
+        """
         if sample == samples:
             yield cone, gradient
             return
@@ -284,7 +320,10 @@ def decide_minimality(problem: Problem, theta: Sequence[Sequence[Fraction]], max
             else:
                 weight = problem.upper[layer - problem.layer][0]
                 deeper = [
-                    [sum((w * row[c] for w, row, is_on in zip(ws, rows, on, strict=True) if is_on), ZERO) for c in range(problem.n)]
+                    [
+                        sum((w * row[c] for w, row, is_on in zip(ws, rows, on, strict=True) if is_on), ZERO)
+                        for c in range(problem.n)
+                    ]
                     for ws in weight
                 ]
                 yield from through(part, layer + 1, sample, deeper, gradient)
@@ -292,7 +331,7 @@ def decide_minimality(problem: Problem, theta: Sequence[Sequence[Fraction]], max
     for cone, gradient in through(C_Polyhedron(problem.n, "universe"), problem.layer, 0, [], [ZERO] * problem.n):
         cells += 1
         if cells > max_cells:
-            raise RuntimeError(f"more than {max_cells} cells")
+            raise TooManyCellsError(f"more than {max_cells} cells")
         lines, rays = _directions(cone)
         for direction in [*rays, *lines, *([-a for a in line] for line in lines)]:
             slope = sum((g * d for g, d in zip(gradient, direction, strict=True)), ZERO)
@@ -333,7 +372,7 @@ class LocalForm:
     gradient: Row
 
 
-def local_form(problem: Problem, theta: Sequence[Sequence[Fraction]]) -> LocalForm:
+def local_form(problem: Problem, theta: Sequence[Sequence[Fraction]]) -> LocalForm:  # noqa: C901 - section 5, in its order
     """Returns the local form at a point, exactly as section 5 writes it."""
     values = problem.values(theta)
     form = LocalForm([], {}, {}, {}, [ZERO] * problem.n)
@@ -346,10 +385,10 @@ def local_form(problem: Problem, theta: Sequence[Sequence[Fraction]]) -> LocalFo
             rows.append((row, {}))
         for layer in range(problem.layer, problem.last + 1):
             changes: list[tuple[Row, dict[Kink, Fraction]]] = []
-            for unit, (row, parts) in enumerate(rows):
+            for unit, (row, all_parts) in enumerate(rows):
                 kink = (layer, sample, unit)
                 value = values[kink]
-                parts = {k: v for k, v in parts.items() if v != 0}
+                parts = {k: v for k, v in all_parts.items() if v != 0}
                 is_active = value == 0 and (any(row) or bool(parts))
                 if is_active:
                     form.active.append(kink)
@@ -359,7 +398,9 @@ def local_form(problem: Problem, theta: Sequence[Sequence[Fraction]]) -> LocalFo
                     if value > 0:
                         changes.append((row, parts))
                     elif is_active:
-                        changes.append(([half * v for v in row], {**{k: half * v for k, v in parts.items()}, kink: half}))
+                        changes.append(
+                            ([half * v for v in row], {**{k: half * v for k, v in parts.items()}, kink: half})
+                        )
                     else:
                         changes.append(([ZERO] * problem.n, {}))
                 elif value != 0:
@@ -392,7 +433,7 @@ def local_change(form: LocalForm, direction: Sequence[Fraction]) -> Fraction:
     return dot(form.gradient, direction) + sum((w * sizes[k] for k, w in form.weights.items()), ZERO)
 
 
-def reduce_form(form: LocalForm) -> LocalForm:
+def reduce_form(form: LocalForm) -> LocalForm:  # noqa: C901 - section 5, in its order
     """Returns the form after section 5's reduction (i), (ii), (iii), repeated until nothing changes."""
     kinks = list(form.active)
     linear = dict(form.linear)
@@ -478,8 +519,7 @@ def lad_optimum(pushed: Sequence[Sequence[Fraction]], target: Sequence[Fraction]
             program.add_constraint(Linear_Expression(coefficients, side * row[m]) >= 0)
     program.set_objective_function(Linear_Expression([0] * m + [1] * samples, 0))
     program.set_optimization_mode("minimization")
-    value = program.optimal_value()
-    return Fraction(int(value.numerator()), int(value.denominator())) if callable(getattr(value, "numerator", None)) else Fraction(str(value))
+    return Fraction(str(program.optimal_value()))
 
 
 def lad_optimum_of(problem: Problem) -> Fraction:

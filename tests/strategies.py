@@ -5,9 +5,10 @@ import random
 from collections.abc import Callable
 from fractions import Fraction
 
-from exactdrl.problem.instance import Instance
 from hypothesis import settings
 from hypothesis import strategies as st
+
+from exactdrl.problem.instance import Instance
 
 EXAMPLES_FACTOR = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 1
 
@@ -90,7 +91,9 @@ def instances(
     layers: list[tuple[Matrix, list[Fraction] | None]] = []
     for index in range(depth + 1):
         weight = draw(matrices(widths[index + 1], widths[index], numbers))
-        bias = draw(st.lists(numbers, min_size=widths[index + 1], max_size=widths[index + 1])) if biased[index] else None
+        bias = (
+            draw(st.lists(numbers, min_size=widths[index + 1], max_size=widths[index + 1])) if biased[index] else None
+        )
         kind = draw(st.sampled_from(["plain", "lively", "dead"])) if index < depth else "plain"
         if kind == "lively":
             weight = [[abs(value) for value in row] for row in weight]
@@ -140,7 +143,8 @@ def _onto_kinks(draw: Callable, instance: Instance, start: Matrix) -> Matrix:
 
 @st.composite
 def generic_instances(draw: Callable, *, min_depth: int = 0, max_depth: int = 3, bits: int = 24) -> Instance:
-    """Problems in general position: numbers with many random digits, so that no tie occurs that the structure does not force.
+    """Problems in general position: numbers with many random digits, so that no tie occurs that the structure does not
+    force.
 
     Shrinks by its shape and its seed alone.
     """

@@ -6,11 +6,12 @@ from math import gcd
 import oracle
 import pytest
 import strategies
-from exactdrl.exact import linear
-from exactdrl.exact.basis import IntegerBasis, dot
 from gmpy2 import mpq, mpz
 from hypothesis import assume, given
 from hypothesis import strategies as st
+
+from exactdrl.exact import linear
+from exactdrl.exact.basis import IntegerBasis, dot
 
 Matrix = list[list[int]]
 entries = st.integers(-5, 5)
@@ -35,7 +36,10 @@ def determinant(matrix: Matrix) -> int:
     """Returns the determinant, by expansion."""
     if not matrix:
         return 1
-    return sum((-1) ** j * matrix[0][j] * determinant([[*row[:j], *row[j + 1 :]] for row in matrix[1:]]) for j in range(len(matrix)))
+    return sum(
+        (-1) ** j * matrix[0][j] * determinant([[*row[:j], *row[j + 1 :]] for row in matrix[1:]])
+        for j in range(len(matrix))
+    )
 
 
 def insert(basis: IntegerBasis, rows: Matrix) -> list[int]:
@@ -53,7 +57,9 @@ def check(basis: IntegerBasis, matrix: Matrix) -> None:
     """Checks that a basis is the inverse of a matrix, den its determinant up to sign."""
     inverse = oracle.inverse(fractions(matrix))
     assert basis.den == abs(determinant(matrix))
-    assert [[Fraction(int(basis.columns[j][i]), int(basis.den)) for j in range(len(matrix))] for i in range(len(matrix))] == inverse
+    assert [
+        [Fraction(int(basis.columns[j][i]), int(basis.den)) for j in range(len(matrix))] for i in range(len(matrix))
+    ] == inverse
 
 
 @strategies.examples(80)
@@ -66,7 +72,9 @@ def test_starts_as_the_identity(n: int) -> None:
 @strategies.examples(150)
 @given(strategies.invertible_matrices(), st.data())
 def test_exchanges_of_rows(matrix: Matrix, data: st.DataObject) -> None:
-    """After every exchange of a row the inverse is exact, den is |det|, and a dependent row is refused without a change."""
+    """After every exchange of a row the inverse is exact, den is |det|, and a dependent row is refused without a
+    change.
+    """
     n = len(matrix)
     basis = IntegerBasis(n)
     slots = insert(basis, matrix)
@@ -105,7 +113,9 @@ def test_products_and_solve(matrix: Matrix, data: st.DataObject) -> None:
 @strategies.examples(120)
 @given(strategies.invertible_matrices(), st.data())
 def test_added_multiples(matrix: Matrix, data: st.DataObject) -> None:
-    """`add_multiples` is what adding multiples of one row to others does; `bent_column` foretells it without a change."""
+    """`add_multiples` is what adding multiples of one row to others does; `bent_column` foretells it without a
+    change.
+    """
     n = len(matrix)
     basis = IntegerBasis(n)
     slots = insert(basis, matrix)
@@ -117,7 +127,9 @@ def test_added_multiples(matrix: Matrix, data: st.DataObject) -> None:
     check(basis, current)
     basis.add_multiples(slot, multiples)
     assert basis.columns[slot] == foretold
-    bent = [[a + others.get(j, 0) * b for a, b in zip(row, current[slot], strict=True)] for j, row in enumerate(current)]
+    bent = [
+        [a + others.get(j, 0) * b for a, b in zip(row, current[slot], strict=True)] for j, row in enumerate(current)
+    ]
     check(basis, bent)
 
 
@@ -177,7 +189,9 @@ def test_solved_combination(matrix: Matrix, data: st.DataObject) -> None:
     width = len(matrix[0])
     if data.draw(st.booleans()):
         multipliers = [data.draw(numbers) for _ in rows]
-        target = [sum((m * row[c] for m, row in zip(multipliers, rows, strict=True)), Fraction(0)) for c in range(width)]
+        target = [
+            sum((m * row[c] for m, row in zip(multipliers, rows, strict=True)), Fraction(0)) for c in range(width)
+        ]
     else:
         target = [data.draw(numbers) for _ in range(width)]
     expected = oracle.combination(fractions(rows), target) if rows else ([] if not any(target) else None)

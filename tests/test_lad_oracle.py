@@ -6,12 +6,13 @@ from fractions import Fraction
 import oracle
 import pytest
 import strategies
-from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum, Undecided
-from exactdrl.problem.instance import Instance
-from exactdrl.walk.driver import Walk
 from hypothesis import given
 from hypothesis import strategies as st
 from oracle import ZERO, Problem
+
+from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum, Undecided
+from exactdrl.problem.instance import Instance
+from exactdrl.walk.driver import Walk
 
 RULES = ["reference", "steepest", "first"]
 START_RULES = ["projected-gradient", "coordinate"]
@@ -38,7 +39,9 @@ def check(instance: Instance, rule: str, start_rule: str | None = None) -> Walk:
 @strategies.examples(250)
 @given(strategies.lad_problems(), rules, start_rules)
 def test_minimum_is_the_optimum(instance: Instance, rule: str, start_rule: str) -> None:
-    """LAD is convex: a proved minimum has the linear program's optimal value, exactly; an undecided loss is not below it."""
+    """LAD is convex: a proved minimum has the linear program's optimal value, exactly; an undecided loss is not below
+    it.
+    """
     check(instance, rule, start_rule)
 
 
@@ -66,7 +69,9 @@ def test_lines(rule: str, seed: int) -> None:
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("start_rule", START_RULES)
 def test_integer_grid(rule: str, start_rule: str) -> None:
-    """Planes through integer data on a grid, with ties everywhere and repeated rows: never wrong, never below the optimum."""
+    """Planes through integer data on a grid, with ties everywhere and repeated rows: never wrong, never below the
+    optimum.
+    """
     for seed in range(4):
         source = random.Random(seed)
         inputs = [[source.randint(0, 2), source.randint(0, 2)] for _ in range(14)]
@@ -77,7 +82,9 @@ def test_integer_grid(rule: str, start_rule: str) -> None:
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("start_rule", START_RULES)
 def test_medians(rule: str, start_rule: str) -> None:
-    """A constant fitted to numbers is a median: strict for an odd count of distinct ones, a segment for an even count."""
+    """A constant fitted to numbers is a median: strict for an odd count of distinct ones, a segment for an even
+    count.
+    """
     for values, loss, is_strict in [
         ([3, 1, 2], 2, True),
         ([3, 1, 2, 7], 7, False),

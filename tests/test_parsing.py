@@ -13,12 +13,13 @@ import numpy as np
 import oracle
 import pytest
 import strategies
-from exactdrl.exact.rationals import InputError, parse_rational, to_float, to_number_text, to_rational, to_text
-from exactdrl.problem.instance import Instance
-from exactdrl.problem.instance_file import parse_instance, read_instance, to_json_text, write_instance
 from gmpy2 import mpq
 from hypothesis import given
 from hypothesis import strategies as st
+
+from exactdrl.exact.rationals import InputError, parse_rational, to_float, to_number_text, to_rational, to_text
+from exactdrl.problem.instance import Instance
+from exactdrl.problem.instance_file import parse_instance, read_instance, to_json_text, write_instance
 
 GRAMMAR = re.compile(
     r"-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|-?[0-9]+/[0-9]+"
@@ -93,9 +94,10 @@ def test_examples_of_numbers(text: str, value: Fraction) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "NaN", "nan", "inf", "-Infinity", "1_0", "\u0661", "1\u0660", " 1", "1 ", "1\n", "+1", "--1", "-", ".", "-.", "e5", "1e",
-     "1e+", "1e1.5", "1e 5", "1,5", "1/0", "-3/000", "1/-2", "1/+2", "1/2/3", "1 /2", "/2", "1/", "1.5/2", "0x1", "0x1.8", "0xp1",
-     "0x.p1", "0x1p", "0x1p1.", "0xgp1", "1p3", "0x1/2", "0b1", "1j", "1e5_0", "0x1p1_0", "\uff11", "1\x00", "½", "1f", "True", "null"],
+    ["", " ", "NaN", "nan", "inf", "-Infinity", "1_0", "\u0661", "1\u0660", " 1", "1 ", "1\n", "+1", "--1", "-",
+     ".", "-.", "e5", "1e", "1e+", "1e1.5", "1e 5", "1,5", "1/0", "-3/000", "1/-2", "1/+2", "1/2/3", "1 /2", "/2",
+     "1/", "1.5/2", "0x1", "0x1.8", "0xp1", "0x.p1", "0x1p", "0x1p1.", "0xgp1", "1p3", "0x1/2", "0b1", "1j",
+     "1e5_0", "0x1p1_0", "\uff11", "1\x00", "½", "1f", "True", "null"],
 )  # fmt: skip
 def test_refused_numbers(text: str) -> None:
     """What is not of the grammar is refused, and the message shows it."""
@@ -195,11 +197,15 @@ def test_binary_floats_are_the_dyadics_that_they_are(value: float) -> None:
 
 
 def test_other_numbers() -> None:
-    """NumPy integers, half and long floats are exact; NaN, infinities, bools and other things are refused with their value."""
+    """NumPy integers, half and long floats are exact; NaN, infinities, bools and other things are refused with their
+    value.
+    """
     assert to_rational(np.int64(-7)) == -7
     assert to_rational(np.uint64(2**64 - 1)) == 2**64 - 1
     assert to_rational(np.float16(0.1)) == mpq(819, 8192)
-    assert to_rational(np.longdouble(1) / np.longdouble(3)) == mpq(*map(int, (np.longdouble(1) / np.longdouble(3)).as_integer_ratio()))
+    assert to_rational(np.longdouble(1) / np.longdouble(3)) == mpq(
+        *map(int, (np.longdouble(1) / np.longdouble(3)).as_integer_ratio())
+    )
     assert to_rational(10**30) == 10**30
     assert to_rational("0.1") == mpq(1, 10)
     for value, shown in [
@@ -238,7 +244,7 @@ def _check_against_fractions(instance: Instance, data: dict) -> None:
 
     def value(text: str) -> Fraction:
         if "0x" in text:
-            mantissa, exponent = text.replace("0x", "").split("p")
+            mantissa, _, exponent = text.replace("0x", "").partition("p")
             whole, _, part = mantissa.partition(".")
             return Fraction(int(whole + part, 16), 16 ** len(part)) * Fraction(2) ** int(exponent)
         return Fraction(text)
@@ -258,7 +264,9 @@ def _check_against_fractions(instance: Instance, data: dict) -> None:
 
 @pytest.mark.parametrize("name", ["a.json", "a.json.gz"])
 def test_files(tmp_path: Path, name: str) -> None:
-    """Files, plain and compressed, are read as written, the same bytes each time; the digest is that of the uncompressed bytes."""
+    """Files, plain and compressed, are read as written, the same bytes each time; the digest is that of the
+    uncompressed bytes.
+    """
     instance = Instance.create([([["1/3", 0.1]], [2])], [["1", "-2.5"]], [[0]])
     path = tmp_path / name
     write_instance(instance, path)
@@ -273,7 +281,9 @@ def test_files(tmp_path: Path, name: str) -> None:
 
 
 def test_digest_of_a_file_written_otherwise(tmp_path: Path) -> None:
-    """The digest is the file's, not that of the text this library would have written; a new start has a digest of its own."""
+    """The digest is the file's, not that of the text this library would have written; a new start has a digest of its
+    own.
+    """
     path = tmp_path / "a.json"
     path.write_text(json.dumps(document()))
     instance = read_instance(path)
@@ -287,7 +297,9 @@ def document() -> dict:
     return {
         "format": "exactdrl-instance",
         "version": 1,
-        "network": {"layers": [{"weight": [["1/2", "-0.25"]], "bias": ["0x1.8p-1"]}, {"weight": [["1"]], "bias": None}]},
+        "network": {
+            "layers": [{"weight": [["1/2", "-0.25"]], "bias": ["0x1.8p-1"]}, {"weight": [["1"]], "bias": None}]
+        },
         "layer": 1,
         "loss": {"kind": "absolute"},
         "data": {"inputs": [["1", "0"]], "targets": [["1"]]},
@@ -449,7 +461,9 @@ def test_refused_instances(spoil: Callable[[dict], None], named: list[str]) -> N
         assert part in str(error.value)
 
 
-@pytest.mark.parametrize(("number", "named"), [("1e10001", "1e10001"), ("1e" + "9" * 30, "1e999"), ("1" * 100_001, "1111")])
+@pytest.mark.parametrize(
+    ("number", "named"), [("1e10001", "1e10001"), ("1e" + "9" * 30, "1e999"), ("1" * 100_001, "1111")]
+)
 def test_json_numbers_beyond_the_limits(number: str, named: str) -> None:
     """JSON numbers have the limits of the number texts; the message names place and value."""
     text = json.dumps(document()).replace('"inputs": [["1", "0"]]', f'"inputs": [["1", {number}]]')
@@ -459,12 +473,14 @@ def test_json_numbers_beyond_the_limits(number: str, named: str) -> None:
     assert "data.inputs[0][1]" in str(error.value)
 
 
-@pytest.mark.parametrize("place", ['"version": 1', '"layer": 1', '"bias": null', '"kind": "absolute"', '"layers": [', '"targets": [["1"]]'])
+@pytest.mark.parametrize(
+    "place", ['"version": 1', '"layer": 1', '"bias": null', '"kind": "absolute"', '"layers": [', '"targets": [["1"]]']
+)
 def test_repeated_keys(place: str) -> None:
     """A repeated key is refused by its name, at every level, even where both values agree."""
     text = json.dumps(document())
     assert text.count(place) == 1
-    key = place.split(":")[0]
+    key = place.split(":", maxsplit=1)[0]
     repeated = f"{key}: []" if place.endswith("[") else place
     with pytest.raises(InputError, match=f"'{key[1:-1]}' is repeated"):
         parse_instance(text.replace(place, f"{repeated}, {place}").encode())
@@ -472,7 +488,8 @@ def test_repeated_keys(place: str) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"[]", b"null", b"1", b'"exactdrl"', b"{", b"{}", b'{"format": "exactdrl-instance"', b"\xff\xfe{}", b"\xef\xbb\xbf{}", b"[" * 200_000,
+    [b"", b"[]", b"null", b"1", b'"exactdrl"', b"{", b"{}", b'{"format": "exactdrl-instance"',
+     b"\xff\xfe{}", b"\xef\xbb\xbf{}", b"[" * 200_000,
      b'{"format": 01}', b'{"format": "a" "b"}', b"{} {}", b"{'format': 1}", b'{"a": 1,}'],
 )  # fmt: skip
 def test_other_files_are_refused(content: bytes) -> None:
@@ -511,7 +528,9 @@ def test_file_errors_name_the_file(tmp_path: Path) -> None:
 
 
 def test_nothing_is_written_over(tmp_path: Path) -> None:
-    """An output path that exists (unless forced), has no folder, is a folder or has another ending is refused and left alone."""
+    """An output path that exists (unless forced), has no folder, is a folder or has another ending is refused and left
+    alone.
+    """
     instance = parse_instance(json.dumps(document()).encode())
     path = tmp_path / "a.json"
     path.write_text("precious")

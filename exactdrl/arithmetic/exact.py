@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from gmpy2 import mpq, mpz, sign
 
-from exactdrl.arithmetic.protocol import Edge
+from exactdrl.arithmetic.protocol import Edge, Move
 from exactdrl.cells.affine import AffineForm, affine_form, flip_multiple, gradient, gradient_jump
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
@@ -70,6 +70,11 @@ class ExactArithmetic:
         self._slopes: list[mpz] | None = None
         self._numerators: list[mpz] | None = None
         self._values: Values | None = None
+
+    def run_ahead(self, rule: str, limit: int) -> list[Move]:
+        """Returns no steps: every decision is asked for one by one."""
+        del rule, limit
+        return []
 
     # -- positions
 

@@ -21,16 +21,38 @@ class Edge(NamedTuple):
     is_flipped: bool
 
 
-class Arithmetic(Protocol):
-    """A vertex under flips and pivots. Each decision is exact, whatever way it was computed.
+class Move(NamedTuple):
+    """A step that an arithmetic took by itself.
 
     Attributes:
-        pattern: the current cell; read only.
-        basis: the basis in order of entry; read only.
+        flips: kinks whose bits changed before the edge was taken.
+        leaving: the kink that the edge left.
+        entering: the kink that it met.
+        is_published_stop: the published rule stops at the vertex where the step began.
     """
 
-    pattern: Pattern
-    basis: list[Kink]
+    flips: tuple[Kink, ...]
+    leaving: Kink
+    entering: Kink
+    is_published_stop: bool
+
+
+class Arithmetic(Protocol):
+    """A vertex under flips and pivots. Each decision is exact, whatever way it was computed."""
+
+    @property
+    def pattern(self) -> Pattern:
+        """Returns the current cell; read only."""
+        ...
+
+    @property
+    def basis(self) -> list[Kink]:
+        """Returns the basis in order of entry; read only."""
+        ...
+
+    def run_ahead(self, rule: str, limit: int) -> list[Move]:
+        """Takes up to `limit` steps of a pivot rule as it would be decided exactly; none, if it has no faster way."""
+        ...
 
     def slope_sign(self, edge: Edge) -> int:
         """Returns the sign of the loss's slope along an edge: -1, 0 or 1."""

@@ -12,6 +12,10 @@ from exactdrl.problem.instance_file import refuse_existing
 from exactdrl.walk.driver import Outcome, Step, StepLimit, Walk
 
 
+# Steps between two writes; a kill loses no more than these
+_STEPS_AT_ONCE = 64
+
+
 def record_walk(
     walk: Walk,
     path: Path | str,
@@ -30,7 +34,7 @@ def record_walk(
         path: `*.drl`, or compressed `*.drl.gz`.
         force: write over an existing file.
         resume: go on with the walk that the file holds, if it exists.
-        on_step: called after each step.
+        on_step: called with the latest step, after each step or some of them.
 
     Raises:
         InputError: the path exists and neither `force` nor `resume` is set, it cannot be written, or what it holds is
@@ -57,17 +61,20 @@ def record_walk(
         first = walk.first_vertex
         beginning = f"{header_text(header)}\n{vertex_text(first.pattern, first.basis)}\n".encode("ascii")
     writer = LineWriter(path, beginning)
+    written = walk.steps
     try:
         try:
-            for step in walk:
-                writer.write(step_text(step))
+            while steps := walk.advance(_STEPS_AT_ONCE):
+                for step in steps:
+                    writer.write(step_text(step))
+                    written = step.index
                 if on_step is not None:
-                    on_step(step)
+                    on_step(steps[-1])
         except KeyboardInterrupt:
             walk.outcome = StepLimit()
         outcome = walk.outcome or StepLimit()
         writer.write(outcome_text(outcome))
-        writer.write(end_text(End(walk.steps, writer.digest.hexdigest())))
+        writer.write(end_text(End(written, writer.digest.hexdigest())))
     finally:
         writer.close()
     return outcome

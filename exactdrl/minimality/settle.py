@@ -2,9 +2,8 @@
 
 Let r be a kink whose |z_r| occurs in no other kink's form, and Z_r independent of the other rows: Z_r·e = 1 and
 Z_k·e = 0 for all others, for some e. With λ = g·e, F(d) = F'(d) + λ z_r + b_r |z_r|, where F' has the slope g - λ Z_r, the
-weights b_k - λ L_rk, and no kink r. So F ≥ 0 iff F' ≥ 0 and |λ| ≤ b_r, and F > 0 off 0 iff F' is positive where it is
-defined and |λ| < b_r. A kink whose |z| occurs nowhere is settled with λ = 0. At a degenerate vertex this leaves the
-kinks that cause the degeneracy. Source: proofs/minimality-tree.md.
+weights b_k - λ L_rk, and no kink r. So F ≥ 0 iff F' ≥ 0 and |λ| ≤ b_r. A kink whose |z| occurs nowhere is settled with
+λ = 0. At a degenerate vertex this leaves the kinks that cause the degeneracy. Source: proofs/minimality-tree.md.
 """
 
 from collections.abc import Sequence
@@ -12,10 +11,25 @@ from dataclasses import dataclass
 
 from gmpy2 import mpq, mpz
 
-from exactdrl.exact.linear import independent_rows, project_out, solve_rows, to_integers
+from exactdrl.exact.linear import pivot_columns, solve_rows, to_integers, to_matrix
 from exactdrl.minimality.local_form import LocalForm
 
 _ZERO = mpq(0)
+
+
+@dataclass(frozen=True, slots=True)
+class SettledKink:
+    """A settled kink.
+
+    Attributes:
+        position: in the form.
+        multiplier: λ.
+        escape: e, up to a factor; None for a kink without effect.
+    """
+
+    position: int
+    multiplier: mpq
+    escape: tuple[mpz, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,82 +38,109 @@ class Settled:
 
     Attributes:
         form: the whole, reduced form.
-        multipliers: λ of the settled kinks, by their position in the form.
+        kinks: the settled ones, in the order in which they were settled.
         remaining: positions of the kinks that are left, in address order.
         slope: of F'.
-        weights: of F', for all kinks of the form; those of settled kinks are final: |λ| ≤ b is what they need.
+        weights: of F', for all kinks of the form; those of settled kinks are final.
     """
 
     form: LocalForm
-    multipliers: dict[int, mpq]
+    kinks: tuple[SettledKink, ...]
     remaining: tuple[int, ...]
     slope: tuple[mpq, ...]
     weights: tuple[mpq, ...]
 
-    @property
     def is_strict(self) -> bool:
-        """Returns whether F' > 0 makes F > 0: all settled kinks that move have |λ| < b."""
-        return all(abs(m) < self.weights[r] for r, m in self.multipliers.items() if m or self.weights[r])
+        """Returns whether every settled kink that moves has |λ| < b."""
+        return all(abs(kink.multiplier) < self.weights[kink.position] for kink in self.kinks if kink.escape is not None)
 
     def lift(self, direction: Sequence[mpq]) -> tuple[mpq, ...]:
-        """Returns a direction with the same F' and with every settled kink at rest, so that F there is F' here."""
-        return _move(self, direction, {})
+        """Returns a direction with the same F' along which settled kinks rest, so that F there is F' here."""
+        return self._rest(list(direction), len(self.kinks))
+
+    def push(self, kink: SettledKink) -> tuple[mpq, ...]:
+        """Returns a direction along which a settled kink changes by ∓1 against its λ, and F by b - |λ|."""
+        place = self.kinks.index(kink)
+        direction = _move(self.form, [_ZERO] * len(self.slope), kink, mpq(-1 if kink.multiplier > 0 else 1))
+        return self._rest(direction, place)
+
+    def _rest(self, direction: list[mpq], count: int) -> tuple[mpq, ...]:
+        """Returns a direction along which the first settled kinks rest too, and the others change as before."""
+        for kink in reversed(self.kinks[:count]):
+            direction = _move(self.form, direction, kink, _ZERO)
+        return tuple(direction)
 
 
 def settle(form: LocalForm) -> Settled | tuple[mpq, ...]:
     """Settles what can be settled of a reduced form, or returns a direction with F < 0."""
     rows = [to_integers(row)[0] for row in form.rows]
-    slope, weights = list(form.slope), list(form.weights)
-    remaining = list(range(len(rows)))
-    multipliers: dict[int, mpq] = {}
-    n = len(slope)
+    state = Settled(form, (), tuple(range(len(rows))), form.slope, form.weights)
     while True:
-        used = {k for j in remaining for k in form.folds[j]}
-        position, escape = _next(remaining, used, weights, rows, n)
-        if position is None:
-            break
-        remaining.remove(position)
-        multipliers[position] = _ZERO
-        if escape is not None:
-            along = sum((a * e for a, e in zip(form.rows[position], escape, strict=True)), _ZERO)
-            factor = sum((g * e for g, e in zip(slope, escape, strict=True)), _ZERO) / along
-            multipliers[position] = factor
-            slope = [g - factor * a for g, a in zip(slope, form.rows[position], strict=True)]
-            for k, fold in form.folds[position].items():
-                weights[k] -= factor * fold
-        state = Settled(form, dict(multipliers), tuple(remaining), tuple(slope), tuple(weights))
-        if abs(multipliers[position]) > weights[position]:
-            side = -1 if multipliers[position] > 0 else 1
-            return _move(state, [_ZERO] * n, {position: mpq(side)})
-    return Settled(form, multipliers, tuple(remaining), tuple(slope), tuple(weights))
+        found = _find(state, rows)
+        if not found:
+            return state
+        for kink in found:
+            state = _without(state, kink)
+            if abs(kink.multiplier) > state.weights[kink.position]:
+                return state.push(kink)
 
 
-def _next(
-    remaining: Sequence[int], used: set[int], weights: Sequence[mpq], rows: Sequence[Sequence[mpz]], n: int
-) -> tuple[int | None, list[mpz] | None]:
-    """Returns the deepest kink that can be settled, and a vector e for it, None if it has no effect."""
-    for position in reversed(remaining):
-        if position in used:
-            continue
-        if not weights[position]:
-            return position, None
-        others = [rows[k] for k in remaining if k != position]
-        basis = [others[k] for k in independent_rows(others, n)]
-        escape = project_out(basis, rows[position])
-        if any(escape):
-            return position, escape
-    return None, None
+def _find(state: Settled, rows: Sequence[Sequence[mpz]]) -> list[SettledKink]:
+    """Returns remaining kinks that can be settled one after another, the deepest first; empty if there are none."""
+    form, n = state.form, len(state.slope)
+    used = {k for j in state.remaining for k in form.folds[j]}
+    last = [position for position in reversed(state.remaining) if position not in used]
+    idle = [SettledKink(position, _ZERO, None) for position in last if not state.weights[position]]
+    if idle:
+        return idle
+    chosen, alone = lonely_rows([rows[k] for k in state.remaining], n)
+    basis = [state.remaining[index] for index in chosen]
+    free = {state.remaining[index] for index in alone}
+    found = []
+    for position in last:
+        if position in free:
+            unit = [mpq(k == position) for k in basis]
+            escape, _ = to_integers(solve_rows([rows[k] for k in basis], unit))
+            multiplier = _dot(state.slope, escape) / _dot(form.rows[position], escape)
+            found.append(SettledKink(position, multiplier, tuple(escape)))
+    return found
 
 
-def _move(state: Settled, direction: Sequence[mpq], wanted: dict[int, mpq]) -> tuple[mpq, ...]:
-    """Returns a direction along which remaining kinks change as along `direction`, settled ones as wanted, else 0."""
-    form = state.form
-    changes = form.kink_changes(direction)
-    right: dict[int, mpq] = dict.fromkeys(state.remaining, _ZERO)
-    for r, multiplier in sorted(state.multipliers.items()):
-        if not multiplier and not state.weights[r]:
-            continue
-        goal = wanted.get(r, _ZERO)
-        folded = sum((c * abs(wanted.get(k, _ZERO) if k in right else changes[k]) for k, c in form.folds[r].items()), _ZERO)
-        right[r] = goal - folded
-    return tuple(direction)
+def lonely_rows(rows: Sequence[Sequence[mpz]], width: int) -> tuple[tuple[int, ...], list[int]]:
+    """Returns the first independent rows, and those of them that are independent of all other rows together. Exact."""
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    pivots = pivot_columns(columns, len(rows)) if rows and width else ()
+    reduced = to_matrix(columns, len(rows)).rref()[0] if pivots else None
+    alone = [
+        pivot
+        for index, pivot in enumerate(pivots)
+        if reduced is not None and all(reduced[index, other] == 0 for other in range(len(rows)) if other != pivot)
+    ]
+    return pivots, alone
+
+
+def _without(state: Settled, kink: SettledKink) -> Settled:
+    form, position, multiplier = state.form, kink.position, kink.multiplier
+    weights = list(state.weights)
+    for k, fold in form.folds[position].items():
+        weights[k] -= multiplier * fold
+    return Settled(
+        form,
+        (*state.kinks, kink),
+        tuple(k for k in state.remaining if k != position),
+        tuple(g - multiplier * a for g, a in zip(state.slope, form.rows[position], strict=True)),
+        tuple(weights),
+    )
+
+
+def _move(form: LocalForm, direction: list[mpq], kink: SettledKink, goal: mpq) -> list[mpq]:
+    """Returns a direction along which a settled kink changes by `goal`, and those settled later and the rest as before."""
+    if kink.escape is None:
+        return direction
+    change = form.kink_changes(direction)[kink.position]
+    length = (goal - change) / _dot(form.rows[kink.position], kink.escape)
+    return [d + length * e for d, e in zip(direction, kink.escape, strict=True)]
+
+
+def _dot(left: Sequence[mpq], right: Sequence[mpz]) -> mpq:
+    return sum((a * b for a, b in zip(left, right, strict=True) if b), _ZERO)

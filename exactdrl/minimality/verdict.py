@@ -1,9 +1,11 @@
 """What can be said of a point."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from gmpy2 import mpq
+
+from exactdrl.minimality.witness import TreeWitness
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,9 +14,25 @@ class StrictLocalMinimum:
 
     Attributes:
         by: what proves it.
+        witness: for `tree`, else None.
     """
 
-    by: Literal["likq"] = "likq"
+    by: Literal["likq", "tree"] = "likq"
+    witness: TreeWitness | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """A direction along which the loss keeps its value: a face of minimisers.
+
+    Attributes:
+        direction: in the reduced parameters, n rationals.
+        length: the loss is constant from the point to this multiple of the direction, where the line meets the next
+            kink, None if it meets none or if the point's denominator was not known.
+    """
+
+    direction: tuple[mpq, ...]
+    length: mpq | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +41,14 @@ class LocalMinimum:
 
     Attributes:
         by: what proves it.
+        witness: for `tree`, else None.
+        flat: a direction that shows that it is not strict, None where none was found; a by-product, not part of the
+            verdict's value.
     """
 
-    by: Literal["likq", "zero-loss"]
+    by: Literal["likq", "zero-loss", "tree"]
+    witness: TreeWitness | None = None
+    flat: Flat | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +57,11 @@ class NotMinimum:
 
     Attributes:
         direction: in the reduced parameters, n rationals.
+        epsilon: a step along it, to a point with a smaller loss; None where the point's denominator was not given.
     """
 
     direction: tuple[mpq, ...]
+    epsilon: mpq | None = None
 
 
 @dataclass(frozen=True, slots=True)

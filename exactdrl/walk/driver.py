@@ -53,6 +53,9 @@ class StepLimit:
 Outcome: TypeAlias = StrictLocalMinimum | LocalMinimum | Undecided | StepLimit
 
 
+ARITHMETICS = ("filtered", "exact")
+
+
 class Walk:
     """A walk over the vertices of an instance's loss; iterating runs it and yields its steps.
 
@@ -69,6 +72,7 @@ class Walk:
         problem: the instance, scaled.
         rule: the pivot rule's name.
         start_rule: the start rule's name.
+        arithmetic_name: the arithmetic's name.
         outcome: None while the walk runs.
         steps: how many steps of phase 2 it has taken.
         published_stops: the steps before which the published rule stops though the vertex is no local minimum.
@@ -80,6 +84,7 @@ class Walk:
         *,
         rule: str = "reference",
         start_rule: str | None = None,
+        arithmetic: str = "filtered",
         max_steps: int | None = None,
     ) -> None:
         """Prepares a walk; phase 1 runs when the first vertex is asked for.
@@ -88,19 +93,23 @@ class Walk:
             instance: the problem.
             rule: `reference`, `steepest` or `first`.
             start_rule: `projected-gradient` or `coordinate`; default: the first up to 60 parameters, the second beyond.
+            arithmetic: `filtered` or `exact`; the trajectory is the same.
             max_steps: stop after this many steps with the outcome `StepLimit`.
 
         Raises:
-            InputError: an unknown rule or start rule.
+            InputError: an unknown rule, start rule or arithmetic.
         """
         if rule not in RULES:
             raise InputError(f"rule is {rule!r}; one of {', '.join(RULES)} is needed")
+        if arithmetic not in ARITHMETICS:
+            raise InputError(f"arithmetic is {arithmetic!r}; one of {', '.join(ARITHMETICS)} is needed")
         self.problem = IntegerProblem.from_instance(instance)
         self.rule = rule
         named = to_start_rule(start_rule) if start_rule is not None else default_start_rule(self.problem)
         if named is None:
             raise InputError(f"start rule is {start_rule!r}; one of projected-gradient, coordinate is needed")
         self.start_rule: StartRule = named
+        self.arithmetic_name = arithmetic
         self.max_steps = max_steps
         self.outcome: Outcome | None = None
         self.steps = 0
@@ -119,8 +128,16 @@ class Walk:
     def arithmetic(self) -> Arithmetic:
         """Returns the current vertex."""
         if self._arithmetic is None:
-            self._arithmetic = ExactArithmetic(self.problem, self.first_vertex.pattern, self.first_vertex.basis)
+            self._arithmetic = self._start_at(self.first_vertex.pattern, self.first_vertex.basis)
         return self._arithmetic
+
+    def _start_at(self, pattern: Pattern, basis: Sequence[Kink]) -> Arithmetic:
+        if self.arithmetic_name == "exact":
+            return ExactArithmetic(self.problem, pattern, basis)
+        # importing the compiler takes a second, which a short exact walk need not pay
+        from exactdrl.arithmetic.filtered import FilteredArithmetic  # noqa: PLC0415
+
+        return FilteredArithmetic(self.problem, pattern, basis)
 
     def resume(self, pattern: Pattern, basis: Sequence[Kink], steps: int, published_stops: Sequence[int] = ()) -> None:
         """Goes on from a vertex that this same walk has reached before.
@@ -134,7 +151,7 @@ class Walk:
         Raises:
             InputError: pattern and basis are no vertex of this problem.
         """
-        self._arithmetic = ExactArithmetic(self.problem, pattern, basis)
+        self._arithmetic = self._start_at(pattern, basis)
         self.steps, self.published_stops = steps, list(published_stops)
 
     @property
@@ -157,13 +174,32 @@ class Walk:
 
     def __iter__(self) -> Iterator[Step]:
         """Yields the steps that remain."""
-        while self.outcome is None:
-            if self.max_steps is not None and self.steps >= self.max_steps:
+        while steps := self.advance(1):
+            yield from steps
+
+    def advance(self, limit: int) -> list[Step]:
+        """Takes at least one and up to `limit` steps; returns them, none at the walk's end.
+
+        Faster than iterating where the vertices on the way are not looked at.
+        """
+        if self.outcome is not None:
+            return []
+        if self.max_steps is not None:
+            limit = min(limit, self.max_steps - self.steps)
+            if limit <= 0:
                 self.outcome = StepLimit()
-                return
+                return []
+        moves = self.arithmetic.run_ahead(self.rule, limit)
+        if not moves:
             step = self._step()
-            if step is not None:
-                yield step
+            return [] if step is None else [step]
+        steps = []
+        for move in moves:
+            self.steps += 1
+            steps.append(Step(self.steps, move.flips, None, move.leaving, move.entering, move.is_published_stop))
+            if move.is_published_stop:
+                self.published_stops.append(self.steps)
+        return steps
 
     def _step(self) -> Step | None:
         """Takes one step, or sets the outcome and returns None."""

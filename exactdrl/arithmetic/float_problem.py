@@ -1,0 +1,56 @@
+"""The problem's numbers as nearest float64, laid out for scans; or None where float64's range does not hold them safely."""
+
+from typing import NamedTuple
+
+import numpy as np
+from gmpy2 import mpq
+
+from exactdrl.arithmetic.float_scan import Floats, Integers
+from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.exact.rationals import to_float
+
+# Numbers outside are left to exact arithmetic: within, no product of a scan that matters underflows below TINY or overflows unseen
+RANGE = (2.0**-200, 2.0**200)
+
+
+class FloatProblem(NamedTuple):
+    """Data for the kernel; every number is the nearest float64 of the exact one, so its relative error is at most u.
+
+    Attributes:
+        widths: n_ℓ..n_{L+1}.
+        inputs: (r, N), the pivot columns of x̃.
+        weights: (depths, width, width), `weights[depth, unit, below]`, depth 0 unused, filled up with zeros.
+        offsets: (depths, width, N), biases, in the last layer minus the targets.
+    """
+
+    widths: Integers
+    inputs: Floats
+    weights: Floats
+    offsets: Floats
+
+
+def to_float_problem(problem: IntegerProblem) -> FloatProblem | None:
+    """Returns the problem in float64; None where a number lies outside RANGE and is not 0, or there are no parameters."""
+    instance = problem.instance
+    if not problem.dimension:
+        return None
+    pushed = instance.pushed_inputs()
+    widest, depths, samples = max(problem.widths), len(problem.widths), problem.samples
+    inputs = np.array([[to_float(row[column]) for row in pushed] for column in problem.pivots])
+    weights = np.zeros((depths, widest, widest))
+    offsets = np.zeros((depths, widest, samples))
+    for depth, layer in enumerate(instance.layers[instance.layer :], 1):
+        weights[depth, : problem.widths[depth], : problem.widths[depth - 1]] = [
+            [to_float(w) for w in row] for row in layer.weight
+        ]
+        for unit, bias in enumerate(layer.bias or ()):
+            offsets[depth, unit] = to_float(bias)
+    last_bias = instance.layers[-1].bias if depths > 1 else None
+    for unit in range(problem.widths[-1]):
+        bias = last_bias[unit] if last_bias is not None else mpq(0)
+        offsets[-1, unit] = [to_float(bias - target[unit]) for target in instance.targets]
+    for array in (inputs, weights, offsets):
+        sizes = np.abs(array[array != 0.0])
+        if sizes.size and not (RANGE[0] <= float(sizes.min()) and float(sizes.max()) <= RANGE[1]):
+            return None
+    return FloatProblem(np.array(problem.widths, dtype=np.int64), inputs, weights, offsets)

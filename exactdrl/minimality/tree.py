@@ -1,0 +1,210 @@
+"""The tree of tangent cells: is F ≥ 0 on a block? Leaves that prove it, a direction that refutes it, or neither in time.
+
+A node fixes the signs σ of some kinks. F ≥ 0 on its cone {σ_j z_j ≥ 0} if there is a λ with
+
+    Zᵀλ = g;  |λ_j| ≤ c_j for free j;  σ_j λ_j + c_j ≥ 0 for fixed j;  c_j = b_j - Σ_k L_kj λ_k,
+
+because F = Σ λ_j z_j + c_j |z_j|. Where all kinks are fixed that is necessary too. A free kink with c_j = b_j < 0 allows no
+λ, so these are fixed first, and a fixed one gets λ_j = -σ_j b_j: its term may be made linear, which lowers nothing
+on the cone and keeps F below it elsewhere. A cone without interior is closed by a λ that shows just that.
+Every decision is exact; the order of the search is fixed. Source: THEORY.md, section 3; proofs/minimality-tree.md.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from gmpy2 import mpq, mpz
+
+from exactdrl.exact.linear import common_denominator, to_integers
+from exactdrl.minimality.blocks import Block
+from exactdrl.minimality.feasibility import BoundedForms, Conflict
+
+_ZERO = mpq(0)
+
+
+@dataclass(frozen=True, slots=True)
+class CellLeaf:
+    """A closed leaf of a block's tree.
+
+    Attributes:
+        signs: of the fixed kinks, by index in the block.
+        multipliers: λ, for the block's scaled kinks.
+        is_empty: the cone has no interior; λ shows that instead of F ≥ 0.
+        point: inside the cone, None if it is empty.
+    """
+
+    signs: dict[int, int]
+    multipliers: tuple[mpq, ...]
+    is_empty: bool
+    point: tuple[mpz, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """F ≥ 0 on the block; the leaves cover all signs."""
+
+    leaves: tuple[CellLeaf, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refuted:
+    """F < 0 along a direction of the block."""
+
+    direction: tuple[mpz, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfBudget:
+    """The tree was too large; nothing is said about F."""
+
+
+TreeResult: TypeAlias = Closed | Refuted | OutOfBudget
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    signs: dict[int, int]
+    point: tuple[mpz, ...] | None
+
+
+def close_tree(block: Block, point: Sequence[mpz], spend: Callable[[], bool]) -> TreeResult:
+    """Searches the tree, depth first.
+
+    Args:
+        block: a block.
+        point: where the search begins: each kink's first side is the one of this point.
+        spend: called before each node; False ends the search.
+    """
+    program = _Multipliers(block)
+    leaves: list[CellLeaf] = []
+    stack = [_Node({}, tuple(point))]
+    while stack:
+        if not spend():
+            return OutOfBudget()
+        node = stack.pop()
+        inside = node.point
+        if inside is None:
+            found = _find_inside(block, node.signs)
+            if isinstance(found, CellLeaf):
+                leaves.append(found)
+                continue
+            inside = found
+        kink = program.first_concave(node.signs)
+        if kink is None:
+            solved = program.solve(node.signs, inside)
+            if isinstance(solved, CellLeaf):
+                leaves.append(solved)
+                continue
+            for side in (1, -1):
+                direction = tuple(side * entry for entry in solved)
+                if block.change(direction) < 0:
+                    return Refuted(direction)
+            # only kinks that others fold can make the bound too low
+            kink = next(j for j in sorted(program.folded) if j not in node.signs)
+        stack += _children(block, node.signs, kink, inside)
+    return Closed(tuple(leaves))
+
+
+def _children(block: Block, signs: dict[int, int], kink: int, inside: tuple[mpz, ...]) -> Iterator[_Node]:
+    """Yields the two children, the one that holds the point last, so that it is visited first."""
+    value = sum((a * d for a, d in zip(cell_row(block, signs, kink), inside, strict=True)), _ZERO)
+    near = -1 if value < 0 else 1
+    yield _Node({**signs, kink: -near}, None)
+    yield _Node({**signs, kink: near}, inside if value else None)
+
+
+def cell_row(block: Block, signs: dict[int, int], kink: int) -> list[mpq]:
+    """Returns the row by which z_kink is linear on a cone that fixes the signs of all kinks that it folds."""
+    row = [mpq(entry) for entry in block.rows[kink]]
+    for k, fold in block.folds[kink].items():
+        folded = cell_row(block, signs, k)
+        row = [a + fold * signs[k] * b for a, b in zip(row, folded, strict=True)]
+    return row
+
+
+def _find_inside(block: Block, signs: dict[int, int]) -> tuple[mpz, ...] | CellLeaf:
+    """Returns a point inside a cone, or the leaf that shows that there is none."""
+    rows = {j: to_integers(cell_row(block, signs, j)) for j in sorted(signs)}
+    rows = {j: (row, scale) for j, (row, scale) in rows.items() if any(row)}
+    forms = BoundedForms([row for row, _ in rows.values()], block.width)
+    one = mpq(1)
+    for form, j in enumerate(rows):
+        forms.set_bounds(block.width + form, *((one, None) if signs[j] > 0 else (None, -one)))
+    solved = forms.solve()
+    if not isinstance(solved, Conflict):
+        return tuple(to_integers(solved)[0])
+    relation = {j: y * scale for (j, (_, scale)), y in zip(rows.items(), solved.multipliers, strict=True)}
+    return _empty_leaf(block, signs, relation)
+
+
+def _empty_leaf(block: Block, signs: dict[int, int], relation: dict[int, mpz]) -> CellLeaf:
+    """Returns a λ with Zᵀλ = 0 and σ_j λ_j + c_j ≥ 0, c without b, from Σ relation_j · (z_j's row on the cone) = 0."""
+    multipliers = [_ZERO] * len(block.rows)
+    for j in range(len(block.rows) - 1, -1, -1):
+        if j in signs:
+            c = -sum((block.folds[k].get(j, _ZERO) * multipliers[k] for k in range(j + 1, len(block.rows))), _ZERO)
+            multipliers[j] = signs[j] * (abs(mpq(relation.get(j, 0))) - c)
+    return CellLeaf(signs, tuple(multipliers), is_empty=True, point=None)
+
+
+class _Multipliers:
+    """The inequalities for λ as bounds, changed as the search goes from node to node."""
+
+    def __init__(self, block: Block) -> None:
+        self.block = block
+        self.size = common_denominator([*block.slope, *block.weights])
+        self.weights = [weight * self.size for weight in block.weights]
+        count = len(block.rows)
+        dependents: dict[int, dict[int, mpq]] = {}
+        for k, fold in enumerate(block.folds):
+            for j, value in fold.items():
+                dependents.setdefault(j, {})[k] = value
+        self.folded = {j: block.width + 2 * index for index, j in enumerate(sorted(dependents))}
+        self.scales = {j: common_denominator(list(dependents[j].values())) for j in self.folded}
+        rows = [[row[column] for row in block.rows] for column in range(block.width)]
+        for j, scale in self.scales.items():
+            for side in (1, -1):
+                values = {k: mpz(value * scale) for k, value in dependents[j].items()}
+                rows.append([side * scale if k == j else values.get(k, mpz(0)) for k in range(count)])
+        self.forms = BoundedForms(rows, count)
+        for column in range(block.width):
+            goal = block.slope[column] * self.size
+            self.forms.set_bounds(count + column, goal, goal)
+        self.signs: dict[int, int] = {}
+        for j in range(count):
+            self._fix(j, 0)
+
+    def first_concave(self, signs: dict[int, int]) -> int | None:
+        """Returns the kink to fix next so that no free kink makes λ impossible; kinks that it folds come first."""
+        for j, weight in enumerate(self.weights):
+            if weight < 0 and j not in self.folded and j not in signs:
+                return min((k for k in self._below(j) if k not in signs), default=j)
+        return None
+
+    def _below(self, kink: int) -> set[int]:
+        return {kink}.union(*(self._below(k) for k in self.block.folds[kink]))
+
+    def _fix(self, j: int, sign: int) -> None:
+        count, weight = len(self.weights), self.weights[j]
+        if j in self.folded:
+            bound = weight * self.scales[j]
+            place = count + self.folded[j]
+            self.forms.set_bounds(place, None, bound if sign <= 0 else None)
+            self.forms.set_bounds(place + 1, None, bound if sign >= 0 else None)
+        elif weight < 0:
+            # a free concave kink is never solved for; its bounds do not matter
+            self.forms.set_bounds(j, -sign * weight, -sign * weight)
+        else:
+            self.forms.set_bounds(j, -weight if sign >= 0 else None, weight if sign <= 0 else None)
+
+    def solve(self, signs: dict[int, int], inside: tuple[mpz, ...]) -> CellLeaf | list[mpz]:
+        """Returns a leaf, or a direction in which a node's lower bound of F is negative."""
+        for j in sorted(self.signs.keys() | signs.keys()):
+            if self.signs.get(j, 0) != signs.get(j, 0):
+                self._fix(j, signs.get(j, 0))
+        self.signs = signs
+        solved = self.forms.solve()
+        if isinstance(solved, Conflict):
+            return [-entry for entry in solved.multipliers[: self.block.width]]
+        return CellLeaf(signs, tuple(value / self.size for value in solved), is_empty=False, point=inside)
