@@ -11,6 +11,7 @@ import click
 from exactdrl import InputError, __version__
 
 from .export import export_command
+from .minimum import minimum_command
 from .plot import plot_command
 from .sample import sample_command
 from .verify import verify_command
@@ -23,7 +24,7 @@ def cli() -> None:
     """Exact, certified walks over the vertices of a ReLU network's layer-wise L1 loss."""
 
 
-for _command in (sample_command, walk_command, verify_command, export_command, plot_command):
+for _command in (sample_command, walk_command, verify_command, export_command, plot_command, minimum_command):
     cli.add_command(_command)
 
 

@@ -7,6 +7,7 @@ from exactdrl import LocalMinimum, Outcome, StepLimit, StrictLocalMinimum, Undec
 _BY = {
     "likq": "linear-independence kink qualification",
     "zero-loss": "the loss is 0, and nowhere negative",
+    "tree": "a tree of tangent cells",
 }
 _LONGEST_FRACTION = 60
 

@@ -1,7 +1,9 @@
 """Compilation of the float kernel by numba, where it can be had; otherwise the same functions run as plain Python."""
 
+import hashlib
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -9,19 +11,43 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 try:
     import numba
 except ImportError:
-    _jit = None
-else:
-    # Compilation keeps IEEE semantics: no fastmath, so the error bounds hold for the loops as written
-    _jit = None if os.environ.get("EXACTDRL_NO_NUMBA") else numba.njit(cache=True, error_model="numpy")
+    numba = None
 
-IS_COMPILED = _jit is not None
+IS_COMPILED = numba is not None and not os.environ.get("EXACTDRL_NO_NUMBA")
+
+
+def _cache_folder() -> Path:
+    """Returns where compiled code is kept: a folder of the user's, named by the kernel's sources.
+
+    numba looks at one file's age only, so that a compiled function would outlive changes in those it calls.
+    """
+    sources = sorted(Path(__file__).parent.glob("float_*.py"))
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in (*sources, Path(__file__)))).hexdigest()[:16]
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "exactdrl" / f"kernel-{digest}"
+
+
+def _compile(function: _Function) -> _Function:
+    # IEEE semantics: no fastmath, so the error bounds hold for the loops as written
+    before = numba.config.CACHE_DIR
+    try:
+        folder = _cache_folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        numba.config.CACHE_DIR = str(folder)
+        result: _Function = numba.njit(cache=True, error_model="numpy")(function)
+    except (OSError, RuntimeError):
+        # nowhere to keep compiled code: it is compiled anew in each process
+        result = numba.njit(error_model="numpy")(function)
+    finally:
+        numba.config.CACHE_DIR = before
+    return result
 
 
 def compiled(function: _Function) -> _Function:
     """Returns the function compiled, or as it is where numba is missing or EXACTDRL_NO_NUMBA is set."""
-    return function if _jit is None else _jit(function)
+    return _compile(function) if IS_COMPILED else function
 
 
 def either(loops: _Function, arrays: _Function) -> _Function:
     """Returns the loops, compiled, or where there is no compiler the same computation on NumPy arrays."""
-    return arrays if _jit is None else _jit(loops)
+    return _compile(loops) if IS_COMPILED else arrays

@@ -3,32 +3,28 @@
 The trajectory is that of the exact arithmetic, since a decision is certain by a proved bound (proofs/filter.md) or is not taken in floats.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from gmpy2 import mpq
 
 from exactdrl.arithmetic.exact import ExactArithmetic
-from exactdrl.arithmetic.float_kernel import (
-    FIRST,
-    FULL,
-    NO_EDGE,
-    RECORD,
-    REFERENCE,
-    STEEPEST,
-    begin,
-    load,
-    walk_steps,
-)
-from exactdrl.arithmetic.float_problem import FloatProblem, to_float_problem
-from exactdrl.arithmetic.float_vertex import FloatVertex, empty_vertex
 from exactdrl.arithmetic.protocol import Edge, Move
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.cells.scan import Breakpoint
 
-_RULES = {"reference": REFERENCE, "steepest": STEEPEST, "first": FIRST}
+if TYPE_CHECKING:
+    from exactdrl.arithmetic.float_problem import FloatProblem
+    from exactdrl.arithmetic.float_vertex import FloatVertex
+
+# Exact steps before floats are tried: the compiler's start costs as much as these, and a short walk ends before
+WARM_UP = 100
+KINDS = ("slope sign", "steepest edge", "first kink")
 # After a vertex that floats cannot hold, so many exact steps pass before the next trial, twice as many after each failure
 _LONGEST_REST = 64
 
@@ -38,18 +34,16 @@ class DecisionCounts:
     """How many decisions were certain in float64, and how many were made exactly.
 
     Attributes:
-        slope_signs: (certain, exact).
-        steepest: comparisons of a vertex's steepest edge, (certain, exact).
-        first_kinks: ratio tests, (certain, exact).
-        steps: (by floats, exact).
+        steps: (in float64, exact).
+        unsure: vertices at which a decision was not certain, by its kind; that whole step was then decided exactly.
+        exact: decisions made exactly, by kind.
         loads: vertices at which floats were set up anew.
         condition: the largest condition number met, ‖ |R| |A| ‖.
     """
 
-    slope_signs: list[int]
-    steepest: list[int]
-    first_kinks: list[int]
-    steps: list[int]
+    exact: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
+    steps: list[int] = field(default_factory=lambda: [0, 0])
+    unsure: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     loads: int = 0
     condition: float = 0.0
 
@@ -61,39 +55,43 @@ class FilteredArithmetic:
         """Takes a vertex; see `ExactArithmetic`."""
         self._problem = problem
         self._exact: ExactArithmetic | None = ExactArithmetic(problem, pattern, basis)
-        self._floats: FloatProblem | None = to_float_problem(problem)
+        self._floats: FloatProblem | None = None
         self._vertex: FloatVertex | None = None
+        self._is_out_of_range = False
         self._is_loaded = False
-        self._rest, self._next_rest = 0, 1
-        self.ends: dict[int, int] = {}
-        self.counts = DecisionCounts([0, 0], [0, 0], [0, 0], [0, 0])
+        self._rest, self._next_rest = WARM_UP, 1
+        self.counts = DecisionCounts()
 
     # -- steps in floats
 
     def run_ahead(self, rule: str, limit: int) -> list[Move]:
         """Takes up to `limit` steps of a pivot rule all of whose decisions are certain in float64; fewer, or none, if one is not."""
-        if self._floats is None or rule not in _RULES or limit <= 0 or not self._load():
+        if self._is_out_of_range or limit <= 0:
             return []
-        vertex, n = self._vertex, self._problem.dimension
-        assert vertex is not None  # noqa: S101 - _load made it
-        records = np.zeros((limit, RECORD), dtype=np.int64)
-        flips = np.zeros((limit * n, 3), dtype=np.int64)
-        tally = np.zeros(3, dtype=np.int64)
-        taken, end, _ = walk_steps(self._floats, vertex, _RULES[rule], limit, records, flips, tally)
-        for counter, count in zip(
-            (self.counts.slope_signs, self.counts.steepest, self.counts.first_kinks), tally, strict=True
-        ):
-            counter[0] += int(count)
-        self.counts.steps[0] += int(taken)
-        self.ends[end] = self.ends.get(end, 0) + 1
+        if not self._is_loaded and self._rest:
+            self._rest -= 1
+            return []
+        # numba takes a second to import, which a short walk need not pay
+        from exactdrl.arithmetic import float_kernel as kernel  # noqa: PLC0415
+
+        rules = {"reference": kernel.REFERENCE, "steepest": kernel.STEEPEST, "first": kernel.FIRST}
+        if rule not in rules or not self._load():
+            return []
+        floats, vertex = self._floats, self._vertex
+        assert floats is not None  # noqa: S101 - _load made them
+        assert vertex is not None  # noqa: S101
+        records = np.zeros((limit, kernel.RECORD), dtype=np.int64)
+        flips = np.zeros((limit * self._problem.dimension, 3), dtype=np.int64)
+        taken, end = kernel.walk_steps(floats, vertex, rules[rule], records, flips)
+        self.counts.steps[0] += taken
         self.counts.condition = max(self.counts.condition, float(vertex.scalars[2]))
         if taken:
             self._exact, self._next_rest = None, 1
-        if end != FULL:
+        if end != kernel.FULL:
             self._is_loaded = False
-            # without an improving edge the verdict is next, and nothing to come back to; otherwise one exact step
-            self._rest = self._next_rest if end != NO_EDGE and not taken else 0
-            self._next_rest = min(2 * self._next_rest, _LONGEST_REST) if not taken else 1
+            if end != kernel.NO_EDGE:
+                self.counts.unsure[KINDS[end - kernel.UNSURE_SIGN]] += 1
+                self._rest = 1 if taken else self._back_off()
         return self._to_moves(records[:taken].tolist(), flips.tolist() if taken else [])
 
     def _to_moves(self, records: list[list[int]], flips: list[list[int]]) -> list[Move]:
@@ -107,18 +105,27 @@ class FilteredArithmetic:
     def _kink(self, depth: int, sample: int, unit: int) -> Kink:
         return Kink(self._problem.first + depth, sample, unit)
 
+    def _back_off(self) -> int:
+        """Returns how many exact steps pass before the next trial, and doubles it for the one after."""
+        rest, self._next_rest = self._next_rest, min(2 * self._next_rest, _LONGEST_REST)
+        return rest
+
     def _load(self) -> bool:
-        """Sets the floats up at the current vertex; False if they cannot hold it, or had better not be tried."""
+        """Sets the floats up at the current vertex; False if they cannot hold it."""
         if self._is_loaded:
             return True
-        if self._rest:
-            self._rest -= 1
-            return False
-        assert self._floats is not None  # noqa: S101 - the caller asked
-        exact = self._exact_here()
+        from exactdrl.arithmetic.float_kernel import begin, load  # noqa: PLC0415
+        from exactdrl.arithmetic.float_problem import to_float_problem  # noqa: PLC0415
+        from exactdrl.arithmetic.float_vertex import empty_vertex  # noqa: PLC0415
+
+        if self._floats is None:
+            self._floats = to_float_problem(self._problem)
+            if self._floats is None:
+                self._is_out_of_range = True
+                return False
         if self._vertex is None:
             self._vertex = empty_vertex(self._floats)
-        vertex, first = self._vertex, self._problem.first
+        exact, vertex, first = self._exact_here(), self._vertex, self._problem.first
         for depth, (bits, width) in enumerate(zip(exact.pattern.bits, self._problem.widths, strict=True)):
             vertex.masks[depth, :width] = np.frombuffer(bits, dtype=np.uint8).reshape(self._problem.samples, width).T
         vertex.kinks[:] = [(kink.layer - first, kink.sample, kink.unit) for kink in exact.basis]
@@ -126,7 +133,7 @@ class FilteredArithmetic:
         self.counts.loads += 1
         self._is_loaded = load(self._floats, vertex) and self._invert(vertex) and begin(self._floats, vertex)
         if not self._is_loaded:
-            self._rest, self._next_rest = self._next_rest, min(2 * self._next_rest, _LONGEST_REST)
+            self._rest = self._back_off()
         return self._is_loaded
 
     @staticmethod
@@ -181,17 +188,17 @@ class FilteredArithmetic:
 
     def slope_sign(self, edge: Edge) -> int:
         """Returns the sign of the loss's slope along an edge: -1, 0 or 1."""
-        self.counts.slope_signs[1] += 1
+        self.counts.exact["slope sign"] += 1
         return self._exact_here().slope_sign(edge)
 
     def steepest(self, edges: Sequence[Edge]) -> Edge:
         """Returns the edge with the largest -slope / |direction| of edges with negative slope; ties: the first."""
-        self.counts.steepest[1] += 1
+        self.counts.exact["steepest edge"] += 1
         return self._exact_here().steepest(edges)
 
     def first_kinks(self, leaving: Kink) -> Breakpoint | None:
         """Returns the ratio test along the current cell's edge that leaves a kink; None if the edge meets no kink."""
-        self.counts.first_kinks[1] += 1
+        self.counts.exact["first kink"] += 1
         return self._exact_here().first_kinks(leaving)
 
     def flip(self, kink: Kink) -> None:
@@ -202,6 +209,7 @@ class FilteredArithmetic:
     def pivot(self, leaving: Kink, entering: Kink) -> None:
         """Exchanges two kinks: the entering one, met by the edge, joins the basis as its last."""
         self._leave_floats()
+        self.counts.steps[1] += 1
         self._exact_here().pivot(leaving, entering)
 
     def rebase(self, pattern: Pattern, candidates: Sequence[Kink]) -> None:

@@ -33,6 +33,69 @@ def reach_down(
 
 
 @compiled
+def mark_silent(vertex: FloatVertex, rank: int, touched: Integers, reaches: Integers, off_zero: Integers) -> None:
+    """Marks rows on units on which the loss does not depend at all.
+
+    On these units' parameters the rows have full rank and combine to 0, the gradient there. Rows of one sample have at most as much rank as there are
+    such units; where no rank is to spare, samples with no more rows than that have independent ones, and multipliers 0.
+    """
+    n, width = reaches.shape
+    silent = np.ones(width, dtype=np.int64)
+    for u in range(width):
+        for i in range(touched.shape[1]):
+            if touched[u, i] & 1:
+                silent[u] = 0
+    units, total = silent.sum(), 0
+    outside, group = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+    for slot in range(n):
+        for u in range(width):
+            if silent[u] != 0 and reaches[slot, u] != 0:
+                outside[slot] = 1
+    for slot in range(n):
+        if outside[slot] != 0:
+            first = True
+            for other in range(n):
+                if outside[other] != 0 and vertex.kinks[other, 1] == vertex.kinks[slot, 1]:
+                    group[slot] += 1
+                    first = first and other >= slot
+            if first:
+                total += min(group[slot], units)
+    if units > 0 and total == units * rank:
+        for slot in range(n):
+            if outside[slot] != 0 and group[slot] <= units:
+                off_zero[slot] = 1
+
+
+@compiled
+def mark_apart(vertex: FloatVertex, rank: int, touched: Integers, reaches: Integers, off_zero: Integers) -> None:
+    """Marks rows that are alone in their sample on a unit whose samples are independent, where the loss does not depend on it.
+
+    If the rows that reach a unit come from just as many samples as there are inputs, these samples' inputs are independent, since the rows have full
+    rank on the unit. If the loss depends on the unit in no other samples, multipliers and gradient agree sample by sample there.
+    """
+    n, width = reaches.shape
+    for u in range(width):
+        count, alone = 0, True
+        for i in range(touched.shape[1]):
+            if touched[u, i] & 2:
+                count += 1
+            elif touched[u, i] & 1:
+                alone = False
+        if count != rank or not alone:
+            continue
+        for slot in range(n):
+            sample = vertex.kinks[slot, 1]
+            if reaches[slot, u] == 0 or touched[u, sample] & 1:
+                continue
+            group = 0
+            for other in range(n):
+                if reaches[other, u] != 0 and vertex.kinks[other, 1] == sample:
+                    group += 1
+            if group == 1:
+                off_zero[slot] = 1
+
+
+@compiled
 def find_zero_slopes(problem: FloatProblem, vertex: FloatVertex, off_zero: Integers, on_zero: Integers) -> None:
     """Marks slots whose slope on the off side, and on the on side, of their kink is 0 by structure."""
     n = vertex.kinks.shape[0]
@@ -46,32 +109,27 @@ def find_zero_slopes(problem: FloatProblem, vertex: FloatVertex, off_zero: Integ
         off_zero[slot] = 0
         on_zero[slot] = 0
     reached, below = np.zeros(widest, dtype=np.int64), np.zeros(widest, dtype=np.int64)
-    # the units that the loss depends on
-    in_loss = np.zeros(width, dtype=np.int64)
+    # by unit and sample: whether the loss depends on the unit there (1), and whether a row of the basis does (2)
+    touched = np.zeros((width, problem.inputs.shape[1]), dtype=np.int64)
     for i in range(problem.inputs.shape[1]):
         reached[:] = 1
         reach_down(problem, vertex, i, top, 0, reached, below)
         for u in range(width):
             if reached[u] != 0 and (top == 0 or vertex.masks[0, u, i] != 0.0):
-                in_loss[u] = 1
-    # the rows that live on these units; as many as these have parameters span the gradient, and the others' multipliers are 0
-    outside = np.zeros(n, dtype=np.int64)
-    inside = 0
+                touched[u, i] = 1
+    reaches = np.zeros((n, width), dtype=np.int64)
     for slot in range(n):
         depth, sample = vertex.kinks[slot, 0], vertex.kinks[slot, 1]
         reached[:] = 0
         reached[vertex.kinks[slot, 2]] = 1
         reach_down(problem, vertex, sample, depth, 0, reached, below)
         for u in range(width):
-            if reached[u] != 0 and in_loss[u] == 0 and (depth == 0 or vertex.masks[0, u, sample] != 0.0):
-                outside[slot] = 1
-        inside += 1 - outside[slot]
-    units = 0
-    for u in range(width):
-        units += in_loss[u]
-    if inside == units * rank:
-        for slot in range(n):
-            off_zero[slot] = outside[slot]
+            if reached[u] != 0 and (depth == 0 or vertex.masks[0, u, sample] != 0.0):
+                reaches[slot, u] = 1
+                touched[u, sample] |= 2
+    mark_silent(vertex, rank, touched, reaches, off_zero)
+    mark_apart(vertex, rank, touched, reaches, off_zero)
+    if top > 0:
         for slot in range(n):
             depth, sample, unit = vertex.kinks[slot, 0], vertex.kinks[slot, 1], vertex.kinks[slot, 2]
             if off_zero[slot] == 0 or depth == top:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from exactdrl.cells.kinks import Kink, Pattern
+from exactdrl.certificate.tree_lines import parse_witness, witness_fields
 from exactdrl.exact.rationals import InputError
 from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum, Undecided
 from exactdrl.walk.driver import Outcome, Step, StepLimit
@@ -93,10 +94,12 @@ def step_text(step: Step) -> str:
 def outcome_text(outcome: Outcome) -> str:
     """Returns the line of an outcome."""
     match outcome:
-        case StrictLocalMinimum(by):
-            return _dump({"outcome": "strict-local-minimum", "by": by})
-        case LocalMinimum(by):
-            return _dump({"outcome": "local-minimum", "by": by})
+        case StrictLocalMinimum(by, witness):
+            fields = {} if witness is None else witness_fields(witness)
+            return _dump({"outcome": "strict-local-minimum", "by": by} | fields)
+        case LocalMinimum(by, witness):
+            fields = {} if witness is None else witness_fields(witness)
+            return _dump({"outcome": "local-minimum", "by": by} | fields)
         case Undecided(active):
             return _dump({"outcome": "undecided", "active": active})
         case StepLimit():
@@ -185,8 +188,12 @@ def parse_outcome(value: dict[str, object], place: str) -> Outcome:
     match value:
         case {"outcome": "strict-local-minimum", "by": "likq"}:
             return StrictLocalMinimum()
+        case {"outcome": "strict-local-minimum", "by": "tree"}:
+            return StrictLocalMinimum("tree", parse_witness(value, place))
         case {"outcome": "local-minimum", "by": ("likq" | "zero-loss") as by}:
             return LocalMinimum(by)
+        case {"outcome": "local-minimum", "by": "tree"}:
+            return LocalMinimum("tree", parse_witness(value, place))
         case {"outcome": "undecided", "active": int(active)}:
             return Undecided(active)
         case {"outcome": "step-limit"}:

@@ -27,7 +27,8 @@ class InputError(ValueError):
 
 def shown(value: object) -> str:
     """Returns a value as an error message shows it: quoted, cut to a readable length."""
-    text = repr(value)
+    # huge integers are shown in hexadecimal, since Python refuses to write long decimals
+    text = hex(value) if isinstance(value, int) and not isinstance(value, bool) and abs(value) >> 256 else repr(value)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 

@@ -18,7 +18,7 @@ _ZERO = mpq(0)
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """F on some units, as an abs-normal form in `width` variables y, with kinks scaled: z_j = rows_j · y + Σ folds_jk |z_k|.
+    """F on some units, as an abs-normal form in `width` variables y: z_j = rows_j · y + Σ folds_jk |z_k|, scaled.
 
     Attributes:
         units: of the trained layer, increasing.
@@ -73,6 +73,15 @@ class Block:
         for column, entry in zip(self.columns, direction, strict=True):
             whole[column] = mpq(entry)
         return whole
+
+
+def cell_row(block: Block, signs: dict[int, int], kink: int) -> list[mpq]:
+    """Returns the row by which z_kink is linear on a cone that fixes the signs of all kinks that it folds."""
+    row = [mpq(entry) for entry in block.rows[kink]]
+    for k, fold in block.folds[kink].items():
+        folded = cell_row(block, signs, k)
+        row = [a + fold * signs[k] * b for a, b in zip(row, folded, strict=True)]
+    return row
 
 
 def find_escape(state: Settled) -> tuple[mpq, ...] | None:

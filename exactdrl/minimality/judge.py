@@ -1,22 +1,25 @@
 """The verdict on a point: the rules that decide, in their order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from gmpy2 import mpq, mpz
 
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.scan import Values, scaled_loss
 from exactdrl.exact.linear import independent_rows, to_integers
-from exactdrl.minimality.blocks import Block, find_escape, split
+from exactdrl.minimality.blocks import find_escape, split
+from exactdrl.minimality.decide import Budget, decide_blocks
+from exactdrl.minimality.flat import find_flat, find_still
 from exactdrl.minimality.likq import decide_by_likq, reduce_form
-from exactdrl.minimality.local_form import localise
+from exactdrl.minimality.local_form import LocalForm, localise
+from exactdrl.minimality.reach import affine_reach, short_step
 from exactdrl.minimality.settle import Settled, settle
-from exactdrl.minimality.tree import CellLeaf, Closed, OutOfBudget, Refuted, TreeResult, close_tree
-from exactdrl.minimality.trial import try_directions
-from exactdrl.minimality.verdict import LocalMinimum, NotMinimum, StrictLocalMinimum, Undecided, Verdict
-from exactdrl.minimality.witness import BlockWitness, Leaf, TreeWitness, true_factors
+from exactdrl.minimality.tree import is_strict
+from exactdrl.minimality.unscale import to_witness
+from exactdrl.minimality.verdict import Flat, LocalMinimum, NotMinimum, StrictLocalMinimum, Undecided, Verdict
 
-# nodes of the tree: about a millisecond each at one dead unit in R^4 with 40 samples
+# work of a tree, see `close_tree`: a node at a dead unit in R^4 with 40 samples costs 1 and takes about a millisecond
 DEFAULT_BUDGET = 4000
 
 
@@ -24,6 +27,7 @@ def judge(
     problem: IntegerProblem,
     values: Values,
     *,
+    denominator: mpz | None = None,
     budget: int = DEFAULT_BUDGET,
     on_node: Callable[[int], None] | None = None,
 ) -> Verdict:
@@ -36,105 +40,73 @@ def judge(
     Args:
         problem: the scaled problem.
         values: of the point.
-        budget: how many nodes the trees may have; beyond it the verdict is `Undecided`.
-        on_node: called with the number of nodes so far.
+        denominator: of the point, by which its values are scaled; without it no lengths of steps are given.
+        budget: how much work each block's tree may take; beyond it the verdict is `Undecided`.
+        on_node: called with the number of the trees' nodes so far.
+
+    Source: THEORY.md, section 3; proofs/likq.md, proofs/minimality-tree.md.
     """
     form = localise(problem, values)
+    found = _decide(problem, values, form, Budget(budget, on_node))
+    if isinstance(found, _Descent):
+        reach = None if denominator is None else affine_reach(problem, values, denominator, form, found.direction)
+        return NotMinimum(found.direction, None if reach is None else short_step(reach))
+    if isinstance(found, LocalMinimum) and found.flat is not None and denominator is not None:
+        direction = found.flat.direction
+        reach = affine_reach(problem, values, denominator, form, direction)
+        return LocalMinimum(found.by, found.witness, Flat(direction, reach, is_measured=True))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Descent:
+    direction: tuple[mpq, ...]
+
+
+def _decide(
+    problem: IntegerProblem, values: Values, form: LocalForm, budget: Budget
+) -> StrictLocalMinimum | LocalMinimum | Undecided | _Descent:
     reduced = reduce_form(form)
     qualified = decide_by_likq(reduced)
     if qualified is not None:
         if qualified.descent is not None:
-            return NotMinimum(qualified.descent)
-        return StrictLocalMinimum() if qualified.is_strict and not problem.lineality else LocalMinimum("likq")
+            return _Descent(qualified.descent)
+        if qualified.is_strict and not problem.lineality:
+            return StrictLocalMinimum()
+        return LocalMinimum("likq", flat=_to_flat(qualified.flat or find_still(reduced)))
     if scaled_loss(problem, values) == 0:
         return LocalMinimum("zero-loss")
+    return _decide_degenerate(problem, form, reduced, budget)
+
+
+def _decide_degenerate(
+    problem: IntegerProblem, form: LocalForm, reduced: LocalForm, budget: Budget
+) -> StrictLocalMinimum | LocalMinimum | Undecided | _Descent:
+    """Decides where LIKQ does not hold."""
     state = settle(reduced)
     if not isinstance(state, Settled):
-        return NotMinimum(state)
+        return _Descent(state)
     escape = find_escape(state)
     if escape is not None:
-        return NotMinimum(escape)
+        return _Descent(escape)
     blocks = split(state, problem.widths[0])
-    results = _decide(blocks, budget, on_node)
-    if isinstance(results, tuple):
-        block, direction = results
-        return NotMinimum(state.lift(block.embed(direction, problem.dimension)))
-    closed = [result for result in results if isinstance(result, Closed)]
-    if len(closed) < len(blocks):
+    decided = decide_blocks(blocks, budget)
+    if decided is None:
         return Undecided(len(form.kinks))
-    witness = _to_witness(problem, state, list(zip(blocks, closed, strict=True)))
-    rows = [to_integers(row)[0] for row in reduced.rows]
-    strict = (
+    if isinstance(decided, tuple):
+        block, direction = decided
+        return _Descent(state.lift(block.embed(direction, problem.dimension)))
+    closed = list(zip(blocks, decided, strict=True))
+    witness = to_witness(problem, state, closed)
+    resting = [to_integers(reduced.rows[j])[0] for j in state.resting()]
+    if (
         not problem.lineality
-        and len(independent_rows(rows, problem.dimension)) == problem.dimension
-        and state.is_strict()
-        and all(_is_strict(block, leaf) for block, tree in zip(blocks, closed, strict=True) for leaf in tree.leaves)
-    )
-    return StrictLocalMinimum("tree", witness) if strict else LocalMinimum("tree", witness)
+        and len(independent_rows(resting, problem.dimension)) == problem.dimension
+        and all(is_strict(block, leaf) for block, tree in closed for leaf in tree.leaves)
+    ):
+        return StrictLocalMinimum("tree", witness)
+    return LocalMinimum("tree", witness, _to_flat(find_flat(state, closed)))
 
 
-def _decide(
-    blocks: Sequence[Block], budget: int, on_node: Callable[[int], None] | None
-) -> list[TreeResult] | tuple[Block, tuple[mpz, ...]]:
-    """Returns each block's result, or a block and a direction where it is negative."""
-    begins = []
-    for block in blocks:
-        direction, least = try_directions(block)
-        if least < 0:
-            return block, direction
-        begins.append(direction)
-    nodes = 0
-
-    def spend() -> bool:
-        nonlocal nodes
-        nodes += 1
-        if on_node is not None:
-            on_node(nodes)
-        return nodes <= budget
-
-    results: list[TreeResult] = []
-    for block, begin in zip(blocks, begins, strict=True):
-        result = close_tree(block, begin, spend)
-        if isinstance(result, Refuted):
-            return block, result.direction
-        results.append(result)
-        if isinstance(result, OutOfBudget):
-            nodes = 0
-    return results
-
-
-def _is_strict(block: Block, leaf: CellLeaf) -> bool:
-    """Returns whether a leaf shows F > 0 on its cone but at 0: strict inequalities, closed under folds, of full rank."""
-    if leaf.is_empty:
-        return True
-    if block.is_flat:
-        # F does not depend on some parameters, though other blocks or settled kinks may
-        pass
-    strict: list[int] = []
-    for j, multiplier in enumerate(leaf.multipliers):
-        c = block.weights[j] - sum((block.folds[k].get(j, mpq(0)) * leaf.multipliers[k] for k in range(j + 1, len(block.rows))), mpq(0))
-        sign = leaf.signs.get(j, 0)
-        slack = sign * multiplier + c if sign else c - abs(multiplier)
-        if slack > 0 and all(k in strict for k in block.folds[j]):
-            strict.append(j)
-    return len(independent_rows([block.rows[j] for j in strict], block.width)) == block.width
-
-
-def _to_witness(problem: IntegerProblem, state: Settled, closed: Sequence[tuple[Block, Closed]]) -> TreeWitness:
-    factors = true_factors(problem)
-    kinks = state.form.kinks
-    factor = [factors[kink.layer - problem.first][kink.sample] for kink in kinks]
-    settled = sorted((kinks[s.position], s.multiplier * factor[s.position]) for s in state.kinks)
-    witnesses = []
-    for block, tree in closed:
-        scales = [scale * factor[j] for scale, j in zip(block.scales, block.positions, strict=True)]
-        leaves = tuple(
-            Leaf(
-                tuple((kinks[block.positions[j]], sign) for j, sign in sorted(leaf.signs.items())),
-                tuple(m * scale for m, scale in zip(leaf.multipliers, scales, strict=True)),
-                leaf.is_empty,
-            )
-            for leaf in tree.leaves
-        )
-        witnesses.append(BlockWitness(block.units, tuple(kinks[j] for j in block.positions), leaves))
-    return TreeWitness(tuple(settled), tuple(witnesses))
+def _to_flat(direction: tuple[mpq, ...] | None) -> Flat | None:
+    return None if direction is None else Flat(direction, None, is_measured=False)

@@ -24,11 +24,13 @@ class Qualified:
         is_minimum: whether F is nowhere negative.
         is_strict: whether F is positive everywhere but at 0, in the reduced parameters.
         descent: a direction with F < 0 where it is no minimum, else None.
+        flat: a direction along which a kink changes and F is 0; None if there is none.
     """
 
     is_minimum: bool
     is_strict: bool
     descent: tuple[mpq, ...] | None
+    flat: tuple[mpq, ...] | None = None
 
 
 def reduce_form(form: LocalForm) -> LocalForm:
@@ -108,8 +110,9 @@ def decide_by_likq(form: LocalForm) -> Qualified | None:
             return Qualified(
                 is_minimum=False, is_strict=False, descent=_descent(form, integer_rows, scales, j, multiplier)
             )
-    strict = len(form.rows) == n and all(abs(m) < c for m, c in zip(multipliers, bounds, strict=True))
-    return Qualified(is_minimum=True, is_strict=strict, descent=None)
+    tight = next((j for j, (m, c) in enumerate(zip(multipliers, bounds, strict=True)) if abs(m) == c), None)
+    flat = None if tight is None else _descent(form, integer_rows, scales, tight, multipliers[tight])
+    return Qualified(is_minimum=True, is_strict=len(form.rows) == n and tight is None, descent=None, flat=flat)
 
 
 def _descent(

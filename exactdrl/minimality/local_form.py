@@ -142,7 +142,8 @@ def _preactivation(problem: IntegerProblem, kink: Kink, activations: Sequence[_A
     """Returns the change of a preactivation from the changes of the activations one layer below."""
     form = _Affine.zero(problem)
     if kink.layer == problem.first:
-        form.units[kink.unit] = mpq(1)
+        if any(problem.rows[kink.sample]):
+            form.units[kink.unit] = mpq(1)
         return form
     for weight, activation in zip(incoming_weights(problem, kink), activations, strict=True):
         if weight:

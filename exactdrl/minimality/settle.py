@@ -1,9 +1,9 @@
 """Settling: kinks that move freely of the others are decided one by one, and leave a smaller form behind.
 
 Let r be a kink whose |z_r| occurs in no other kink's form, and Z_r independent of the other rows: Z_r·e = 1 and
-Z_k·e = 0 for all others, for some e. With λ = g·e, F(d) = F'(d) + λ z_r + b_r |z_r|, where F' has the slope g - λ Z_r, the
-weights b_k - λ L_rk, and no kink r. So F ≥ 0 iff F' ≥ 0 and |λ| ≤ b_r. A kink whose |z| occurs nowhere is settled with
-λ = 0. At a degenerate vertex this leaves the kinks that cause the degeneracy. Source: proofs/minimality-tree.md.
+Z_k·e = 0 for all others, for some e. With λ = g·e, F(d) = F'(d) + λ z_r + b_r |z_r|, where F' has the slope g - λ Z_r,
+the weights b_k - λ L_rk, and no kink r. So F ≥ 0 iff F' ≥ 0 and |λ| ≤ b_r. A kink whose |z| occurs nowhere is settled
+with λ = 0. At a degenerate vertex this leaves the kinks that cause the degeneracy. Source: proofs/minimality-tree.md.
 """
 
 from collections.abc import Sequence
@@ -50,9 +50,17 @@ class Settled:
     slope: tuple[mpq, ...]
     weights: tuple[mpq, ...]
 
-    def is_strict(self) -> bool:
-        """Returns whether every settled kink that moves has |λ| < b."""
-        return all(abs(kink.multiplier) < self.weights[kink.position] for kink in self.kinks if kink.escape is not None)
+    def resting(self) -> list[int]:
+        """Returns kinks that rest where F = 0, if the remaining ones rest where F' = 0: then Z_j · d = 0 for them all.
+
+        These are the remaining ones and the settled ones with |λ| < b that fold none but these.
+        """
+        strict = {kink.position for kink in self.kinks if abs(kink.multiplier) < self.weights[kink.position]}
+        resting = set(self.remaining)
+        for position in sorted(strict):
+            if all(k in resting for k in self.form.folds[position]):
+                resting.add(position)
+        return sorted(resting)
 
     def lift(self, direction: Sequence[mpq]) -> tuple[mpq, ...]:
         """Returns a direction with the same F' along which settled kinks rest, so that F there is F' here."""
@@ -134,7 +142,7 @@ def _without(state: Settled, kink: SettledKink) -> Settled:
 
 
 def _move(form: LocalForm, direction: list[mpq], kink: SettledKink, goal: mpq) -> list[mpq]:
-    """Returns a direction along which a settled kink changes by `goal`, and those settled later and the rest as before."""
+    """Returns a direction along which a settled kink changes by `goal`, and the kinks left after it as before."""
     if kink.escape is None:
         return direction
     change = form.kink_changes(direction)[kink.position]

@@ -1,12 +1,12 @@
-"""The tree of tangent cells: is F ≥ 0 on a block? Leaves that prove it, a direction that refutes it, or neither in time.
+"""The tree of tangent cells: is F ≥ 0 on a block? Leaves that prove it, a direction that refutes it, or neither.
 
 A node fixes the signs σ of some kinks. F ≥ 0 on its cone {σ_j z_j ≥ 0} if there is a λ with
 
     Zᵀλ = g;  |λ_j| ≤ c_j for free j;  σ_j λ_j + c_j ≥ 0 for fixed j;  c_j = b_j - Σ_k L_kj λ_k,
 
-because F = Σ λ_j z_j + c_j |z_j|. Where all kinks are fixed that is necessary too. A free kink with c_j = b_j < 0 allows no
-λ, so these are fixed first, and a fixed one gets λ_j = -σ_j b_j: its term may be made linear, which lowers nothing
-on the cone and keeps F below it elsewhere. A cone without interior is closed by a λ that shows just that.
+because F = Σ λ_j z_j + c_j |z_j|. Where all kinks are fixed that is necessary too. A free kink with c_j = b_j < 0 has
+no λ, so these are fixed first, and a fixed one gets λ_j = -σ_j b_j: its term becomes linear, the same on the cone and
+never less elsewhere, so that more descents show. A cone without interior is closed by a λ that shows just that.
 Every decision is exact; the order of the search is fixed. Source: THEORY.md, section 3; proofs/minimality-tree.md.
 """
 
@@ -16,8 +16,8 @@ from typing import TypeAlias
 
 from gmpy2 import mpq, mpz
 
-from exactdrl.exact.linear import common_denominator, to_integers
-from exactdrl.minimality.blocks import Block
+from exactdrl.exact.linear import common_denominator, independent_rows, to_integers
+from exactdrl.minimality.blocks import Block, cell_row
 from exactdrl.minimality.feasibility import BoundedForms, Conflict
 
 _ZERO = mpq(0)
@@ -68,19 +68,19 @@ class _Node:
     point: tuple[mpz, ...] | None
 
 
-def close_tree(block: Block, point: Sequence[mpz], spend: Callable[[], bool]) -> TreeResult:
+def close_tree(block: Block, point: Sequence[mpz], spend: Callable[[int], bool]) -> TreeResult:
     """Searches the tree, depth first.
 
     Args:
         block: a block.
         point: where the search begins: each kink's first side is the one of this point.
-        spend: called before each node; False ends the search.
+        spend: called with the work of each node before it; False ends the search.
     """
     program = _Multipliers(block)
     leaves: list[CellLeaf] = []
     stack = [_Node({}, tuple(point))]
     while stack:
-        if not spend():
+        if not spend(program.cost):
             return OutOfBudget()
         node = stack.pop()
         inside = node.point
@@ -101,7 +101,7 @@ def close_tree(block: Block, point: Sequence[mpz], spend: Callable[[], bool]) ->
                 if block.change(direction) < 0:
                     return Refuted(direction)
             # only kinks that others fold can make the bound too low
-            kink = next(j for j in sorted(program.folded) if j not in node.signs)
+            kink = next(j for j in program.folded if j not in node.signs)
         stack += _children(block, node.signs, kink, inside)
     return Closed(tuple(leaves))
 
@@ -112,15 +112,6 @@ def _children(block: Block, signs: dict[int, int], kink: int, inside: tuple[mpz,
     near = -1 if value < 0 else 1
     yield _Node({**signs, kink: -near}, None)
     yield _Node({**signs, kink: near}, inside if value else None)
-
-
-def cell_row(block: Block, signs: dict[int, int], kink: int) -> list[mpq]:
-    """Returns the row by which z_kink is linear on a cone that fixes the signs of all kinks that it folds."""
-    row = [mpq(entry) for entry in block.rows[kink]]
-    for k, fold in block.folds[kink].items():
-        folded = cell_row(block, signs, k)
-        row = [a + fold * signs[k] * b for a, b in zip(row, folded, strict=True)]
-    return row
 
 
 def _find_inside(block: Block, signs: dict[int, int]) -> tuple[mpz, ...] | CellLeaf:
@@ -148,55 +139,97 @@ def _empty_leaf(block: Block, signs: dict[int, int], relation: dict[int, mpz]) -
     return CellLeaf(signs, tuple(multipliers), is_empty=True, point=None)
 
 
+def strict_kinks(block: Block, leaf: CellLeaf) -> list[int]:
+    """Returns the kinks that must rest where F = 0 on a leaf's cone: strict inequalities, closed under folds."""
+    strict: list[int] = []
+    for j, multiplier in enumerate(leaf.multipliers):
+        later = range(j + 1, len(block.rows))
+        c = block.weights[j] - sum((block.folds[k].get(j, _ZERO) * leaf.multipliers[k] for k in later), _ZERO)
+        slack = leaf.signs[j] * multiplier + c if j in leaf.signs else c - abs(multiplier)
+        if slack > 0 and all(k in strict for k in block.folds[j]):
+            strict.append(j)
+    return strict
+
+
+def is_strict(block: Block, leaf: CellLeaf) -> bool:
+    """Returns whether a leaf shows F > 0 on its cone but at 0; False only says that it does not show it."""
+    strict = strict_kinks(block, leaf)
+    return leaf.is_empty or len(independent_rows([block.rows[j] for j in strict], block.width)) == block.width
+
+
 class _Multipliers:
-    """The inequalities for λ as bounds, changed as the search goes from node to node."""
+    """The inequalities for λ as bounds, changed as the search goes from node to node.
+
+    Variables: λ_j of kinks that no other kink folds, c_j - λ_j of the others; forms: Zᵀλ, and c_j + λ_j of the others.
+    """
 
     def __init__(self, block: Block) -> None:
         self.block = block
-        self.size = common_denominator([*block.slope, *block.weights])
-        self.weights = [weight * self.size for weight in block.weights]
         count = len(block.rows)
-        dependents: dict[int, dict[int, mpq]] = {}
-        for k, fold in enumerate(block.folds):
-            for j, value in fold.items():
-                dependents.setdefault(j, {})[k] = value
-        self.folded = {j: block.width + 2 * index for index, j in enumerate(sorted(dependents))}
-        self.scales = {j: common_denominator(list(dependents[j].values())) for j in self.folded}
-        rows = [[row[column] for row in block.rows] for column in range(block.width)]
-        for j, scale in self.scales.items():
-            for side in (1, -1):
-                values = {k: mpz(value * scale) for k, value in dependents[j].items()}
-                rows.append([side * scale if k == j else values.get(k, mpz(0)) for k in range(count)])
-        self.forms = BoundedForms(rows, count)
-        for column in range(block.width):
-            goal = block.slope[column] * self.size
-            self.forms.set_bounds(count + column, goal, goal)
+        self.folded = sorted({j for fold in block.folds for j in fold})
+        # c_j and λ_j as a constant and coefficients of the variables, from the deepest kink up
+        bounds: list[list[mpq]] = [[]] * count
+        self.affine: list[list[mpq]] = [[]] * count
+        for j in range(count - 1, -1, -1):
+            bounds[j] = [_ZERO] * count + [block.weights[j]]
+            for k in range(j + 1, count):
+                fold = block.folds[k].get(j)
+                if fold:
+                    bounds[j] = [c - fold * m for c, m in zip(bounds[j], self.affine[k], strict=True)]
+            unit = [mpq(k == j) for k in range(count + 1)]
+            self.affine[j] = [c - u for c, u in zip(bounds[j], unit, strict=True)] if j in self.folded else unit
+        self.rows: list[list[mpq]] = [
+            [
+                sum((m[k] * row[i] for m, row in zip(self.affine, block.rows, strict=True) if m[k]), _ZERO)
+                for k in range(count + 1)
+            ]
+            for i in range(block.width)
+        ]
+        self.rows += [[c + m for c, m in zip(bounds[j], self.affine[j], strict=True)] for j in self.folded]
+        scaled = [to_integers(row[:-1]) for row in self.rows]
+        self.scales = [scale for _, scale in scaled]
+        self.forms = BoundedForms([row for row, _ in scaled], count)
+        self.size = common_denominator([*block.slope, *block.weights])
+        for i in range(block.width):
+            self._bound_form(i, block.slope[i], block.slope[i])
         self.signs: dict[int, int] = {}
         for j in range(count):
             self._fix(j, 0)
 
+    @property
+    def cost(self) -> int:
+        """Returns the work of a node, in thousands of a tableau's entries, at least 1."""
+        return 1 + len(self.rows) * len(self.affine) // 1000
+
+    def _bound_form(self, index: int, lower: mpq, upper: mpq | None) -> None:
+        constant, scale = self.rows[index][-1], self.scales[index] * self.size
+        above = None if upper is None else (upper - constant) * scale
+        self.forms.set_bounds(len(self.affine) + index, (lower - constant) * scale, above)
+
+    def _fix(self, j: int, sign: int) -> None:
+        weight = self.block.weights[j] * self.size
+        if j in self.folded:
+            self.forms.set_bounds(j, _ZERO if sign <= 0 else None, None)
+            index = self.block.width + self.folded.index(j)
+            if sign >= 0:
+                self._bound_form(index, _ZERO, None)
+            else:
+                self.forms.set_bounds(len(self.affine) + index, None, None)
+        elif weight < 0:
+            # a free concave kink is never solved for; its bounds do not matter
+            self.forms.set_bounds(j, -sign * weight, -sign * weight)
+        else:
+            self.forms.set_bounds(j, -weight if sign >= 0 else None, weight if sign <= 0 else None)
+
     def first_concave(self, signs: dict[int, int]) -> int | None:
         """Returns the kink to fix next so that no free kink makes λ impossible; kinks that it folds come first."""
-        for j, weight in enumerate(self.weights):
+        for j, weight in enumerate(self.block.weights):
             if weight < 0 and j not in self.folded and j not in signs:
                 return min((k for k in self._below(j) if k not in signs), default=j)
         return None
 
     def _below(self, kink: int) -> set[int]:
         return {kink}.union(*(self._below(k) for k in self.block.folds[kink]))
-
-    def _fix(self, j: int, sign: int) -> None:
-        count, weight = len(self.weights), self.weights[j]
-        if j in self.folded:
-            bound = weight * self.scales[j]
-            place = count + self.folded[j]
-            self.forms.set_bounds(place, None, bound if sign <= 0 else None)
-            self.forms.set_bounds(place + 1, None, bound if sign >= 0 else None)
-        elif weight < 0:
-            # a free concave kink is never solved for; its bounds do not matter
-            self.forms.set_bounds(j, -sign * weight, -sign * weight)
-        else:
-            self.forms.set_bounds(j, -weight if sign >= 0 else None, weight if sign <= 0 else None)
 
     def solve(self, signs: dict[int, int], inside: tuple[mpz, ...]) -> CellLeaf | list[mpz]:
         """Returns a leaf, or a direction in which a node's lower bound of F is negative."""
@@ -206,5 +239,7 @@ class _Multipliers:
         self.signs = signs
         solved = self.forms.solve()
         if isinstance(solved, Conflict):
-            return [-entry for entry in solved.multipliers[: self.block.width]]
-        return CellLeaf(signs, tuple(value / self.size for value in solved), is_empty=False, point=inside)
+            return [-y * scale for y, scale in zip(solved.multipliers, self.scales, strict=True)][: self.block.width]
+        point = [*(value / self.size for value in solved), mpq(1)]
+        multipliers = (sum((a * x for a, x in zip(row, point, strict=True) if a), _ZERO) for row in self.affine)
+        return CellLeaf(signs, tuple(multipliers), is_empty=False, point=inside)

@@ -27,12 +27,14 @@ class Flat:
 
     Attributes:
         direction: in the reduced parameters, n rationals.
-        length: the loss is constant from the point to this multiple of the direction, where the line meets the next
-            kink, None if it meets none or if the point's denominator was not known.
+        length: the loss is constant from the point to this multiple of the direction, where the ray meets the next
+            kink; None if it meets none, or if that was not measured.
+        is_measured: whether `length` was asked for.
     """
 
     direction: tuple[mpq, ...]
     length: mpq | None
+    is_measured: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,14 @@
-"""What shows that a point is a local minimum by the tree: settled kinks, blocks, leaves. In true units.
+"""What shows that a point is a local minimum by the tree: settled kinks, blocks, leaves.
 
-The witness speaks of F as proofs/FORMAT.md, section 5, defines it, after its reduction: of the true preactivations,
-residuals and loss. `IntegerProblem` scales: a kink's form by a factor s, the loss by a factor S; from F = Σ λ z + c |z|
-follows that λ in true units is s/S times the scaled one.
+In true units: it speaks of F as proofs/FORMAT.md, section 5, defines it, after its reduction, hence of the true
+preactivations, residuals and loss. What it claims and how it is checked: proofs/minimality-tree.md.
 """
 
 from dataclasses import dataclass
 
-from gmpy2 import lcm, mpq
+from gmpy2 import mpq
 
-from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink
-from exactdrl.exact.linear import common_denominator
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +52,3 @@ class TreeWitness:
 
     settled: tuple[tuple[Kink, mpq], ...]
     blocks: tuple[BlockWitness, ...]
-
-
-def true_factors(problem: IntegerProblem) -> list[list[mpq]]:
-    """Returns s/S by layer (the trained one first) and sample.
-
-    A kink of layer l on sample i has s = D_i E_{ℓ+1} ⋯ E_l, a residual T_i times that; S = C E_{ℓ+1} ⋯ E_{L+1} with
-    C = w_i D_i T_i for every i.
-    """
-    above = mpq(1)
-    factors: list[list[mpq]] = []
-    for depth in range(len(problem.widths) - 1, -1, -1):
-        is_residual = depth == len(problem.widths) - 1
-        factors.append(
-            [
-                above / (weight * (1 if is_residual else factor))
-                for weight, factor in zip(problem.sample_weights, problem.residual_factors, strict=True)
-            ]
-        )
-        if depth:
-            layer = problem.instance.layers[problem.first + depth - 1]
-            above /= lcm(common_denominator(layer.bias or ()), *(common_denominator(row) for row in layer.weight))
-    return factors[::-1]

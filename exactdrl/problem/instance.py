@@ -1,7 +1,7 @@
 """An instance: a network, the trained layer, the data, the start. Exact, validated, immutable."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -25,7 +25,7 @@ def to_vector(values: object, place: str) -> Vector:
     Raises:
         InputError: it is no sequence, or an entry is no finite number; the message names the entry.
     """
-    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+    if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
         raise InputError(f"{place}: a list of numbers is needed, not {shown(values)}")
     numbers = []
     for index, value in enumerate(values):
@@ -42,7 +42,7 @@ def to_matrix(rows: object, place: str) -> Matrix:
     Raises:
         InputError: no rows, ragged rows, or an entry that is no finite number; the message names the place.
     """
-    if isinstance(rows, (str, bytes)) or not isinstance(rows, Iterable):
+    if isinstance(rows, (str, bytes, Mapping)) or not isinstance(rows, Iterable):
         raise InputError(f"{place}: a list of rows is needed, not {shown(rows)}")
     matrix = tuple(to_vector(row, f"{place}[{index}]") for index, row in enumerate(rows))
     if not matrix:
@@ -163,8 +163,10 @@ class Instance:
             built.append(Layer(matrix, None if bias is None else to_vector(bias, f"{place}.bias")))
         if isinstance(layer, bool) or not isinstance(layer, int):
             raise InputError(f"layer is {shown(layer)}, an integer is needed")
+        if not built:
+            raise InputError("network.layers is empty")
         if not 1 <= layer <= len(built):
-            raise InputError(f"layer is {layer}, the network has layers 1 to {len(built)}")
+            raise InputError(f"layer is {shown(layer)}, the network has layers 1 to {len(built)}")
         if start is None:
             own = built[layer - 1]
             parameters = own.weight

@@ -3,13 +3,12 @@
 import gzip
 import hashlib
 import json
+import re
 import zlib
 from dataclasses import replace
 from pathlib import Path
 
-from gmpy2 import mpq
-
-from exactdrl.exact.rationals import InputError, parse_rational, shown, to_number_text
+from exactdrl.exact.rationals import InputError, shown, to_number_text
 from exactdrl.problem.instance import Instance, Vector
 
 FORMAT = "exactdrl-instance"
@@ -62,9 +61,9 @@ def parse_instance(content: bytes) -> Instance:
         data = json.loads(
             text,
             object_pairs_hook=_to_object,
-            parse_int=parse_rational,
-            parse_float=parse_rational,
-            parse_constant=_refuse_constant,
+            parse_int=_Written,
+            parse_float=_Written,
+            parse_constant=_Written,
         )
     except UnicodeDecodeError as error:
         raise InputError(f"byte {error.start} is not UTF-8") from None
@@ -75,7 +74,7 @@ def parse_instance(content: bytes) -> Instance:
     top = _expect(data, "the file", ("format", "version", "network", "layer", "loss", "data"), ("start",))
     if top["format"] != FORMAT:
         raise InputError(f'format is {shown(top["format"])}, "{FORMAT}" is needed')
-    if isinstance(top["version"], bool) or top["version"] != VERSION:
+    if _to_integer(top["version"]) != VERSION:
         raise InputError(f"version is {_plain(top['version'])}, this program reads version {VERSION}")
     loss = _expect(top["loss"], "loss", ("kind",))
     if loss["kind"] != "absolute":
@@ -87,15 +86,28 @@ def parse_instance(content: bytes) -> Instance:
     for index, layer in enumerate(layers):
         parts = _expect(layer, f"network.layers[{index}]", ("weight", "bias"))
         pairs.append((parts["weight"], parts["bias"]))
-    number = top["layer"]
-    if not isinstance(number, mpq) or number.denominator != 1:
-        raise InputError(f"layer is {_plain(number)}, an integer is needed")
+    number = _to_integer(top["layer"])
+    if number is None:
+        raise InputError(f"layer is {_plain(top['layer'])}, an integer is needed")
     sets = _expect(top["data"], "data", ("inputs", "targets"))
-    return Instance.create(pairs, sets["inputs"], sets["targets"], layer=int(number), start=top.get("start"))
+    return Instance.create(pairs, sets["inputs"], sets["targets"], layer=number, start=top.get("start"))
+
+
+class _Written(str):
+    """A JSON number as it is written, to be read where its place is known."""
+
+    __slots__ = ()
+
+
+def _to_integer(value: object) -> int | None:
+    """Returns the integer that a JSON number writes, None for anything else."""
+    if not isinstance(value, _Written) or not re.fullmatch(r"-?[0-9]{1,9}", value):
+        return None
+    return int(value)
 
 
 def _plain(value: object) -> str:
-    return str(value) if isinstance(value, mpq) else shown(value)
+    return shown(value)[1:-1] if isinstance(value, _Written) else shown(value)
 
 
 def _to_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -105,10 +117,6 @@ def _to_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
         repeated = next(name for name in names if names.count(name) > 1)
         raise InputError(f"key {shown(repeated)} is repeated")
     return keys
-
-
-def _refuse_constant(text: str) -> object:
-    raise InputError(f"not a finite number: {text}")
 
 
 def _expect(value: object, place: str, needed: tuple[str, ...], allowed: tuple[str, ...] = ()) -> dict[str, object]:

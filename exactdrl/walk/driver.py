@@ -10,6 +10,7 @@ from typing import TypeAlias
 from gmpy2 import mpq
 
 from exactdrl.arithmetic.exact import ExactArithmetic
+from exactdrl.arithmetic.filtered import FilteredArithmetic
 from exactdrl.arithmetic.protocol import Arithmetic, Edge
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
@@ -134,9 +135,6 @@ class Walk:
     def _start_at(self, pattern: Pattern, basis: Sequence[Kink]) -> Arithmetic:
         if self.arithmetic_name == "exact":
             return ExactArithmetic(self.problem, pattern, basis)
-        # importing the compiler takes a second, which a short exact walk need not pay
-        from exactdrl.arithmetic.filtered import FilteredArithmetic  # noqa: PLC0415
-
         return FilteredArithmetic(self.problem, pattern, basis)
 
     def resume(self, pattern: Pattern, basis: Sequence[Kink], steps: int, published_stops: Sequence[int] = ()) -> None:
@@ -213,7 +211,9 @@ class Walk:
             if not isinstance(verdict, NotMinimum):
                 self.outcome = verdict
                 return None
-            step = self._leave_degenerate(verdict.direction, is_published_stop=choice is None and self._is_published)
+            # the published rule stops where it sees no edge, and where all that is left is the one that it never looks at
+            is_published_stop = self._is_published and (choice is None or choice.is_published_stop)
+            step = self._leave_degenerate(verdict.direction, is_published_stop=is_published_stop)
         self.steps += 1
         if step.is_published_stop:
             self.published_stops.append(self.steps)

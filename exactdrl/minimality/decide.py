@@ -1,0 +1,79 @@
+"""The decision on blocks: search for a descent, then the proof that there is none, within a budget of work."""
+
+from collections.abc import Callable, Sequence
+
+from gmpy2 import mpz
+
+from exactdrl.minimality.blocks import Block
+from exactdrl.minimality.cell_program import cell_signs, descend_in_cell
+from exactdrl.minimality.search import scatter, try_lines
+from exactdrl.minimality.tree import Closed, OutOfBudget, Refuted, close_tree
+
+# a first, small tree: it closes most minima, and is cheaper than the search of cells
+_SMALL = 200
+_PAIRS = 64
+
+
+class Budget:
+    """Counts the nodes of trees, and bounds the work of each tree."""
+
+    def __init__(self, work: int, on_node: Callable[[int], None] | None) -> None:
+        """Starts to count.
+
+        Args:
+            work: of each tree, see `close_tree`.
+            on_node: called with the number of nodes so far.
+        """
+        self.work = work
+        self._nodes, self._on_node = 0, on_node
+
+    def purse(self, work: int) -> Callable[[int], bool]:
+        """Returns a function that spends the work of a node, and returns False where it is too much."""
+        left = work
+
+        def spend(cost: int) -> bool:
+            nonlocal left
+            left -= cost
+            self._nodes += 1
+            if self._on_node is not None:
+                self._on_node(self._nodes)
+            return left >= 0
+
+        return spend
+
+
+def decide_blocks(blocks: Sequence[Block], budget: Budget) -> list[Closed] | tuple[Block, tuple[mpz, ...]] | None:
+    """Returns each block's closed tree, or a block and a direction where F < 0, or None for out of budget."""
+    begins = []
+    for block in blocks:
+        direction, least = try_lines(block)
+        if least < 0:
+            return block, direction
+        begins.append(direction)
+    closed: list[Closed] = []
+    for block, begin in zip(blocks, begins, strict=True):
+        result = close_tree(block, begin, budget.purse(min(_SMALL, budget.work)))
+        if isinstance(result, OutOfBudget) and budget.work > _SMALL:
+            descent = _search_cells(block)
+            if descent is not None:
+                return block, descent
+            result = close_tree(block, begin, budget.purse(budget.work))
+        if isinstance(result, Refuted):
+            return block, result.direction
+        if isinstance(result, Closed):
+            closed.append(result)
+    return closed if len(closed) == len(blocks) else None
+
+
+def _search_cells(block: Block) -> tuple[mpz, ...] | None:
+    """Returns a descent of one of some cells."""
+    seen = set()
+    for point in scatter(block, _PAIRS):
+        signs = cell_signs(block, point)
+        key = tuple(signs.values())
+        if key not in seen:
+            seen.add(key)
+            descent = descend_in_cell(block, signs)
+            if descent is not None:
+                return descent
+    return None

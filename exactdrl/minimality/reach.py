@@ -1,0 +1,69 @@
+"""How far the local form is the loss: along a ray exactly, in all directions by a bound."""
+
+from collections.abc import Sequence
+
+from gmpy2 import mpq, mpz
+
+from exactdrl.cells.affine import incoming_weights
+from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.cells.kinks import Kink
+from exactdrl.cells.scan import Values, first_breakpoint, pattern_of, scan
+from exactdrl.exact.linear import to_integers
+from exactdrl.minimality.local_form import LocalForm
+
+
+def affine_reach(
+    problem: IntegerProblem, values: Values, denominator: mpz, form: LocalForm, direction: Sequence[mpq]
+) -> mpq | None:
+    """Returns the greatest t such that the loss is affine from a point to t times a direction; None if it is forever.
+
+    Args:
+        problem: the scaled problem.
+        values: of the point.
+        denominator: of the point, by which its values are scaled.
+        form: the local form at the point.
+        direction: in the reduced parameters.
+    """
+    numerators, scale = to_integers(direction)
+    pattern = pattern_of(problem, values)
+    for kink, change in zip(form.kinks, form.kink_changes(direction), strict=True):
+        if change > 0:
+            pattern.flip(kink)
+    met = first_breakpoint(pattern, values, scan(problem, numerators, mpz(0), pattern))
+    return None if met is None or met.distance is None else met.distance * scale / denominator
+
+
+def short_step(reach: mpq) -> mpq:
+    """Returns the greatest power of 2 that is at most `reach` > 0: a step with short numbers."""
+    exponent = int(reach.numerator.bit_length()) - int(reach.denominator.bit_length())
+    step = mpq(2) ** exponent
+    return step if step <= reach else step / 2
+
+
+def localisation_radius(problem: IntegerProblem, values: Values, denominator: mpz) -> mpq | None:
+    """Returns an r > 0 such that L(u + d) = L(u) + F(d) for all |d|_∞ < r; None if that holds for all d.
+
+    A kink of the trained layer changes by at most Σ |x̃_i| |d|_∞, a deeper one by the weighted sum of what the kinks
+    below change that are not off at u; r is the least size of a kink in proportion to that bound.
+    """
+    radius: mpq | None = None
+    bounds: list[list[mpz]] = []
+    for depth, width in enumerate(problem.widths):
+        own: list[list[mpz]] = []
+        for sample in range(problem.samples):
+            row = []
+            for unit in range(width):
+                if depth:
+                    kink = Kink(problem.first + depth, sample, unit)
+                    pairs = zip(incoming_weights(problem, kink), bounds[sample], strict=True)
+                    bound = sum((abs(weight) * below for weight, below in pairs), mpz(0))
+                else:
+                    bound = sum(map(abs, problem.rows[sample]), mpz(0))
+                value = mpz(int(values[depth][sample * width + unit]))
+                if value and bound:
+                    own_radius = mpq(abs(value), bound * denominator)
+                    radius = own_radius if radius is None or own_radius < radius else radius
+                row.append(bound if value >= 0 else mpz(0))
+            own.append(row)
+        bounds = own
+    return radius

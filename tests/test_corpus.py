@@ -1,0 +1,140 @@
+"""The corpus of the stand-alone checker: tests/corpus/{accept,reject,malformed}/NAME.{json,drl,reason}.
+
+Each case is an instance and a certificate (either may be .gz). The folder is the verdict, NAME.reason holds a part of the
+reason. A case in reject/ breaks exactly one condition of proofs/FORMAT.md.
+"""
+
+import contextlib
+import gzip
+import importlib.util
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKER = Path(__file__).parent.parent / "proofs" / "check.py"
+CORPUS = Path(__file__).parent / "corpus"
+CODES = {"accept": 0, "reject": 1, "malformed": 2}
+VERDICTS = {"accept": "accepted: ", "reject": "rejected: ", "malformed": "malformed: "}
+
+
+def find_file(stem, ending):
+    return next(
+        p for p in (stem.parent / f"{stem.name}{ending}", stem.parent / f"{stem.name}{ending}.gz") if p.exists()
+    )
+
+
+STEMS = sorted({path.parent / path.name.split(".")[0] for path in CORPUS.glob("*/*.drl*")})
+
+
+def load_checker():
+    spec = importlib.util.spec_from_file_location("standalone_checker", CHECKER)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run(module, *arguments):
+    """The exit code and what is printed."""
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        code = module.main([str(argument) for argument in arguments])
+    return code, out.getvalue()
+
+
+def run_case(module, stem):
+    return run(module, find_file(stem, ".json"), find_file(stem, ".drl"))
+
+
+def fits(stem, code, text):
+    """Whether code and text are the verdict that the corpus expects."""
+    kind = stem.parent.name
+    reason = "" if kind == "accept" else (stem.parent / f"{stem.name}.reason").read_text("ascii").rstrip("\n")
+    one_line = text.endswith("\n") and text.count("\n") == 1 and text.isascii()
+    return one_line and code == CODES[kind] and text.startswith(VERDICTS[kind]) and reason in text
+
+
+def run_capped(module, name, cap):
+    """A walk that is accepted, with one of the bounds on file sizes lowered."""
+    before = getattr(module, name)
+    setattr(module, name, cap)
+    try:
+        return run_case(module, CORPUS / "accept" / "median-gzip")
+    finally:
+        setattr(module, name, before)
+
+
+# What files cannot hold: name, run, expected line.
+SPECIAL = {
+    "no arguments": (run, "malformed: usage: python -I -S check.py INSTANCE RUN\n"),
+    "three arguments": (
+        lambda module: run(module, "a", "b", "c"),
+        "malformed: usage: python -I -S check.py INSTANCE RUN\n",
+    ),
+    "missing file": (
+        lambda module: run(module, "no\n.json", "no"),
+        "malformed: a file cannot be read (FileNotFoundError): no\\n.json\n",
+    ),
+    "folder": (lambda module: run(module, ".", "no"), "malformed: a file cannot be read (IsADirectoryError): .\n"),
+    "null in a name": (
+        lambda module: run(module, "\0", "no"),
+        "malformed: a file cannot be read (ValueError): \\x00\n",
+    ),
+    "large instance": (
+        lambda module: run_capped(module, "INSTANCE_CAP", 100),
+        "malformed: a file has over 100 bytes\n",
+    ),
+    "large certificate": (
+        lambda module: run_capped(module, "CERTIFICATE_CAP", 300),
+        "malformed: a file has over 300 bytes\n",
+    ),
+    "long line": (
+        lambda module: run_capped(module, "LINE_CAP", 160),
+        "malformed: line 1: breaks off, or is longer than 160 bytes\n",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def checker():
+    return load_checker()
+
+
+@pytest.mark.parametrize("stem", STEMS, ids=lambda stem: f"{stem.parent.name}/{stem.name}")
+def test_case(checker, stem):
+    """Each case has the verdict of its folder, for its reason, in one line of ASCII."""
+    code, text = run_case(checker, stem)
+    assert fits(stem, code, text), text
+
+
+@pytest.mark.parametrize("name", SPECIAL)
+def test_special(checker, name):
+    """Bad usage, bad files and files that are too large are malformed."""
+    special, line = SPECIAL[name]
+    assert special(checker) == (2, line)
+
+
+def test_caps_are_sharp(checker):
+    """A file of exactly as many bytes as allowed is read."""
+    stem = CORPUS / "accept" / "median-gzip"
+    for name, ending in (("INSTANCE_CAP", ".json"), ("CERTIFICATE_CAP", ".drl")):
+        size = len(gzip.decompress(find_file(stem, ending).read_bytes()))
+        assert run_capped(checker, name, size)[0] == 0
+        assert run_capped(checker, name, size - 1)[0] == 2
+
+
+@pytest.mark.parametrize("name", ["accept/median-gzip", "reject/loss-rises", "malformed/end-missing"])
+def test_alone(name, tmp_path):
+    """The checker runs isolated and without site packages; progress is silent where there is no terminal."""
+    stem = CORPUS / name
+    command = [sys.executable, "-I", "-S", CHECKER, find_file(stem, ".json"), find_file(stem, ".drl")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert fits(stem, done.returncode, done.stdout)
+    assert done.stderr == ""
+
+
+def test_every_refusal_has_a_reason():
+    """Every case in reject and malformed says why, and no case in accept does."""
+    for stem in STEMS:
+        assert (stem.parent / f"{stem.name}.reason").exists() == (stem.parent.name != "accept")

@@ -1,0 +1,101 @@
+"""Checks a tree's witness over Fractions, without exactdrl and without a solver: proofs/minimality-tree.md, step by step."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import oracle
+from oracle import ZERO, Kink, LocalForm, Problem, Row, to_fraction
+
+
+def check_tree(problem: Problem, theta: Sequence[Sequence[Fraction]], witness: object, *, is_strict: bool) -> None:
+    """Raises AssertionError unless the witness proves a (strict) local minimum at theta."""
+    form = oracle.reduce_form(oracle.local_form(problem, theta))
+    settled = {tuple(kink): to_fraction(value) for kink, value in witness.settled}
+    assert len(settled) == len(witness.settled)
+    assert set(settled) <= set(form.active)
+    left = [k for k in form.active if k not in settled]
+    gradient = list(form.gradient)
+    weights = dict(form.weights)
+    for r, multiplier in settled.items():
+        gradient = [g - multiplier * a for g, a in zip(gradient, form.linear[r], strict=True)]
+        for k, fold in form.absolute[r].items():
+            weights[k] -= multiplier * fold
+    for r, multiplier in settled.items():
+        assert abs(multiplier) <= weights[r]
+    for k in left:
+        assert not set(form.absolute[k]) & set(settled), "a settled kink is folded by one that is left"
+    check_partition(problem, form, witness, left, gradient)
+    resting = set(left)
+    for block in witness.blocks:
+        columns = [u * problem.m + c for u in block.units for c in range(problem.m)]
+        check_cover(block)
+        rank = oracle.rank([[form.linear[k][c] for c in columns] for k in map(tuple, block.kinks)])
+        for leaf in block.leaves:
+            strict = check_leaf(form, block, leaf, columns, [gradient[c] for c in columns], weights)
+            if is_strict and not leaf.is_empty:
+                assert oracle.rank([[form.linear[k][c] for c in columns] for k in strict]) == rank
+    if is_strict:
+        for r in sorted(settled):
+            if abs(settled[r]) < weights[r] and set(form.absolute[r]) <= resting:
+                resting.add(r)
+        assert not problem.lineality
+        assert oracle.rank([form.linear[k] for k in sorted(resting)]) == problem.n
+
+
+def check_partition(problem: Problem, form: LocalForm, witness: object, left: list[Kink], gradient: Row) -> None:
+    """The blocks share no unit and no kink, hold all kinks that are left, and the slope."""
+    units = [u for block in witness.blocks for u in block.units]
+    assert len(set(units)) == len(units)
+    assert sorted(tuple(k) for block in witness.blocks for k in block.kinks) == sorted(left)
+    for block in witness.blocks:
+        own = [tuple(k) for k in block.kinks]
+        assert own == sorted(own)
+        for k in own:
+            assert set(form.absolute[k]) <= set(own)
+            assert all(a == 0 or c // problem.m in block.units for c, a in enumerate(form.linear[k]))
+    assert all(g == 0 or c // problem.m in units for c, g in enumerate(gradient))
+
+
+def check_cover(block: object) -> None:
+    """Σ 2^-|σ| = 1, and any two leaves differ in the sign of some kink."""
+    signs = [{tuple(k): s for k, s in leaf.signs} for leaf in block.leaves]
+    for leaf, own in zip(block.leaves, signs, strict=True):
+        assert len(own) == len(leaf.signs)
+        assert set(own) <= {tuple(k) for k in block.kinks}
+        assert set(own.values()) <= {1, -1}
+    assert sum((Fraction(1, 2 ** len(own)) for own in signs), ZERO) == 1
+    for i, a in enumerate(signs):
+        assert all(any(b.get(k, s) != s for k, s in a.items()) for b in signs[:i])
+
+
+def check_leaf(
+    form: LocalForm, block: object, leaf: object, columns: list[int], slope: Row, weights: dict[Kink, Fraction]
+) -> list[Kink]:
+    """The linear conditions; returns the kinks with a strict one, closed under folds."""
+    kinks = [tuple(k) for k in block.kinks]
+    signs = {tuple(k): s for k, s in leaf.signs}
+    value = dict(zip(kinks, map(to_fraction, leaf.multipliers), strict=True))
+    scale = 0 if leaf.is_empty else 1
+    for column, goal in zip(columns, slope, strict=True):
+        assert sum((value[k] * form.linear[k][column] for k in kinks), ZERO) == scale * goal
+    c = {j: scale * weights[j] - sum((form.absolute[k].get(j, ZERO) * value[k] for k in kinks), ZERO) for j in kinks}
+    slack = {j: signs[j] * value[j] + c[j] if j in signs else c[j] - abs(value[j]) for j in kinks}
+    assert all(s >= 0 for s in slack.values())
+    if leaf.is_empty:
+        assert any(slack[j] > 0 and any(cone_row(form, signs, j) or [0]) for j in signs)
+    strict: list[Kink] = []
+    for j in kinks:
+        if slack[j] > 0 and set(form.absolute[j]) <= set(strict):
+            strict.append(j)
+    return strict
+
+
+def cone_row(form: LocalForm, signs: dict[Kink, int], kink: Kink) -> Row | None:
+    """Returns the row by which a kink is linear on the cone; None if the cone does not fix all that it folds."""
+    row = list(form.linear[kink])
+    for k, fold in form.absolute[kink].items():
+        below = cone_row(form, signs, k) if k in signs else None
+        if below is None:
+            return None
+        row = [a + fold * signs[k] * b for a, b in zip(row, below, strict=True)]
+    return row
