@@ -1,10 +1,10 @@
-"""Sets up exactdrl in a virtual environment of its own and does one job there. Needs Python 3.11 or later, nothing else.
+"""Sets up exactdrl in a virtual environment of its own and does one job there. Needs nothing but Python 3.11.
 
-    python3 start.py demo     sample the published experiment, walk, verify, plot; results in the folder demo
-    python3 start.py test     all tests, ruff and strict mypy
-    python3 start.py fuzz     the tests with many more random examples (long)
-    python3 start.py bench    the benchmarks (long)
-"""  # noqa: INP001 - a script at the top
+python3 start.py demo     sample the published experiment, walk, verify, plot; results in the folder demo
+python3 start.py test     all tests, ruff and strict mypy
+python3 start.py fuzz     the tests with many more random examples (long)
+python3 start.py bench    the benchmarks (long)
+"""
 
 import os
 import subprocess
@@ -80,7 +80,7 @@ DEMO_SAMPLES, DEMO_SEED = 100, 0
 JOBS = {"demo": demo, "test": test, "fuzz": fuzz, "bench": bench}
 
 if __name__ == "__main__":
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - this is where an older Python learns it
         sys.exit("exactdrl needs Python 3.11 or later")
     if len(sys.argv) != 2 or sys.argv[1] not in JOBS:  # noqa: PLR2004
         sys.exit(__doc__)

@@ -1,6 +1,7 @@
-"""Milliseconds a step of the exact arithmetic, and bytes a step of its certificate, on the published experiment's widths.
+"""Milliseconds a step of the exact arithmetic, and bytes a step of its certificate, on the published widths.
 
-The bar is 40 ms at N = 500. Prints beside it a NumPy float64 forward pass over the same data, measured in the same run, since machines differ.
+The bar is 40 ms at N = 500. Beside it stands a NumPy float64 forward pass over the same data in the same run,
+since machines differ.
 
     python benchmarks/exact_step.py [--steps 300] [--samples 100,500]
 """
@@ -17,7 +18,9 @@ from exactdrl import Instance, Walk, record_walk, sample_experiment, to_float
 
 def forward_seconds(instance: Instance, repeats: int = 200) -> float:
     """Returns the least time of a float64 forward pass over all samples."""
-    layers = [(np.array([[to_float(w) for w in row] for row in layer.weight]).T, layer.bias) for layer in instance.layers]
+    layers = [
+        (np.array([[to_float(w) for w in row] for row in layer.weight]).T, layer.bias) for layer in instance.layers
+    ]
     floats = [(weight, np.array([to_float(b) for b in bias or ()])) for weight, bias in layers]
     inputs = np.array([[to_float(x) for x in row] for row in instance.inputs])
     best = float("inf")
@@ -40,7 +43,7 @@ def main() -> None:
     print(f"{'N':>6} {'phase 1, s':>11} {'ms a step':>10} {'forward, ms':>12} {'ratio':>7} {'bytes a step':>13}")
     for samples in map(int, arguments.samples.split(",")):
         instance = sample_experiment(samples=samples)
-        walk = Walk(instance, max_steps=arguments.steps)
+        walk = Walk(instance, arithmetic="exact", max_steps=arguments.steps)
         began = time.perf_counter()
         _ = walk.arithmetic
         phase_one = time.perf_counter() - began
@@ -52,9 +55,8 @@ def main() -> None:
             lines = [line for line in path.read_bytes().splitlines(keepends=True) if b'"flip"' in line]
         forward = forward_seconds(instance)
         size = sum(map(len, lines)) / len(lines)
-        print(
-            f"{samples:6d} {phase_one:11.2f} {step * 1e3:10.2f} {forward * 1e3:12.3f} {step / forward:7.1f} {size:13.1f}"
-        )
+        figures = f"{phase_one:11.2f} {step * 1e3:10.2f} {forward * 1e3:12.3f} {step / forward:7.1f} {size:13.1f}"
+        print(f"{samples:6d} {figures}")
 
 
 if __name__ == "__main__":

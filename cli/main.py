@@ -11,8 +11,10 @@ import click
 from exactdrl import InputError, __version__
 
 from .export import export_command
+from .importing import import_command
 from .minimum import minimum_command
 from .plot import plot_command
+from .rerun import rerun_command
 from .sample import sample_command
 from .verify import verify_command
 from .walk import walk_command
@@ -24,7 +26,16 @@ def cli() -> None:
     """Exact, certified walks over the vertices of a ReLU network's layer-wise L1 loss."""
 
 
-for _command in (sample_command, walk_command, verify_command, export_command, plot_command, minimum_command):
+for _command in (
+    sample_command,
+    walk_command,
+    verify_command,
+    export_command,
+    plot_command,
+    minimum_command,
+    rerun_command,
+    import_command,
+):
     cli.add_command(_command)
 
 

@@ -18,8 +18,10 @@ from .progress import progress
 @click.option("--format", "formats", type=click.Choice(FORMATS), multiple=True, default=("png",), show_default=True)
 @click.option("--window", type=click.IntRange(min=1), default=WINDOW, show_default=True, help="step lengths in a mean")
 @click.option("--force", is_flag=True, help="write over existing files")
-def plot_command(*, instance: Path, run: Path, folder: Path, formats: tuple[str, ...], window: int, force: bool) -> None:
-    """Draw loss, step lengths and distance to the final vertex of the walk RUN on INSTANCE, with a table of the data."""
+def plot_command(
+    *, instance: Path, run: Path, folder: Path, formats: tuple[str, ...], window: int, force: bool
+) -> None:
+    """Draw loss, step lengths and distance to the final vertex of the walk RUN on INSTANCE, and write the data."""
     problem_instance = read_instance(instance)
     certificate = read_certificate(run, problem_instance)
     problem = IntegerProblem.from_instance(problem_instance)

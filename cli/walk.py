@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from exactdrl import Step, StepLimit, Undecided, Walk, read_instance, record_walk, to_float, to_text
+from exactdrl.walk.driver import ARITHMETICS
 from exactdrl.walk.rules import RULES
 
 from .progress import progress
-from .words import loss_words, outcome_name, outcome_words
+from .words import count_words, loss_words, outcome_name, outcome_words
 
 UNDECIDED = 3
 
@@ -26,14 +27,15 @@ UNDECIDED = 3
 )
 @click.option(
     "--arithmetic",
-    type=click.Choice(["exact"]),
-    default="exact",
+    type=click.Choice(ARITHMETICS),
+    default="filtered",
     show_default=True,
-    help="never changes the certificate",
+    help="the certificate is the same, byte for byte",
 )
 @click.option("--max-steps", type=click.IntRange(min=0), help="stop after this many steps")
 @click.option("--resume", is_flag=True, help="go on with the walk that OUTPUT holds")
 @click.option("--force", is_flag=True, help="write over an existing file")
+@click.option("--stats", is_flag=True, help="print how the decisions were made")
 @click.option("--json", "as_json", is_flag=True, help="print the result as JSON")
 def walk_command(
     *,
@@ -45,19 +47,19 @@ def walk_command(
     max_steps: int | None,
     resume: bool,
     force: bool,
+    stats: bool,
     as_json: bool,
 ) -> int:
     """Walk from INSTANCE's start to a local minimum, and write the certificate as it goes."""
-    del arithmetic  # one so far
     if resume and force:
         raise click.UsageError("--resume and --force exclude each other")
-    walk = Walk(read_instance(instance), rule=rule, start_rule=start_rule, max_steps=max_steps)
+    walk = Walk(read_instance(instance), rule=rule, start_rule=start_rule, arithmetic=arithmetic, max_steps=max_steps)
     began = time.monotonic()
     with progress("walk", total=max_steps) as report:
 
         def on_step(step: Step) -> None:
             if report.is_due():
-                report(step.index, f"loss {to_float(walk.loss):.6g}")
+                report(step.index, f"loss {walk.loss_estimate:.6g}")
 
         outcome = record_walk(walk, path, force=force, resume=resume, on_step=on_step)
     seconds = time.monotonic() - began
@@ -88,4 +90,7 @@ def walk_command(
             stops = ", ".join(map(str, walk.published_stops))
             click.echo(f"wrong stops  the published rule stops at vertices that are no minimum, before step {stops}")
         click.echo(f"certificate  {path}")
+    if stats:
+        for line in count_words(walk.counts):
+            click.echo(line, err=as_json)
     return UNDECIDED if isinstance(outcome, (Undecided, StepLimit)) else 0

@@ -3,6 +3,7 @@
 from gmpy2 import mpq
 
 from exactdrl import LocalMinimum, Outcome, StepLimit, StrictLocalMinimum, Undecided, to_float, to_text
+from exactdrl.arithmetic.filtered import DecisionCounts
 
 _BY = {
     "likq": "linear-independence kink qualification",
@@ -43,3 +44,14 @@ def loss_words(loss: mpq) -> str:
     text = to_text(loss)
     fraction = f" = {text}" if len(text) <= _LONGEST_FRACTION else f" (a fraction of {len(text)} characters)"
     return f"{to_float(loss):.10g}{fraction}"
+
+
+def count_words(counts: DecisionCounts | None) -> list[str]:
+    """Returns how the decisions of a walk were made, in lines; counts are of this session, not of what was resumed."""
+    if counts is None:
+        return ["decisions    all exact"]
+    lines = [f"steps        {counts.steps[0]} with every decision certain in float64, {counts.steps[1]} exact"]
+    for kind, exact in counts.exact.items():
+        lines.append(f"{kind:<13}{counts.unsure[kind]} times not certain in float64; {exact} decided exactly")
+    lines.append(f"set-ups      {counts.loads} of the float arithmetic; largest condition met {counts.condition:.3g}")
+    return lines

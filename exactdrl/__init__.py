@@ -17,6 +17,7 @@ from exactdrl.cells.kinks import Kink
 from exactdrl.certificate.export import Point, export, points
 from exactdrl.certificate.reader import Certificate, read_certificate
 from exactdrl.certificate.record import record_walk
+from exactdrl.certificate.rerun import rerun
 from exactdrl.certificate.verify import CheckResult, verify
 from exactdrl.doors.sample import sample_experiment
 from exactdrl.exact.rationals import InputError, parse_rational, to_float, to_text
@@ -48,6 +49,7 @@ __all__ = [
     "read_certificate",
     "read_instance",
     "record_walk",
+    "rerun",
     "sample_experiment",
     "to_float",
     "to_text",

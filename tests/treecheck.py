@@ -9,7 +9,7 @@ from oracle import ZERO, Kink, LocalForm, Problem, Row, to_fraction
 
 def check_tree(problem: Problem, theta: Sequence[Sequence[Fraction]], witness: object, *, is_strict: bool) -> None:
     """Raises AssertionError unless the witness proves a (strict) local minimum at theta."""
-    form = oracle.reduce_form(oracle.local_form(problem, theta))
+    form = reduce_form(oracle.local_form(problem, theta))
     settled = {tuple(kink): to_fraction(value) for kink, value in witness.settled}
     assert len(settled) == len(witness.settled)
     assert set(settled) <= set(form.active)
@@ -40,6 +40,48 @@ def check_tree(problem: Problem, theta: Sequence[Sequence[Fraction]], witness: o
                 resting.add(r)
         assert not problem.lineality
         assert oracle.rank([form.linear[k] for k in sorted(resting)]) == problem.n
+
+
+def reduce_form(form: LocalForm) -> LocalForm:
+    """Returns the form after section 5's reductions: (i) and (ii) in address order, then (iii) from the deepest kink up.
+
+    Which kinks remain depends on this order, and the witness names kinks.
+    """
+    kept: list[Kink] = []
+    linear, weights = dict(form.linear), dict(form.weights)
+    absolute: dict[Kink, dict[Kink, Fraction]] = {}
+    size: dict[Kink, tuple[Kink, Fraction] | None] = {}
+    for q in form.active:
+        fold: dict[Kink, Fraction] = {}
+        for k, value in form.absolute[q].items():
+            if size[k] is not None:
+                leader, factor = size[k]
+                fold[leader] = fold.get(leader, ZERO) + factor * value
+        absolute[q] = {k: value for k, value in fold.items() if value != 0}
+        same = next((p for p in kept if ratio(linear, absolute, p, q) is not None), None)
+        if not any(linear[q]) and not absolute[q]:
+            size[q] = None
+        elif same is not None:
+            size[q] = (same, abs(ratio(linear, absolute, same, q)))
+            weights[same] += size[q][1] * weights[q]
+        else:
+            size[q] = (q, Fraction(1))
+            kept.append(q)
+    for k in reversed(list(kept)):
+        if weights[k] == 0 and not any(k in absolute[j] for j in kept):
+            kept.remove(k)
+    return LocalForm(kept, linear, absolute, weights, form.gradient)
+
+
+def ratio(
+    linear: dict[Kink, Row], absolute: dict[Kink, dict[Kink, Fraction]], p: Kink, q: Kink
+) -> Fraction | None:
+    """Returns α with (Z_q, L_q) = α (Z_p, L_p), None if there is none but 0."""
+    keys = sorted({*absolute[p], *absolute[q]})
+    a, b = ([*linear[j], *(absolute[j].get(k, ZERO) for k in keys)] for j in (p, q))
+    lead = next(i for i, value in enumerate(a) if value != 0)
+    alpha = b[lead] / a[lead]
+    return alpha if alpha != 0 and all(y == alpha * x for x, y in zip(a, b, strict=True)) else None
 
 
 def check_partition(problem: Problem, form: LocalForm, witness: object, left: list[Kink], gradient: Row) -> None:

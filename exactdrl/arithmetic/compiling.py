@@ -1,19 +1,16 @@
 """Compilation of the float kernel by numba, where it can be had; otherwise the same functions run as plain Python."""
 
 import hashlib
+import importlib
+import importlib.util
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
-try:
-    import numba
-except ImportError:
-    numba = None
-
-IS_COMPILED = numba is not None and not os.environ.get("EXACTDRL_NO_NUMBA")
+IS_COMPILED = importlib.util.find_spec("numba") is not None and not os.environ.get("EXACTDRL_NO_NUMBA")
 
 
 def _cache_folder() -> Path:
@@ -29,18 +26,19 @@ def _cache_folder() -> Path:
 
 def _compile(function: _Function) -> _Function:
     # IEEE semantics: no fastmath, so the error bounds hold for the loops as written
+    numba: Any = importlib.import_module("numba")
     before = numba.config.CACHE_DIR
     try:
         folder = _cache_folder()
         folder.mkdir(parents=True, exist_ok=True)
         numba.config.CACHE_DIR = str(folder)
-        result: _Function = numba.njit(cache=True, error_model="numpy")(function)
+        result = numba.njit(cache=True, error_model="numpy")(function)
     except (OSError, RuntimeError):
         # nowhere to keep compiled code: it is compiled anew in each process
         result = numba.njit(error_model="numpy")(function)
     finally:
         numba.config.CACHE_DIR = before
-    return result
+    return cast(_Function, result)
 
 
 def compiled(function: _Function) -> _Function:

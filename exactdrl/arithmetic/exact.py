@@ -11,7 +11,7 @@ from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.cells.scan import Breakpoint, Values, first_breakpoint, scaled_loss, scan, vanishing_kinks
 from exactdrl.exact.basis import IntegerBasis, dot
 from exactdrl.exact.linear import independent_rows, to_mpz
-from exactdrl.exact.rationals import InputError
+from exactdrl.exact.rationals import InputError, to_float
 
 
 class ExactArithmetic:
@@ -96,6 +96,10 @@ class ExactArithmetic:
     def loss(self) -> mpq:
         """Returns the loss at the vertex."""
         return mpq(to_mpz(scaled_loss(self._problem, self.values())), self._problem.loss_scale * self._inverse.den)
+
+    def loss_estimate(self) -> float:
+        """Returns the loss in floats, for display only."""
+        return to_float(self.loss())
 
     def vanishing_kinks(self) -> list[Kink]:
         """Returns all kinks that vanish at the vertex, in address order."""

@@ -1,6 +1,7 @@
 """The filtered arithmetic: steps whose decisions are all certain in float64 are taken there, every other one is exact.
 
-The trajectory is that of the exact arithmetic, since a decision is certain by a proved bound (proofs/filter.md) or is not taken in floats.
+The trajectory is that of the exact arithmetic, since a decision is certain by a proved bound (proofs/filter.md) or is
+not taken in floats.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 # Exact steps before floats are tried: the compiler's start costs as much as these, and a short walk ends before
 WARM_UP = 100
 KINDS = ("slope sign", "steepest edge", "first kink")
-# After a vertex that floats cannot hold, so many exact steps pass before the next trial, twice as many after each failure
+# After a vertex that floats cannot hold, so many exact steps pass before the next trial, twice as many after each
+# failure
 _LONGEST_REST = 64
 
 
@@ -65,7 +67,7 @@ class FilteredArithmetic:
     # -- steps in floats
 
     def run_ahead(self, rule: str, limit: int) -> list[Move]:
-        """Takes up to `limit` steps of a pivot rule all of whose decisions are certain in float64; fewer, or none, if one is not."""
+        """Takes up to `limit` steps all of whose decisions are certain in float64; fewer, or none, if one is not."""
         if self._is_out_of_range or limit <= 0:
             return []
         if not self._is_loaded and self._rest:
@@ -160,7 +162,8 @@ class FilteredArithmetic:
         assert self._vertex is not None  # noqa: S101 - there is one or the other
         masks = self._vertex.masks
         bits = [
-            bytearray(masks[depth, :width].T.astype(np.uint8).tobytes()) for depth, width in enumerate(self._problem.widths)
+            bytearray(masks[depth, :width].T.astype(np.uint8).tobytes())
+            for depth, width in enumerate(self._problem.widths)
         ]
         return Pattern(self._problem.first, self._problem.samples, self._problem.widths, bits)
 
@@ -179,6 +182,12 @@ class FilteredArithmetic:
     def loss(self) -> mpq:
         """Returns the loss at the vertex."""
         return self._exact_here().loss()
+
+    def loss_estimate(self) -> float:
+        """Returns the loss in floats, for display only."""
+        if self._exact is not None or self._vertex is None:
+            return self._exact_here().loss_estimate()
+        return float(np.abs(self._vertex.values[-1, : self._problem.widths[-1]]).sum())
 
     def vanishing_kinks(self) -> list[Kink]:
         """Returns all kinks that vanish at the vertex, in address order."""

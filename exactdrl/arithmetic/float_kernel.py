@@ -1,11 +1,9 @@
 """Whole steps of a walk in float64, each of whose decisions is certain; the first that is not ends the run.
 
-The kernel follows the pivot rules of exactdrl.walk.rules step by step. Signs are certain when they exceed their bounds, comparisons when
-intervals do not meet, the ratio test when the next vertex certainly lies in the cell with no other kink active there.
-Theorem and proof: proofs/filter.md.
+The kernel follows the pivot rules of exactdrl.walk.rules step by step. Signs are certain when they exceed their
+bounds, comparisons when intervals do not meet, the ratio test when the next vertex certainly lies in the cell with no
+other kink active there. Theorem and proof: proofs/filter.md.
 """
-
-import numpy as np
 
 from exactdrl.arithmetic.compiling import compiled
 from exactdrl.arithmetic.float_problem import FloatProblem
@@ -30,10 +28,10 @@ FULL, NO_EDGE, UNSURE_SIGN, UNSURE_STEEPEST, UNSURE_FIRST = 0, 1, 2, 3, 4
 
 @compiled
 def load(problem: FloatProblem, vertex: FloatVertex) -> bool:
-    """Computes rows and gradient for the masks, kinks and order that have been put in; False if float64 cannot hold them."""
+    """Computes rows and gradient for the masks and kinks that have been put in; False if float64 cannot hold them."""
     for slot in range(vertex.kinks.shape[0]):
         depth, sample, unit = vertex.kinks[slot, 0], vertex.kinks[slot, 1], vertex.kinks[slot, 2]
-        if not set_row(problem, vertex, slot, depth, sample, unit, True):  # noqa: FBT003 - numba knows no keywords only
+        if not set_row(problem, vertex, slot, depth, sample, unit, True):
             return False
     set_gradient(problem, vertex)
     return True
@@ -64,9 +62,10 @@ def choose(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, rule: int
 
 @compiled
 def take(problem: FloatProblem, vertex: FloatVertex, leaving: int, record: Integers) -> bool:
-    """Goes along the current cell's edge that leaves a slot's kink, if what it meets is certain; fills in a record's kinks.
+    """Goes along the current cell's edge that leaves a slot's kink, if what it meets is certain.
 
-    Where it is not, kinks and order are left as they were; the rest of the vertex is not.
+    Fills in a record's kinks. Where it is not certain, kinks and order are left as they were; the rest of the vertex
+    is not.
     """
     n = vertex.kinks.shape[0]
     sign = 1.0 if is_on(vertex, leaving) else -1.0
@@ -97,7 +96,8 @@ def walk_steps(
 ) -> tuple[int, int]:
     """Takes as many certain steps as `records` has rows, or fewer; returns how many, and how it ended.
 
-    After an end other than FULL, masks, kinks and order are those of the last vertex; everything else is to be computed anew.
+    After an end other than FULL, masks, kinks and order are those of the last vertex; everything else is to be
+    computed anew.
 
     Args:
         problem: the data.
@@ -110,7 +110,7 @@ def walk_steps(
     filled = 0
     for step in range(records.shape[0]):
         # after that many flips, the gradient's accumulated rounding is worth a new computation
-        if vertex.scalars[1] > 512.0:  # noqa: PLR2004
+        if vertex.scalars[1] > 512.0:
             set_gradient(problem, vertex)
         end, leaving, flipped = choose(problem, vertex, slopes, rule)
         if end != 0:

@@ -1,4 +1,4 @@
-"""The problem's numbers as nearest float64, laid out for scans; or None where float64's range does not hold them safely."""
+"""The problem's numbers as nearest float64, laid out for scans, where float64's range holds them safely."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,8 @@ from exactdrl.arithmetic.float_scan import Floats, Integers
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.exact.rationals import to_float
 
-# Numbers outside are left to exact arithmetic: within, no product of a scan that matters underflows below TINY or overflows unseen
+# Numbers outside are left to exact arithmetic: within, no product of a scan that matters underflows below TINY or
+# overflows unseen
 RANGE = (2.0**-200, 2.0**200)
 
 
@@ -30,7 +31,7 @@ class FloatProblem(NamedTuple):
 
 
 def to_float_problem(problem: IntegerProblem) -> FloatProblem | None:
-    """Returns the problem in float64; None where a number lies outside RANGE and is not 0, or there are no parameters."""
+    """Returns the problem in float64; None where a number but 0 is outside RANGE, or there are no parameters."""
     instance = problem.instance
     if not problem.dimension:
         return None

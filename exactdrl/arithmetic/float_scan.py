@@ -1,8 +1,9 @@
 """Scans over all kinks in float64: values with a rigorous bound on their error, rates, the proposed first kink.
 
-Arrays are (depth, unit, sample): `weights[depth, unit, below]`, `offsets`, `masks` (1.0 on, 0.0 off), `values`. Rows of `inputs` are
-the columns of x̃. Each function stands here twice: loops for the compiler, and NumPy for where there is none; the error bounds hold for
-every order of summation, so they hold for both, and decisions that are certain agree. Theorem and proof: proofs/filter.md.
+Arrays are (depth, unit, sample): `weights[depth, unit, below]`, `offsets`, `masks` (1.0 on, 0.0 off), `values`. Rows
+of `inputs` are the columns of x̃. Each function stands here twice: loops for the compiler, and NumPy for where there
+is none; the error bounds hold for every order of summation, so they hold for both, and decisions that are certain
+agree. Theorem and proof: proofs/filter.md.
 """
 
 import numpy as np
@@ -21,7 +22,7 @@ TINY = 2.0**-700
 
 @compiled
 def slack(terms: int) -> float:
-    """Returns a relative bound that covers a sum of so many products, its rounded data, and the bound's own rounding: 4 (terms + 8) u."""
+    """Returns 4 (terms + 8) u: it covers a sum of so many products, its rounded data, and the bound's own rounding."""
     return (terms + 8) * 4.0 * 2.0**-53
 
 
@@ -164,9 +165,7 @@ def _scan_rates_arrays(
 scan_rates = either(_scan_rates_loops, _scan_rates_arrays)
 
 
-def _propose_first_loops(
-    widths: Integers, values: Floats, rates: Floats
-) -> tuple[int, int, int]:
+def _propose_first_loops(widths: Integers, values: Floats, rates: Floats) -> tuple[int, int, int]:
     depth_of, unit_of, sample_of = -1, -1, -1
     best_value, best_rate = 1.0, 0.0
     for depth in range(len(widths)):
@@ -207,7 +206,7 @@ def _count_unsure_loops(widths: Integers, masks: Floats, values: Floats, errors:
             m = masks[depth, unit]
             for i in range(z.shape[0]):
                 # written so that a NaN is unsure; a structural zero (bound 0) is sure to be 0 for good
-                if not ((2.0 * m[i] - 1.0) * z[i] > e[i] or e[i] == 0.0):
+                if not ((2.0 * m[i] - 1.0) * z[i] > e[i] or (e[i] == 0.0 and z[i] == 0.0)):
                     unsure += 1
     return unsure
 
@@ -216,7 +215,7 @@ def _count_unsure_arrays(widths: Integers, masks: Floats, values: Floats, errors
     unsure = 0
     for depth, width in enumerate(widths):
         z, e, m = values[depth, :width], errors[depth, :width], masks[depth, :width]
-        unsure += int(np.count_nonzero(~(((2.0 * m - 1.0) * z > e) | (e == 0.0))))
+        unsure += int(np.count_nonzero(~(((2.0 * m - 1.0) * z > e) | ((e == 0.0) & (z == 0.0)))))
     return unsure
 
 

@@ -1,4 +1,4 @@
-"""Slopes along a vertex's 2n edges in float64, with rigorous bounds; which are certainly negative, and which is certainly steepest.
+"""Slopes along a vertex's 2n edges in float64, with rigorous bounds; which are negative and which is steepest.
 
 Theorem and proof: proofs/filter.md, sections 4 and 6.
 """
@@ -199,8 +199,8 @@ def direction_length(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes,
 def find_steepest(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, count: int) -> int:
     """Returns the place of the certainly steepest of the first `count` of `edges`, -1 where it is not certain.
 
-    At least one of them has a certainly negative slope; those of others may turn out not to be negative: an edge that is certainly
-    steeper than they could be is the steepest improving one all the same.
+    At least one of them has a certainly negative slope; those of others may turn out not to be negative: an edge that
+    is certainly steeper than they could be is the steepest improving one all the same.
     """
     if count == 1:
         return 0
@@ -267,7 +267,7 @@ def choose_reference(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes)
 def choose_among_all(
     problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, takes_first: bool
 ) -> tuple[int, int, int]:
-    """Returns how the choice of the steepest of all edges, or of the first in address order, ended; the slot; the flips."""
+    """Returns how the choice of the steepest edge, or of the first in address order, ended; the slot; the flips."""
     n = vertex.matrix.shape[0]
     slots = order_slots(vertex)
     for _ in range(2):

@@ -1,7 +1,8 @@
-"""Slopes that are 0 by structure: whatever the numbers are, no path through units that are on leads from the edge to the loss.
+"""Slopes that are 0 by structure, whatever the numbers are: no path through units that are on leads to the loss.
 
-Floats cannot tell such a 0 from a small number, yet these are common: whole units without effect on the loss. The argument is combinatorial, made
-in the cell around the vertex where every kink of the basis is off, and rests on independence alone. Proofs/filter.md, 6.
+Floats cannot tell such a 0 from a small number, yet these are common: whole units without effect on the loss. The
+argument is combinatorial, made in the cell around the vertex where every kink of the basis is off, and rests on
+independence alone. Proofs/filter.md, 6.
 """
 
 import numpy as np
@@ -36,8 +37,9 @@ def reach_down(
 def mark_silent(vertex: FloatVertex, rank: int, touched: Integers, reaches: Integers, off_zero: Integers) -> None:
     """Marks rows on units on which the loss does not depend at all.
 
-    On these units' parameters the rows have full rank and combine to 0, the gradient there. Rows of one sample have at most as much rank as there are
-    such units; where no rank is to spare, samples with no more rows than that have independent ones, and multipliers 0.
+    On these units' parameters the rows have full rank and combine to 0, the gradient there. Rows of one sample have at
+    most as much rank as there are such units; where no rank is to spare, samples with no more rows than that have
+    independent ones, and multipliers 0.
     """
     n, width = reaches.shape
     silent = np.ones(width, dtype=np.int64)
@@ -68,10 +70,11 @@ def mark_silent(vertex: FloatVertex, rank: int, touched: Integers, reaches: Inte
 
 @compiled
 def mark_apart(vertex: FloatVertex, rank: int, touched: Integers, reaches: Integers, off_zero: Integers) -> None:
-    """Marks rows that are alone in their sample on a unit whose samples are independent, where the loss does not depend on it.
+    """Marks rows that are alone in their sample on a unit whose samples are independent and not in the loss.
 
-    If the rows that reach a unit come from just as many samples as there are inputs, these samples' inputs are independent, since the rows have full
-    rank on the unit. If the loss depends on the unit in no other samples, multipliers and gradient agree sample by sample there.
+    If the rows that reach a unit come from just as many samples as there are inputs, these samples' inputs are
+    independent, since the rows have full rank on the unit. If the loss depends on the unit in no other samples,
+    multipliers and gradient agree sample by sample there.
     """
     n, width = reaches.shape
     for u in range(width):

@@ -1,7 +1,7 @@
-"""A vertex in float64 with rigorous bounds: basis rows, an enclosed inverse, gradient, point; and what a flip and a pivot change.
+"""A vertex in float64 with rigorous bounds: rows, enclosed inverse, gradient, point; what flips and pivots change.
 
-Everything that decides carries a bound on its error. The inverse R encloses the exact one by ε ≥ ‖I - R A‖: |A⁻¹ - R| in column k is at most
-ε/(1-ε) max |R_k|. Theorem and proof: proofs/filter.md, whose numbers the comments give.
+Everything that decides carries a bound on its error. The inverse R encloses the exact one by ε ≥ ‖I - R A‖: |A⁻¹ - R|
+in column k is at most ε/(1-ε) max |R_k|. Theorem and proof: proofs/filter.md, whose numbers the comments give.
 """
 
 from typing import NamedTuple
@@ -102,7 +102,7 @@ def empty_vertex(problem: FloatProblem) -> FloatVertex:
 def pull_back(
     problem: FloatProblem, depth: int, coefficients: Floats, bounds: Floats, below: Floats, below_bounds: Floats
 ) -> None:
-    """Fills `below` with coefficients on the activations of layer depth-1, from those on layer `depth`'s, with bounds."""
+    """Fills `below` with coefficients on layer depth-1's activations, from those on layer `depth`'s, with bounds."""
     width = problem.widths[depth]
     k = slack(width)
     for q in range(problem.widths[depth - 1]):
@@ -119,7 +119,7 @@ def pull_back(
 
 @compiled
 def start_coefficients(problem: FloatProblem, depth: int, unit: int, coefficients: Floats, bounds: Floats) -> None:
-    """Fills in how a unit's preactivation depends on the activations one layer below, with bounds for the rounded data."""
+    """Fills in how a unit's preactivation depends on the activations one layer below, with bounds."""
     for j in range(problem.widths[depth - 1]):
         w = problem.weights[depth, unit, j]
         coefficients[j] = w
@@ -136,7 +136,9 @@ def mask_out(vertex: FloatVertex, depth: int, sample: int, width: int, coefficie
 
 
 @compiled
-def set_row(problem: FloatProblem, vertex: FloatVertex, slot: int, depth: int, sample: int, unit: int, fresh: bool) -> bool:
+def set_row(
+    problem: FloatProblem, vertex: FloatVertex, slot: int, depth: int, sample: int, unit: int, fresh: bool
+) -> bool:
     """Computes the row and right side of the kink in a slot, in the cell of the masks; False if float64 cannot hold it.
 
     Bounds: proofs/filter.md, 3. With `fresh` the row gets a new scale, else the slot's.
@@ -190,10 +192,8 @@ def set_row(problem: FloatProblem, vertex: FloatVertex, slot: int, depth: int, s
 
 
 @compiled
-def fold_coefficient(
-    problem: FloatProblem, vertex: FloatVertex, slot: int, deeper: int
-) -> tuple[float, float]:
-    """Returns c with its bound, such that a flip of the kink in `slot` adds c times its scaled row to that in `deeper`."""
+def fold_coefficient(problem: FloatProblem, vertex: FloatVertex, slot: int, deeper: int) -> tuple[float, float]:
+    """Returns c with its bound: a flip of the kink in `slot` adds c times its scaled row to that in `deeper`."""
     widest = problem.weights.shape[1]
     depth, sample, unit = vertex.kinks[slot, 0], vertex.kinks[slot, 1], vertex.kinks[slot, 2]
     coefficients, bounds = np.zeros(widest), np.zeros(widest)
@@ -282,7 +282,7 @@ def polish(inverse: Floats, defect: Floats) -> None:
 
 @compiled
 def enclose_inverse(vertex: FloatVertex) -> bool:
-    """Bounds ‖I - R A‖ for the exact rows A, after a Newton step where R has drifted; False if the bound is too large."""
+    """Bounds ‖I - R A‖ for the exact rows A, after Newton steps where R has drifted; False if it is too large."""
     n = vertex.matrix.shape[0]
     for attempt in range(3):
         identity_defect(vertex.inverse, vertex.matrix, vertex.defect)

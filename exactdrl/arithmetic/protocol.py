@@ -94,6 +94,10 @@ class Arithmetic(Protocol):
         """Returns the reduced parameters, n rationals."""
         ...
 
+    def loss_estimate(self) -> float:
+        """Returns the loss in floats, for display only."""
+        ...
+
     def loss(self) -> mpq:
         """Returns the loss at the vertex."""
         ...

@@ -11,7 +11,6 @@ from exactdrl.exact.rationals import InputError
 from exactdrl.problem.instance_file import refuse_existing
 from exactdrl.walk.driver import Outcome, Step, StepLimit, Walk
 
-
 # Steps between two writes; a kill loses no more than these
 _STEPS_AT_ONCE = 64
 

@@ -1,4 +1,4 @@
-"""The figures that users publish of a walk: loss, lengths of steps, distance to the final vertex, each against the step."""
+"""The figures that users publish of a walk: loss, step lengths, distance to the final vertex, against the step."""
 
 import csv
 import math
@@ -61,7 +61,8 @@ def series(
         if on_point is not None:
             on_point(point)
     means = [
-        math.fsum(length[end - window : end]) / window if end > window else math.nan for end in range(1, len(length) + 1)
+        math.fsum(length[end - window : end]) / window if end > window else math.nan
+        for end in range(1, len(length) + 1)
     ]
     return Series(phase_one, tuple(loss), tuple(length), tuple(means), tuple(distance), window)
 

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from gmpy2 import mpq
 
 from exactdrl.arithmetic.exact import ExactArithmetic
-from exactdrl.arithmetic.filtered import FilteredArithmetic
+from exactdrl.arithmetic.filtered import DecisionCounts, FilteredArithmetic
 from exactdrl.arithmetic.protocol import Arithmetic, Edge
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
@@ -158,6 +158,16 @@ class Walk:
         return self.arithmetic.loss()
 
     @property
+    def loss_estimate(self) -> float:
+        """Returns the loss in floats, for display while the walk runs."""
+        return self.arithmetic.loss_estimate()
+
+    @property
+    def counts(self) -> DecisionCounts | None:
+        """Returns how the decisions were made so far; None where all are exact."""
+        return self._arithmetic.counts if isinstance(self._arithmetic, FilteredArithmetic) else None
+
+    @property
     def vertex(self) -> Matrix:
         """Returns the exact parameters [W | b] of the trained layer at the current vertex, shape (n_ℓ, m)."""
         return self.problem.to_full(self.arithmetic.vertex())
@@ -211,7 +221,8 @@ class Walk:
             if not isinstance(verdict, NotMinimum):
                 self.outcome = verdict
                 return None
-            # the published rule stops where it sees no edge, and where all that is left is the one that it never looks at
+            # the published rule stops where it sees no edge, and where all that is left is the one that it never looks
+            # at
             is_published_stop = self._is_published and (choice is None or choice.is_published_stop)
             step = self._leave_degenerate(verdict.direction, is_published_stop=is_published_stop)
         self.steps += 1

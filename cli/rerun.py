@@ -1,0 +1,25 @@
+"""`exactdrl rerun`."""
+
+from pathlib import Path
+
+import click
+
+from exactdrl import read_certificate, read_instance, rerun
+
+from .progress import progress
+
+
+@click.command("rerun")
+@click.argument("instance", type=click.Path(path_type=Path))
+@click.argument("run", type=click.Path(path_type=Path))
+def rerun_command(*, instance: Path, run: Path) -> int:
+    """Walk again on INSTANCE in exact arithmetic, and demand the steps of RUN, one by one."""
+    problem = read_instance(instance)
+    certificate = read_certificate(run, problem)
+    with progress("rerun", total=len(certificate.steps)) as report:
+        difference = rerun(problem, certificate, on_step=lambda step: report(step.index))
+    if difference is None:
+        click.echo(f"the same: {len(certificate.steps)} steps and the outcome")
+        return 0
+    click.echo(f"different: {difference}")
+    return 1
