@@ -11,27 +11,9 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
+from forward_pass import forward_pass, median_seconds
 
-from exactdrl import Instance, Walk, record_walk, sample_experiment, to_float
-
-
-def forward_seconds(instance: Instance, repeats: int = 200) -> float:
-    """Returns the least time of a float64 forward pass over all samples."""
-    layers = [
-        (np.array([[to_float(w) for w in row] for row in layer.weight]).T, layer.bias) for layer in instance.layers
-    ]
-    floats = [(weight, np.array([to_float(b) for b in bias or ()])) for weight, bias in layers]
-    inputs = np.array([[to_float(x) for x in row] for row in instance.inputs])
-    best = float("inf")
-    for _ in range(repeats):
-        began = time.perf_counter()
-        values = inputs
-        for weight, bias in floats[:-1]:
-            values = np.maximum(values @ weight + bias, 0)
-        values = values @ floats[-1][0] + floats[-1][1]
-        best = min(best, time.perf_counter() - began)
-    return best
+from exactdrl import Walk, record_walk, sample_experiment
 
 
 def main() -> None:
@@ -53,7 +35,7 @@ def main() -> None:
             record_walk(walk, path)
             step = (time.perf_counter() - began) / walk.steps
             lines = [line for line in path.read_bytes().splitlines(keepends=True) if b'"flip"' in line]
-        forward = forward_seconds(instance)
+        forward = median_seconds(forward_pass(instance))
         size = sum(map(len, lines)) / len(lines)
         figures = f"{phase_one:11.2f} {step * 1e3:10.2f} {forward * 1e3:12.3f} {step / forward:7.1f} {size:13.1f}"
         print(f"{samples:6d} {figures}")

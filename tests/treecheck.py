@@ -73,9 +73,7 @@ def reduce_form(form: LocalForm) -> LocalForm:
     return LocalForm(kept, linear, absolute, weights, form.gradient)
 
 
-def ratio(
-    linear: dict[Kink, Row], absolute: dict[Kink, dict[Kink, Fraction]], p: Kink, q: Kink
-) -> Fraction | None:
+def ratio(linear: dict[Kink, Row], absolute: dict[Kink, dict[Kink, Fraction]], p: Kink, q: Kink) -> Fraction | None:
     """Returns α with (Z_q, L_q) = α (Z_p, L_p), None if there is none but 0."""
     keys = sorted({*absolute[p], *absolute[q]})
     a, b = ([*linear[j], *(absolute[j].get(k, ZERO) for k in keys)] for j in (p, q))
@@ -122,12 +120,13 @@ def check_leaf(
         assert sum((value[k] * form.linear[k][column] for k in kinks), ZERO) == scale * goal
     c = {j: scale * weights[j] - sum((form.absolute[k].get(j, ZERO) * value[k] for k in kinks), ZERO) for j in kinks}
     slack = {j: signs[j] * value[j] + c[j] if j in signs else c[j] - abs(value[j]) for j in kinks}
-    assert all(s >= 0 for s in slack.values())
+    rests = {j for j in kinks if is_at_rest(form, signs, j)}
+    assert all(s >= 0 for j, s in slack.items() if j not in rests)
     if leaf.is_empty:
         assert any(slack[j] > 0 and any(cone_row(form, signs, j) or [0]) for j in signs)
     strict: list[Kink] = []
     for j in kinks:
-        if slack[j] > 0 and set(form.absolute[j]) <= set(strict):
+        if (slack[j] > 0 or j in rests) and set(form.absolute[j]) <= set(strict):
             strict.append(j)
     return strict
 
@@ -136,8 +135,14 @@ def cone_row(form: LocalForm, signs: dict[Kink, int], kink: Kink) -> Row | None:
     """Returns the row by which a kink is linear on the cone; None if the cone does not fix all that it folds."""
     row = list(form.linear[kink])
     for k, fold in form.absolute[kink].items():
-        below = cone_row(form, signs, k) if k in signs else None
-        if below is None:
+        below = cone_row(form, signs, k)
+        if below is None or (k not in signs and any(below)):
             return None
-        row = [a + fold * signs[k] * b for a, b in zip(row, below, strict=True)]
+        row = [a + fold * signs.get(k, 0) * b for a, b in zip(row, below, strict=True)]
     return row
+
+
+def is_at_rest(form: LocalForm, signs: dict[Kink, int], kink: Kink) -> bool:
+    """Returns whether a kink without a sign is 0 on the whole cone."""
+    row = cone_row(form, signs, kink)
+    return kink not in signs and row is not None and not any(row)

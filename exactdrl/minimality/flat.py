@@ -49,7 +49,7 @@ def _flat_in_leaf(block: Block, leaf: CellLeaf) -> list[mpz] | None:
     have |λ_j| = c_j or are fixed, do not move to the side on which their term is positive.
     """
     strict = set(strict_kinks(block, leaf))
-    signs = {j: leaf.signs.get(j, -1 if m > 0 else 1) for j, m in enumerate(leaf.multipliers)}
+    signs = {j: leaf.signs.get(j) or (-1 if m > 0 else 1) for j, m in enumerate(leaf.multipliers)}
     rows = [to_integers(cell_row(block, signs, j))[0] for j in signs]
     moving = [[signs[j] * entry for entry in rows[j]] for j in signs if j not in strict]
     if not moving:

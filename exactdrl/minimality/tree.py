@@ -6,7 +6,8 @@ A node fixes the signs σ of some kinks. F ≥ 0 on its cone {σ_j z_j ≥ 0} if
 
 because F = Σ λ_j z_j + c_j |z_j|. Where all kinks are fixed that is necessary too. A free kink with c_j = b_j < 0 has
 no λ, so these are fixed first, and a fixed one gets λ_j = -σ_j b_j: its term becomes linear, the same on the cone and
-never less elsewhere, so that more descents show. A cone without interior is closed by a λ that shows just that.
+never less elsewhere, so that more descents show. A cone without interior is closed by a λ that shows just that. A kink
+that rests on a cone, since its forms cancel there, needs no sign: its term is 0 whatever its λ.
 Every decision is exact; the order of the search is fixed. Source: THEORY.md, section 3; proofs/minimality-tree.md.
 """
 
@@ -28,7 +29,7 @@ class CellLeaf:
     """A closed leaf of a block's tree.
 
     Attributes:
-        signs: of the fixed kinks, by index in the block.
+        signs: of the fixed kinks, by index in the block; 0 for kinks that rest on the whole cone.
         multipliers: λ, for the block's scaled kinks.
         is_empty: the cone has no interior; λ shows that instead of F ≥ 0.
         point: inside the cone, None if it is empty.
@@ -102,13 +103,14 @@ def close_tree(block: Block, point: Sequence[mpz], spend: Callable[[int], bool])
                     return Refuted(direction)
             # only kinks that others fold can make the bound too low
             kink = next(j for j in program.folded if j not in node.signs)
-        stack += _children(block, node.signs, kink, inside)
+        row = cell_row(block, node.signs, kink)
+        stack += _children(node.signs, kink, row, inside) if any(row) else [_Node({**node.signs, kink: 0}, inside)]
     return Closed(tuple(leaves))
 
 
-def _children(block: Block, signs: dict[int, int], kink: int, inside: tuple[mpz, ...]) -> Iterator[_Node]:
+def _children(signs: dict[int, int], kink: int, row: Sequence[mpq], inside: tuple[mpz, ...]) -> Iterator[_Node]:
     """Yields the two children, the one that holds the point last, so that it is visited first."""
-    value = sum((a * d for a, d in zip(cell_row(block, signs, kink), inside, strict=True)), _ZERO)
+    value = sum((a * d for a, d in zip(row, inside, strict=True)), _ZERO)
     near = -1 if value < 0 else 1
     yield _Node({**signs, kink: -near}, None)
     yield _Node({**signs, kink: near}, inside if value else None)
@@ -116,8 +118,7 @@ def _children(block: Block, signs: dict[int, int], kink: int, inside: tuple[mpz,
 
 def _find_inside(block: Block, signs: dict[int, int]) -> tuple[mpz, ...] | CellLeaf:
     """Returns a point inside a cone, or the leaf that shows that there is none."""
-    rows = {j: to_integers(cell_row(block, signs, j)) for j in sorted(signs)}
-    rows = {j: (row, scale) for j, (row, scale) in rows.items() if any(row)}
+    rows = {j: to_integers(cell_row(block, signs, j)) for j in sorted(signs) if signs[j]}
     forms = BoundedForms([row for row, _ in rows.values()], block.width)
     one = mpq(1)
     for form, j in enumerate(rows):
@@ -145,8 +146,9 @@ def strict_kinks(block: Block, leaf: CellLeaf) -> list[int]:
     for j, multiplier in enumerate(leaf.multipliers):
         later = range(j + 1, len(block.rows))
         c = block.weights[j] - sum((block.folds[k].get(j, _ZERO) * leaf.multipliers[k] for k in later), _ZERO)
-        slack = leaf.signs[j] * multiplier + c if j in leaf.signs else c - abs(multiplier)
-        if slack > 0 and all(k in strict for k in block.folds[j]):
+        sign = leaf.signs.get(j)
+        slack = c - abs(multiplier) if sign is None else sign * multiplier + c
+        if (slack > 0 or sign == 0) and all(k in strict for k in block.folds[j]):
             strict.append(j)
     return strict
 
@@ -194,7 +196,7 @@ class _Multipliers:
             self._bound_form(i, block.slope[i], block.slope[i])
         self.signs: dict[int, int] = {}
         for j in range(count):
-            self._fix(j, 0)
+            self._fix(j, None)
 
     @property
     def cost(self) -> int:
@@ -206,20 +208,25 @@ class _Multipliers:
         above = None if upper is None else (upper - constant) * scale
         self.forms.set_bounds(len(self.affine) + index, (lower - constant) * scale, above)
 
-    def _fix(self, j: int, sign: int) -> None:
+    def _fix(self, j: int, sign: int | None) -> None:
+        """Sets the bounds of a kink that is free (None), rests on the cone (0), or has a sign."""
         weight = self.block.weights[j] * self.size
+        # c + λ ≥ 0 and c - λ ≥ 0
+        is_low, is_high = sign in (None, 1), sign in (None, -1)
         if j in self.folded:
-            self.forms.set_bounds(j, _ZERO if sign <= 0 else None, None)
+            self.forms.set_bounds(j, _ZERO if is_high else None, None)
             index = self.block.width + self.folded.index(j)
-            if sign >= 0:
+            if is_low:
                 self._bound_form(index, _ZERO, None)
             else:
                 self.forms.set_bounds(len(self.affine) + index, None, None)
-        elif weight < 0:
-            # a free concave kink is never solved for; its bounds do not matter
+        elif weight >= 0:
+            self.forms.set_bounds(j, -weight if is_low else None, weight if is_high else None)
+        elif sign:
             self.forms.set_bounds(j, -sign * weight, -sign * weight)
         else:
-            self.forms.set_bounds(j, -weight if sign >= 0 else None, weight if sign <= 0 else None)
+            # a free concave kink has no λ and is never solved for
+            self.forms.set_bounds(j, None, None)
 
     def first_concave(self, signs: dict[int, int]) -> int | None:
         """Returns the kink to fix next so that no free kink makes λ impossible; kinks that it folds come first."""
@@ -234,8 +241,8 @@ class _Multipliers:
     def solve(self, signs: dict[int, int], inside: tuple[mpz, ...]) -> CellLeaf | list[mpz]:
         """Returns a leaf, or a direction in which a node's lower bound of F is negative."""
         for j in sorted(self.signs.keys() | signs.keys()):
-            if self.signs.get(j, 0) != signs.get(j, 0):
-                self._fix(j, signs.get(j, 0))
+            if self.signs.get(j) != signs.get(j):
+                self._fix(j, signs.get(j))
         self.signs = signs
         solved = self.forms.solve()
         if isinstance(solved, Conflict):

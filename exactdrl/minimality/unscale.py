@@ -49,7 +49,7 @@ def to_witness(problem: IntegerProblem, state: Settled, closed: Sequence[tuple[B
         scales = [scale * factor[j] for scale, j in zip(block.scales, block.positions, strict=True)]
         leaves = tuple(
             Leaf(
-                tuple((kinks[block.positions[j]], sign) for j, sign in sorted(leaf.signs.items())),
+                tuple((kinks[block.positions[j]], sign) for j, sign in sorted(leaf.signs.items()) if sign),
                 tuple(m * scale for m, scale in zip(leaf.multipliers, scales, strict=True)),
                 leaf.is_empty,
             )

@@ -1,0 +1,181 @@
+"""The filtered arithmetic: its cost a step in float64 forward passes, its tax, its growth, and its factor over exact.
+
+    python benchmarks/filtered.py                   all tables; about ten minutes
+    python benchmarks/filtered.py --part forward    a step against a forward pass, N = 500 and 5,000, whole walks
+    python benchmarks/filtered.py --part tax        against the same kernel with certification off
+    python benchmarks/filtered.py --part growth     in N and in n
+    python benchmarks/filtered.py --part exact      against the exact arithmetic
+
+Ratios are taken in one process, the two sides in turn. The bars: tax at most 1.25, a step at most 3 forward passes at N = 500 and 2 at
+N = 5,000, exponents at most 1.1 in N and 2.2 in n.
+"""
+
+import argparse
+import importlib
+import math
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any
+
+from forward_pass import forward_pass, median_seconds
+
+from exactdrl import Instance, Walk, sample_experiment
+from exactdrl.arithmetic import filtered
+
+BATCH = 64
+
+
+def seconds_a_step(walk: Walk, steps: int) -> float:
+    """Returns the mean time of up to so many steps from here."""
+    before, began = walk.steps, time.perf_counter()
+    while walk.steps - before < steps and walk.advance(BATCH):
+        pass
+    return (time.perf_counter() - began) / max(walk.steps - before, 1)
+
+
+def started(instance: Instance, *, start_rule: str | None = None) -> Walk:
+    """Returns a walk at its first vertex, its kernel compiled and some steps taken."""
+    filtered.WARM_UP = 0
+    walk = Walk(instance, start_rule=start_rule)
+    walk.advance(BATCH)
+    return walk
+
+
+def show_forward() -> None:
+    """Prints the cost of a step in forward passes, over the whole walk."""
+    print(f"{'N':>7} {'steps':>7} {'exact':>6} {'µs a step':>10} {'forward, µs':>12} {'ratio':>6}  {'condition':>9}")
+    for samples, limit in ((500, 10**9), (5000, 4000)):
+        instance = sample_experiment(samples=samples, seed=1)
+        walk = started(instance)
+        forward = forward_pass(instance)
+        before = median_seconds(forward)
+        step = seconds_a_step(walk, limit)
+        passes = (before + median_seconds(forward)) / 2
+        counts = walk.counts
+        if counts is None:
+            raise AssertionError("a filtered walk counts its decisions")
+        figures = f"{step * 1e6:10.1f} {passes * 1e6:12.1f} {step / passes:6.2f}  {counts.condition:9.2g}"
+        print(f"{samples:7d} {walk.steps:7d} {counts.steps[1]:6d} {figures}", flush=True)
+
+
+def take_bounds_away() -> None:
+    """Replaces, before anything is compiled, what only certifies by nothing: what is left is a plain float code."""
+    import numpy as np  # noqa: PLC0415 - in the child process alone
+
+    vertex: Any = importlib.import_module("exactdrl.arithmetic.float_vertex")
+    slopes: Any = importlib.import_module("exactdrl.arithmetic.float_slopes")
+    scan: Any = importlib.import_module("exactdrl.arithmetic.float_scan")
+    compiled: Any = importlib.import_module("exactdrl.arithmetic.compiling").compiled
+
+    def scan_values(  # noqa: PLR0913, PLR0917 - stands in for the certified one
+        widths: Any, inputs: Any, weights: Any, offsets: Any, masks: Any, theta: Any, _e: Any, values: Any, _s: Any, _m: Any
+    ) -> None:  # fmt: skip
+        scan_rates(widths, inputs, weights, masks, theta, values)
+        for depth in range(len(widths)):
+            for unit in range(widths[depth]):
+                for i in range(inputs.shape[1]):
+                    values[depth, unit, i] += offsets[depth, unit, i]
+
+    def settle(problem: Any, at: Any) -> bool:
+        at.theta[:] = 0.0
+        n = at.matrix.shape[0]
+        for i in range(n):
+            for j in range(n):
+                at.theta[i] += at.inverse[i, j] * at.right[j]
+        values(
+            problem.widths, problem.inputs, problem.weights, problem.offsets, at.masks, at.theta, at.theta_errors,
+            at.values, at.errors, at.magnitudes,
+        )  # fmt: skip
+        for slot in range(n):
+            at.values[at.kinks[slot, 0], at.kinks[slot, 2], at.kinks[slot, 1]] = 0.0
+        return True
+
+    def enclose_inverse(_at: Any) -> bool:
+        return True
+
+    def set_slopes(at: Any, found: Any) -> None:
+        n = at.matrix.shape[0]
+        found.multipliers[:] = 0.0
+        found.across_bounds[:] = -1.0
+        for i in range(n):
+            for j in range(n):
+                found.multipliers[j] += at.gradient[i] * at.inverse[i, j]
+        for j in range(n):
+            found.bounds[j] = 1e-9
+            found.inside[j] = found.multipliers[j] if is_on(at, j) else -found.multipliers[j]
+        np.abs(found.inside)
+
+    scan_rates, is_on = scan.scan_rates, slopes.is_on
+    values = compiled(scan_values)
+    kernel: Any = importlib.import_module("exactdrl.arithmetic.float_kernel")
+    kernel.settle, kernel.enclose_inverse, kernel.set_slopes = map(compiled, (settle, enclose_inverse, set_slopes))
+    vertex.settle = kernel.settle
+
+
+def show_tax() -> None:
+    """Prints the cost of certification: the kernel against itself without bounds, each in processes of its own, in turn."""
+    ratios = []
+    with tempfile.TemporaryDirectory() as folder:
+        for turn in range(4):
+            costs = []
+            for kind in ("certified", "plain"):
+                environment = os.environ | ({"XDG_CACHE_HOME": folder} if kind == "plain" else {})
+                command = [sys.executable, __file__, "--part", f"tax-{kind}"]
+                done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)  # noqa: S603
+                costs.append(float(done.stdout))
+            if turn:
+                ratios.append(costs[0] / costs[1])
+                print(f"certified {costs[0] * 1e6:.1f} µs a step, plain {costs[1] * 1e6:.1f} µs, tax {ratios[-1]:.2f}", flush=True)
+    print(f"median tax {sorted(ratios)[1]:.2f}")
+
+
+def show_growth() -> None:
+    """Prints the cost a step as N grows, and as n grows, with the exponents between neighbours; and the memory."""
+    for name, instances in (
+        ("N", [(s, sample_experiment(samples=s, seed=1)) for s in (500, 1000, 2000, 5000, 10000, 20000)]),
+        ("n", [((w + 1) * 10, sample_experiment((w, 10, 1), samples=1797, seed=1)) for w in (4, 9, 19, 39, 64)]),
+    ):
+        print(f"{name:>7} {'µs a step':>10} {'exponent':>9} {'steps in floats':>16} {'peak memory, MB':>16}")
+        last = (0, 0.0)
+        for size, instance in instances:
+            walk = started(instance, start_rule="coordinate")
+            step = seconds_a_step(walk, 300)
+            exponent = math.log(step / last[1]) / math.log(size / last[0]) if last[0] else math.nan
+            memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            floats = walk.counts.steps[0] if walk.counts else 0
+            print(f"{size:7d} {step * 1e6:10.1f} {exponent:9.2f} {floats:7d} of {walk.steps:5d} {memory:16.0f}", flush=True)
+            last = (size, step)
+
+
+def show_exact() -> None:
+    """Prints the factor between exact and filtered arithmetic."""
+    instance = sample_experiment(seed=1)
+    exact = Walk(instance, arithmetic="exact", max_steps=2 * BATCH)
+    _ = exact.arithmetic
+    slow = seconds_a_step(exact, 2 * BATCH)
+    fast = seconds_a_step(started(instance), 5000)
+    print(f"exact {slow * 1e3:.2f} ms a step, filtered {fast * 1e3:.4f} ms, factor {slow / fast:.0f}")
+
+
+def main() -> None:
+    """Prints the tables that are asked for."""
+    parts = {"forward": show_forward, "tax": show_tax, "growth": show_growth, "exact": show_exact}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", choices=[*parts, "tax-certified", "tax-plain"])
+    part = parser.parse_args().part
+    if part in {"tax-certified", "tax-plain"}:
+        if part == "tax-plain":
+            take_bounds_away()
+        print(seconds_a_step(started(sample_experiment(seed=1)), 5000))
+        return
+    for name in [part] if part else parts:
+        print(f"-- {name}", flush=True)
+        parts[name]()
+
+
+if __name__ == "__main__":
+    main()

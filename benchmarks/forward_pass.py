@@ -1,0 +1,35 @@
+"""The yardstick: a NumPy float64 forward pass over an instance's data."""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from exactdrl import Instance, to_float
+
+
+def forward_pass(instance: Instance) -> Callable[[], object]:
+    """Returns a function that computes the network's outputs on all samples in float64."""
+    layers = []
+    for layer in instance.layers:
+        weight = np.array([[to_float(w) for w in row] for row in layer.weight]).T
+        layers.append((weight, np.array([to_float(b) for b in layer.bias or [0] * len(layer.weight)])))
+    inputs = np.array([[to_float(x) for x in row] for row in instance.inputs])
+
+    def run() -> object:
+        values = inputs
+        for weight, bias in layers[:-1]:
+            values = np.maximum(values @ weight + bias, 0)
+        return values @ layers[-1][0] + layers[-1][1]
+
+    return run
+
+
+def median_seconds(function: Callable[[], object], repeats: int = 300) -> float:
+    """Returns the median time of a call."""
+    times = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - began)
+    return sorted(times)[repeats // 2]
