@@ -1,6 +1,6 @@
 """Walks at degenerate vertices: how often they are met, what is decided there, where the published rule stops wrongly.
 
-Prints a table in Markdown: for each architecture, how many of the walks meet a degenerate vertex, how many the published
+Prints a table in Markdown: for each architecture, how many walks meet a degenerate vertex, how many the published
 rule stops at a vertex that is no local minimum, and how the verdicts at the ends are distributed. Every walk is
 reproduced by its architecture and seed: `exactdrl sample --widths W --samples N --seed S --bits 12`.
 

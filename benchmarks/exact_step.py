@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from forward_pass import forward_pass, median_seconds
+from forward_pass import forward_pass, seconds_a_call
 
 from exactdrl import Walk, record_walk, sample_experiment
 
@@ -35,7 +35,7 @@ def main() -> None:
             record_walk(walk, path)
             step = (time.perf_counter() - began) / walk.steps
             lines = [line for line in path.read_bytes().splitlines(keepends=True) if b'"flip"' in line]
-        forward = median_seconds(forward_pass(instance))
+        forward = seconds_a_call(forward_pass(instance))
         size = sum(map(len, lines)) / len(lines)
         figures = f"{phase_one:11.2f} {step * 1e3:10.2f} {forward * 1e3:12.3f} {step / forward:7.1f} {size:13.1f}"
         print(f"{samples:6d} {figures}")

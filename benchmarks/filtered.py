@@ -21,7 +21,7 @@ import tempfile
 import time
 from typing import Any
 
-from forward_pass import forward_pass, median_seconds
+from forward_pass import forward_pass, seconds_a_call
 
 from exactdrl import Instance, Walk, sample_experiment
 from exactdrl.arithmetic import filtered
@@ -30,11 +30,11 @@ BATCH = 64
 
 
 def seconds_a_step(walk: Walk, steps: int) -> float:
-    """Returns the mean time of up to so many steps from here."""
-    before, began = walk.steps, time.perf_counter()
+    """Returns the mean processor time of up to so many steps from here."""
+    before, began = walk.steps, time.process_time()
     while walk.steps - before < steps and walk.advance(BATCH):
         pass
-    return (time.perf_counter() - began) / max(walk.steps - before, 1)
+    return (time.process_time() - began) / max(walk.steps - before, 1)
 
 
 def started(instance: Instance, *, start_rule: str | None = None) -> Walk:
@@ -52,9 +52,9 @@ def show_forward() -> None:
         instance = sample_experiment(samples=samples, seed=1)
         walk = started(instance)
         forward = forward_pass(instance)
-        before = median_seconds(forward)
+        before = seconds_a_call(forward)
         step = seconds_a_step(walk, limit)
-        passes = (before + median_seconds(forward)) / 2
+        passes = (before + seconds_a_call(forward)) / 2
         counts = walk.counts
         if counts is None:
             raise AssertionError("a filtered walk counts its decisions")
@@ -72,9 +72,9 @@ def take_bounds_away() -> None:
     compiled: Any = importlib.import_module("exactdrl.arithmetic.compiling").compiled
 
     def scan_values(  # noqa: PLR0913, PLR0917 - stands in for the certified one
-        widths: Any, inputs: Any, weights: Any, offsets: Any, masks: Any, theta: Any, _e: Any, values: Any, _s: Any, _m: Any
+        widths: Any, inputs: Any, weights: Any, offsets: Any, masks: Any, theta: Any, _e: Any, values: Any, _s: Any, act: Any, _m: Any
     ) -> None:  # fmt: skip
-        scan_rates(widths, inputs, weights, masks, theta, values)
+        scan_rates(widths, inputs, weights, masks, theta, values, act)
         for depth in range(len(widths)):
             for unit in range(widths[depth]):
                 for i in range(inputs.shape[1]):
@@ -88,7 +88,7 @@ def take_bounds_away() -> None:
                 at.theta[i] += at.inverse[i, j] * at.right[j]
         values(
             problem.widths, problem.inputs, problem.weights, problem.offsets, at.masks, at.theta, at.theta_errors,
-            at.values, at.errors, at.magnitudes,
+            at.values, at.errors, at.active, at.magnitudes,
         )  # fmt: skip
         for slot in range(n):
             at.values[at.kinks[slot, 0], at.kinks[slot, 2], at.kinks[slot, 1]] = 0.0
@@ -129,7 +129,10 @@ def show_tax() -> None:
                 costs.append(float(done.stdout))
             if turn:
                 ratios.append(costs[0] / costs[1])
-                print(f"certified {costs[0] * 1e6:.1f} µs a step, plain {costs[1] * 1e6:.1f} µs, tax {ratios[-1]:.2f}", flush=True)
+                print(
+                    f"certified {costs[0] * 1e6:.1f} µs a step, plain {costs[1] * 1e6:.1f} µs, tax {ratios[-1]:.2f}",
+                    flush=True,
+                )
     print(f"median tax {sorted(ratios)[1]:.2f}")
 
 
@@ -147,7 +150,10 @@ def show_growth() -> None:
             exponent = math.log(step / last[1]) / math.log(size / last[0]) if last[0] else math.nan
             memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
             floats = walk.counts.steps[0] if walk.counts else 0
-            print(f"{size:7d} {step * 1e6:10.1f} {exponent:9.2f} {floats:7d} of {walk.steps:5d} {memory:16.0f}", flush=True)
+            print(
+                f"{size:7d} {step * 1e6:10.1f} {exponent:9.2f} {floats:7d} of {walk.steps:5d} {memory:16.0f}",
+                flush=True,
+            )
             last = (size, step)
 
 

@@ -42,14 +42,18 @@ Pattern = dict[Kink, int]  # a bit for every kink: 1 is on, -1 is off
 Signs = dict[Kink, int]  # 1, 0 or -1; the sign s breaks the bit b exactly if s == -b
 Rows = list[list[Fraction]]
 Form = dict[tuple[int, ...], Fraction]  # nonzero coefficients: of parameter p under (p,), of |z_k| under kink k
+Moduli = dict[tuple[int, ...], tuple[int, Form]]  # (s, a) with |z_k| = s (a · d) on a cone
 
 OUTCOMES: list[Line] = [
     {"outcome": "strict-local-minimum", "by": "likq"},
     {"outcome": "local-minimum", "by": "likq"},
     {"outcome": "local-minimum", "by": "zero-loss"},
+    {"outcome": "strict-local-minimum", "by": "tree", "settled": [], "blocks": []},
+    {"outcome": "local-minimum", "by": "tree", "settled": [], "blocks": []},
     {"outcome": "undecided", "active": 0},
     {"outcome": "step-limit"},
 ]
+OPEN: Line = {"active": 0, "settled": [], "blocks": []}  # what these keys hold is not compared with OUTCOMES
 
 
 class Rejected(Exception):
@@ -131,11 +135,17 @@ def fields(value: Any, place: str, names: str, optional: str = "") -> Line:
     return dict(value)
 
 
+def members(value: Any, place: str) -> list[Any]:
+    """Returns a list, perhaps empty."""
+    demand(isinstance(value, list), f"{place}: not a list")
+    return list(value)
+
+
 def entries(value: Any, count: int | None, place: str) -> list[Any]:
     """Returns a list of `count` entries, or of at least one if that is None."""
-    demand(isinstance(value, list), f"{place}: not a list")
-    demand(len(value) == count if count is not None else len(value) > 0, f"{place}: {len(value)} entries")
-    return list(value)
+    found = members(value, place)
+    demand(len(found) == count if count is not None else len(found) > 0, f"{place}: {len(found)} entries")
+    return found
 
 
 def integer(value: Any, low: int, high: int | None, place: str) -> int:
@@ -159,6 +169,22 @@ class Point(NamedTuple):
 
     theta: tuple[tuple[int, ...], ...]
     den: int
+
+
+class Leaf(NamedTuple):
+    """A leaf of a block's tree: for each kink of the block "+", "-" or ".", and its multiplier (section 5)."""
+
+    signs: str
+    empty: bool
+    multipliers: list[Fraction]
+
+
+class Block(NamedTuple):
+    """A block of a tree's witness (section 5)."""
+
+    units: list[int]
+    kinks: list[Kink]
+    leaves: list[Leaf]
 
 
 class Vertex(NamedTuple):
@@ -283,9 +309,8 @@ class Problem:
 
     def parse_kinks(self, value: Any, place: str) -> list[Kink]:
         """Returns a list of kinks (section 3), perhaps empty."""
-        demand(isinstance(value, list), f"{place}: not a list of kinks")
         kinks = []
-        for address in value:
+        for address in members(value, place):
             layer, sample, unit = entries(address, 3, f"{place}: kink")
             layer = integer(layer, self.first, self.first + self.last, f"{place}: kink's layer")
             sample = integer(sample, 0, len(self.points) - 1, f"{place}: kink's sample")
@@ -307,6 +332,32 @@ class Problem:
             for index, bit in enumerate(bits[:count]):
                 pattern[self.first + depth, index // width, index % width] = 1 if bit == "1" else -1
         return pattern
+
+    def parse_settled(self, value: Any, place: str) -> dict[Kink, Fraction]:
+        """Returns the settled kinks with their multipliers (section 4, line 4)."""
+        pairs = [entries(pair, 2, f"{place}: settled") for pair in members(value, f"{place}: settled")]
+        kinks = self.parse_kinks([kink for kink, _ in pairs], f"{place}: settled")
+        demand(kinks == sorted(set(kinks)), f"{place}: settled: not in address order, each once")
+        return dict(zip(kinks, matrix([[number for _, number in pairs]], 1, len(pairs), f"{place}: settled")[0]))
+
+    def parse_block(self, value: Any, place: str) -> Block:
+        """Returns a block (section 4, line 4)."""
+        block = fields(value, place, "units kinks leaves")
+        units = entries(block["units"], None, f"{place}: units")
+        units = [integer(unit, 0, self.widths[0] - 1, f"{place}: unit") for unit in units]
+        demand(units == sorted(set(units)), f"{place}: units: not increasing")
+        kinks = self.parse_kinks(block["kinks"], f"{place}: kinks")
+        demand(kinks == sorted(set(kinks)), f"{place}: kinks: not in address order, each once")
+        leaves = []
+        for entry in entries(block["leaves"], None, f"{place}: leaves"):
+            leaf = fields(entry, f"{place}: leaf", "signs empty multipliers")
+            signs, empty = leaf["signs"], leaf["empty"]
+            demand(isinstance(signs, str), f"{place}: signs: not a string")
+            demand(len(signs) == len(kinks) and set(signs) <= set("+-."), f"{place}: signs: not one for each kink")
+            demand(isinstance(empty, bool), f"{place}: empty: neither true nor false")
+            multipliers = matrix([leaf["multipliers"]], 1, len(kinks), f"{place}: multipliers")[0]
+            leaves.append(Leaf(signs, empty, multipliers))
+        return Block(units, kinks, leaves)
 
     def evaluate(self, point: Point) -> Vertex:
         """Evaluates the network itself, without a pattern, on all samples (section 2)."""
@@ -397,8 +448,12 @@ def read_certificate(path: str, problem: Problem) -> Iterator[tuple[str, Line]]:
         yield place, step
         steps += 1
         place, value = parse_line()
-    demand(value | ({"active": 0} if "active" in value else {}) in OUTCOMES, f"{place}: unknown outcome")
+    demand({key: OPEN.get(key, entry) for key, entry in value.items()} in OUTCOMES, f"{place}: unknown outcome")
     integer(value.get("active", 0), 0, None, f"{place}: active")
+    if value.get("by") == "tree":
+        value["settled"] = problem.parse_settled(value["settled"], place)
+        blocks = enumerate(members(value["blocks"], f"{place}: blocks"), 1)
+        value["blocks"] = [problem.parse_block(block, f"{place}: block {number}") for number, block in blocks]
     yield place, value
     place, value = parse_line()
     end = fields(fields(value, place, "end")["end"], place, "steps sha256")
@@ -469,6 +524,8 @@ def check_step(problem: Problem, pattern: Pattern, basis: list[Kink], vertex: Ve
     result = check_vertex(problem, pattern, basis, place)
     require(result.point != vertex.point, f"{place}: the point stays where it is")
     require(result.loss <= vertex.loss, f"{place}: the loss rises")
+    is_lower = result.loss < vertex.loss
+    require(is_lower or "published_stop" not in step, f"{place}: published_stop, but the loss does not fall")
     return result
 
 
@@ -552,6 +609,98 @@ def check_likq(problem: Problem, rows: dict[Kink, Form], change: Form, strict: b
     require(not strict or len(problem.pivots) == len(problem.inputs[0]), "outcome: not strict, there is lineality")
 
 
+def find_rank(rows: dict[Kink, Form], kinks: list[Kink], keys: list[tuple[int, ...]]) -> int:
+    """Returns the rank of some kinks' Z in some parameters."""
+    return len(echelon([[rows[kink].get(key, Fraction(0)) for kink in kinks] for key in keys])[0])
+
+
+def is_tree(leaves: list[str]) -> bool:
+    """Returns whether these are the signs of a tree's leaves, which cover all signs (section 5, tree, 6)."""
+    parts = [(leaves, 0)]
+    while parts:
+        part, depth = parts.pop()
+        if len(part) > 1 or len(part[0]) - part[0].count(".") != depth:
+            split = next((index for index, column in enumerate(zip(*part)) if {*column} == {"+", "-"}), None)
+            if split is None:
+                return False
+            parts += [([signs for signs in part if signs[split] == sign], depth + 1) for sign in "+-"]
+    return True
+
+
+def find_moduli(rows: dict[Kink, Form], kinks: list[Kink], signs: str) -> Moduli:
+    """Returns (s, a) with |z_j| = s (a · d) on a leaf's cone, for the kinks j where it is known (section 5, tree)."""
+    moduli: Moduli = {}
+    for kink, sign in zip(kinks, signs):
+        row = dict(rows[kink])
+        for key in row.keys() & moduli.keys():
+            factor, form = moduli[key]
+            add(row, factor * row.pop(key), form)
+        if not row or (sign != "." and not row.keys() & rows.keys()):
+            moduli[kink] = -1 if sign == "-" else 1, row
+    return moduli
+
+
+def check_block(problem: Problem, rows: dict[Kink, Form], change: Form, block: Block, strict: bool, place: str) -> None:
+    """Checks that F ≥ 0 on a block, and takes the block's share out of F (section 5, tree, 4 to 10)."""
+    zero, kinks = Fraction(0), block.kinks
+    keys: list[tuple[int, ...]] = [(p,) for p, (unit, _) in enumerate(problem.free) if unit in block.units]
+    far = [kink for kink in kinks if not rows[kink].keys() <= {*keys, *kinks}]
+    require(not far, f"{place}: kinks {far[:1]} depend on what is not in the block")
+    require(is_tree([leaf.signs for leaf in block.leaves]), f"{place}: the leaves are not those of a tree")
+    # A line for each parameter and then each kink: its coefficients in the kinks' forms, the last one in F.
+    lines = [[*(rows[kink].get(key, zero) for kink in kinks), change.pop(key, zero)] for key in [*keys, *kinks]]
+    scale, rank = find_common(lines), find_rank(rows, kinks, keys)
+    table = [to_integers(line, scale) for line in lines]
+    for number, leaf in enumerate(block.leaves, 1):
+        spot = f"{place}, leaf {number}"
+        den = lcm(*(multiplier.denominator for multiplier in leaf.multipliers))
+        multipliers = to_integers(leaf.multipliers, den)
+        rest = [(0 if leaf.empty else den * line[-1]) - sum(map(mul, multipliers, line)) for line in table]
+        require(not any(rest[: len(keys)]), f"{spot}: the multipliers do not give the slope")
+        signed = [{"+": x, "-": -x, ".": -abs(x)}[sign] for sign, x in zip(leaf.signs, multipliers)]
+        slacks: dict[tuple[int, ...], int] = {kink: c + scale * x for kink, c, x in zip(kinks, rest[len(keys) :], signed)}
+        moduli = find_moduli(rows, kinks, leaf.signs)
+        resting = {kink for kink, (_, row) in moduli.items() if not row}
+        low = [kink for kink in kinks if slacks[kink] < 0 and kink not in resting]
+        require(not low, f"{spot}: kinks {low[:1]} have a multiplier that is too large")
+        moving = any(slacks[kink] > 0 for kink in moduli.keys() - resting)
+        require(moving or not leaf.empty, f"{spot}: the multipliers do not show that it is empty")
+        known: set[tuple[int, ...]] = {*keys}
+        for kink in kinks:
+            if (slacks[kink] > 0 or kink in resting) and rows[kink].keys() <= known:
+                known.add(kink)
+        is_strict = leaf.empty or not strict or find_rank(rows, [k for k in kinks if k in known], keys) == rank
+        require(is_strict, f"{spot}: not strict")
+
+
+def check_tree(problem: Problem, rows: dict[Kink, Form], change: Form, tree: Line, strict: bool) -> None:
+    """Checks that a point with this local form is a local minimum by a tree, a strict one if asked (section 5)."""
+    reduce(rows, change)
+    settled: dict[Kink, Fraction] = tree["settled"]
+    blocks: list[Block] = tree["blocks"]
+    left = [kink for block in blocks for kink in block.kinks]
+    is_whole = sorted([*settled, *left]) == sorted(rows)
+    require(is_whole, "outcome: settled kinks and blocks do not hold each reduced kink once")
+    units = [unit for block in blocks for unit in block.units]
+    require(len(set(units)) == len(units), "outcome: a unit is in two blocks")
+    keys: list[tuple[int, ...]] = [(p,) for p in range(len(problem.free))]
+    known = {*keys, *left}
+    for kink, multiplier in settled.items():
+        add(change, -multiplier, rows[kink])
+    for kink, multiplier in settled.items():
+        bound = change.pop(kink, Fraction(0))
+        require(abs(multiplier) <= bound, f"outcome: the multiplier of settled kink {kink} is too large")
+        if abs(multiplier) < bound and rows[kink].keys() <= known:
+            known.add(kink)
+    for number, block in enumerate(blocks, 1):
+        check_block(problem, rows, change, block, strict, f"outcome: block {number}")
+    require(not change, "outcome: the slope is not that of the blocks")
+    if strict:
+        is_full = find_rank(rows, [kink for kink in rows if kink in known], keys) == len(keys)
+        require(is_full, "outcome: not strict")
+        require(len(problem.pivots) == len(problem.inputs[0]), "outcome: not strict, there is lineality")
+
+
 def check(instance: str, run: str) -> str:
     """Checks a certificate and returns a summary; raises Rejected or Malformed (section 6)."""
     sys.set_int_max_str_digits(0)  # parse_number bounds the digits itself
@@ -574,10 +723,13 @@ def check(instance: str, run: str) -> str:
         else:
             by, name = content.get("by"), content["outcome"]
             require(by != "zero-loss" or vertex.loss == 0, "outcome: the loss is not zero")
-            rows, change = find_local_form(problem, vertex.signs) if by == "likq" or "active" in content else ({}, {})
+            needs_form = by in {"likq", "tree"} or "active" in content
+            rows, change = find_local_form(problem, vertex.signs) if needs_form else ({}, {})
             require(content.get("active", len(rows)) == len(rows), f"outcome: {len(rows)} kinks are active")
             if by == "likq":
                 check_likq(problem, rows, change, name == "strict-local-minimum")
+            if by == "tree":
+                check_tree(problem, rows, change, content, name == "strict-local-minimum")
             summary = f"{total} steps, {name}" + (f" by {by}" if by else "")
     return summary
 

@@ -29,9 +29,9 @@ def published(tmp_path_factory):
     """A small published experiment: its instance file, its certificate, and the losses seen while walking."""
     folder = tmp_path_factory.mktemp("published")
     write_instance(sample_experiment(samples=25, seed=3, bits=20), folder / "a.json")
-    walk = Walk(read_instance(folder / "a.json"))
-    losses = [walk.loss]
-    record_walk(walk, folder / "a.drl", on_step=lambda _: losses.append(walk.loss))
+    record_walk(Walk(read_instance(folder / "a.json")), folder / "a.drl")
+    walk = Walk(read_instance(folder / "a.json"), arithmetic="exact")
+    losses = [walk.loss] + [walk.loss for _ in walk]
     return folder, losses
 
 

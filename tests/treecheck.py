@@ -12,6 +12,27 @@ def check_tree(problem: Problem, theta: Sequence[Sequence[Fraction]], witness: o
     form = reduce_form(oracle.local_form(problem, theta))
     settled = {tuple(kink): to_fraction(value) for kink, value in witness.settled}
     assert len(settled) == len(witness.settled)
+    left, gradient, weights = remove_settled(form, settled)
+    check_partition(problem, form, witness, left, gradient)
+    for block in witness.blocks:
+        columns = [u * problem.m + c for u in block.units for c in range(problem.m)]
+        check_cover(block)
+        rank = oracle.rank([[form.linear[k][c] for c in columns] for k in map(tuple, block.kinks)])
+        for leaf in block.leaves:
+            strict = check_leaf(form, block, leaf, columns, [gradient[c] for c in columns], weights)
+            if is_strict and not leaf.is_empty:
+                assert oracle.rank([[form.linear[k][c] for c in columns] for k in strict]) == rank
+    if is_strict:
+        resting = set(left)
+        for r in sorted(settled):
+            if abs(settled[r]) < weights[r] and set(form.absolute[r]) <= resting:
+                resting.add(r)
+        assert not problem.lineality
+        assert oracle.rank([form.linear[k] for k in sorted(resting)]) == problem.n
+
+
+def remove_settled(form: LocalForm, settled: dict[Kink, Fraction]) -> tuple[list[Kink], Row, dict[Kink, Fraction]]:
+    """Checks the settled kinks; returns the other kinks, the slope and the weights without them."""
     assert set(settled) <= set(form.active)
     left = [k for k in form.active if k not in settled]
     gradient = list(form.gradient)
@@ -24,22 +45,7 @@ def check_tree(problem: Problem, theta: Sequence[Sequence[Fraction]], witness: o
         assert abs(multiplier) <= weights[r]
     for k in left:
         assert not set(form.absolute[k]) & set(settled), "a settled kink is folded by one that is left"
-    check_partition(problem, form, witness, left, gradient)
-    resting = set(left)
-    for block in witness.blocks:
-        columns = [u * problem.m + c for u in block.units for c in range(problem.m)]
-        check_cover(block)
-        rank = oracle.rank([[form.linear[k][c] for c in columns] for k in map(tuple, block.kinks)])
-        for leaf in block.leaves:
-            strict = check_leaf(form, block, leaf, columns, [gradient[c] for c in columns], weights)
-            if is_strict and not leaf.is_empty:
-                assert oracle.rank([[form.linear[k][c] for c in columns] for k in strict]) == rank
-    if is_strict:
-        for r in sorted(settled):
-            if abs(settled[r]) < weights[r] and set(form.absolute[r]) <= resting:
-                resting.add(r)
-        assert not problem.lineality
-        assert oracle.rank([form.linear[k] for k in sorted(resting)]) == problem.n
+    return left, gradient, weights
 
 
 def reduce_form(form: LocalForm) -> LocalForm:

@@ -70,7 +70,7 @@ def take(problem: FloatProblem, vertex: FloatVertex, leaving: int, record: Integ
     n = vertex.kinks.shape[0]
     sign = 1.0 if is_on(vertex, leaving) else -1.0
     direction = sign * vertex.inverse[:, leaving]
-    scan_rates(problem.widths, problem.inputs, problem.weights, vertex.masks, direction, vertex.rates)
+    scan_rates(problem.widths, problem.inputs, problem.weights, vertex.masks, direction, vertex.rates, vertex.active)
     # a proposal; the proof is that the next vertex lies in the cell
     depth, unit, sample = propose_first(problem.widths, vertex.values, vertex.rates)
     if depth < 0:

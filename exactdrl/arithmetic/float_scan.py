@@ -26,6 +26,39 @@ def slack(terms: int) -> float:
     return (terms + 8) * 4.0 * 2.0**-53
 
 
+@compiled
+def add_terms(
+    total: Floats, bound: Floats, factors: Floats, sizes: Floats, terms: int, values: Floats, magnitudes: Floats
+) -> None:
+    """Adds Σ factors[j] values[j] to `total` and Σ sizes[j] magnitudes[j] to `bound`, two terms a pass."""
+    samples = total.shape[0]
+    for j in range(0, terms - 1, 2):
+        w, x, v, y = factors[j], factors[j + 1], sizes[j], sizes[j + 1]
+        a, b, g, h = values[j], values[j + 1], magnitudes[j], magnitudes[j + 1]
+        for i in range(samples):
+            total[i] += w * a[i] + x * b[i]
+            bound[i] += v * g[i] + y * h[i]
+    if terms % 2 == 1:
+        w, v, a, g = factors[terms - 1], sizes[terms - 1], values[terms - 1], magnitudes[terms - 1]
+        for i in range(samples):
+            total[i] += w * a[i]
+            bound[i] += v * g[i]
+
+
+@compiled
+def add_rates(total: Floats, factors: Floats, terms: int, rates: Floats) -> None:
+    """Adds Σ factors[j] rates[j] to `total`, two terms a pass."""
+    samples = total.shape[0]
+    for j in range(0, terms - 1, 2):
+        w, x, a, b = factors[j], factors[j + 1], rates[j], rates[j + 1]
+        for i in range(samples):
+            total[i] += w * a[i] + x * b[i]
+    if terms % 2 == 1:
+        w, a = factors[terms - 1], rates[terms - 1]
+        for i in range(samples):
+            total[i] += w * a[i]
+
+
 def _scan_values_loops(
     widths: Integers,
     inputs: Floats,
@@ -36,56 +69,34 @@ def _scan_values_loops(
     theta_error: Floats,
     values: Floats,
     errors: Floats,
+    active: Floats,
     magnitudes: Floats,
 ) -> None:
-    samples = inputs.shape[1]
-    rank = inputs.shape[0]
+    samples, rank = inputs.shape[1], inputs.shape[0]
     top = len(widths) - 1
+    sizes = np.abs(inputs)
     for depth in range(top + 1):
         terms = rank if depth == 0 else widths[depth - 1]
-        k = (terms + 8) * 4.0 * 2.0**-53
+        k = slack(terms)
         for unit in range(widths[depth]):
-            z = values[depth, unit]
-            s = errors[depth, unit]
-            o = offsets[depth, unit]
+            z, s, o = values[depth, unit], errors[depth, unit], offsets[depth, unit]
             for i in range(samples):
                 z[i] = o[i]
                 s[i] = k * abs(o[i])
-            for j in range(terms):
-                if depth == 0:
-                    w = theta[unit * rank + j]
-                    e = theta_error[unit * rank + j] + k * abs(w)
-                    x = inputs[j]
-                    for i in range(samples):
-                        z[i] += w * x[i]
-                        s[i] += e * abs(x[i])
-                else:
-                    w = weights[depth, unit, j]
-                    if w != 0.0:
-                        v = abs(w)
-                        a = values[depth - 1, j]
-                        g = magnitudes[j]
-                        m = masks[depth - 1, j]
-                        for i in range(samples):
-                            z[i] += w * (m[i] * a[i])
-                            s[i] += v * g[i]
-        if depth < top:
-            above = (widths[depth] + 8) * 4.0 * 2.0**-53
-            for unit in range(widths[depth]):
-                z = values[depth, unit]
-                s = errors[depth, unit]
-                m = masks[depth, unit]
-                g = magnitudes[unit]
-                for i in range(samples):
-                    # a structural zero (s == 0) keeps the bound 0: its value is 0 whatever the parameters
-                    e = s[i] * (1.0 + k) + (2.0**-700 if s[i] > 0.0 else 0.0)
-                    s[i] = e
-                    g[i] = m[i] * (e + above * abs(z[i]))
-        else:
-            for unit in range(widths[depth]):
-                s = errors[depth, unit]
-                for i in range(samples):
-                    s[i] = s[i] * (1.0 + k) + (2.0**-700 if s[i] > 0.0 else 0.0)
+            if depth == 0:
+                w = theta[unit * rank : (unit + 1) * rank]
+                add_terms(z, s, w, theta_error[unit * rank : (unit + 1) * rank] + k * np.abs(w), terms, inputs, sizes)
+            else:
+                add_terms(z, s, weights[depth, unit], np.abs(weights[depth, unit]), terms, active, magnitudes)
+        above = slack(widths[depth])
+        for unit in range(widths[depth]):
+            z, s, m, a, g = values[depth, unit], errors[depth, unit], masks[depth, unit], active[unit], magnitudes[unit]
+            for i in range(samples):
+                # a structural zero (s == 0) keeps the bound 0: its value is 0 whatever the parameters
+                e = s[i] * (1.0 + k) + (2.0**-700 if s[i] > 0.0 else 0.0)
+                s[i] = e
+                a[i] = m[i] * z[i]
+                g[i] = m[i] * (e + above * abs(z[i]))
 
 
 def _scan_values_arrays(
@@ -98,6 +109,7 @@ def _scan_values_arrays(
     theta_error: Floats,
     values: Floats,
     errors: Floats,
+    active: Floats,
     magnitudes: Floats,
 ) -> None:
     del magnitudes
@@ -125,34 +137,26 @@ scan_values = either(_scan_values_loops, _scan_values_arrays)
 
 
 def _scan_rates_loops(
-    widths: Integers, inputs: Floats, weights: Floats, masks: Floats, direction: Floats, rates: Floats
+    widths: Integers, inputs: Floats, weights: Floats, masks: Floats, direction: Floats, rates: Floats, active: Floats
 ) -> None:
-    samples = inputs.shape[1]
-    rank = inputs.shape[0]
+    samples, rank = inputs.shape[1], inputs.shape[0]
     for depth in range(len(widths)):
-        terms = rank if depth == 0 else widths[depth - 1]
         for unit in range(widths[depth]):
             z = rates[depth, unit]
             for i in range(samples):
                 z[i] = 0.0
-            for j in range(terms):
-                if depth == 0:
-                    w = direction[unit * rank + j]
-                    if w != 0.0:
-                        x = inputs[j]
-                        for i in range(samples):
-                            z[i] += w * x[i]
-                else:
-                    w = weights[depth, unit, j]
-                    if w != 0.0:
-                        a = rates[depth - 1, j]
-                        m = masks[depth - 1, j]
-                        for i in range(samples):
-                            z[i] += w * (m[i] * a[i])
+            if depth == 0:
+                add_rates(z, direction[unit * rank : (unit + 1) * rank], rank, inputs)
+            else:
+                add_rates(z, weights[depth, unit], widths[depth - 1], active)
+        for unit in range(widths[depth]):
+            z, m, a = rates[depth, unit], masks[depth, unit], active[unit]
+            for i in range(samples):
+                a[i] = m[i] * z[i]
 
 
 def _scan_rates_arrays(
-    widths: Integers, inputs: Floats, weights: Floats, masks: Floats, direction: Floats, rates: Floats
+    widths: Integers, inputs: Floats, weights: Floats, masks: Floats, direction: Floats, rates: Floats, active: Floats
 ) -> None:
     rank = inputs.shape[0]
     active = inputs

@@ -29,6 +29,7 @@ class FloatVertex(NamedTuple):
         values: (depths, width, N), of the kinks at the vertex; 0 for those of the basis.
         errors: their bounds.
         rates: (depths, width, N), working space.
+        active: (width, N), working space.
         magnitudes: (width, N), working space.
         kinks: (n, 3), depth, sample, unit of the kink in each slot.
         order: slots in order of entry.
@@ -51,6 +52,7 @@ class FloatVertex(NamedTuple):
     values: Floats
     errors: Floats
     rates: Floats
+    active: Floats
     magnitudes: Floats
     kinks: Integers
     order: Integers
@@ -79,6 +81,7 @@ def empty_vertex(problem: FloatProblem) -> FloatVertex:
         values=np.zeros(cube),
         errors=np.zeros(cube),
         rates=np.zeros(cube),
+        active=np.zeros((width, samples)),
         magnitudes=np.zeros((width, samples)),
         kinks=np.zeros((n, 3), dtype=np.int64),
         order=np.arange(n),
@@ -374,6 +377,7 @@ def settle(problem: FloatProblem, vertex: FloatVertex) -> bool:
         vertex.theta_errors,
         vertex.values,
         vertex.errors,
+        vertex.active,
         vertex.magnitudes,
     )
     n = vertex.kinks.shape[0]

@@ -1,0 +1,142 @@
+"""The parts of the minimality room: feasibility, settling, reach, reproducibility, and witnesses that are refused."""
+
+import random
+from dataclasses import replace
+from fractions import Fraction
+
+import oracle
+import pytest
+import strategies
+from gmpy2 import mpq, mpz
+from hypothesis import given
+from hypothesis import strategies as st
+from oracle import Problem
+from test_minimality import TRIANGLE, cut_instance
+from treecheck import check_tree
+
+from exactdrl.certificate.lines import outcome_text, parse_object, parse_outcome
+from exactdrl.minimality.feasibility import BoundedForms, Conflict
+from exactdrl.minimality.point import judge_point
+from exactdrl.minimality.reach import short_step
+from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum
+
+bounds = st.none() | st.integers(-4, 4)
+
+
+@st.composite
+def programs(draw):
+    """Integer forms and, for several rounds, bounds on variables and forms."""
+    count, width = draw(st.integers(1, 4)), draw(st.integers(1, 4))
+    rows = [[draw(st.integers(-3, 3)) for _ in range(width)] for _ in range(count)]
+    rounds = []
+    for _ in range(draw(st.integers(1, 4))):
+        changes = {}
+        for index in draw(st.sets(st.integers(0, count + width - 1))):
+            lower, upper = draw(bounds), draw(bounds)
+            if lower is not None and upper is not None:
+                lower, upper = min(lower, upper), max(lower, upper)
+            changes[index] = (lower, upper)
+        rounds.append(changes)
+    return rows, width, rounds
+
+
+@strategies.examples(300)
+@given(programs())
+def test_feasibility_proves_its_answer(program):
+    """Either values within all bounds, or multipliers by which the bounds contradict each other; also after changes."""
+    rows, width, rounds = program
+    forms = BoundedForms([[mpz(a) for a in row] for row in rows], width)
+    current = dict.fromkeys(range(width + len(rows)), (None, None))
+    for changes in rounds:
+        for index, (lower, upper) in changes.items():
+            current[index] = (lower, upper)
+            forms.set_bounds(index, None if lower is None else mpq(lower), None if upper is None else mpq(upper))
+        solved = forms.solve()
+        if not isinstance(solved, Conflict):
+            values = [*solved, *(sum(a * x for a, x in zip(row, solved, strict=True)) for row in rows)]
+            for value, (lower, upper) in zip(values, (current[i] for i in range(len(values))), strict=True):
+                assert lower is None or value >= lower
+                assert upper is None or value <= upper
+            continue
+        y = solved.multipliers
+        coefficients = [-sum(m * row[k] for m, row in zip(y, rows, strict=True)) for k in range(width)] + list(y)
+        least = 0
+        for index, coefficient in enumerate(coefficients):
+            if coefficient:
+                bound = current[index][0 if coefficient > 0 else 1]
+                assert bound is not None
+                least += coefficient * bound
+        assert least > 0
+
+
+@strategies.examples(60)
+@given(strategies.instances(max_samples=6), st.integers(0, 10**6))
+def test_radius(instance, seed):
+    """Within the radius the loss changes as the local form does."""
+    problem = Problem(instance)
+    point = judge_point(instance, budget=1)
+    source = random.Random(seed)
+    reach = Fraction(5) if point.radius is None else oracle.to_fraction(point.radius) * Fraction(99, 100)
+    assert reach > 0
+    reduced = [mpq(source.randint(-8, 8), 8) * mpq(reach) for _ in range(point.problem.dimension)]
+    direction = [oracle.to_fraction(value) for row in point.problem.to_full_direction(reduced) for value in row]
+    form = oracle.local_form(problem, problem.start)
+    changed = problem.loss(oracle.move(problem.start, direction, Fraction(1)))
+    assert changed == problem.loss(problem.start) + oracle.local_change(form, direction)
+
+
+@pytest.mark.parametrize("text", ["1", "1/2", "1/3", "2/3", "3/4", "5", "7", "8", "1023/1024", "1024/1023"])
+def test_short_step(text):
+    """The greatest power of two that is not greater."""
+    step = short_step(mpq(text))
+    assert step <= mpq(text) < 2 * step
+    assert (step.numerator * step.denominator).bit_count() == 1
+
+
+@strategies.examples(40)
+@given(strategies.instances(max_samples=6))
+def test_same_verdict_twice(instance):
+    """A verdict is a function of the point alone."""
+    first, second = judge_point(instance), judge_point(instance)
+    assert first.verdict == second.verdict
+    assert getattr(first.verdict, "flat", None) == getattr(second.verdict, "flat", None)
+
+
+@pytest.mark.parametrize("is_strict", [False, True])
+def test_outcome_lines(is_strict):
+    """A witness is read from its line as it was written."""
+    verdict = judge_point(cut_instance(3, TRIANGLE, 5)).verdict
+    verdict = StrictLocalMinimum("tree", verdict.witness) if is_strict else LocalMinimum("tree", verdict.witness)
+    assert parse_outcome(parse_object(outcome_text(verdict).encode(), "line"), "line") == verdict
+
+
+def spoiled(witness):
+    """Yields witnesses that each break one condition."""
+    block = witness.blocks[0]
+    leaf = next(leaf for leaf in block.leaves if leaf.signs and not leaf.is_empty)
+    place = block.leaves.index(leaf)
+
+    def with_leaf(changed):
+        leaves = (*block.leaves[:place], *changed, *block.leaves[place + 1 :])
+        return replace(witness, blocks=(replace(block, leaves=leaves), *witness.blocks[1:]))
+
+    yield with_leaf([])
+    yield with_leaf([leaf, leaf])
+    yield with_leaf([replace(leaf, signs=(*leaf.signs[:-1], (leaf.signs[-1][0], -leaf.signs[-1][1])))])
+    yield with_leaf([replace(leaf, multipliers=tuple(2 * m for m in leaf.multipliers))])
+    yield with_leaf([replace(leaf, is_empty=True)])
+    yield replace(witness, blocks=())
+    yield replace(witness, blocks=(*witness.blocks, block))
+    yield replace(witness, blocks=(replace(block, kinks=block.kinks[1:]), *witness.blocks[1:]))
+    yield replace(witness, settled=((block.kinks[0], mpq(10**9)),))
+
+
+def test_spoiled_witnesses_are_refused():
+    """The test's own checker refuses a witness that breaks any one condition."""
+    instance = cut_instance(3, TRIANGLE, 5)
+    problem = Problem(instance)
+    witness = judge_point(instance).verdict.witness
+    check_tree(problem, problem.start, witness, is_strict=False)
+    for wrong in spoiled(witness):
+        with pytest.raises((AssertionError, ValueError)):
+            check_tree(problem, problem.start, wrong, is_strict=False)
