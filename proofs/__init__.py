@@ -1,1 +1,1 @@
-"""All that a reader needs to believe a certificate: the formats, the checker, the proofs. Imports nothing from exactdrl."""
+"""All that a reader needs to believe a certificate: formats, checker, proofs. Imports nothing from exactdrl."""

@@ -42,7 +42,7 @@ Pattern = dict[Kink, int]  # a bit for every kink: 1 is on, -1 is off
 Signs = dict[Kink, int]  # 1, 0 or -1; the sign s breaks the bit b exactly if s == -b
 Rows = list[list[Fraction]]
 Form = dict[tuple[int, ...], Fraction]  # nonzero coefficients: of parameter p under (p,), of |z_k| under kink k
-Moduli = dict[tuple[int, ...], tuple[int, Form]]  # (s, a) with |z_k| = s (a · d) on a cone
+Moduli = dict[Kink, tuple[int, Form]]  # (s, a) with |z_k| = s (a · d) on a cone
 
 OUTCOMES: list[Line] = [
     {"outcome": "strict-local-minimum", "by": "likq"},
@@ -632,7 +632,7 @@ def find_moduli(rows: dict[Kink, Form], kinks: list[Kink], signs: str) -> Moduli
     moduli: Moduli = {}
     for kink, sign in zip(kinks, signs):
         row = dict(rows[kink])
-        for key in row.keys() & moduli.keys():
+        for key in moduli.keys() & row.keys():
             factor, form = moduli[key]
             add(row, factor * row.pop(key), form)
         if not row or (sign != "." and not row.keys() & rows.keys()):
@@ -641,7 +641,7 @@ def find_moduli(rows: dict[Kink, Form], kinks: list[Kink], signs: str) -> Moduli
 
 
 def check_block(problem: Problem, rows: dict[Kink, Form], change: Form, block: Block, strict: bool, place: str) -> None:
-    """Checks that F ≥ 0 on a block, and takes the block's share out of F (section 5, tree, 4 to 10)."""
+    """Checks that F ≥ 0 on a block, and takes the block's share out of F (section 5, tree, 5 to 10)."""
     zero, kinks = Fraction(0), block.kinks
     keys: list[tuple[int, ...]] = [(p,) for p, (unit, _) in enumerate(problem.free) if unit in block.units]
     far = [kink for kink in kinks if not rows[kink].keys() <= {*keys, *kinks}]
@@ -658,7 +658,7 @@ def check_block(problem: Problem, rows: dict[Kink, Form], change: Form, block: B
         rest = [(0 if leaf.empty else den * line[-1]) - sum(map(mul, multipliers, line)) for line in table]
         require(not any(rest[: len(keys)]), f"{spot}: the multipliers do not give the slope")
         signed = [{"+": x, "-": -x, ".": -abs(x)}[sign] for sign, x in zip(leaf.signs, multipliers)]
-        slacks: dict[tuple[int, ...], int] = {kink: c + scale * x for kink, c, x in zip(kinks, rest[len(keys) :], signed)}
+        slacks = {kink: c + scale * x for kink, c, x in zip(kinks, rest[len(keys) :], signed)}
         moduli = find_moduli(rows, kinks, leaf.signs)
         resting = {kink for kink, (_, row) in moduli.items() if not row}
         low = [kink for kink in kinks if slacks[kink] < 0 and kink not in resting]

@@ -245,9 +245,7 @@ def _directions(cone: C_Polyhedron) -> tuple[list[list[int]], list[list[int]]]:
     return lines, rays
 
 
-def decide_minimality(  # noqa: C901 - one recursion over samples, layers and units
-    problem: Problem, theta: Sequence[Sequence[Fraction]], max_cells: int = 20_000
-) -> Minimality:
+def decide_minimality(problem: Problem, theta: Sequence[Sequence[Fraction]], max_cells: int = 20_000) -> Minimality:
     """Decides whether a point is a local minimum, by going through all full-dimensional cells of the local fan.
 
     Near the point the loss is L + F(d) with F positively homogeneous and linear on each cone of a fan. Sample after
@@ -372,7 +370,7 @@ class LocalForm:
     gradient: Row
 
 
-def local_form(problem: Problem, theta: Sequence[Sequence[Fraction]]) -> LocalForm:  # noqa: C901 - section 5, in its order
+def local_form(problem: Problem, theta: Sequence[Sequence[Fraction]]) -> LocalForm:
     """Returns the local form at a point, exactly as section 5 writes it."""
     values = problem.values(theta)
     form = LocalForm([], {}, {}, {}, [ZERO] * problem.n)
@@ -433,7 +431,7 @@ def local_change(form: LocalForm, direction: Sequence[Fraction]) -> Fraction:
     return dot(form.gradient, direction) + sum((w * sizes[k] for k, w in form.weights.items()), ZERO)
 
 
-def reduce_form(form: LocalForm) -> LocalForm:  # noqa: C901 - section 5, in its order
+def reduce_form(form: LocalForm) -> LocalForm:
     """Returns the form after section 5's reduction (i), (ii), (iii), repeated until nothing changes."""
     kinks = list(form.active)
     linear = dict(form.linear)

@@ -16,7 +16,16 @@ import pytest
 from gmpy2 import mpq
 
 from exactdrl import (
-    InputError, StepLimit, Walk, export, read_certificate, read_instance, record_walk, sample_experiment, verify, write_instance,
+    InputError,
+    StepLimit,
+    Walk,
+    export,
+    read_certificate,
+    read_instance,
+    record_walk,
+    sample_experiment,
+    verify,
+    write_instance,
 )  # fmt: skip
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.certificate.replay import replay
@@ -60,7 +69,17 @@ def test_every_beginning_resumes_to_the_same_bytes(published, tmp_path, ending):
     record_walk(Walk(instance), tmp_path / f"whole.{ending}")
     whole = (tmp_path / f"whole.{ending}").read_bytes()
     path = tmp_path / f"cut.{ending}"
-    for cut in [0, 1, 100, len(whole) // 3, len(whole) // 2, len(whole) - 300, len(whole) - 90, len(whole) - 1, len(whole)]:
+    for cut in [
+        0,
+        1,
+        100,
+        len(whole) // 3,
+        len(whole) // 2,
+        len(whole) - 300,
+        len(whole) - 90,
+        len(whole) - 1,
+        len(whole),
+    ]:
         path.write_bytes(whole[: max(cut, 0)])
         record_walk(Walk(instance), path, resume=True)
         assert path.read_bytes() == whole
@@ -150,7 +169,9 @@ def test_exports_are_exact(published, tmp_path):
             assert line["loss"] == row["loss"]
             assert [line[f"theta_{k}"] for k in range(25)] == row["theta"]
     assert pyarrow.parquet.read_table(tmp_path / "v.parquet").to_pylist() == rows
-    assert pyarrow.parquet.read_table(tmp_path / "l.parquet").column("loss").to_pylist() == [row["loss"] for row in rows]
+    assert pyarrow.parquet.read_table(tmp_path / "l.parquet").column("loss").to_pylist() == [
+        row["loss"] for row in rows
+    ]
 
 
 def test_replayed_vertices_satisfy_their_kinks(published):

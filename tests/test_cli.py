@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 import pytest
-
 from exactdrl_cli.main import main
 
 GOOD = {
@@ -172,7 +171,20 @@ def test_bad_files(tmp_path, capsys):
 def test_certificate_for_another_instance(tmp_path, capsys):
     """verify and export refuse a certificate for another instance with exit 2; a false claim is exit 1."""
     for seed in (1, 2):
-        run(capsys, "sample", "-o", tmp_path / f"{seed}.json", "--samples", 8, "--widths", "2,2,1", "--seed", seed, "--bits", 6)
+        run(
+            capsys,
+            "sample",
+            "-o",
+            tmp_path / f"{seed}.json",
+            "--samples",
+            8,
+            "--widths",
+            "2,2,1",
+            "--seed",
+            seed,
+            "--bits",
+            6,
+        )
         run(capsys, "walk", tmp_path / f"{seed}.json", "-o", tmp_path / f"{seed}.drl")
     code, out, _ = run(capsys, "verify", tmp_path / "1.json", tmp_path / "2.drl")
     assert code == 2

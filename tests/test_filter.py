@@ -27,6 +27,7 @@ RULES = ("reference", "steepest", "first")
 def at_once(monkeypatch):
     """Floats are tried from the first step on."""
     monkeypatch.setattr(filtered, "WARM_UP", 0)
+    monkeypatch.setattr(filtered, "WARM_UP_UNCOMPILED", 0)
 
 
 def both(instance, rule, limit=400):
@@ -116,7 +117,7 @@ def test_same_walk_next_to_zero(name, rule):
 def test_fallback_without_compiler_is_the_same():
     """Without numba the NumPy version of the loops takes the same steps."""
     code = (
-        "from exactdrl.arithmetic import filtered; filtered.WARM_UP = 0\n"
+        "from exactdrl.arithmetic import filtered; filtered.WARM_UP = filtered.WARM_UP_UNCOMPILED = 0\n"
         "from exactdrl.arithmetic.compiling import IS_COMPILED\n"
         "from exactdrl import Walk, sample_experiment\n"
         "walk = Walk(sample_experiment(samples=30, seed=2), max_steps=60)\n"
@@ -145,7 +146,9 @@ def cell_function(instance, pattern, sample, theta):
     for layer in range(instance.layer, len(instance.layers) + 1):
         if layer > instance.layer:
             bits = pattern.unit_bits(layer - 1 - instance.layer, sample)
-            values = instance.layers[layer - 1].affine([v if on else mpq(0) for v, on in zip(values, bits, strict=True)])
+            values = instance.layers[layer - 1].affine(
+                [v if on else mpq(0) for v, on in zip(values, bits, strict=True)]
+            )
         if layer == len(instance.layers):
             values = [v - y for v, y in zip(values, instance.targets[sample], strict=True)]
         found |= {(layer, u): v for u, v in enumerate(values)}
@@ -220,11 +223,18 @@ def check_bounds(instance, arithmetic, exact):
                 within(slope, slopes.inside[slot], slopes.bounds[slot])
             length, bound = float_slopes.direction_length(floats, vertex, slopes, 2 * slot + side)
             squared = sum(d * d for d in direction)
-            low, high = Fraction(float(length)) - Fraction(float(bound)), Fraction(float(length)) + Fraction(float(bound))
+            low, high = (
+                Fraction(float(length)) - Fraction(float(bound)),
+                Fraction(float(length)) + Fraction(float(bound)),
+            )
             assert max(low, 0) ** 2 <= squared <= high**2
 
 
-CASES = [((2, 3, 2, 1), 8, seed, 53) for seed in range(1, 5)] + [((3, 2, 3, 2), 9, 4, 53), ((2, 2), 9, 5, 53), ((2, 2, 2, 2, 1), 7, 6, 20)]
+CASES = [((2, 3, 2, 1), 8, seed, 53) for seed in range(1, 5)] + [
+    ((3, 2, 3, 2), 9, 4, 53),
+    ((2, 2), 9, 5, 53),
+    ((2, 2, 2, 2, 1), 7, 6, 20),
+]
 
 
 def ready(case):

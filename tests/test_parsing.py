@@ -407,7 +407,7 @@ REFUSED = [
     (change("layer", 3), ["layer", "3", "2"]),
     (change("layer", -1), ["layer", "-1"]),
     (change("layer", "1"), ["layer", "'1'"]),
-    (change("layer", 1.5), ["layer", "3/2"]),
+    (change("layer", 1.5), ["layer", "1.5"]),
     (change("layer", True), ["layer", "True"]),
     (change("layer", None), ["layer", "None"]),
     (change("layer", 10**5000), ["layer"]),

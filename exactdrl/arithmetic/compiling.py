@@ -24,6 +24,11 @@ def _cache_folder() -> Path:
     return Path(base) / "exactdrl" / f"kernel-{digest}"
 
 
+def is_compiled_already() -> bool:
+    """Returns whether compiled code from an earlier run is there: the kernel starts in a second, not in twenty."""
+    return IS_COMPILED and any(_cache_folder().glob("*.nbc"))
+
+
 def _compile(function: _Function) -> _Function:
     # IEEE semantics: no fastmath, so the error bounds hold for the loops as written
     numba: Any = importlib.import_module("numba")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from gmpy2 import mpq
 
+from exactdrl.arithmetic.compiling import is_compiled_already
 from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.arithmetic.protocol import Edge, Move
 from exactdrl.cells.integer_problem import IntegerProblem
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
     from exactdrl.arithmetic.float_problem import FloatProblem
     from exactdrl.arithmetic.float_vertex import FloatVertex
 
-# Exact steps before floats are tried: the compiler's start costs as much as these, and a short walk ends before
-WARM_UP = 100
+# Exact steps before floats are tried: loading the kernel costs as much as the first number of them, compiling it as
+# much as the second; a short walk ends before. The trajectory does not depend on it.
+WARM_UP, WARM_UP_UNCOMPILED = 100, 1000
 KINDS = ("slope sign", "steepest edge", "first kink")
 # After a vertex that floats cannot hold, so many exact steps pass before the next trial, twice as many after each
 # failure
@@ -61,7 +63,7 @@ class FilteredArithmetic:
         self._vertex: FloatVertex | None = None
         self._is_out_of_range = False
         self._is_loaded = False
-        self._rest, self._next_rest = WARM_UP, 1
+        self._rest, self._next_rest = WARM_UP if is_compiled_already() else WARM_UP_UNCOMPILED, 1
         self.counts = DecisionCounts()
 
     # -- steps in floats

@@ -85,9 +85,12 @@ def cell_row(block: Block, signs: dict[int, int], kink: int) -> list[mpq]:
 
 
 def find_escape(state: Settled) -> tuple[mpq, ...] | None:
-    """Returns a direction with F < 0 along which no kink changes; None where the slope is a combination of the rows."""
-    rows = [to_integers(row)[0] for row in state.form.rows]
-    slope, _ = to_integers(state.form.slope)
+    """Returns a direction with F' < 0 along which no remaining kink changes; None if the slope is in their rows' span.
+
+    The rows of settled kinks without effect do not count: F' does not see them.
+    """
+    rows = [to_integers(state.form.rows[j])[0] for j in state.remaining]
+    slope, _ = to_integers(state.slope)
     part = project_out([rows[j] for j in independent_rows(rows, len(slope))], slope)
     return tuple(mpq(-entry) for entry in part) if any(part) else None
 
@@ -96,7 +99,7 @@ def split(state: Settled, units: int) -> list[Block]:
     """Returns the blocks of the remaining kinks, in the order of their first units.
 
     Args:
-        state: with a slope that is a combination of the rows.
+        state: with a slope that is a combination of the remaining kinks' rows.
         units: the number of units in the trained layer.
     """
     size = len(state.slope) // units

@@ -49,6 +49,8 @@ def judge(
     form = localise(problem, values)
     found = _decide(problem, values, form, Budget(budget, on_node))
     if isinstance(found, _Descent):
+        if form.change(found.direction) >= 0:
+            raise AssertionError("a descent does not descend: this is a bug")
         reach = None if denominator is None else affine_reach(problem, values, denominator, form, found.direction)
         return NotMinimum(found.direction, None if reach is None else short_step(reach))
     if isinstance(found, LocalMinimum) and found.flat is not None and denominator is not None:
@@ -88,7 +90,7 @@ def _decide_degenerate(
         return _Descent(state)
     escape = find_escape(state)
     if escape is not None:
-        return _Descent(escape)
+        return _Descent(state.lift(escape))
     blocks = split(state, problem.widths[0])
     decided = decide_blocks(blocks, budget)
     if decided is None:
