@@ -72,9 +72,19 @@ def take_bounds_away() -> None:
     compiled: Any = importlib.import_module("exactdrl.arithmetic.compiling").compiled
 
     def scan_values(
-        widths: Any, inputs: Any, weights: Any, offsets: Any, masks: Any, theta: Any, _e: Any, values: Any, _s: Any, act: Any, _m: Any
-    ) -> None:  # fmt: skip
-        scan_rates(widths, inputs, weights, masks, theta, values, act)
+        widths: Any,
+        inputs: Any,
+        weights: Any,
+        offsets: Any,
+        masks: Any,
+        theta: Any,
+        _theta_error: Any,
+        values: Any,
+        _errors: Any,
+        active: Any,
+        _magnitudes: Any,
+    ) -> None:
+        scan_rates(widths, inputs, weights, masks, theta, values, active)
         for depth in range(len(widths)):
             for unit in range(widths[depth]):
                 for i in range(inputs.shape[1]):
@@ -117,7 +127,7 @@ def take_bounds_away() -> None:
 
 
 def show_tax() -> None:
-    """Prints the cost of certification: the kernel against itself without bounds, each in processes of its own, in turn."""
+    """Prints the cost of certification: the kernel against itself without bounds, in processes of their own."""
     ratios = []
     with tempfile.TemporaryDirectory() as folder:
         for turn in range(4):

@@ -186,6 +186,17 @@ def test_cancelling_kinks():
     assert isinstance(judged(instance).verdict, NotMinimum)
 
 
+def test_slope_along_a_kink_without_effect():
+    """The slope is in the span of all kinks, but not of those that are left once the others are settled: no minimum."""
+    layers = [([[0, 0], [-1, -1], [1, 0]], None), ([[1, 1, 1], [1, -1, -1]], None)]
+    inputs = [[-1, -2], [2, -2], [1, -1], [1, 1], [-2, -1]]
+    targets = [[3, -2], [1, -2], [2, -1], [0, -2], [4, -4]]
+    instance = Instance.create(layers, inputs, targets, layer=1)
+    problem = Problem(instance)
+    assert not oracle.decide_minimality(problem, problem.start).is_minimum
+    assert isinstance(judged(instance).verdict, NotMinimum)
+
+
 def test_off_unit_between_vertices():
     """A unit that is off on all samples: inside a cell where the loss is constant."""
     instance = unit([((1, 1), 0), ((2, 1), 1)], [-1, -1])

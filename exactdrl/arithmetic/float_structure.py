@@ -12,25 +12,55 @@ from exactdrl.arithmetic.float_problem import FloatProblem
 from exactdrl.arithmetic.float_scan import Integers
 from exactdrl.arithmetic.float_vertex import FloatVertex
 
+# Units of a layer are the bits of an integer; wider layers are left to exact arithmetic
+WIDEST = 62
+
 
 @compiled
-def reach_down(
-    problem: FloatProblem, vertex: FloatVertex, sample: int, depth: int, until: int, reached: Integers, below: Integers
-) -> None:
-    """Follows paths down, from units `reached` in layer `depth` to the activations of layer `until`, left in `reached`.
+def paths_below(problem: FloatProblem) -> Integers:
+    """Returns (depths, width), for each unit the units one layer below that it depends on, as bits."""
+    depths, width = problem.weights.shape[0], problem.weights.shape[1]
+    below = np.zeros((depths, width), dtype=np.int64)
+    for t in range(1, depths):
+        for j in range(problem.widths[t]):
+            for q in range(problem.widths[t - 1]):
+                if problem.weights[t, j, q] != 0.0:
+                    below[t, j] |= 1 << q
+    return below
+
+
+@compiled
+def units_on(problem: FloatProblem, vertex: FloatVertex) -> Integers:
+    """Returns (depths, N), the units that are on, as bits."""
+    depths, samples = problem.weights.shape[0], problem.inputs.shape[1]
+    on = np.zeros((depths, samples), dtype=np.int64)
+    for t in range(depths):
+        for q in range(problem.widths[t]):
+            bit = 1 << q
+            mask = vertex.masks[t, q]
+            for i in range(samples):
+                if mask[i] != 0.0:
+                    on[t, i] |= bit
+    return on
+
+
+@compiled
+def reach_down(below: Integers, on: Integers, sample: int, depth: int, until: int, units: int) -> int:
+    """Returns the activations of layer `until` to which paths lead down from some units of layer `depth`, all as bits.
 
     A path ends at a unit of a layer in between that is off.
     """
     for t in range(depth, until, -1):
-        for q in range(problem.widths[t - 1]):
-            below[q] = 0
-            for j in range(problem.widths[t]):
-                if reached[j] != 0 and problem.weights[t, j, q] != 0.0:
-                    below[q] = 1
-        for q in range(problem.widths[t - 1]):
-            reached[q] = below[q]
-            if t - 1 > until and vertex.masks[t - 1, q, sample] == 0.0:
-                reached[q] = 0
+        if t < depth:
+            units &= on[t, sample]
+        reached, j = 0, 0
+        while units != 0:
+            if units & 1:
+                reached |= below[t, j]
+            units >>= 1
+            j += 1
+        units = reached
+    return units
 
 
 @compiled
@@ -102,52 +132,43 @@ def mark_apart(vertex: FloatVertex, rank: int, touched: Integers, reaches: Integ
 def find_zero_slopes(problem: FloatProblem, vertex: FloatVertex, off_zero: Integers, on_zero: Integers) -> None:
     """Marks slots whose slope on the off side, and on the on side, of their kink is 0 by structure."""
     n = vertex.kinks.shape[0]
-    widest, width, rank = problem.weights.shape[1], problem.widths[0], problem.inputs.shape[0]
+    width, rank, samples = problem.widths[0], problem.inputs.shape[0], problem.inputs.shape[1]
     top = len(problem.widths) - 1
-    kept = np.zeros(n)
+    off_zero[:] = 0
+    on_zero[:] = 0
+    if problem.weights.shape[1] > 62:
+        return
+    below, on = paths_below(problem), units_on(problem, vertex)
+    # the cell in which all kinks of the basis are off
     for slot in range(n):
-        depth, sample, unit = vertex.kinks[slot, 0], vertex.kinks[slot, 1], vertex.kinks[slot, 2]
-        kept[slot] = vertex.masks[depth, unit, sample]
-        vertex.masks[depth, unit, sample] = 0.0
-        off_zero[slot] = 0
-        on_zero[slot] = 0
-    reached, below = np.zeros(widest, dtype=np.int64), np.zeros(widest, dtype=np.int64)
+        on[vertex.kinks[slot, 0], vertex.kinks[slot, 1]] &= ~(1 << vertex.kinks[slot, 2])
+    every = (1 << problem.widths[top]) - 1
     # by unit and sample: whether the loss depends on the unit there (1), and whether a row of the basis does (2)
-    touched = np.zeros((width, problem.inputs.shape[1]), dtype=np.int64)
-    for i in range(problem.inputs.shape[1]):
-        reached[:] = 1
-        reach_down(problem, vertex, i, top, 0, reached, below)
+    touched = np.zeros((width, samples), dtype=np.int64)
+    for i in range(samples):
+        reached = reach_down(below, on, i, top, 0, every)
+        if top > 0:
+            reached &= on[0, i]
         for u in range(width):
-            if reached[u] != 0 and (top == 0 or vertex.masks[0, u, i] != 0.0):
-                touched[u, i] = 1
+            touched[u, i] = (reached >> u) & 1
     reaches = np.zeros((n, width), dtype=np.int64)
     for slot in range(n):
         depth, sample = vertex.kinks[slot, 0], vertex.kinks[slot, 1]
-        reached[:] = 0
-        reached[vertex.kinks[slot, 2]] = 1
-        reach_down(problem, vertex, sample, depth, 0, reached, below)
+        reached = reach_down(below, on, sample, depth, 0, 1 << vertex.kinks[slot, 2])
+        if depth > 0:
+            reached &= on[0, sample]
         for u in range(width):
-            if reached[u] != 0 and (depth == 0 or vertex.masks[0, u, sample] != 0.0):
+            if (reached >> u) & 1:
                 reaches[slot, u] = 1
                 touched[u, sample] |= 2
     mark_silent(vertex, rank, touched, reaches, off_zero)
     mark_apart(vertex, rank, touched, reaches, off_zero)
-    if top > 0:
-        for slot in range(n):
-            depth, sample, unit = vertex.kinks[slot, 0], vertex.kinks[slot, 1], vertex.kinks[slot, 2]
-            if off_zero[slot] == 0 or depth == top:
-                continue
-            on_zero[slot] = 1
-            reached[:] = 1
-            reach_down(problem, vertex, sample, top, depth, reached, below)
-            if reached[unit] != 0:
-                on_zero[slot] = 0
-            for other in range(n):
-                if off_zero[other] == 0 and vertex.kinks[other, 1] == sample and vertex.kinks[other, 0] > depth:
-                    reached[:] = 0
-                    reached[vertex.kinks[other, 2]] = 1
-                    reach_down(problem, vertex, sample, vertex.kinks[other, 0], depth, reached, below)
-                    if reached[unit] != 0:
-                        on_zero[slot] = 0
     for slot in range(n):
-        vertex.masks[vertex.kinks[slot, 0], vertex.kinks[slot, 2], vertex.kinks[slot, 1]] = kept[slot]
+        depth, sample, bit = vertex.kinks[slot, 0], vertex.kinks[slot, 1], 1 << vertex.kinks[slot, 2]
+        if off_zero[slot] == 0 or depth == top or reach_down(below, on, sample, top, depth, every) & bit:
+            continue
+        on_zero[slot] = 1
+        for other in range(n):
+            if off_zero[other] == 0 and vertex.kinks[other, 1] == sample and vertex.kinks[other, 0] > depth:
+                if reach_down(below, on, sample, vertex.kinks[other, 0], depth, 1 << vertex.kinks[other, 2]) & bit:
+                    on_zero[slot] = 0
