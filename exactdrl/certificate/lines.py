@@ -118,7 +118,8 @@ def parse_object(text: bytes, place: str) -> dict[str, object]:
         InputError: it is none; the message names the place.
     """
     try:
-        value = json.loads(text.decode("ascii"))
+        # decimals stay text, to be read exactly
+        value = json.loads(text.decode("ascii"), parse_float=str)
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError, ValueError):
         raise InputError(f"{place}: not a JSON object in ASCII") from None
     if not isinstance(value, dict):

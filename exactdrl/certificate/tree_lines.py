@@ -80,6 +80,8 @@ def _parse_kink(value: object, place: str) -> Kink:
 
 
 def _parse_number(value: object, place: str) -> mpq:
-    if not isinstance(value, str):
-        raise InputError(f"{place}: a number is missing")
-    return parse_rational(value)
+    if isinstance(value, str):
+        return parse_rational(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InputError(f"{place}: a number is missing, or not written exactly")
+    return mpq(value)
