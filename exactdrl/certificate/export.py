@@ -9,7 +9,7 @@ from itertools import chain, repeat
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from gmpy2 import mpq
+from gmpy2 import mpq, mpz
 
 from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.cells.integer_problem import IntegerProblem
@@ -55,22 +55,24 @@ def points(problem: IntegerProblem, certificate: Certificate) -> Iterator[Point]
     Points of phase 1 are computed again by the start rule that the header names. If that does not lead to the
     certificate's first vertex (another program's walk), only the start stands before it.
     """
-    last = ExactArithmetic(problem, *final_vertex(problem, certificate)).vertex()
-    before: tuple[mpq, ...] | None = None
+    last = to_integers(ExactArithmetic(problem, *final_vertex(problem, certificate)).vertex())
+    before: tuple[list[mpz], mpz] | None = None
     step = 0
 
     def point(phase: int, at: tuple[mpq, ...], loss: mpq, *, degenerate: bool | None) -> Point:
+        nonlocal before, step
         flat = tuple(value for row in problem.to_full(at) for value in row)
-        moved = _squared_distance(at, before) if before is not None else None
-        return Point(step, phase, loss, flat, moved, _squared_distance(at, last), degenerate)
+        here = to_integers(at)
+        moved = _squared_distance(here, before) if before is not None else None
+        found = Point(step, phase, loss, flat, moved, _squared_distance(here, last), degenerate)
+        before, step = here, step + 1
+        return found
 
     for at in _phase_one(problem, certificate):
         yield point(1, at, _loss(problem, at), degenerate=None)
-        before, step = at, step + 1
     for phase, arithmetic in zip(chain([1], repeat(2)), replay(problem, certificate), strict=False):
         at = arithmetic.vertex()
         yield point(phase, at, arithmetic.loss(), degenerate=_is_degenerate(problem, arithmetic))
-        before, step = at, step + 1
 
 
 def _phase_one(problem: IntegerProblem, certificate: Certificate) -> Sequence[tuple[mpq, ...]]:
@@ -98,8 +100,10 @@ def _is_degenerate(problem: IntegerProblem, arithmetic: ExactArithmetic) -> bool
     return len(localise(problem, arithmetic.values()).kinks) > problem.dimension
 
 
-def _squared_distance(left: Sequence[mpq], right: Sequence[mpq]) -> mpq:
-    return sum(((a - b) ** 2 for a, b in zip(left, right, strict=True)), mpq(0))
+def _squared_distance(left: tuple[list[mpz], mpz], right: tuple[list[mpz], mpz]) -> mpq:
+    """Returns the squared distance of points given as integers over a common denominator: one reduction, at the end."""
+    (a, p), (b, q) = left, right
+    return mpq(sum(((x * q - y * p) ** 2 for x, y in zip(a, b, strict=True)), mpz(0)), (p * q) ** 2)
 
 
 def vertex_row(point: Point) -> dict[str, object]:
