@@ -51,11 +51,11 @@ def judge(
     if isinstance(found, _Descent):
         if form.change(found.direction) >= 0:
             raise AssertionError("a descent does not descend: this is a bug")
-        reach = None if denominator is None else affine_reach(problem, values, denominator, form, found.direction)
+        reach = None if denominator is None else affine_reach(problem, values, denominator, found.direction)
         return NotMinimum(found.direction, None if reach is None else short_step(reach))
     if isinstance(found, LocalMinimum) and found.flat is not None and denominator is not None:
         direction = found.flat.direction
-        reach = affine_reach(problem, values, denominator, form, direction)
+        reach = affine_reach(problem, values, denominator, direction)
         return LocalMinimum(found.by, found.witness, Flat(direction, reach, is_measured=True))
     return found
 

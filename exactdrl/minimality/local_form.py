@@ -44,6 +44,13 @@ class LocalForm:
             changes.append(change + sum((c * abs(changes[k]) for k, c in folds.items()), _ZERO))
         return changes
 
+    def kink_change(self, position: int, direction: Sequence[mpq]) -> mpq:
+        """Returns z_j along a direction, for one active kink."""
+        change = sum((a * d for a, d in zip(self.rows[position], direction, strict=True) if a and d), _ZERO)
+        for k, c in self.folds[position].items():
+            change += c * abs(self.kink_change(k, direction))
+        return change
+
     def change(self, direction: Sequence[mpq]) -> mpq:
         """Returns F(direction)."""
         changes = self.kink_changes(direction)
@@ -112,20 +119,20 @@ def _localise_sample(
     weight = mpq(problem.sample_weights[sample])
     share = _Affine.zero(problem)
     begin = len(found)
-    activations: list[_Affine] = []
+    # None for activations that do not change
+    activations: list[_Affine | None] = []
     for depth, width in enumerate(problem.widths):
-        passed: list[_Affine] = []
+        passed: list[_Affine | None] = []
         for unit in range(width):
             kink = Kink(problem.first + depth, sample, unit)
             form = _preactivation(problem, kink, activations)
             value = values[depth][sample * width + unit]
-            activation = _Affine.zero(problem)
-            if value > 0:
-                activation = form
-            elif value == 0 and not form.is_zero():
+            activation = form if value > 0 else None
+            if value == 0 and not form.is_zero():
                 found.append(
                     (kink, _spread(problem, sample, form.units), form.folds, weight if depth == top else _ZERO)
                 )
+                activation = _Affine.zero(problem)
                 activation.add(form, _HALF)
                 activation.add(_Affine.fold(problem, len(found) - 1), _HALF)
             if depth == top and value != 0:
@@ -138,7 +145,7 @@ def _localise_sample(
     return share.units
 
 
-def _preactivation(problem: IntegerProblem, kink: Kink, activations: Sequence[_Affine]) -> _Affine:
+def _preactivation(problem: IntegerProblem, kink: Kink, activations: Sequence[_Affine | None]) -> _Affine:
     """Returns the change of a preactivation from the changes of the activations one layer below."""
     form = _Affine.zero(problem)
     if kink.layer == problem.first:
@@ -146,6 +153,6 @@ def _preactivation(problem: IntegerProblem, kink: Kink, activations: Sequence[_A
             form.units[kink.unit] = mpq(1)
         return form
     for weight, activation in zip(incoming_weights(problem, kink), activations, strict=True):
-        if weight:
+        if weight and activation is not None:
             form.add(activation, mpq(weight))
     return form

@@ -6,31 +6,43 @@ from gmpy2 import mpq, mpz
 
 from exactdrl.cells.affine import incoming_weights
 from exactdrl.cells.integer_problem import IntegerProblem
-from exactdrl.cells.kinks import Kink
+from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.cells.scan import Values, first_breakpoint, pattern_of, scan
-from exactdrl.exact.linear import to_integers
-from exactdrl.minimality.local_form import LocalForm
+from exactdrl.exact.linear import common_denominator, to_integers
 
 
-def affine_reach(
-    problem: IntegerProblem, values: Values, denominator: mpz, form: LocalForm, direction: Sequence[mpq]
-) -> mpq | None:
+def tangent_cell(problem: IntegerProblem, values: Values, direction: Sequence[mpq]) -> tuple[Pattern, Values]:
+    """Returns the cell into which a ray leads, and the rates of all kinks along it; kinks that stay at 0 are off.
+
+    Args:
+        problem: the scaled problem.
+        values: of the ray's origin.
+        direction: in the reduced parameters.
+    """
+    numerators, _ = to_integers(direction)
+    pattern = pattern_of(problem, values)
+    rates: Values = []
+    for depth, layer in enumerate(values):
+        # the bits below decide the rates of this layer
+        rates = scan(problem, numerators, mpz(0), pattern)
+        for index, (value, rate) in enumerate(zip(layer, rates[depth], strict=True)):
+            if value == 0 and rate > 0:
+                pattern.bits[depth][index] = 1
+    return pattern, rates
+
+
+def affine_reach(problem: IntegerProblem, values: Values, denominator: mpz, direction: Sequence[mpq]) -> mpq | None:
     """Returns the greatest t such that the loss is affine from a point to t times a direction; None if it is forever.
 
     Args:
         problem: the scaled problem.
         values: of the point.
         denominator: of the point, by which its values are scaled.
-        form: the local form at the point.
         direction: in the reduced parameters.
     """
-    numerators, scale = to_integers(direction)
-    pattern = pattern_of(problem, values)
-    for kink, change in zip(form.kinks, form.kink_changes(direction), strict=True):
-        if change > 0:
-            pattern.flip(kink)
-    met = first_breakpoint(pattern, values, scan(problem, numerators, mpz(0), pattern))
-    return None if met is None or met.distance is None else met.distance * scale / denominator
+    pattern, rates = tangent_cell(problem, values, direction)
+    met = first_breakpoint(pattern, values, rates)
+    return None if met is None or met.distance is None else met.distance * common_denominator(direction) / denominator
 
 
 def short_step(reach: mpq) -> mpq:

@@ -80,7 +80,10 @@ class Settled:
 
 
 def settle(form: LocalForm) -> Settled | tuple[mpq, ...]:
-    """Settles what can be settled of a reduced form, or returns a direction with F < 0."""
+    """Settles what can be settled of a reduced form, or returns a direction with F < 0.
+
+    Where several kinks show a descent at once it is the steepest of theirs.
+    """
     rows = [to_integers(row)[0] for row in form.rows]
     state = Settled(form, (), tuple(range(len(rows))), form.slope, form.weights)
     while True:
@@ -89,8 +92,22 @@ def settle(form: LocalForm) -> Settled | tuple[mpq, ...]:
             return state
         for kink in found:
             state = _without(state, kink)
-            if abs(kink.multiplier) > state.weights[kink.position]:
-                return state.push(kink)
+        descent = _steepest(state, found)
+        if descent is not None:
+            return descent
+
+
+def _steepest(state: Settled, kinks: Sequence[SettledKink]) -> tuple[mpq, ...] | None:
+    """Returns, of the descents along which one settled kink changes, the steepest; slopes are compared by squares."""
+    best, best_slope, best_length = None, _ZERO, mpq(1)
+    for kink in kinks:
+        excess = abs(kink.multiplier) - state.weights[kink.position]
+        if excess > 0:
+            direction = state.push(kink)
+            slope, length = excess**2, sum((d * d for d in direction), _ZERO)
+            if best is None or slope * best_length > best_slope * length:
+                best, best_slope, best_length = direction, slope, length
+    return best
 
 
 def _find(state: Settled, rows: Sequence[Sequence[mpz]]) -> list[SettledKink]:
@@ -145,7 +162,9 @@ def _move(form: LocalForm, direction: list[mpq], kink: SettledKink, goal: mpq) -
     """Returns a direction along which a settled kink changes by `goal`, and the kinks left after it as before."""
     if kink.escape is None:
         return direction
-    change = form.kink_changes(direction)[kink.position]
+    change = form.kink_change(kink.position, direction)
+    if change == goal:
+        return direction
     length = (goal - change) / _dot(form.rows[kink.position], kink.escape)
     return [d + length * e for d, e in zip(direction, kink.escape, strict=True)]
 

@@ -14,11 +14,11 @@ from exactdrl.arithmetic.filtered import DecisionCounts, FilteredArithmetic
 from exactdrl.arithmetic.protocol import Arithmetic, Edge
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
-from exactdrl.cells.scan import Breakpoint, Values, scan
+from exactdrl.cells.scan import Breakpoint, Values, scan, vanishing_kinks
 from exactdrl.exact.linear import to_integers
 from exactdrl.exact.rationals import InputError
 from exactdrl.minimality.judge import judge
-from exactdrl.minimality.local_form import localise
+from exactdrl.minimality.reach import tangent_cell
 from exactdrl.minimality.verdict import LocalMinimum, NotMinimum, StrictLocalMinimum, Undecided
 from exactdrl.problem.instance import Instance, Matrix
 from exactdrl.walk.rules import RULES, Choice
@@ -251,28 +251,35 @@ class Walk:
     def _leave_degenerate(self, direction: Sequence[mpq], *, is_published_stop: bool) -> Step:
         """Leaves a vertex along an improving edge of the cell into which the loss falls along a direction.
 
-        Within that cell this is a linear program whose minimum is unbounded along the direction; Bland's rule (least
-        address leaves, least address enters) ends at an edge of positive length. The zero-length pivots on the way are
-        no steps.
+        Along the direction itself if it is an edge. Otherwise this is, within that cell, a linear program whose minimum
+        is unbounded along the direction; Bland's rule (least address leaves, least address enters) ends at an edge of
+        positive length. The zero-length pivots on the way are no steps.
         """
         arithmetic, problem = self.arithmetic, self.problem
-        form = localise(problem, _values(problem, arithmetic))
+        values = _values(problem, arithmetic)
         pattern = arithmetic.pattern.copy()
-        flips = []
-        for kink, change in zip(form.kinks, form.kink_changes(direction), strict=True):
-            if change and (change > 0) != pattern.is_on(kink):
-                pattern.flip(kink)
-                flips.append(kink)
-        arithmetic.rebase(pattern, [*arithmetic.basis, *sorted(set(form.kinks) - set(arithmetic.basis))])
-        while True:
-            leaving = next(k for k in sorted(arithmetic.basis) if arithmetic.slope_sign(Edge(k, is_flipped=False)) < 0)
-            met = _meet(arithmetic, leaving)
-            if not met.is_blocked:
-                break
+        cell, rates = tangent_cell(problem, values, direction)
+        vanishing = vanishing_kinks(cell, values)
+        moving = set(vanishing).difference(vanishing_kinks(cell, rates))
+        flips = [kink for kink in vanishing if kink in moving and cell.is_on(kink) != pattern.is_on(kink)]
+        for kink in flips:
+            pattern.flip(kink)
+        kinks = [*arithmetic.basis, *sorted(set(vanishing) - set(arithmetic.basis))]
+        arithmetic.rebase(pattern, [kink for kink in kinks if kink not in moving] + [k for k in kinks if k in moving])
+        own = moving.intersection(arithmetic.basis)
+        # with one moving kink in the basis the direction is that kink's edge, which nothing blocks
+        leaving = own.pop() if len(own) == 1 else _first_falling(arithmetic)
+        while (met := _meet(arithmetic, leaving)).is_blocked:
             arithmetic.pivot(leaving, met.kinks[0])
+            leaving = _first_falling(arithmetic)
         basis = tuple(arithmetic.basis)
         arithmetic.pivot(leaving, met.kinks[0])
         return Step(self.steps + 1, tuple(flips), basis, leaving, met.kinks[0], is_published_stop)
+
+
+def _first_falling(arithmetic: Arithmetic) -> Kink:
+    """Returns the kink with the least address of those whose edge in the cell has negative slope; there is one."""
+    return next(k for k in sorted(arithmetic.basis) if arithmetic.slope_sign(Edge(k, is_flipped=False)) < 0)
 
 
 def _meet(arithmetic: Arithmetic, leaving: Kink) -> Breakpoint:
