@@ -26,7 +26,7 @@ def _cache_folder() -> Path:
 
 def is_compiled_already() -> bool:
     """Returns whether compiled code from an earlier run is there: the kernel starts in a second, not in twenty."""
-    return IS_COMPILED and any(_cache_folder().glob("*.nbc"))
+    return IS_COMPILED and any(_cache_folder().rglob("*.nbc"))
 
 
 def _compile(function: _Function) -> _Function:

@@ -1,18 +1,21 @@
 """Exact feasibility of bounds on variables and on integer linear forms of them: values, or Farkas multipliers.
 
 The general simplex of Dutertre and de Moura: each form is a variable too, bounds may change between calls, and the
-basis stays, so that the nodes of a tree are solved one from another. Bland's rule in both choices, so it ends. The
-tableau is integers over one positive denominator (Edmonds), every entry a minor of the forms' matrix.
+basis stays, so that the nodes of a tree are solved one from another. The last word has Bland's rule in both choices, so
+it ends. The tableau is integers over one positive denominator (Edmonds), every entry a minor of the forms' matrix.
 
 Source: Dutertre and de Moura, A fast linear-arithmetic solver for DPLL(T), sections 3 and 4.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gmpy2 import divexact, mpq, mpz
 
 _ZERO = mpq(0)
+# pivots by greatest violation and room before Bland's rule takes over; measured on cells of blocks with 15 to 19
+# variables and 108 to 118 kinks: 28 to 47 pivots a solution instead of 120 to 520
+_GREEDY = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,40 +82,57 @@ class BoundedForms:
 
     def solve(self) -> list[mpq] | Conflict:
         """Returns values of the variables that keep all bounds, or the reason why there are none."""
+        pivots = 0
         while True:
-            violated = self._first_violated()
+            is_greedy = pivots < _GREEDY
+            violated = self._most_violated() if is_greedy else self._first_violated()
             if violated is None:
                 return self._values[: self.width]
             row, bound, is_low = violated
-            column = self._first_useful(row, is_low=is_low)
+            column = (self._roomiest if is_greedy else self._first_useful)(row, is_low=is_low)
             if column is None:
                 return self._conflict(row, is_low=is_low)
             change = (bound - self._values[self._basic[row]]) * self._den / self._tableau[row][column]
             self._shift(column, change)
             self._pivot(row, column)
+            pivots += 1
+
+    def _violated(self) -> Iterator[tuple[int, mpq, bool]]:
+        """Yields the rows whose basic variable is out of its bounds, the bound, and whether it is the lower one."""
+        for row, index in enumerate(self._basic):
+            value, lower, upper = self._values[index], self._lower[index], self._upper[index]
+            if lower is not None and value < lower:
+                yield row, lower, True
+            elif upper is not None and value > upper:
+                yield row, upper, False
+
+    def _most_violated(self) -> tuple[int, mpq, bool] | None:
+        return max(self._violated(), key=lambda v: abs(v[1] - self._values[self._basic[v[0]]]), default=None)
 
     def _first_violated(self) -> tuple[int, mpq, bool] | None:
-        """Returns the row of the least basic index out of its bounds, the bound, and whether it is the lower one."""
-        best: tuple[int, mpq, bool] | None = None
-        least = len(self._values)
-        for row, index in enumerate(self._basic):
-            if index < least:
-                value, lower, upper = self._values[index], self._lower[index], self._upper[index]
-                if lower is not None and value < lower:
-                    best, least = (row, lower, True), index
-                elif upper is not None and value > upper:
-                    best, least = (row, upper, False), index
-        return best
+        return min(self._violated(), key=lambda violated: self._basic[violated[0]], default=None)
+
+    def _useful(self, row: int, *, is_low: bool) -> Iterator[tuple[int, mpz, mpq | None]]:
+        """Yields the columns that can repair a row, their entries, and how far they can move; None for any length."""
+        for column, (index, entry) in enumerate(zip(self._nonbasic, self._tableau[row], strict=True)):
+            if entry:
+                bound = self._upper[index] if (entry > 0) == is_low else self._lower[index]
+                room = None if bound is None else abs(bound - self._values[index])
+                if room is None or room:
+                    yield column, entry, room
+
+    def _roomiest(self, row: int, *, is_low: bool) -> int | None:
+        """Returns the column that can repair a row by most, the first of equals."""
+        best = max(
+            self._useful(row, is_low=is_low),
+            key=lambda useful: (useful[2] is None, abs(useful[1]) * (1 if useful[2] is None else useful[2])),
+            default=None,
+        )
+        return None if best is None else best[0]
 
     def _first_useful(self, row: int, *, is_low: bool) -> int | None:
-        """Returns the column of the least nonbasic index that can repair a row; None if none can."""
-        best: int | None = None
-        for column, (index, entry) in enumerate(zip(self._nonbasic, self._tableau[row], strict=True)):
-            if entry and (best is None or index < self._nonbasic[best]):
-                bound = self._upper[index] if (entry > 0) == is_low else self._lower[index]
-                if bound is None or bound != self._values[index]:
-                    best = column
-        return best
+        columns = (column for column, _, _ in self._useful(row, is_low=is_low))
+        return min(columns, key=lambda column: self._nonbasic[column], default=None)
 
     def _pivot(self, row: int, column: int) -> None:
         """Exchanges a basic and a nonbasic variable; values stay."""
