@@ -76,7 +76,7 @@ def bench() -> None:
         run(PYTHON, script)
 
 
-DEMO_SAMPLES, DEMO_SEED = 60, 2
+DEMO_SAMPLES, DEMO_SEED = 40, 5
 JOBS = {"demo": demo, "test": test, "fuzz": fuzz, "bench": bench}
 
 if __name__ == "__main__":
