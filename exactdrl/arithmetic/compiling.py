@@ -14,12 +14,14 @@ IS_COMPILED = importlib.util.find_spec("numba") is not None and not os.environ.g
 
 
 def _cache_folder() -> Path:
-    """Returns where compiled code is kept: a folder of the user's, named by the kernel's sources.
+    """Returns where compiled code is kept: a folder of the user's, named by the kernel's sources and their place.
 
     numba looks at one file's age only, so that a compiled function would outlive changes in those it calls.
     """
     sources = sorted(Path(__file__).parent.glob("float_*.py"))
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in (*sources, Path(__file__)))).hexdigest()[:16]
+    contents = [path.read_bytes() for path in (*sources, Path(__file__))]
+    # numba's own key holds the files' place, so another installation's code is of no use to this one
+    digest = hashlib.sha256(b"".join([str(Path(__file__).parent).encode(), *contents])).hexdigest()[:16]
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "exactdrl" / f"kernel-{digest}"
 
