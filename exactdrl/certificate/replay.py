@@ -7,6 +7,7 @@ from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.certificate.reader import Certificate
 from exactdrl.exact.rationals import InputError
+from exactdrl.walk.driver import Step
 
 
 def final_vertex(problem: IntegerProblem, certificate: Certificate) -> tuple[Pattern, tuple[Kink, ...]]:
@@ -18,16 +19,25 @@ def final_vertex(problem: IntegerProblem, certificate: Certificate) -> tuple[Pat
     pattern = problem.pattern_from_hex(certificate.first.pattern)
     basis = list(certificate.first.basis)
     for step in certificate.steps:
-        try:
-            for kink in step.flips:
-                pattern.flip(kink)
-            if step.basis is not None:
-                basis = list(step.basis)
-            basis.remove(step.leaving)
-        except (IndexError, ValueError):
-            raise InputError(f"step {step.index}: a kink is not of this problem or not in the basis") from None
-        basis.append(step.entering)
+        follow(pattern, basis, step)
     return pattern, tuple(basis)
+
+
+def follow(pattern: Pattern, basis: list[Kink], step: Step) -> None:
+    """Changes pattern and basis in place to those after a step, without computing any vertex.
+
+    Raises:
+        InputError: the step does not fit this problem.
+    """
+    try:
+        for kink in step.flips:
+            pattern.flip(kink)
+        if step.basis is not None:
+            basis[:] = step.basis
+        basis.remove(step.leaving)
+    except (IndexError, ValueError):
+        raise InputError(f"step {step.index}: a kink is not of this problem or not in the basis") from None
+    basis.append(step.entering)
 
 
 def replay(problem: IntegerProblem, certificate: Certificate) -> Iterator[ExactArithmetic]:
@@ -41,18 +51,25 @@ def replay(problem: IntegerProblem, certificate: Certificate) -> Iterator[ExactA
     arithmetic = ExactArithmetic(problem, problem.pattern_from_hex(certificate.first.pattern), certificate.first.basis)
     yield arithmetic
     for step in certificate.steps:
-        try:
-            if step.basis is None:
-                for kink in step.flips:
-                    arithmetic.flip(kink)
-            else:
-                pattern = arithmetic.pattern.copy()
-                for kink in step.flips:
-                    pattern.flip(kink)
-                arithmetic.rebase(pattern, step.basis)
-            arithmetic.pivot(step.leaving, step.entering)
-        except (IndexError, KeyError, ZeroDivisionError, InputError):
-            raise InputError(
-                f"step {step.index} is no step from the vertex before it: verify the certificate"
-            ) from None
+        advance(arithmetic, step)
         yield arithmetic
+
+
+def advance(arithmetic: ExactArithmetic, step: Step) -> None:
+    """Moves a vertex on by a step.
+
+    Raises:
+        InputError: the step does not fit this problem or the vertex, or its basis is dependent.
+    """
+    try:
+        if step.basis is None:
+            for kink in step.flips:
+                arithmetic.flip(kink)
+        else:
+            pattern = arithmetic.pattern.copy()
+            for kink in step.flips:
+                pattern.flip(kink)
+            arithmetic.rebase(pattern, step.basis)
+        arithmetic.pivot(step.leaving, step.entering)
+    except (IndexError, KeyError, ZeroDivisionError, InputError):
+        raise InputError(f"step {step.index} is no step from the vertex before it: verify the certificate") from None

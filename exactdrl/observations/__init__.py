@@ -1,1 +1,21 @@
-"""Room 8: observations. Figures of recorded walks; floats for the eye only, the exact data beside them."""
+"""Room 8: observations of finished walks. What is claimed is exact; floats fit, draw and tabulate, and say so.
+
+In one call, from files:
+
+    from exactdrl.observations.observe import observe
+    found = observe("a.json", "a.drl", window=40, spread="2", lines=10, seed=0, jobs=2)     # -> Observations
+
+    found.steps, found.final_loss                       # S, L_S (mpq)
+    found.phases.decay_end                              # last step of the decay phase; None where there is none
+    found.brackets                                      # Bracket(quantity, begin, end, rate, low, high, ...): certified
+    found.bracket("loss-gap")                           # the decay phase's, or None
+    found.estimates                                     # EstimateRow(share, step, loss_error, aitken, fit_error)
+    found.settled                                       # Settled(fraction, within, step): certified
+    found.trajectory_density, found.line_densities      # exact counts
+    found.density_ratios                                # (radius, kinks near the last vertex / near control points)
+    found.claims                                        # the claims of proofs/CLAIMS.md, for write_claims
+    observe(instance, "a.drl", certificate=certificate)  # the same for what has been read already
+
+Modules: `trajectory` (exact sequences), `lengths` (sums of square roots), `brackets` (certified decay), `phases`,
+`estimates`, `density` and `lines` (exact counts), `claims` (the file), `tables`, `figures`.
+"""

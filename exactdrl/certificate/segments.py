@@ -1,0 +1,107 @@
+"""A run cut into segments that are replayed apart, in as many processes as there are; losses without scans.
+
+Pattern and basis after any step follow from the lines alone, without arithmetic, so a segment can begin anywhere.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gmpy2 import divexact, mpq, mpz
+
+from exactdrl.arithmetic.exact import ExactArithmetic
+from exactdrl.cells.affine import AffineForm, gradient_jump
+from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.cells.kinks import Kink, Pattern
+from exactdrl.cells.scan import scaled_loss, scan
+from exactdrl.certificate.reader import Certificate
+from exactdrl.certificate.replay import advance, follow
+from exactdrl.exact.basis import dot
+from exactdrl.exact.linear import to_mpz
+from exactdrl.walk.driver import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of a run: where it begins, and its steps.
+
+    Attributes:
+        before: the number of steps before it.
+        pattern: of the vertex before its first step, as `Pattern.to_hex` writes it.
+        basis: of that vertex.
+        steps: its steps.
+    """
+
+    before: int
+    pattern: tuple[str, ...]
+    basis: tuple[Kink, ...]
+    steps: tuple[Step, ...]
+
+
+def segments(problem: IntegerProblem, certificate: Certificate, length: int) -> list[Segment]:
+    """Returns a run cut into segments of `length` steps, the last one shorter, without computing any vertex.
+
+    A run without steps is one segment without steps.
+
+    Raises:
+        InputError: a line does not fit this problem.
+    """
+    pattern = problem.pattern_from_hex(certificate.first.pattern)
+    basis = list(certificate.first.basis)
+    found = []
+    for before in range(0, max(len(certificate.steps), 1), length):
+        steps = certificate.steps[before : before + length]
+        found.append(Segment(before, tuple(pattern.to_hex()), tuple(basis), steps))
+        for step in steps:
+            follow(pattern, basis, step)
+    return found
+
+
+class CellLoss(ExactArithmetic):
+    """A vertex with the affine function of its cell's loss, so that a loss costs n products instead of a scan.
+
+    The scaled loss in the cell is gradient · θ + constant. A flip adds a multiple of the flipped kink's affine function
+    to it (`gradient_jump`), a pivot stays in the cell.
+    """
+
+    __slots__ = ("_constant",)
+
+    def _set_cell(self, pattern: Pattern, basis: list[Kink], forms: list[AffineForm]) -> None:
+        super()._set_cell(pattern, basis, forms)
+        point, den = self._point(), self._inverse.den
+        here = to_mpz(scaled_loss(self._problem, scan(self._problem, point, den, pattern)))
+        self._constant: mpz = divexact(here - dot(self._gradient, point), den)
+
+    def flip(self, kink: Kink) -> None:
+        """Goes over to the cell on the other side of a basis kink; the vertex stays."""
+        own = self._forms[self._slot_of[kink]]
+        self._constant += gradient_jump(self._problem, self.pattern, kink) * own.offset
+        super().flip(kink)
+
+    def point(self) -> tuple[list[mpz], mpz]:
+        """Returns the reduced parameters as n integers over a positive denominator, not in lowest terms."""
+        return self._point(), self._inverse.den
+
+    def loss(self) -> mpq:
+        """Returns the loss at the vertex."""
+        point, den = self.point()
+        return mpq(dot(self._gradient, point) + self._constant * den, self._problem.loss_scale * den)
+
+
+def replay_segment(problem: IntegerProblem, segment: Segment) -> Iterator[CellLoss]:
+    """Yields the vertices of a segment, that before its first step and that after each step.
+
+    The same object is yielded again and again, moved on in between. At the end the loss is compared with a scan of all
+    kinks.
+
+    Raises:
+        InputError: a line does not fit this problem, or a basis is dependent.
+    """
+    vertex = CellLoss(problem, problem.pattern_from_hex(segment.pattern), segment.basis)
+    yield vertex
+    for step in segment.steps:
+        advance(vertex, step)
+        yield vertex
+    if vertex.loss() != ExactArithmetic.loss(vertex):
+        raise AssertionError(
+            f"segment after step {segment.before}: the loss in the cell is not the loss: this is a bug"
+        )

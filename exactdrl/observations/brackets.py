@@ -1,0 +1,218 @@
+"""Certified brackets of decay: rational low ≤ high with low ρ^k ≤ q_k / q_0 ≤ high ρ^k throughout a window.
+
+The rate is fitted in floats, and is right whatever it is: the bracket is computed for the rational that it was rounded
+to. Balls (FLINT's arb) bound each ratio; where a ball leaves open whether a candidate constant holds, integers decide.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from flint import arb, ctx, fmpq
+from gmpy2 import mpq, mpz
+
+from exactdrl.exact.rationals import parse_rational
+from exactdrl.observations.lengths import LengthSums, exponent_of
+
+DIGITS = 4
+_PRECISION = 192
+_MAX_RATE_PART = 1 << 64
+
+
+@dataclass(frozen=True, slots=True)
+class Bracket:
+    """A certified claim of decay (proofs/CLAIMS.md, section 3): the tightest constants of so many digits.
+
+    Attributes:
+        quantity: `loss-gap`, `squared-distance` or `length-sum`.
+        begin: the window's first step, a.
+        end: its last step, b.
+        rate: ρ; above 1 the quantity grows.
+        low: the greatest number of `DIGITS` significant digits, at most 1, for which the claim holds.
+        high: the least, at least 1.
+        window: of the length sums, else None.
+        bits: of the length sums, else None.
+    """
+
+    quantity: str
+    begin: int
+    end: int
+    rate: mpq
+    low: mpq
+    high: mpq
+    window: int | None = None
+    bits: int | None = None
+
+    @property
+    def spread(self) -> mpq | None:
+        """Returns high / low: 1 means exactly exponential; None where low is 0."""
+        return self.high / self.low if self.low else None
+
+    @property
+    def half_life(self) -> float:
+        """Returns after how many steps ρ^k is 1/2, in floats; negative for growth."""
+        return -math.log(2) / log_of(self.rate) if self.rate != 1 else math.inf
+
+
+def log_of(value: mpq) -> float:
+    """Returns the logarithm of a positive rational of any size as a float."""
+    return math.log(int(value.numerator)) - math.log(int(value.denominator))
+
+
+def fit_slope(logs: Sequence[float]) -> tuple[float, float]:
+    """Returns the slope of the line that comes closest to all of (k, logs[k]), and the strip's height, in floats.
+
+    The strip is the lowest of all that contain the points: its height is the logarithm of high / low. The height is
+    convex in the slope; golden sections find its minimum.
+    """
+    heights = np.asarray(logs, dtype=np.float64)
+    if len(heights) <= 2:  # noqa: PLR2004 - a line goes through two points
+        return (float(heights[1] - heights[0]) if len(heights) > 1 else 0.0), 0.0
+    steps = np.arange(len(heights), dtype=np.float64)
+
+    def height(slope: float) -> float:
+        return float(np.ptp(heights - slope * steps))
+
+    differences = np.diff(heights)
+    low, high = float(differences.min()), float(differences.max())
+    golden = (math.sqrt(5) - 1) / 2
+    inner, outer = high - golden * (high - low), low + golden * (high - low)
+    at_inner, at_outer = height(inner), height(outer)
+    for _ in range(100):
+        if at_inner <= at_outer:
+            high, outer, at_outer = outer, inner, at_inner
+            inner = high - golden * (high - low)
+            at_inner = height(inner)
+        else:
+            low, inner, at_inner = inner, outer, at_outer
+            outer = low + golden * (high - low)
+            at_outer = height(outer)
+    slope = (low + high) / 2
+    return slope, height(slope)
+
+
+def round_rate(slope: float) -> mpq:
+    """Returns exp(slope) as a short decimal: |1 - ρ| rounded to `DIGITS` digits, within a claim's bounds."""
+    change = math.expm1(min(max(slope, -40.0), 40.0))
+    if change == 0:
+        return mpq(1)
+    places = min(DIGITS - 1 - math.floor(math.log10(abs(change))), 15)
+    rate = 1 + parse_rational(f"{change:.{max(places, 0)}f}")
+    return rate if 0 < rate.numerator <= _MAX_RATE_PART and rate.denominator <= _MAX_RATE_PART else mpq(1)
+
+
+def find_bracket(
+    lows: Sequence[mpq], highs: Sequence[mpq], rate: mpq, *, digits: int = DIGITS
+) -> tuple[mpq, mpq] | None:
+    """Returns the tightest low and high of so many digits, for a sequence that is known by enclosures.
+
+    Holds then, for all k ≥ 1: low · ρ^k · highs[0] ≤ lows[k] and highs[k] ≤ high · ρ^k · lows[0]; low ≤ 1 ≤ high.
+
+    Args:
+        lows: lower bounds; the exact values where they are known.
+        highs: upper bounds.
+        rate: ρ > 0.
+        digits: significant digits of the results.
+
+    Returns:
+        None if lows[0] is not positive.
+    """
+    if lows[0] <= 0:
+        return None
+    low = _tightest(lows, highs[0], rate, digits, is_low=True)
+    return low, _tightest(highs, lows[0], rate, digits, is_low=False)
+
+
+def _tightest(values: Sequence[mpq], reference: mpq, rate: mpq, digits: int, *, is_low: bool) -> mpq:
+    balls = _ratio_balls(values, reference, rate)
+    best = mpq(1)
+    for nearest, farthest in balls:
+        # the end of the ball that asks the least of the constant
+        best = min(best, farthest) if is_low else max(best, nearest)
+    constant = _round_outward(best, digits, is_low=is_low)
+    for k, (nearest, farthest) in enumerate(balls, 1):
+        while (nearest < constant if is_low else farthest > constant) and not _holds(
+            constant, values[k], reference, rate, k, is_low=is_low
+        ):
+            constant = _next(constant, digits, is_low=is_low)
+    return constant
+
+
+def _ratio_balls(values: Sequence[mpq], reference: mpq, rate: mpq) -> list[tuple[mpq, mpq]]:
+    """Returns bounds of values[k] / (ρ^k reference) for k ≥ 1."""
+    before = ctx.prec
+    ctx.prec = _PRECISION
+    try:
+        factor = _to_arb(1 / rate)
+        scale = _to_arb(1 / reference)
+        bounds = []
+        for value in values[1:]:
+            scale *= factor
+            ratio = _to_arb(value) * scale
+            bounds.append((_to_mpq(ratio.lower()), _to_mpq(ratio.upper())))
+        return bounds
+    finally:
+        ctx.prec = before
+
+
+def _to_arb(value: mpq) -> arb:
+    return arb(fmpq(int(value.numerator), int(value.denominator)))
+
+
+def _to_mpq(value: arb) -> mpq:
+    mantissa, exponent = value.man_exp()
+    power = int(exponent)
+    whole = mpz(int(mantissa))
+    return mpq(whole << power) if power >= 0 else mpq(whole, mpz(1) << -power)
+
+
+def _holds(constant: mpq, value: mpq, reference: mpq, rate: mpq, k: int, *, is_low: bool) -> bool:
+    bound = constant * rate**k * reference
+    return bool(bound <= value if is_low else value <= bound)
+
+
+def _round_outward(value: mpq, digits: int, *, is_low: bool) -> mpq:
+    if value <= 0:
+        return mpq(0)
+    unit = mpq(10) ** (exponent_of(value) - digits + 1)
+    scaled = value / unit
+    whole = scaled.numerator // scaled.denominator
+    return unit * (whole if is_low or whole == scaled else whole + 1)
+
+
+def _next(constant: mpq, digits: int, *, is_low: bool) -> mpq:
+    """Returns the next weaker constant of so many digits."""
+    unit = mpq(10) ** (exponent_of(constant) - digits + 1)
+    if is_low and constant == unit * 10 ** (digits - 1):
+        unit /= 10  # below a power of ten the grid is finer
+    return constant - unit if is_low else constant + unit
+
+
+def bracket_values(
+    quantity: str, values: Sequence[mpq], begin: int, end: int, rate: mpq | None = None
+) -> Bracket | None:
+    """Returns the bracket of an exact sequence over begin..end; None if it is not positive at `begin`.
+
+    Args:
+        quantity: its name.
+        values: q_0..q_S.
+        begin: a.
+        end: b.
+        rate: ρ; default: fitted to the positive part of the window.
+    """
+    part = values[begin : end + 1]
+    if rate is None:
+        rate = round_rate(fit_slope([log_of(value) for value in part if value > 0])[0])
+    found = find_bracket(part, part, rate)
+    return None if found is None else Bracket(quantity, begin, end, rate, *found)
+
+
+def bracket_sums(sums: LengthSums, begin: int, end: int, rate: mpq | None = None) -> Bracket | None:
+    """Returns the bracket of running sums of lengths over begin..end, begin ≥ window; None if bits are too few."""
+    lows = [mpq(value) for value in sums.low[begin - sums.window : end + 1 - sums.window]]
+    highs = [mpq(value) for value in sums.high[begin - sums.window : end + 1 - sums.window]]
+    if rate is None:
+        rate = round_rate(fit_slope([log_of(value) for value in highs if value > 0])[0])
+    found = find_bracket(lows, highs, rate)
+    return None if found is None else Bracket("length-sum", begin, end, rate, *found, sums.window, sums.bits)

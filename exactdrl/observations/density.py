@@ -1,0 +1,187 @@
+"""How dense vertices and kinks are near a walk's last vertex: exact counts within geometric radii.
+
+Two views. The trajectory's own vertices around the last one; and, without the walk, the breakpoints of the loss on
+lines through the last vertex, against those on lines of the same directions through control points. Control points
+are uniform in the box that holds all vertices of the walk, on the grid of multiples of 1/1024. Directions have length
+1 exactly: rational points of the sphere, by stereographic projection of nearly uniform draws. All draws come from one
+seed.
+"""
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from gmpy2 import mpq
+
+from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.observations.lines import find_breakpoints
+from exactdrl.observations.trajectory import Trajectory
+from exactdrl.problem.instance import Matrix
+
+RADII = 18
+_GRID = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class TrajectoryDensity:
+    """How many of the walk's vertices lie within radii of the last one.
+
+    Attributes:
+        radii: powers of 2, increasing.
+        counts: for each radius the number of steps k = 0..S with |v_k - v_S| ≤ radius.
+    """
+
+    radii: tuple[mpq, ...]
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A rational line of which breakpoints are counted.
+
+    Attributes:
+        place: `last` through the last vertex, `control` through a control point.
+        offset: full parameters, (n_ℓ, m): 0, or the control point.
+        direction: of length 1, 0 outside the pivot columns of the data.
+    """
+
+    place: str
+    offset: Matrix
+    direction: Matrix
+
+
+@dataclass(frozen=True, slots=True)
+class LineDensity:
+    """The breakpoints of the loss on a line.
+
+    Attributes:
+        line: the line.
+        radii: powers of 2, increasing.
+        counts: for each radius the number of breakpoints with |t| < radius.
+        at_origin: whether t = 0 is one of them, as at a vertex on almost every line.
+    """
+
+    line: Line
+    radii: tuple[mpq, ...]
+    counts: tuple[int, ...]
+    at_origin: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DensityRow:
+    """All lines of one radius together; the origin's own breakpoint is left out, so that a vertex has no head start.
+
+    Attributes:
+        radius: r.
+        last: breakpoints with 0 < |t| < r on all lines through the last vertex.
+        control: the same through control points.
+        last_shell: those with r/2 ≤ |t| < r (0 < |t| for the least radius) through the last vertex.
+        control_shell: the same through control points.
+        length: of all lines of one kind within r: 2 r times their number.
+    """
+
+    radius: mpq
+    last: int
+    control: int
+    last_shell: int
+    control_shell: int
+    length: mpq
+
+    @property
+    def ratio(self) -> mpq | None:
+        """Returns kinks near the last vertex / near control points; None where there are none there."""
+        return mpq(self.last, self.control) if self.control else None
+
+
+def choose_radii(squared_distances: Sequence[mpq], count: int = RADII) -> tuple[mpq, ...]:
+    """Returns powers of 2, increasing; the greatest is the least that no distance is beyond (1 if all are 0)."""
+    farthest = max(squared_distances)
+    exponent = 0
+    if farthest:
+        # 4^e ≥ farthest for the first time
+        exponent = (int(farthest.numerator.bit_length()) - int(farthest.denominator.bit_length())) // 2 - 1
+        while mpq(4) ** exponent < farthest:
+            exponent += 1
+    return tuple(mpq(2) ** (exponent - back) for back in range(count - 1, -1, -1))
+
+
+def count_vertices(squared_distances: Sequence[mpq], radii: Sequence[mpq]) -> TrajectoryDensity:
+    """Returns how many of the squared distances are at most each radius squared. Exact."""
+    counts = tuple(sum(square <= radius * radius for square in squared_distances) for radius in radii)
+    return TrajectoryDensity(tuple(radii), counts)
+
+
+def draw_lines(problem: IntegerProblem, trajectory: Trajectory, count: int, seed: int) -> list[Line]:
+    """Returns `count` lines through the last vertex and as many through control points, in pairs of one direction.
+
+    The same arguments give the same lines on every machine.
+    """
+    source = random.Random(seed)  # noqa: S311 - an experiment's draws, not a secret
+    zero = tuple((mpq(0),) * len(row) for row in trajectory.last)
+    lines = []
+    for _ in range(count):
+        flat = _draw_unit_vector(source, problem.dimension)
+        direction = problem.to_full_direction(flat)
+        control = tuple(
+            tuple(
+                mpq(source.randint(int(low * _GRID), int(high * _GRID)), _GRID) if column in problem.pivots else low
+                for column, (low, high) in enumerate(zip(*rows, strict=True))
+            )
+            for rows in zip(trajectory.lower, trajectory.upper, strict=True)
+        )
+        lines += [Line("last", zero, direction), Line("control", control, direction)]
+    return lines
+
+
+def _draw_unit_vector(source: random.Random, size: int) -> list[mpq]:
+    """Returns a rational vector of length exactly 1 (none for size 0), nearly uniform on the sphere.
+
+    A normal draw g points to a uniform direction; its stereographic image u from the pole of the last coordinate,
+    rounded to a grid, has the rational preimage (2u, |u|² - 1) / (|u|² + 1). Sums of twelve uniform draws stand for
+    normal ones: they need additions alone, which are the same on every machine, and logarithms are not.
+    """
+    if size == 0:
+        return []
+    normal = [math.fsum(source.random() for _ in range(12)) - 6.0 for _ in range(size)]
+    length = math.sqrt(math.fsum(value * value for value in normal))
+    pole = length + abs(normal[-1])
+    sign = 1 if normal[-1] <= 0 else -1
+    image = [mpq(round(value / pole * _GRID), _GRID) for value in normal[:-1]]
+    square = sum((value * value for value in image), mpq(0))
+    return [*(2 * value / (square + 1) for value in image), sign * (square - 1) / (square + 1)]
+
+
+def count_breakpoints(problem: IntegerProblem, last: Matrix, line: Line, radii: Sequence[mpq]) -> LineDensity:
+    """Returns how many breakpoints a line has within each radius. Exact.
+
+    Args:
+        problem: the scaled problem.
+        last: the last vertex.
+        line: through it or through a control point.
+        radii: increasing.
+    """
+    origin = last if line.place == "last" else line.offset
+    sizes = sorted(abs(t) for t in find_breakpoints(problem, origin, line.direction, radii[-1]))
+    counts = tuple(sum(size < radius for size in sizes) for radius in radii)
+    return LineDensity(line, tuple(radii), counts, bool(sizes) and sizes[0] == 0)
+
+
+def compare_densities(densities: Sequence[LineDensity]) -> tuple[DensityRow, ...]:
+    """Returns the counts of all lines together, by radius."""
+    if not densities:
+        return ()
+    radii = densities[0].radii
+    sums = {
+        place: [sum(d.counts[i] - d.at_origin for d in densities if d.line.place == place) for i in range(len(radii))]
+        for place in ("last", "control")
+    }
+    shells = {place: [counts[0], *(b - a for a, b in pairwise(counts))] for place, counts in sums.items()}
+    lines = sum(d.line.place == "last" for d in densities)
+    return tuple(
+        DensityRow(
+            radius, sums["last"][i], sums["control"][i], shells["last"][i], shells["control"][i], 2 * radius * lines
+        )
+        for i, radius in enumerate(radii)
+    )

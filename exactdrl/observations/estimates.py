@@ -1,0 +1,228 @@
+"""Early estimates of the final loss, each from losses up to its step alone: Aitken's (exact) and a fit (floats).
+
+Source of Aitken's extrapolation and the rule for steps: proofs/CLAIMS.md, section 3, estimate.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from flint import arb, ctx, fmpq
+from gmpy2 import mpq
+
+FRACTIONS = (mpq(0), mpq(1, 2), mpq(1, 4))
+WITHIN = (mpq(1, 20), mpq(1, 100))
+SHARES = tuple(mpq(tenth, 20) for tenth in range(1, 20))
+_PRECISION = 256
+_FIT_POINTS = 400
+_FIT_STEPS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Aitken's estimate at a step, with its exact error.
+
+    Attributes:
+        fraction: f; the losses at steps k, k - ⌊fk⌋ and k - 2⌊fk⌋ enter. 0: the loss itself.
+        step: k.
+        value: A_k; None where it does not exist.
+        error: (A_k - L_S) / L_S; None where that does not exist.
+    """
+
+    fraction: mpq
+    step: int
+    value: mpq | None
+    error: mpq | None
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateRow:
+    """What could be known of the final loss after a share of the walk.
+
+    Attributes:
+        share: of the walk's steps.
+        step: the share's step, rounded down.
+        estimates: Aitken's, one for each fraction.
+        fit: the least-squares exponential's limit, in floats; None where it has none.
+        fit_error: its relative error, in floats.
+    """
+
+    share: mpq
+    step: int
+    estimates: tuple[Estimate, ...]
+    fit: float | None
+    fit_error: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """From which step on an estimate stays close to the final loss, to the end. Exact.
+
+    Attributes:
+        fraction: which estimate.
+        within: the relative error that is allowed.
+        step: the first such step; None if not even the last step's estimate is that close.
+    """
+
+    fraction: mpq
+    within: mpq
+    step: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SettledFit:
+    """From which of some steps on the fitted limit stays close to the final loss. In floats, on `checked` steps.
+
+    Attributes:
+        within: the relative error that is allowed.
+        step: the first of the checked steps from which on all of them are that close; None if there is none.
+        checked: how many steps were looked at.
+    """
+
+    within: mpq
+    step: int | None
+    checked: int
+
+
+def aitken(losses: Sequence[mpq], step: int, fraction: mpq) -> mpq | None:
+    """Returns Aitken's estimate A_k at a step, None where it does not exist. Exact.
+
+    Args:
+        losses: L_0, L_1, ... up to the step at least; later ones are not looked at.
+        step: k.
+        fraction: f, from 0 to 1/2.
+    """
+    h = int(fraction * step)
+    before, after = losses[step - h] - losses[step - 2 * h], losses[step] - losses[step - h]
+    if after == 0:
+        return losses[step]
+    return None if after == before else losses[step] - after * after / (after - before)
+
+
+def estimate(losses: Sequence[mpq], step: int, fraction: mpq) -> Estimate:
+    """Returns Aitken's estimate at a step with its error against the last loss. Exact."""
+    value, final = aitken(losses, step, fraction), losses[-1]
+    return Estimate(fraction, step, value, None if value is None or final == 0 else (value - final) / final)
+
+
+def is_within(losses: Sequence[mpq], step: int, fraction: mpq, within: mpq) -> bool:
+    """Returns whether the estimate at a step exists and is off by at most `within` times the last loss. Exact."""
+    value = aitken(losses, step, fraction)
+    return value is not None and abs(value - losses[-1]) <= within * losses[-1]
+
+
+def find_settled(losses: Sequence[mpq], fraction: mpq, within: mpq) -> Settled:
+    """Returns from which step on an estimate stays close to the final loss. Exact.
+
+    Goes from the end to the beginning. Balls decide most steps, rationals where a ball leaves it open.
+    """
+    precision = ctx.prec
+    ctx.prec = _PRECISION
+    try:
+        balls = [_to_arb(loss) for loss in losses]
+        final, width = balls[-1], _to_arb(within) * balls[-1]
+        step = len(losses)
+        while step > 0:
+            certain = _certainly_within(balls, step - 1, fraction, final, width)
+            if not (is_within(losses, step - 1, fraction, within) if certain is None else certain):
+                break
+            step -= 1
+        return Settled(fraction, within, step if step < len(losses) else None)
+    finally:
+        ctx.prec = precision
+
+
+def _certainly_within(balls: Sequence[arb], step: int, fraction: mpq, final: arb, width: arb) -> bool | None:
+    h = int(fraction * step)
+    before, after = balls[step - h] - balls[step - 2 * h], balls[step] - balls[step - h]
+    bend = after - before
+    if h == 0:
+        error = balls[step] - final
+    elif bend.contains(0):
+        return None
+    else:
+        error = balls[step] - after * after / bend - final
+    size = abs(error)
+    # a comparison of balls is false both ways where they overlap
+    return True if size <= width else False if size > width else None
+
+
+def _to_arb(value: mpq) -> arb:
+    return arb(fmpq(int(value.numerator), int(value.denominator)))
+
+
+def fit_limit(losses: Sequence[float], step: int) -> float | None:
+    """Returns the c of the exponential c + a ρ^k that fits the losses of steps ⌊step/2⌋..step best, in floats.
+
+    Least squares on at most 400 evenly spaced steps; for a given ρ the best c and a are linear, and ρ is found on a
+    grid of decays over the window from e^-0.1 to e^-100, then refined. None where there are fewer than four steps, or
+    the best decay is at an end of the grid: then the window shows no exponential.
+    """
+    begin = step // 2
+    if step - begin < 3:  # noqa: PLR2004 - three unknowns
+        return None
+    chosen = np.unique(np.linspace(begin, step, _FIT_POINTS).round().astype(np.int64))
+    heights = np.asarray([losses[int(k)] for k in chosen])
+    places = (chosen - begin) / (step - begin)
+    scale = float(np.ptp(heights))
+    if scale == 0:
+        return float(heights[-1])
+    heights = (heights - heights[-1]) / scale
+
+    def best(decay: float) -> tuple[float, float]:
+        wave = np.exp(-decay * places)
+        wave_mean, height_mean = float(wave.mean()), float(heights.mean())
+        centred = wave - wave_mean
+        size = float(centred @ centred)
+        amplitude = float(centred @ heights) / size if size > 0 else 0.0
+        limit = height_mean - amplitude * wave_mean
+        rest = heights - limit - amplitude * wave
+        return float(rest @ rest), limit
+
+    grid = np.geomspace(0.1, 100.0, 46)
+    found = min(range(len(grid)), key=lambda index: best(float(grid[index]))[0])
+    if found in {0, len(grid) - 1}:
+        return None
+    low, high = math.log(grid[found - 1]), math.log(grid[found + 1])
+    for _ in range(40):
+        third = (high - low) / 3
+        if best(math.exp(low + third))[0] <= best(math.exp(high - third))[0]:
+            high -= third
+        else:
+            low += third
+    return best(math.exp((low + high) / 2))[1] * scale + losses[step]
+
+
+def tabulate_estimates(
+    losses: Sequence[mpq], floats: Sequence[float], fractions: Sequence[mpq] = FRACTIONS, shares: Sequence[mpq] = SHARES
+) -> tuple[EstimateRow, ...]:
+    """Returns the estimates after each share of the walk, each from the losses up to there alone.
+
+    Args:
+        losses: L_0..L_S.
+        floats: the same as floats, for the fit.
+        fractions: of Aitken's estimates.
+        shares: of the S steps.
+    """
+    rows = []
+    steps = len(losses) - 1
+    for share in shares:
+        step = int(share * steps)
+        fit = fit_limit(floats[: step + 1], step)
+        error = None if fit is None or floats[-1] == 0 else (fit - floats[-1]) / floats[-1]
+        rows.append(EstimateRow(share, step, tuple(estimate(losses, step, f) for f in fractions), fit, error))
+    return tuple(rows)
+
+
+def find_settled_fit(floats: Sequence[float], within: mpq) -> SettledFit:
+    """Returns from which of 200 evenly spaced steps on the fitted limit stays close to the final loss, in floats."""
+    last = len(floats) - 1
+    steps = sorted({round(last * part / _FIT_STEPS) for part in range(1, _FIT_STEPS + 1)})
+    settled = None
+    for step in reversed(steps):
+        fit = fit_limit(floats[: step + 1], step)
+        if fit is None or abs(fit - floats[-1]) > float(within) * floats[-1]:
+            break
+        settled = step
+    return SettledFit(within, settled, len(steps))

@@ -1,0 +1,129 @@
+"""Sums of square roots: step lengths and their running sums as enclosures in integers, digits that are certain."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gmpy2 import f_divmod, isqrt_rem, mpq, mpz
+
+
+@dataclass(frozen=True, slots=True)
+class LengthSums:
+    """Enclosures of the sums of `window` consecutive lengths: low[i] ≤ 2^bits · sum ≤ high[i].
+
+    Attributes:
+        window: w.
+        bits: B.
+        low: one integer for each k = w..S, at index k - w.
+        high: the same.
+
+    Source: proofs/CLAIMS.md, section 3, decay.
+    """
+
+    window: int
+    bits: int
+    low: tuple[mpz, ...]
+    high: tuple[mpz, ...]
+
+
+def enclose_root(square: mpq, bits: int) -> tuple[mpz, mpz]:
+    """Returns integers lo ≤ 2^bits · √square ≤ hi, equal if the root is such a fraction, else neighbours.
+
+    Args:
+        square: not negative.
+        bits: not negative.
+    """
+    quotient, rest = f_divmod(square.numerator << 2 * bits, square.denominator)
+    root, over = isqrt_rem(quotient)
+    return root, root if not over and not rest else root + 1
+
+
+def sum_lengths(squares: Sequence[mpq], window: int, bits: int) -> LengthSums:
+    """Returns the running sums of the roots of squared lengths; none if there are fewer than `window`."""
+    roots = [enclose_root(square, bits) for square in squares]
+    sums: tuple[list[mpz], list[mpz]] = ([], [])
+    for side, found in enumerate(sums):
+        total = sum((root[side] for root in roots[:window]), mpz(0))
+        for end in range(window, len(roots) + 1):
+            if end > window:
+                total += roots[end - 1][side] - roots[end - 1 - window][side]
+            found.append(total)
+    return LengthSums(window, bits, tuple(sums[0]), tuple(sums[1]))
+
+
+def compare_with_sum(squares: Sequence[mpq], bound: mpq) -> int:
+    """Returns the sign of Σ √square - bound. Exact.
+
+    Enclosures of growing precision decide whenever the two differ. They are equal only if every root is rational:
+    square roots of different square-free numbers are linearly independent over Q, so a sum of positive ones is
+    rational only if each is (Besicovitch). Then the roots themselves are added.
+    """
+    exact = [_rational_root(square) for square in squares]
+    rational = [root for root in exact if root is not None]
+    if len(rational) == len(exact):
+        total = sum(rational, mpq(0))
+        return int(total > bound) - int(total < bound)
+    bits = 64
+    while True:
+        low, high = enclose_sum(squares, bits)
+        if mpq(low, mpz(1) << bits) > bound:
+            return 1
+        if mpq(high, mpz(1) << bits) < bound:
+            return -1
+        bits *= 2
+
+
+def enclose_sum(squares: Sequence[mpq], bits: int) -> tuple[mpz, mpz]:
+    """Returns integers lo ≤ 2^bits · Σ √square ≤ hi."""
+    roots = [enclose_root(square, bits) for square in squares]
+    return sum((low for low, _ in roots), mpz(0)), sum((high for _, high in roots), mpz(0))
+
+
+def _rational_root(square: mpq) -> mpq | None:
+    numerator, first = isqrt_rem(square.numerator)
+    denominator, second = isqrt_rem(square.denominator)
+    return None if first or second else mpq(numerator, denominator)
+
+
+def to_decimal(low: mpq, high: mpq, digits: int) -> str | None:
+    """Returns the decimal of `digits` significant digits to which every number of [low, high] rounds; None if none.
+
+    Ties round up. Args: 0 < low ≤ high.
+    """
+    texts = {_round(value, digits) for value in (low, high)}
+    return texts.pop() if len(texts) == 1 else None
+
+
+def _round(value: mpq, digits: int) -> str:
+    power = exponent_of(value) - digits + 1
+    scaled = value / mpq(10) ** power
+    mantissa = int((2 * scaled.numerator + scaled.denominator) // (2 * scaled.denominator))
+    if mantissa == 10**digits:
+        mantissa, power = mantissa // 10, power + 1
+    text = str(mantissa)
+    return f"{text[0]}.{text[1:]}e{power + digits - 1:+03d}" if digits > 1 else f"{text}e{power:+03d}"
+
+
+def exponent_of(value: mpq) -> int:
+    """Returns the e with 10^e ≤ value < 10^(e+1), value > 0. Exact."""
+    exponent = len(str(value.numerator)) - len(str(value.denominator))
+    # the difference of the numbers of digits is e or e + 1
+    return exponent if value >= mpq(10) ** exponent else exponent - 1
+
+
+def mean_text(squares: Sequence[mpq], digits: int = 15) -> str:
+    """Returns the mean of the roots of positive squares, correct in all `digits` digits (rounded to nearest)."""
+    bits = 64
+    while True:
+        low, high = enclose_sum(squares, bits)
+        scale = (mpz(1) << bits) * len(squares)
+        # equality of a sum with a rounding tie would need rational roots, which enough bits enclose exactly, unless
+        # they are not dyadic: then the roots themselves are added
+        found = to_decimal(mpq(low, scale), mpq(high, scale), digits) if low > 0 else None
+        if found is not None:
+            return found
+        exact = [_rational_root(square) for square in squares]
+        rational = [root for root in exact if root is not None]
+        if len(rational) == len(exact):
+            mean = sum(rational, mpq(0)) / len(rational)
+            return _round(mean, digits)
+        bits *= 2

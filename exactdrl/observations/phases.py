@@ -1,0 +1,60 @@
+"""A stated rule that splits a walk into a phase of exponential decay and the fine-tuning after it.
+
+The decay phase is the longest window 0..b, b ≥ `MIN_STEPS`, on which the loss gap stays within a factor `spread` of a
+geometric sequence: there are a rate ρ < 1 and constants with low ρ^k ≤ (L_k - L_S)/(L_0 - L_S) ≤ high ρ^k and
+high / low ≤ spread. A longer window can only be worse, so b is found by bisection. The search runs in floats; what it
+finds is then certified by exact constants (`brackets`). That no longer window would do is not claimed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gmpy2 import mpq
+
+from exactdrl.observations.brackets import Bracket, bracket_values, fit_slope, log_of
+
+SPREAD = mpq(2)
+MIN_STEPS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Phases:
+    """Where the decay phase ends.
+
+    Attributes:
+        spread: the factor of the rule.
+        decay_end: the last step b of the decay phase 0..b; None where there is no such phase.
+        decay: the certified bracket of the loss gap over 0..b, None where there is no such phase.
+    """
+
+    spread: mpq
+    decay_end: int | None
+    decay: Bracket | None
+
+
+def split_phases(gaps: Sequence[mpq], spread: mpq = SPREAD) -> Phases:
+    """Returns the decay phase of a walk's loss gaps by the rule above.
+
+    Args:
+        gaps: L_k - L_S for k = 0..S.
+        spread: above 1.
+    """
+    positive = next((k for k, gap in enumerate(gaps) if gap <= 0), len(gaps))
+    logs = [log_of(gap) for gap in gaps[:positive]]
+    allowed = log_of(spread)
+    fits, beyond = 0, len(logs)  # 0..fits is narrow enough; 0..beyond is not, or there is no such step
+    while beyond - fits > 1:
+        middle = (fits + beyond) // 2
+        if fit_slope(logs[: middle + 1])[1] <= allowed:
+            fits = middle
+        else:
+            beyond = middle
+    # constants are rounded outward, and may miss the spread by a digit: then the window is shortened
+    while fits >= MIN_STEPS:
+        bracket = bracket_values("loss-gap", gaps, 0, fits)
+        if bracket is None or bracket.rate >= 1:
+            break
+        if bracket.spread is not None and bracket.spread <= spread:
+            return Phases(spread, fits, bracket)
+        fits -= max(fits // 100, 1)
+    return Phases(spread, None, None)
