@@ -68,15 +68,15 @@ def points(problem: IntegerProblem, certificate: Certificate) -> Iterator[Point]
         before, step = here, step + 1
         return found
 
-    for at in _phase_one(problem, certificate):
-        yield point(1, at, _loss(problem, at), degenerate=None)
+    for at in phase_one_points(problem, certificate):
+        yield point(1, at, exact_loss(problem, at), degenerate=None)
     for phase, arithmetic in zip(chain([1], repeat(2)), replay(problem, certificate), strict=False):
         at = arithmetic.vertex()
         yield point(phase, at, arithmetic.loss(), degenerate=_is_degenerate(problem, arithmetic))
 
 
-def _phase_one(problem: IntegerProblem, certificate: Certificate) -> Sequence[tuple[mpq, ...]]:
-    """Returns the points of phase 1 before the first vertex."""
+def phase_one_points(problem: IntegerProblem, certificate: Certificate) -> Sequence[tuple[mpq, ...]]:
+    """Returns the points of phase 1 before the first vertex, reduced: the start alone where they are not known."""
     rule = to_start_rule(certificate.header.start_rule)
     if rule is not None:
         first = find_first_vertex(problem, rule)
@@ -88,7 +88,8 @@ def _phase_one(problem: IntegerProblem, certificate: Certificate) -> Sequence[tu
     return [] if start == vertex else [start]
 
 
-def _loss(problem: IntegerProblem, at: Sequence[mpq]) -> mpq:
+def exact_loss(problem: IntegerProblem, at: Sequence[mpq]) -> mpq:
+    """Returns the loss at reduced parameters, by a scan."""
     numerators, denominator = to_integers(at)
     total = scaled_loss(problem, scan(problem, numerators, denominator, None))
     return mpq(to_mpz(total), problem.loss_scale * denominator)

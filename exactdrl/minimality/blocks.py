@@ -84,6 +84,17 @@ def cell_row(block: Block, signs: dict[int, int], kink: int) -> list[mpq]:
     return row
 
 
+def cell_rows(block: Block, signs: Sequence[int]) -> list[list[mpq]]:
+    """Returns the rows by which the kinks are linear on a cone that fixes all signs."""
+    rows: list[list[mpq]] = []
+    for own, fold in zip(block.rows, block.folds, strict=True):
+        row = [mpq(entry) for entry in own]
+        for k, c in fold.items():
+            row = [a + c * signs[k] * b for a, b in zip(row, rows[k], strict=True)]
+        rows.append(row)
+    return rows
+
+
 def find_escape(state: Settled) -> tuple[mpq, ...] | None:
     """Returns a direction with F' < 0 along which no remaining kink changes; None if the slope is in their rows' span.
 

@@ -4,10 +4,12 @@ from collections.abc import Callable, Sequence
 
 from gmpy2 import mpz
 
+from exactdrl.minimality.block_edge import to_block_edge
 from exactdrl.minimality.blocks import Block
 from exactdrl.minimality.cell_program import cell_signs, descend_in_cell
-from exactdrl.minimality.search import scatter, try_lines
-from exactdrl.minimality.tree import Closed, OutOfBudget, Refuted, close_tree
+from exactdrl.minimality.search import scatter
+from exactdrl.minimality.slide import slide
+from exactdrl.minimality.tree import Closed, OutOfBudget, Refuted, TreeResult, close_tree
 
 # a first, small tree: it closes most minima, and is cheaper than the search of cells
 _SMALL = 200
@@ -43,32 +45,36 @@ class Budget:
 
 
 def decide_blocks(blocks: Sequence[Block], budget: Budget) -> list[Closed] | tuple[Block, tuple[mpz, ...]] | None:
-    """Returns each block's closed tree, or a block and a direction where F < 0, or None for out of budget."""
-    begins = []
+    """Returns each block's closed tree, or a block and an edge of it where F < 0, or None for out of budget."""
+    searches = []
     for block in blocks:
-        direction, least = try_lines(block)
-        if least < 0:
-            return block, direction
-        begins.append(direction)
+        descent, proposals = slide(block)
+        if descent is not None:
+            return block, to_block_edge(block, descent)
+        searches.append(proposals)
     closed: list[Closed] = []
-    for block, begin in zip(blocks, begins, strict=True):
-        result = close_tree(block, begin, budget.purse(min(_SMALL, budget.work)))
-        if isinstance(result, OutOfBudget) and budget.work > _SMALL:
-            descent = _search_cells(block)
-            if descent is not None:
-                return block, descent
-            result = close_tree(block, begin, budget.purse(budget.work))
+    for block, proposals in zip(blocks, searches, strict=True):
+        result = _decide_block(block, proposals, budget)
         if isinstance(result, Refuted):
-            return block, result.direction
+            return block, to_block_edge(block, result.direction)
         if isinstance(result, Closed):
             closed.append(result)
     return closed if len(closed) == len(blocks) else None
 
 
-def _search_cells(block: Block) -> tuple[mpz, ...] | None:
+def _decide_block(block: Block, proposals: Sequence[tuple[mpz, ...]], budget: Budget) -> TreeResult:
+    begin = proposals[0] if proposals else tuple(mpz(not index) for index in range(block.width))
+    result = close_tree(block, begin, budget.purse(min(_SMALL, budget.work)))
+    if not isinstance(result, OutOfBudget) or budget.work <= _SMALL:
+        return result
+    descent = _search_cells(block, proposals)
+    return close_tree(block, begin, budget.purse(budget.work)) if descent is None else Refuted(descent)
+
+
+def _search_cells(block: Block, proposals: Sequence[tuple[mpz, ...]]) -> tuple[mpz, ...] | None:
     """Returns a descent of one of some cells."""
     seen = set()
-    for point in scatter(block, _PAIRS):
+    for point in (*proposals, *scatter(block, _PAIRS)):
         signs = cell_signs(block, point)
         key = tuple(signs.values())
         if key not in seen:

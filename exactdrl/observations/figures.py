@@ -1,77 +1,73 @@
-"""The figures that users publish of a walk: loss, step lengths, distance to the final vertex, against the step."""
+"""The figures that users publish of a walk, each with the data behind it as a table.
 
-import csv
+`loss`, `lengths` and `distance` are figures 2, 3 and 4 of Hinz, arXiv:2105.02831; `walk` shows the three below one another; `density` the
+vertices and kinks around the last vertex. Colours are told apart by colour-blind readers (Okabe and Ito), and lines by their
+dashes in grey print.
+"""
+
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from exactdrl.cells.integer_problem import IntegerProblem
-from exactdrl.certificate.export import Point, points
-from exactdrl.certificate.reader import Certificate
 from exactdrl.exact.rationals import InputError, to_float
+from exactdrl.observations.observe import Observations
+from exactdrl.observations.phases import Phases
+from exactdrl.observations.series import Series
+from exactdrl.observations.tables import (
+    Table,
+    kink_density_table,
+    make_folder,
+    table_paths,
+    vertex_density_table,
+    walk_table,
+    write_tables,
+)
 from exactdrl.problem.instance_file import refuse_existing
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 FORMATS = ("png", "svg", "pdf")
-WINDOW = 40
+_BLUE, _ORANGE, _GREEN, _BLACK = "#0072B2", "#D55E00", "#009E73", "#000000"
+_WIDTH = 6.3  # inches: a text's width; fonts keep their size there
+_STYLE = {
+    "font.size": 10,
+    "axes.labelsize": 10,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "legend.fontsize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "0.88",
+    "grid.linewidth": 0.5,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "svg.fonttype": "none",
+    "pdf.fonttype": 42,
+    "svg.hashsalt": "exactdrl",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
-    """What the figures show, as floats: nearest to the exact values, square roots and means rounded.
-
-    Attributes:
-        phase_one: the number of points up to and with the first vertex.
-        loss: at each point.
-        length: of the step to each point; NaN for the start.
-        running_mean: of the last `window` lengths; NaN where there are fewer.
-        distance: to the last vertex.
-        window: how many lengths a mean takes.
-    """
-
-    phase_one: int
-    loss: tuple[float, ...]
-    length: tuple[float, ...]
-    running_mean: tuple[float, ...]
-    distance: tuple[float, ...]
-    window: int
+class _Drawing:
+    name: str
+    height: float
+    panels: tuple[Callable[["Axes"], None], ...]
+    is_row: bool = False
 
 
-def series(
-    problem: IntegerProblem,
-    certificate: Certificate,
-    *,
-    window: int = WINDOW,
-    on_point: Callable[[Point], None] | None = None,
-) -> Series:
-    """Returns the figures' data of a recorded walk.
+def draw(
+    found: Observations, series: Series, folder: Path, *, formats: Sequence[str] = ("png",), force: bool = False
+) -> list[Path]:
+    """Writes the figures and the tables behind them into a folder, and returns the paths, figures first.
 
     Args:
-        problem: the certificate's.
-        certificate: a whole one.
-        window: how many consecutive step lengths a running mean takes, as published 40.
-        on_point: called after each point.
-    """
-    phase_one, loss, length, distance = 0, [], [], []
-    for point in points(problem, certificate):
-        phase_one += point.phase == 1
-        loss.append(to_float(point.loss))
-        length.append(math.nan if point.squared_step is None else math.sqrt(to_float(point.squared_step)))
-        distance.append(math.sqrt(to_float(point.squared_distance_to_last)))
-        if on_point is not None:
-            on_point(point)
-    means = [
-        math.fsum(length[end - window : end]) / window if end > window else math.nan
-        for end in range(1, len(length) + 1)
-    ]
-    return Series(phase_one, tuple(loss), tuple(length), tuple(means), tuple(distance), window)
-
-
-def draw(data: Series, folder: Path, *, formats: Sequence[str] = ("png",), force: bool = False) -> list[Path]:
-    """Writes `walk.*`, the three figures below one another, and `walk.csv`, the data behind them; returns the paths.
-
-    Args:
-        data: what to draw.
+        found: what was observed.
+        series: the walk's points.
         folder: made if it does not exist.
         formats: some of `FORMATS`.
         force: write over existing files.
@@ -82,55 +78,150 @@ def draw(data: Series, folder: Path, *, formats: Sequence[str] = ("png",), force
     for name in formats:
         if name not in FORMATS:
             raise InputError(f"figure format is {name!r}; one of {', '.join(FORMATS)} is needed")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be made ({error.strerror or error})") from None
-    figures = [folder / f"walk.{name}" for name in formats]
-    table = folder / "walk.csv"
-    for path in (*figures, table):
+    make_folder(folder)
+    drawings = _drawings(found, series)
+    tables: list[Table] = [walk_table(series), vertex_density_table(found), kink_density_table(found)]
+    paths = {drawing.name: [folder / f"{drawing.name}.{name}" for name in formats] for drawing in drawings}
+    for path in [*(path for group in paths.values() for path in group), *table_paths(folder, tables, "csv")]:
         refuse_existing(path, force=force)
     try:
-        _write_table(data, table)
-        _draw(data, figures)
+        for drawing in drawings:
+            _save(drawing, paths[drawing.name])
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error.strerror or error})") from None
-    return [*figures, table]
+    return [*(path for group in paths.values() for path in group), *write_tables(folder, tables, force=force)]
 
 
-def _write_table(data: Series, path: Path) -> None:
-    with path.open("w", encoding="ascii", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        mean = f"mean_of_{data.window}_lengths"
-        writer.writerow(["step", "phase", "loss", "length", mean, "distance_to_last"])
-        rows = zip(data.loss, data.length, data.running_mean, data.distance, strict=True)
-        for step, row in enumerate(rows):
-            cells = ["" if math.isnan(value) else repr(value) for value in row]
-            writer.writerow([step, 1 if step < data.phase_one else 2, *cells])
+def _drawings(found: Observations, series: Series) -> list[_Drawing]:
+    phases = found.phases
+
+    def loss(axes: "Axes") -> None:
+        _against_steps(axes, series, series.loss, "loss", _BLUE, phases)
+
+    def gap(axes: "Axes") -> None:
+        _against_steps(axes, series, series.gap, "loss gap  $L_k - L_S$", _BLUE, phases)
+        _mark_bracket(axes, found)
+
+    def lengths(axes: "Axes") -> None:
+        label = f"mean length of {series.window} steps"
+        _against_steps(axes, series, series.running_mean, label, _ORANGE, phases)
+
+    def distance(axes: "Axes") -> None:
+        _against_steps(axes, series, series.distance, "distance to last vertex", _GREEN, phases)
+
+    return [
+        _Drawing("walk", 7.4, (gap, lengths, distance)),
+        _Drawing("loss", 5.2, (loss, gap)),
+        _Drawing("lengths", 3.0, (lengths,)),
+        _Drawing("distance", 3.0, (distance,)),
+        _Drawing("density", 3.4, (lambda axes: _vertices(axes, found), lambda axes: _kinks(axes, found)), is_row=True),
+    ]
 
 
-def _draw(data: Series, paths: Sequence[Path]) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - slow to import
+def _save(drawing: _Drawing, paths: Sequence[Path]) -> None:
+    from matplotlib import rc_context  # noqa: PLC0415 - slow to import
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    figure = Figure(figsize=(6.4, 7.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    panels = figure.subplots(3, 1, sharex=True)
-    contents = (
-        ("loss", data.loss),
-        (f"mean of {data.window} step lengths", data.running_mean),
-        ("distance to the final vertex", data.distance),
-    )
-    for panel, (label, values) in zip(panels, contents, strict=True):
-        # a logarithm shows no zeros: the last distance is 0, and a loss may be
-        shown = [value if value > 0 else math.nan for value in values]
-        panel.axvspan(0, max(data.phase_one - 1, 0), color="0.9", lw=0)
-        panel.plot(shown, color="C0", lw=1.2)
-        panel.set_ylabel(label)
-        if any(value > 0 for value in values):
-            panel.set_yscale("log")
-        panel.grid(visible=True, which="both", color="0.92", lw=0.5)
-        panel.margins(x=0.01)
-    panels[-1].set_xlabel("step (grey: phase 1, up to the first vertex)")
-    for path in paths:
-        figure.savefig(path, dpi=160)
+    with rc_context(_STYLE):
+        figure: Figure = Figure(figsize=(_WIDTH, drawing.height), layout="constrained")
+        FigureCanvasAgg(figure)
+        count = len(drawing.panels)
+        shape = (1, count) if drawing.is_row else (count, 1)
+        grid = figure.subplots(*shape, sharex=not drawing.is_row, squeeze=False)
+        for axes, panel in zip(grid.flat, drawing.panels, strict=True):
+            panel(axes)
+        if not drawing.is_row:
+            grid[-1, 0].set_xlabel("step $k$  (0: first vertex)")
+            figure.align_ylabels()
+        for path in paths:
+            # no dates in the files: the same run gives the same bytes
+            kind = path.suffix[1:]
+            metadata = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
+            figure.savefig(path, dpi=200, metadata=metadata)
+
+
+def _against_steps(
+    axes: "Axes", series: Series, values: Sequence[float], label: str, colour: str, phases: Phases
+) -> None:
+    # a logarithm shows no zeros: the last distance is 0, and a loss may be
+    shown = [value if value > 0 else math.nan for value in values]
+    if series.before:
+        axes.axvspan(-series.before, 0, color="0.85", lw=0, zorder=0)
+    axes.plot(list(series.steps), shown, color=colour, lw=1.0)
+    if phases.decay_end is not None:
+        axes.axvline(phases.decay_end, color=_BLACK, lw=0.9, ls=(0, (4, 2)))
+        place = {"xy": (phases.decay_end, 1.0), "xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+        axes.annotate(
+            f"decay phase ends, k = {phases.decay_end}", xytext=(4, -3), va="top", ha="left", fontsize=8, **place
+        )
+    axes.set_ylabel(label)
+    _scale(axes, shown)
+    axes.margins(x=0.01)
+
+
+def _scale(axes: "Axes", shown: Sequence[float]) -> None:
+    from matplotlib.ticker import LogFormatterSciNotation  # noqa: PLC0415
+
+    finite = [value for value in shown if math.isfinite(value)]
+    if not finite or min(finite) == max(finite):
+        return
+    axes.set_yscale("log")
+    if max(finite) < 10 * min(finite):
+        # less than a decade: numbers as they are, at a few places
+        from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter  # noqa: PLC0415
+
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 1.5, 2.0, 3.0, 5.0, 7.0)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    else:
+        axes.yaxis.set_major_formatter(LogFormatterSciNotation())
+
+
+def _mark_bracket(axes: "Axes", found: Observations) -> None:
+    bracket = found.phases.decay
+    if bracket is None:
+        return
+    steps = range(bracket.begin, bracket.end + 1)
+    start = to_float(found.trajectory.gaps[bracket.begin])
+    rate = to_float(bracket.rate)
+    for constant in {bracket.low, bracket.high}:
+        line = [to_float(constant) * start * rate ** (k - bracket.begin) for k in steps]
+        axes.plot(list(steps), line, color=_ORANGE, lw=1.0, ls=(0, (1, 1)))
+    axes.plot([], [], color=_ORANGE, lw=1.0, ls=(0, (1, 1)), label=f"certified bracket, rate {rate:.6g}")
+    axes.legend(loc="upper right")
+
+
+def _vertices(axes: "Axes", found: Observations) -> None:
+    density = found.trajectory_density
+    axes.plot([to_float(radius) for radius in density.radii], density.counts, color=_GREEN, lw=1.0, marker="o", ms=3)
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.set_xlabel("radius $r$ around last vertex")
+    axes.set_ylabel("vertices of the walk within $r$")
+
+
+def _kinks(axes: "Axes", found: Observations) -> None:
+    radii = [to_float(row.radius) for row in found.density_rows]
+    for place, colour, marker, dashes, label in (
+        ("last", _BLUE, "o", "-", "through last vertex"),
+        ("control", _ORANGE, "s", "--", "through control points"),
+    ):
+        lines = [density for density in found.line_densities if density.line.place == place]
+        if not lines:
+            continue
+        per_line = [
+            sorted((line.counts[i] - line.at_origin) / (2 * radius) for line in lines) for i, radius in enumerate(radii)
+        ]
+        means = [sum(values) / len(values) for values in per_line]
+        shown = [value if value > 0 else math.nan for value in means]
+        axes.plot(radii, shown, color=colour, lw=1.0, ls=dashes, marker=marker, ms=3, label=label)
+        quarter = len(lines) // 4
+        low = [max(values[quarter], 1e-9) for values in per_line]
+        axes.fill_between(radii, low, [values[-1 - quarter] for values in per_line], color=colour, alpha=0.15, lw=0)
+    axes.set_xscale("log", base=2)
+    if any(row.last or row.control for row in found.density_rows):
+        axes.set_yscale("log")
+        axes.legend(loc="lower left")
+    axes.set_xlabel("radius $r$ along the line")
+    axes.set_ylabel("kinks per unit length, $|t| < r$")

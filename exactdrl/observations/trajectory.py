@@ -23,7 +23,8 @@ class Trajectory:
         losses: L_0..L_S.
         squared_steps: |v_k - v_{k-1}|² for k = 1..S, at index k - 1.
         squared_distances: |v_k - v_S|² for k = 0..S.
-        last: the last vertex in the full parameters, shape (n_ℓ, m).
+        first: the first vertex in the full parameters, shape (n_ℓ, m).
+        last: the last vertex.
         lower: the least value of each parameter over all vertices, rounded down to a multiple of 1/1024.
         upper: the greatest, rounded up.
     """
@@ -31,6 +32,7 @@ class Trajectory:
     losses: tuple[mpq, ...]
     squared_steps: tuple[mpq, ...]
     squared_distances: tuple[mpq, ...]
+    first: tuple[tuple[mpq, ...], ...]
     last: tuple[tuple[mpq, ...], ...]
     lower: tuple[tuple[mpq, ...], ...]
     upper: tuple[tuple[mpq, ...], ...]
@@ -99,6 +101,8 @@ def follow_trajectory(
     Raises:
         InputError: a line does not fit this problem, or a basis is dependent.
     """
+    pattern = problem.pattern_from_hex(certificate.first.pattern)
+    first = ExactArithmetic(problem, pattern, certificate.first.basis).vertex()
     last = ExactArithmetic(problem, *final_vertex(problem, certificate)).vertex()
     losses: list[mpq] = []
     squared_steps: list[mpq] = []
@@ -116,5 +120,11 @@ def follow_trajectory(
             on_step(len(squared_steps))
     corners = [problem.to_full([mpq(value, _GRID) for value in corner]) for corner in (lower, upper)]
     return Trajectory(
-        tuple(losses), tuple(squared_steps), tuple(squared_distances), problem.to_full(last), corners[0], corners[1]
+        tuple(losses),
+        tuple(squared_steps),
+        tuple(squared_distances),
+        problem.to_full(first),
+        problem.to_full(last),
+        corners[0],
+        corners[1],
     )

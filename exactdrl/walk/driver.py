@@ -11,13 +11,14 @@ from gmpy2 import mpq
 
 from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.arithmetic.filtered import DecisionCounts, FilteredArithmetic
-from exactdrl.arithmetic.protocol import Arithmetic, Edge
+from exactdrl.arithmetic.protocol import Arithmetic
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.cells.scan import Breakpoint, Values, scan, vanishing_kinks
 from exactdrl.exact.linear import to_integers
 from exactdrl.exact.rationals import InputError
 from exactdrl.minimality.judge import judge
+from exactdrl.minimality.ray import to_edge
 from exactdrl.minimality.reach import tangent_cell
 from exactdrl.minimality.verdict import LocalMinimum, NotMinimum, StrictLocalMinimum, Undecided
 from exactdrl.problem.instance import Instance, Matrix
@@ -251,14 +252,12 @@ class Walk:
     def _leave_degenerate(self, direction: Sequence[mpq], *, is_published_stop: bool) -> Step:
         """Leaves a vertex along an improving edge of the cell into which the loss falls along a direction.
 
-        Along the direction itself if it is an edge. Otherwise this is, within that cell, a linear program whose minimum
-        is unbounded along the direction; Bland's rule (least address leaves, least address enters) ends at an edge of
-        positive length. The zero-length pivots on the way are no steps.
+        All kinks of the basis but one rest along that edge, and nothing blocks it.
         """
         arithmetic, problem = self.arithmetic, self.problem
         values = _values(problem, arithmetic)
         pattern = arithmetic.pattern.copy()
-        cell, rates = tangent_cell(problem, values, direction)
+        cell, rates = tangent_cell(problem, values, to_edge(problem, values, direction))
         vanishing = vanishing_kinks(cell, values)
         moving = set(vanishing).difference(vanishing_kinks(cell, rates))
         flips = [kink for kink in vanishing if kink in moving and cell.is_on(kink) != pattern.is_on(kink)]
@@ -266,20 +265,11 @@ class Walk:
             pattern.flip(kink)
         kinks = [*arithmetic.basis, *sorted(set(vanishing) - set(arithmetic.basis))]
         arithmetic.rebase(pattern, [kink for kink in kinks if kink not in moving] + [k for k in kinks if k in moving])
-        own = moving.intersection(arithmetic.basis)
-        # with one moving kink in the basis the direction is that kink's edge, which nothing blocks
-        leaving = own.pop() if len(own) == 1 else _first_falling(arithmetic)
-        while (met := _meet(arithmetic, leaving)).is_blocked:
-            arithmetic.pivot(leaving, met.kinks[0])
-            leaving = _first_falling(arithmetic)
+        (leaving,) = moving.intersection(arithmetic.basis)
+        met = _meet(arithmetic, leaving)
         basis = tuple(arithmetic.basis)
         arithmetic.pivot(leaving, met.kinks[0])
         return Step(self.steps + 1, tuple(flips), basis, leaving, met.kinks[0], is_published_stop)
-
-
-def _first_falling(arithmetic: Arithmetic) -> Kink:
-    """Returns the kink with the least address of those whose edge in the cell has negative slope; there is one."""
-    return next(k for k in sorted(arithmetic.basis) if arithmetic.slope_sign(Edge(k, is_flipped=False)) < 0)
 
 
 def _meet(arithmetic: Arithmetic, leaving: Kink) -> Breakpoint:

@@ -1,0 +1,88 @@
+"""The longest stretch of a walk on which a quantity decays exponentially, anywhere in the walk.
+
+More generous than the rule of `observations.phases`, which begins at the first vertex: whatever a walk does before and
+after does not count against it. The search runs in floats on a grid of ends; what it finds is certified by exact
+constants, so a window that is reported is one. That no longer window would do is not claimed.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from gmpy2 import mpq
+
+from exactdrl.observations.brackets import Bracket, bracket_sums, bracket_values, fit_slope, log_of
+from exactdrl.observations.lengths import LengthSums
+
+GRID = 24
+_POINTS = 160
+
+
+@dataclass(frozen=True, slots=True)
+class DecayWindow:
+    """A stretch of exponential decay.
+
+    Attributes:
+        bracket: its certified constants; rate below 1, spread within the factor that was asked for.
+        fall: the factor by which the quantity falls from the window's first step to its last, as a float.
+    """
+
+    bracket: Bracket
+    fall: float
+
+    @property
+    def length(self) -> int:
+        """Returns how many steps it has."""
+        return self.bracket.end - self.bracket.begin
+
+
+def find_window(quantity: str, values: Sequence[mpq], first: int, spread: mpq) -> DecayWindow | None:
+    """Returns the longest window found for an exact sequence; None where no window decays.
+
+    Args:
+        quantity: its name.
+        values: q_0..q_S.
+        first: windows begin here or later.
+        spread: the greatest factor between the constants, above 1.
+    """
+    logs = _logs(values)
+    for begin, end in _candidates(logs, first, spread):
+        bracket = bracket_values(quantity, values, begin, end)
+        if bracket is not None and _is_decay(bracket, spread):
+            return DecayWindow(bracket, math.exp(logs[begin] - logs[end]))
+    return None
+
+
+def find_length_window(sums: LengthSums, spread: mpq) -> DecayWindow | None:
+    """Returns the longest window found for running sums of lengths; None where no window decays."""
+    logs = [-math.inf] * sums.window + _logs([mpq(value) for value in sums.high])
+    for begin, end in _candidates(logs, sums.window, spread):
+        bracket = bracket_sums(sums, begin, end)
+        if bracket is not None and _is_decay(bracket, spread):
+            return DecayWindow(bracket, math.exp(logs[begin] - logs[end]))
+    return None
+
+
+def _logs(values: Sequence[mpq]) -> list[float]:
+    return [log_of(value) if value > 0 else -math.inf for value in values]
+
+
+def _is_decay(bracket: Bracket, spread: mpq) -> bool:
+    return bracket.rate < 1 and bracket.spread is not None and bracket.spread <= spread
+
+
+def _candidates(logs: Sequence[float], first: int, spread: mpq) -> list[tuple[int, int]]:
+    """Returns windows between points of the grid that seem to fit, the longest first."""
+    positive = next((k for k in range(first, len(logs)) if logs[k] == -math.inf), len(logs)) - 1
+    if positive - first < GRID:
+        return []
+    ends = [first + (positive - first) * i // GRID for i in range(GRID + 1)]
+    allowed = log_of(spread)
+    found = []
+    for begin, end in combinations(ends, 2):
+        stride = max(1, (end - begin) // _POINTS)
+        slope, height = fit_slope(logs[begin : end + 1 : stride])
+        if slope < 0 and height <= allowed:
+            found.append((begin, end))
+    return sorted(found, key=lambda window: (window[0] - window[1], window))

@@ -1,0 +1,83 @@
+"""What figures and tables show of a walk, point by point, as floats: each the nearest to the exact value."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from gmpy2 import mpq
+
+from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.certificate.export import exact_loss, phase_one_points
+from exactdrl.certificate.reader import Certificate
+from exactdrl.exact.linear import to_integers
+from exactdrl.exact.rationals import to_float
+from exactdrl.observations.lengths import mean_text
+from exactdrl.observations.trajectory import Trajectory, squared_distance
+
+_DIGITS = 17
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A walk's points in order, those of phase 1 first. Square roots and means are correct in 17 digits.
+
+    Attributes:
+        before: the number of points before the first vertex; point i is vertex v_k with k = i - before.
+        loss: at each point.
+        gap: loss minus the last loss.
+        length: of the step to each point; NaN for the start.
+        running_mean: of the last `window` lengths; NaN where there are fewer.
+        distance: to the last vertex.
+        window: how many lengths a mean takes.
+    """
+
+    before: int
+    loss: tuple[float, ...]
+    gap: tuple[float, ...]
+    length: tuple[float, ...]
+    running_mean: tuple[float, ...]
+    distance: tuple[float, ...]
+    window: int
+
+    @property
+    def steps(self) -> range:
+        """Returns the points' steps k: 0 is the first vertex, points of phase 1 are negative."""
+        return range(-self.before, len(self.loss) - self.before)
+
+
+def to_series(problem: IntegerProblem, certificate: Certificate, trajectory: Trajectory, window: int) -> Series:
+    """Returns a walk's points as floats, the start and phase 1 included.
+
+    Args:
+        problem: the certificate's.
+        certificate: a whole one.
+        trajectory: its vertices.
+        window: how many step lengths a mean takes.
+    """
+    early = phase_one_points(problem, certificate)
+    places = [to_integers(at) for at in early]
+    last = to_integers(problem.to_reduced(trajectory.last))
+    first = to_integers(problem.to_reduced(trajectory.first))
+    path = [*places, first]
+    squared_steps = [squared_distance(here, before) for before, here in pairwise(path)]
+    squares = [*squared_steps, *trajectory.squared_steps]
+    losses = [*(exact_loss(problem, at) for at in early), *trajectory.losses]
+    distances = [*(squared_distance(place, last) for place in places), *trajectory.squared_distances]
+    return Series(
+        len(early),
+        tuple(map(to_float, losses)),
+        tuple(to_float(loss - losses[-1]) for loss in losses),
+        (math.nan, *(_root(square) for square in squares)),
+        tuple(_mean(squares, end, window) for end in range(len(losses))),
+        tuple(map(_root, distances)),
+        window,
+    )
+
+
+def _root(square: mpq) -> float:
+    return float(mean_text([square], _DIGITS)) if square else 0.0
+
+
+def _mean(squares: Sequence[mpq], end: int, window: int) -> float:
+    return float(mean_text(squares[end - window : end], _DIGITS)) if end >= window else math.nan
