@@ -13,6 +13,7 @@ from exactdrl import InputError, __version__
 from .export import export_command
 from .importing import import_command
 from .minimum import minimum_command
+from .observe import observe_command
 from .plot import plot_command
 from .rerun import rerun_command
 from .sample import sample_command
@@ -31,6 +32,7 @@ for _command in (
     walk_command,
     verify_command,
     export_command,
+    observe_command,
     plot_command,
     minimum_command,
     rerun_command,

@@ -4,11 +4,16 @@ from pathlib import Path
 
 import click
 
-from exactdrl import Point, read_certificate, read_instance
+from exactdrl import InputError, read_certificate, read_instance
 from exactdrl.cells.integer_problem import IntegerProblem
-from exactdrl.observations.figures import FORMATS, WINDOW, draw, series
+from exactdrl.certificate.parallel import available_jobs
+from exactdrl.exact.rationals import to_rational
+from exactdrl.observations.figures import FORMATS, draw
+from exactdrl.observations.observe import LINES, WINDOW, check_options, observe
+from exactdrl.observations.phases import SPREAD
+from exactdrl.observations.series import to_series
 
-from .progress import progress
+from .observe import observing
 
 
 @click.command("plot")
@@ -17,19 +22,45 @@ from .progress import progress
 @click.option("-o", "--output", "folder", type=click.Path(path_type=Path), required=True, help="a folder")
 @click.option("--format", "formats", type=click.Choice(FORMATS), multiple=True, default=("png",), show_default=True)
 @click.option("--window", type=click.IntRange(min=1), default=WINDOW, show_default=True, help="step lengths in a mean")
+@click.option("--spread", default=str(SPREAD), show_default=True, help="of the decay phase, as in `observe`")
+@click.option("--lines", type=click.IntRange(min=0), default=LINES, show_default=True, help="lines of each kind")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="of the lines")
+@click.option("--jobs", type=click.IntRange(min=1), help="processes; default: one for each processor")
 @click.option("--force", is_flag=True, help="write over existing files")
 def plot_command(
-    *, instance: Path, run: Path, folder: Path, formats: tuple[str, ...], window: int, force: bool
+    *,
+    instance: Path,
+    run: Path,
+    folder: Path,
+    formats: tuple[str, ...],
+    window: int,
+    spread: str,
+    lines: int,
+    seed: int,
+    jobs: int | None,
+    force: bool,
 ) -> None:
-    """Draw loss, step lengths and distance to the final vertex of the walk RUN on INSTANCE, and write the data."""
+    """Draw loss, step lengths, distance to the last vertex and densities of the walk RUN on INSTANCE, with the data."""
     problem_instance = read_instance(instance)
     certificate = read_certificate(run, problem_instance)
+    try:
+        factor = to_rational(spread)
+    except InputError as error:
+        raise InputError(f"--spread: {error}") from None
+    check_options(len(certificate.steps), window=window, spread=factor, between=(), lines=lines)
+    with observing("plot") as report:
+        found = observe(
+            problem_instance,
+            run,
+            certificate=certificate,
+            window=window,
+            spread=factor,
+            lines=lines,
+            seed=seed,
+            jobs=jobs or available_jobs(),
+            on_progress=report,
+        )
     problem = IntegerProblem.from_instance(problem_instance)
-    with progress("plot", unit="point") as report:
-
-        def on_point(point: Point) -> None:
-            report(point.step)
-
-        data = series(problem, certificate, window=window, on_point=on_point)
-    for path in draw(data, folder, formats=formats, force=force):
+    series = to_series(problem, certificate, found.trajectory, window)
+    for path in draw(found, series, folder, formats=formats, force=force):
         click.echo(path)

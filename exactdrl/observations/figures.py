@@ -1,15 +1,15 @@
 """The figures that users publish of a walk, each with the data behind it as a table.
 
-`loss`, `lengths` and `distance` are figures 2, 3 and 4 of Hinz, arXiv:2105.02831; `walk` shows the three below one another; `density` the
-vertices and kinks around the last vertex. Colours are told apart by colour-blind readers (Okabe and Ito), and lines by their
-dashes in grey print.
+`loss`, `lengths` and `distance` are figures 2, 3 and 4 of Hinz, arXiv:2105.02831; `walk` shows the three below one
+another; `density` the vertices and kinks around the last vertex. Colours are told apart by colour-blind readers (Okabe
+and Ito), and lines by their dashes in grey print.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from exactdrl.exact.rationals import InputError, to_float
 from exactdrl.observations.observe import Observations
@@ -28,12 +28,11 @@ from exactdrl.problem.instance_file import refuse_existing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 FORMATS = ("png", "svg", "pdf")
 _BLUE, _ORANGE, _GREEN, _BLACK = "#0072B2", "#D55E00", "#009E73", "#000000"
 _WIDTH = 6.3  # inches: a text's width; fonts keep their size there
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.size": 10,
     "axes.labelsize": 10,
     "xtick.labelsize": 9,
@@ -86,7 +85,7 @@ def draw(
         refuse_existing(path, force=force)
     try:
         for drawing in drawings:
-            _save(drawing, paths[drawing.name])
+            _save(drawing, found.phases, found.steps, paths[drawing.name])
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error.strerror or error})") from None
     return [*(path for group in paths.values() for path in group), *write_tables(folder, tables, force=force)]
@@ -96,18 +95,18 @@ def _drawings(found: Observations, series: Series) -> list[_Drawing]:
     phases = found.phases
 
     def loss(axes: "Axes") -> None:
-        _against_steps(axes, series, series.loss, "loss", _BLUE, phases)
+        _against_steps(axes, series, series.loss, "loss", colour=_BLUE, phases=phases)
 
     def gap(axes: "Axes") -> None:
-        _against_steps(axes, series, series.gap, "loss gap  $L_k - L_S$", _BLUE, phases)
+        _against_steps(axes, series, series.gap, "loss gap  $L_k - L_S$", colour=_BLUE, phases=phases)
         _mark_bracket(axes, found)
 
     def lengths(axes: "Axes") -> None:
         label = f"mean length of {series.window} steps"
-        _against_steps(axes, series, series.running_mean, label, _ORANGE, phases)
+        _against_steps(axes, series, series.running_mean, label, colour=_ORANGE, phases=phases)
 
     def distance(axes: "Axes") -> None:
-        _against_steps(axes, series, series.distance, "distance to last vertex", _GREEN, phases)
+        _against_steps(axes, series, series.distance, "distance to last vertex", colour=_GREEN, phases=phases)
 
     return [
         _Drawing("walk", 7.4, (gap, lengths, distance)),
@@ -118,13 +117,13 @@ def _drawings(found: Observations, series: Series) -> list[_Drawing]:
     ]
 
 
-def _save(drawing: _Drawing, paths: Sequence[Path]) -> None:
+def _save(drawing: _Drawing, phases: Phases, steps: int, paths: Sequence[Path]) -> None:
     from matplotlib import rc_context  # noqa: PLC0415 - slow to import
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     with rc_context(_STYLE):
-        figure: Figure = Figure(figsize=(_WIDTH, drawing.height), layout="constrained")
+        figure = Figure(figsize=(_WIDTH, drawing.height), layout="constrained")
         FigureCanvasAgg(figure)
         count = len(drawing.panels)
         shape = (1, count) if drawing.is_row else (count, 1)
@@ -132,6 +131,7 @@ def _save(drawing: _Drawing, paths: Sequence[Path]) -> None:
         for axes, panel in zip(grid.flat, drawing.panels, strict=True):
             panel(axes)
         if not drawing.is_row:
+            _name_phases(grid[0, 0], phases, steps)
             grid[-1, 0].set_xlabel("step $k$  (0: first vertex)")
             figure.align_ylabels()
         for path in paths:
@@ -141,8 +141,24 @@ def _save(drawing: _Drawing, paths: Sequence[Path]) -> None:
             figure.savefig(path, dpi=200, metadata=metadata)
 
 
+def _name_phases(axes: "Axes", phases: Phases, steps: int) -> None:
+    if phases.decay_end is not None:
+        # above the axes, where no curve is
+        text, place = f"decay phase ends at step {phases.decay_end}", (phases.decay_end, 1.0)
+        axes.annotate(
+            text,
+            place,
+            xytext=(0, 3),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            fontsize=9,
+            va="bottom",
+            ha="left" if 2 * phases.decay_end < steps else "right",
+        )
+
+
 def _against_steps(
-    axes: "Axes", series: Series, values: Sequence[float], label: str, colour: str, phases: Phases
+    axes: "Axes", series: Series, values: Sequence[float], label: str, *, colour: str, phases: Phases
 ) -> None:
     # a logarithm shows no zeros: the last distance is 0, and a loss may be
     shown = [value if value > 0 else math.nan for value in values]
@@ -151,10 +167,6 @@ def _against_steps(
     axes.plot(list(series.steps), shown, color=colour, lw=1.0)
     if phases.decay_end is not None:
         axes.axvline(phases.decay_end, color=_BLACK, lw=0.9, ls=(0, (4, 2)))
-        place = {"xy": (phases.decay_end, 1.0), "xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
-        axes.annotate(
-            f"decay phase ends, k = {phases.decay_end}", xytext=(4, -3), va="top", ha="left", fontsize=8, **place
-        )
     axes.set_ylabel(label)
     _scale(axes, shown)
     axes.margins(x=0.01)
@@ -171,7 +183,7 @@ def _scale(axes: "Axes", shown: Sequence[float]) -> None:
         # less than a decade: numbers as they are, at a few places
         from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter  # noqa: PLC0415
 
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 1.5, 2.0, 3.0, 5.0, 7.0)))
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 1.2, 1.4, 1.7, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0)))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.yaxis.set_minor_formatter(NullFormatter())
     else:
@@ -203,6 +215,7 @@ def _vertices(axes: "Axes", found: Observations) -> None:
 
 def _kinks(axes: "Axes", found: Observations) -> None:
     radii = [to_float(row.radius) for row in found.density_rows]
+    floor, ceiling = math.inf, 0.0
     for place, colour, marker, dashes, label in (
         ("last", _BLUE, "o", "-", "through last vertex"),
         ("control", _ORANGE, "s", "--", "through control points"),
@@ -216,12 +229,15 @@ def _kinks(axes: "Axes", found: Observations) -> None:
         means = [sum(values) / len(values) for values in per_line]
         shown = [value if value > 0 else math.nan for value in means]
         axes.plot(radii, shown, color=colour, lw=1.0, ls=dashes, marker=marker, ms=3, label=label)
+        floor = min([floor, *(value for value in shown if value > 0)])
+        ceiling = max(ceiling, *means)
         quarter = len(lines) // 4
-        low = [max(values[quarter], 1e-9) for values in per_line]
-        axes.fill_between(radii, low, [values[-1 - quarter] for values in per_line], color=colour, alpha=0.15, lw=0)
+        low, high = ([max(values[index], 1e-30) for values in per_line] for index in (quarter, -1 - quarter))
+        axes.fill_between(radii, low, high, color=colour, alpha=0.15, lw=0)
     axes.set_xscale("log", base=2)
     if any(row.last or row.control for row in found.density_rows):
         axes.set_yscale("log")
-        axes.legend(loc="lower left")
+        axes.set_ylim(floor / 30, 3 * ceiling)
+        axes.legend(loc="lower left", title="mean and middle half of lines", title_fontsize=9)
     axes.set_xlabel("radius $r$ along the line")
     axes.set_ylabel("kinks per unit length, $|t| < r$")

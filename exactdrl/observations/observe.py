@@ -40,6 +40,7 @@ from exactdrl.observations.phases import SPREAD, Phases, split_phases
 from exactdrl.observations.trajectory import Trajectory, follow_trajectory
 from exactdrl.problem.instance import Instance, Matrix
 from exactdrl.problem.instance_file import read_bytes, read_instance
+from exactdrl.walk.driver import Outcome
 
 WINDOW = 40
 LINES = 10
@@ -56,7 +57,7 @@ class Observations:
     Attributes:
         instance_digest: the instance's.
         run_digest: SHA-256 of the certificate's bytes, decompressed.
-        outcome: as the certificate has it: `Certificate.outcome`.
+        outcome: the walk's.
         trajectory: the sequences.
         window: of the running means.
         length_sums: of `window` consecutive lengths.
@@ -72,7 +73,7 @@ class Observations:
 
     instance_digest: str
     run_digest: str
-    outcome: object
+    outcome: Outcome
     trajectory: Trajectory
     window: int
     length_sums: LengthSums
@@ -176,6 +177,8 @@ def observe(
         certificate = read_certificate(run, instance)
     factor = to_rational(spread)
     check_options(len(certificate.steps), window=window, spread=factor, between=between, lines=lines)
+    if certificate.outcome is None:
+        raise InputError(f"{run}: breaks off before its outcome")
     problem = IntegerProblem.from_instance(instance)
     report = on_progress or _ignore
 

@@ -209,7 +209,9 @@ def _write_parquet(path: Path, table: Table) -> None:
     import pyarrow as pa  # noqa: PLC0415 - half a second to import, and only this needs it
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    columns = {name: [None if _is_missing(entry) else entry for entry in column] for name, column in table.columns.items()}
+    columns = {
+        name: [None if _is_missing(entry) else entry for entry in column] for name, column in table.columns.items()
+    }
     pq.write_table(pa.table(columns), path)
 
 
