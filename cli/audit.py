@@ -1,0 +1,135 @@
+"""`exactdrl audit`."""
+
+import json
+from pathlib import Path
+
+import click
+
+from exactdrl import read_instance
+from exactdrl.certificate.audit import Audit, audit
+from exactdrl.certificate.audit_record import record_audit, to_row, write_table
+from exactdrl.certificate.audit_vertex import SEPARATION
+from exactdrl.doors.trajectory import read_trajectory
+from exactdrl.minimality.judge import DEFAULT_BUDGET
+from exactdrl.minimality.verdict import NotMinimum
+from exactdrl.problem.instance_file import refuse_existing
+
+from .audit_words import counts, summary_lines, table_lines, verdict_words
+from .progress import progress
+from .words import outcome_name
+
+WRONG, UNDECIDED = 1, 3
+
+
+@click.command("audit")
+@click.argument("instance", type=click.Path(path_type=Path))
+@click.argument("points", type=click.Path(path_type=Path))
+@click.option("-o", "--output", "table", type=click.Path(path_type=Path), help="the whole table, exact: *.csv")
+@click.option(
+    "--certificate", type=click.Path(path_type=Path), help="of the walk, if it is one: *.drl or *.drl.gz, for `verify`"
+)
+@click.option(
+    "--claims-minimum", is_flag=True, help="the trajectory claims that its last row is a local minimum: judge that too"
+)
+@click.option(
+    "--first-vertex",
+    type=click.IntRange(min=1),
+    metavar="ROW",
+    help="the row from which on all are vertices; those before are not judged  [default: the first read as one]",
+)
+@click.option("--columns", metavar="PREFIX", help="CSV: take the columns PREFIX0, PREFIX1, ...  [default: all columns]")
+@click.option("--header/--no-header", default=None, help="CSV: whether the first row names columns  [default: look]")
+@click.option(
+    "--separation",
+    type=click.IntRange(min=1),
+    default=SEPARATION,
+    show_default=True,
+    help="a row is read as a vertex if all other kinks are so many times as far away",
+)
+@click.option(
+    "--budget",
+    type=click.IntRange(min=1),
+    default=DEFAULT_BUDGET,
+    show_default=True,
+    help="work of a proof at a degenerate last vertex, see `minimum`",
+)
+@click.option("--summary", is_flag=True, help="print no table")
+@click.option("--force", is_flag=True, help="write over existing files")
+@click.option("--json", "as_json", is_flag=True, help="print table and result as JSON")
+def audit_command(
+    *,
+    instance: Path,
+    points: Path,
+    table: Path | None,
+    certificate: Path | None,
+    claims_minimum: bool,
+    first_vertex: int | None,
+    columns: str | None,
+    header: bool | None,
+    separation: int,
+    budget: int,
+    summary: bool,
+    force: bool,
+    as_json: bool,
+) -> int:
+    """Judge the float trajectory POINTS on INSTANCE that any other program made, row by row, exactly.
+
+    POINTS is a CSV file with a row of n numbers for each point, the parameters row-major [W | b], or a NumPy array in
+    *.npy. For each row: the vertex that it stands for, whether that is adjacent to the one before, whether the loss
+    falls, and which kink was crossed on the way. Exit codes: 0 a whole walk, 1 something is wrong, 2 bad input, 3 a
+    row's vertex was not found, or the end is undecided.
+    """
+    for path in (table, certificate):
+        if path is not None:
+            refuse_existing(path, force=force)
+    if table is not None and table == certificate:
+        raise click.UsageError("--output and --certificate name the same file")
+    read = read_instance(instance)
+    trajectory = read_trajectory(points, has_header=header, columns=columns)
+    with progress("audit", total=len(trajectory), unit="row") as report:
+        result = audit(
+            read,
+            trajectory,
+            separation=separation,
+            first_vertex=first_vertex,
+            claims_minimum=claims_minimum,
+            budget=budget,
+            on_row=lambda row: report(row.row),
+        )
+    if table is not None:
+        write_table(result, table, force=force)
+    written = certificate is not None and result.is_certifiable
+    if certificate is not None and written:
+        record_audit(result, certificate, force=force)
+    _show(result, certificate, is_written=written, has_table=not summary, as_json=as_json)
+    if result.is_wrong:
+        return WRONG
+    is_refused = certificate is not None and not written
+    return UNDECIDED if result.is_undecided or is_refused else 0
+
+
+def _show(result: Audit, certificate: Path | None, *, is_written: bool, has_table: bool, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(_to_json(result, certificate if is_written else None, with_rows=has_table)))
+        return
+    for line in [*(table_lines(result) if has_table else []), *summary_lines(result)]:
+        click.echo(line)
+    if certificate is not None:
+        click.echo(f"certificate  {certificate if is_written else 'not written'}")
+
+
+def _to_json(result: Audit, certificate: Path | None, *, with_rows: bool) -> dict[str, object]:
+    fault, gap = result.first_fault, result.first_open
+    end = None if result.last is None else result.last
+    value: dict[str, object] = {
+        "verdict": "wrong" if result.is_wrong else "undecided" if result.is_undecided else "walk",
+        "reason": verdict_words(result),
+        **counts(result),
+        "first_fault": None if fault is None else {"row": fault.row, "reason": fault.fault},
+        "first_open": None if gap is None else gap.row,
+        "end": None if end is None else "not-a-minimum" if isinstance(end, NotMinimum) else outcome_name(end),
+        "certificate": None if certificate is None else str(certificate),
+    }
+    if with_rows:
+        value["table"] = [to_row(row) for row in result.rows]
+    return value

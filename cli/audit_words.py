@@ -1,0 +1,112 @@
+"""How the result of an audit is worded."""
+
+import math
+
+from exactdrl import to_float
+from exactdrl.certificate.audit import Audit, AuditRow
+from exactdrl.certificate.audit_record import to_row
+from exactdrl.certificate.audit_vertex import FoundVertex
+from exactdrl.minimality.verdict import NotMinimum
+
+from .words import outcome_words
+
+_CHANGES = {None: "", -1: "falls", 0: "keeps", 1: "rises"}
+
+
+def distance(row: AuditRow) -> str:
+    """Returns the distance of a row to its vertex."""
+    square = row.vertex.squared_distance
+    return "" if square is None else f"{math.sqrt(to_float(square)):.3g}"
+
+
+def table_lines(result: Audit) -> list[str]:
+    """Returns a line for each row, below a line of titles."""
+    form = "{:>6}  {:>6}  {:>10}  {:<9}  {:>16}  {:<6}  {}"
+    lines = [form.format("row", "active", "distance", "move", "loss", "", "").rstrip()]
+    for row in result.rows:
+        move = to_row(row)["move"]
+        loss = row.point_loss if row.loss is None else row.loss
+        words = row.fault or ""
+        if not isinstance(row.vertex, FoundVertex):
+            words = f"no vertex found: {row.vertex.reason}"
+        active = "" if row.active is None else row.active
+        cells = (
+            row.row,
+            active,
+            distance(row),
+            move or "",
+            f"{to_float(loss):.10g}",
+            _CHANGES[row.loss_change],
+            words,
+        )
+        lines.append(form.format(*cells).rstrip())
+    return lines
+
+
+def verdict_words(result: Audit) -> str:
+    """Returns the whole result in a sentence."""
+    fault = result.first_fault
+    if fault is not None:
+        return f"wrong: row {fault.row}: {fault.fault}"
+    if result.false_end:
+        return "wrong: the last row is claimed to be a local minimum, and is none"
+    if result.is_undecided:
+        return f"undecided: {_open_words(result)}"
+    if result.chain is not None and result.chain.is_above_start:
+        return "a walk, but its first vertex has a greater loss than the instance's start: that is not certified"
+    return "a walk: all vertices adjacent, the loss never rising"
+
+
+def _open_words(result: Audit) -> str:
+    gap = result.first_open
+    if gap is not None:
+        vertex = gap.vertex
+        reason = "none was found for the row before" if isinstance(vertex, FoundVertex) else vertex.reason
+        return f"no vertex was found for row {gap.row}: {reason}"
+    if result.chain is None:
+        return "no row was read as a vertex"
+    return "each step is one of a walk; whether the last vertex is a local minimum was not decided"
+
+
+def end_words(result: Audit) -> str:
+    """Returns what the last vertex is."""
+    match result.last:
+        case None:
+            return "no vertex was found for the last row"
+        case NotMinimum():
+            return "the last vertex is not a local minimum"
+        case verdict:
+            return f"the last vertex: {outcome_words(verdict)}"
+
+
+def counts(result: Audit) -> dict[str, int]:
+    """Returns how many rows are what, by name."""
+    found = [row for row in result.rows if isinstance(row.vertex, FoundVertex)]
+    return {
+        "rows": len(result.rows),
+        "vertices": len(found),
+        "degenerate": sum(row.active is not None and row.active > result.problem.dimension for row in found),
+        "faults": sum(row.fault is not None for row in result.rows),
+        "point_loss_rises": sum(row.point_loss_change == 1 for row in result.rows),
+    }
+
+
+def farthest(result: Audit) -> AuditRow | None:
+    """Returns the row that is farthest from its vertex."""
+    found = [row for row in result.rows if isinstance(row.vertex, FoundVertex)]
+    return max(found, key=lambda row: row.vertex.squared_distance or 0) if found else None
+
+
+def summary_lines(result: Audit) -> list[str]:
+    """Returns the result in a few lines."""
+    numbers, far = counts(result), farthest(result)
+    lines = [f"verdict      {verdict_words(result)}"]
+    lines.append(
+        f"rows         {numbers['rows']}, {numbers['vertices']} of them vertices ({numbers['degenerate']} degenerate), "
+        f"{numbers['faults']} with a fault"
+    )
+    if far is not None:
+        lines.append(f"distance     at most {distance(far)} from a row to its vertex, in row {far.row}")
+    lines.append(f"as given     the loss at the points themselves rises at {numbers['point_loss_rises']} rows")
+    lines.append(f"end          {end_words(result)}")
+    return lines
