@@ -127,7 +127,7 @@ class Observations:
                     claims.append(EstimateClaim(found.fraction, found.step, found.step, low, high))
         claims.append(self.trajectory_density)
         claims += [LineClaim(last if d.line.place == "last" else None, d) for d in self.line_densities]
-        return tuple(claims)
+        return tuple(dict.fromkeys(claims))  # on short walks several shares have one step
 
 
 @dataclass(frozen=True, slots=True)
