@@ -12,12 +12,14 @@ _EXIT = {"accepted": 0, "rejected": 1, "malformed": 2}
 @click.command("verify")
 @click.argument("instance", type=click.Path(path_type=Path))
 @click.argument("run", type=click.Path(path_type=Path))
-def verify_command(instance: Path, run: Path) -> int:
+@click.option("--steps", metavar="A:B", help="Check steps A to B alone, counted from 1; either end may be left out.")
+@click.option("--gmpy2", is_flag=True, help="Compute with gmpy2's integers: faster with many parameters.")
+def verify_command(instance: Path, run: Path, steps: str | None, *, gmpy2: bool) -> int:
     """Check the certificate RUN of a walk on INSTANCE with the stand-alone checker.
 
     The same as `python -I -S proofs/check.py INSTANCE RUN`, which needs no installation. Exit codes: 0 accepted, 1
     rejected, 2 malformed.
     """
-    result = verify(instance, run)
+    result = verify(instance, run, steps=steps, gmpy2=gmpy2)
     click.echo(result.line)
     return _EXIT[result.status]

@@ -2,11 +2,10 @@
 
 Prints one line, `accepted: ...`, `rejected: REASON` or `malformed: REASON`, and exits with 0, 1 or 2. FORMAT.md
 beside this file says what the two files are and what is claimed; section numbers below are that page's.
+`--steps A:B` checks steps A to B alone, `--gmpy2` computes with that package's integers, to the same end but faster.
 
-All numbers are integers or fractions of integers, nothing is rounded. Nothing is searched for, and nothing is carried
-over from step to step but pattern and basis: each vertex is solved anew from them, and the network itself is evaluated
-there. On the published experiment (25 parameters, 53-bit data, 500 samples) that takes about 20 ms a step; 90 ms where
-a basis is all residuals, most of them for solving.
+All numbers are integers or fractions of integers, nothing is rounded, and nothing is searched for. From vertex to
+vertex only what a pivot changes is computed anew; `Position` says what is kept, and why that is enough.
 """
 
 # What JSON holds is Any until it is parsed, shapes are checked there and not again, a verdict is no error, and a reader
@@ -17,15 +16,16 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import importlib.util
 import json
 import re
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from math import gcd, lcm
 from operator import mul
-from typing import Any, NamedTuple
+from typing import Any
 
 # Bounds on decompressed bytes, so that a small file cannot fill the memory. The largest problems in view (20,000
 # samples, 650 parameters, 10^6 steps) stay under a tenth of each.
@@ -35,13 +35,17 @@ RATIO = re.compile(r"(-?[0-9]+)/([0-9]+)")
 DECIMAL = re.compile(r"(-?)(?:([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))(?:[eE]([+-]?[0-9]+))?")
 HEXADECIMAL = re.compile(r"(-?)0[xX](?:([0-9a-fA-F]+)(?:\.([0-9a-fA-F]*))?|\.([0-9a-fA-F]+))[pP]([+-]?[0-9]+)")
 NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
+USAGE = "usage: python -I -S check.py INSTANCE RUN [--steps A:B] [--gmpy2]"
+GRID = 2**53
 
 Line = dict[str, Any]  # a JSON object
 Kink = tuple[int, int, int]  # layer, sample, unit
-Pattern = dict[Kink, int]  # a bit for every kink: 1 is on, -1 is off
+Columns = list[list[int]]  # for each unit of a layer, an integer for each of some samples
+Pattern = list[Columns]  # a bit for each depth, unit, sample: 1 is on, -1 is off
 Signs = dict[Kink, int]  # 1, 0 or -1; the sign s breaks the bit b exactly if s == -b
 Rows = list[list[Fraction]]
 Form = dict[tuple[int, ...], Fraction]  # nonzero coefficients: of parameter p under (p,), of |z_k| under kink k
+Function = tuple[list[int], int]  # (a, c) stands for a · (E times the parameters) + c, see find_function
 Moduli = dict[Kink, tuple[int, Form]]  # (s, a) with |z_k| = s (a · d) on a cone
 
 OUTCOMES: list[Line] = [
@@ -53,6 +57,7 @@ OUTCOMES: list[Line] = [
     {"outcome": "undecided", "active": 0},
     {"outcome": "step-limit"},
 ]
+INTEGER: Any = int  # or gmpy2's, which are faster
 OPEN: Line = {"active": 0, "settled": [], "blocks": []}  # what these keys hold is not compared with OUTCOMES
 
 
@@ -164,46 +169,21 @@ def matrix(value: Any, rows: int | None, columns: int | None, place: str) -> Row
     return [[parse_number(entry) if type(entry) is str else Fraction(entry) for entry in row] for row in lists]
 
 
-class Point(NamedTuple):
-    """Parameters theta / den, theta of shape (n_ℓ, m), in lowest terms with den > 0: equal points are equal tuples."""
-
-    theta: tuple[tuple[int, ...], ...]
-    den: int
-
-
-class Leaf(NamedTuple):
-    """A leaf of a block's tree: for each kink of the block "+", "-" or ".", and its multiplier (section 5)."""
-
-    signs: str
-    empty: bool
-    multipliers: list[Fraction]
+def combine(weights: list[int], columns: Iterable[Iterable[int]], total: list[int]) -> list[int]:
+    """Returns total plus the combination of columns with these weights."""
+    for weight, column in zip(weights, columns):
+        total = [known + weight * entry for known, entry in zip(total, column)]
+    return total
 
 
-class Block(NamedTuple):
-    """A block of a tree's witness (section 5)."""
-
-    units: list[int]
-    kinks: list[Kink]
-    leaves: list[Leaf]
-
-
-class Vertex(NamedTuple):
-    """A point with the signs of all kinks and the loss there."""
-
-    point: Point
-    signs: Signs
-    loss: Fraction
-
-
-def to_point(theta: list[list[int]], den: int) -> Point:
-    """Returns theta / den in lowest terms, den != 0."""
-    common = gcd(den, *(entry for row in theta for entry in row)) * (1 if den > 0 else -1)
-    return Point(tuple(tuple(entry // common for entry in row) for row in theta), den // common)
+def dot(left: Iterable[int], right: Iterable[int]) -> int:
+    """Returns the inner product."""
+    return sum(map(mul, left, right))
 
 
 def to_integers(numbers: list[Fraction], scale: int) -> list[int]:
     """Returns scale · numbers, where scale is a common denominator."""
-    return [number.numerator * (scale // number.denominator) for number in numbers]
+    return [INTEGER(number.numerator * (scale // number.denominator)) for number in numbers]
 
 
 def find_common(rows: Rows) -> int:
@@ -223,33 +203,6 @@ def echelon(rows: Rows) -> tuple[list[int], Rows]:
             rows.insert(len(pivots), pivot)
             pivots.append(column)
     return pivots, rows
-
-
-def solve(rows: list[list[int]], right: list[int]) -> tuple[list[int], int]:
-    """Returns (numerators, den) of the solution of a square system; den = 0 means that the rows are dependent.
-
-    Fraction-free elimination (Bareiss): after step k each entry below is a minor of order k + 1 of the first rows, and
-    division by the pivot before is exact. Short rows go first, which keeps the minors short for longer.
-    """
-    system = [[entry // (gcd(*row, b) or 1) for entry in [*row, b]] for row, b in zip(rows, right)]
-    system.sort(key=lambda row: max(map(abs, row)))
-    size, before = len(system), 1
-    order = list(range(size))
-    for k, row in enumerate(system):
-        column = next((c for c in range(k, size) if row[c]), None)
-        if column is None:
-            return [0] * size, 0
-        for other in [order, *system]:
-            other[k], other[column] = other[column], other[k]
-        for other in system[k + 1 :]:
-            p, f = row[k], other[k]
-            other[k:] = [(p * x - f * y) // before for x, y in zip(other[k:], row[k:])]
-        before = row[k]
-    numerators = [0] * size
-    for k in range(size - 1, -1, -1):
-        known = sum(system[k][j] * numerators[order[j]] for j in range(k + 1, size))
-        numerators[order[k]] = (before * system[k][size] - known) // system[k][k]
-    return numerators, before
 
 
 class Problem:
@@ -286,8 +239,8 @@ class Problem:
             start = [[*row, b] for row, b in zip(start, bias)]
         if instance.get("start") is not None:
             start = matrix(instance["start"], len(start), len(start[0]), "start")
-        den = find_common(start)
-        self.start = to_point([to_integers(row, den) for row in start], den)
+        self.den = find_common(start)  # E
+        self.start = [to_integers(row, self.den) for row in start]  # E times the start
         self.inputs = inputs  # x̃_i
         self.pivots, _ = echelon(inputs)  # P
         self.free = [(j, k) for j in range(len(start)) for k in self.pivots]  # the n parameters that remain
@@ -304,8 +257,15 @@ class Problem:
             self.layers.append(([to_integers(row, scale) for row in weight], to_integers(offset, self.total)))
         self.scales = [find_common([x, y]) for x, y in zip(inputs, targets)]
         self.common = lcm(*self.scales)
+        self.samples = list(range(len(inputs)))
         self.points = [to_integers(x, scale) for x, scale in zip(inputs, self.scales)]
         self.goals = [to_integers(y, self.total * scale) for y, scale in zip(targets, self.scales)]
+        # If no parameter changes by more than 1 / den, nothing that `evaluate` returns changes by more than its margin:
+        # a layer of weights multiplies by its largest row sum of sizes at most, a ReLU by 1.
+        self.margins = [[sum(map(abs, x)) for x in self.points]]
+        for rows, _ in self.layers[1:]:
+            growth = max(sum(map(abs, row)) for row in rows)
+            self.margins.append([growth * margin for margin in self.margins[-1]])
 
     def parse_kinks(self, value: Any, place: str) -> list[Kink]:
         """Returns a list of kinks (section 3), perhaps empty."""
@@ -320,7 +280,7 @@ class Problem:
 
     def parse_pattern(self, value: Any, place: str) -> Pattern:
         """Returns a pattern (section 4, line 2)."""
-        pattern: Pattern = {}
+        pattern: Pattern = []
         for depth, text in enumerate(entries(value, len(self.widths), f"{place}: pattern")):
             width = self.widths[depth]
             count = width * len(self.points)
@@ -329,8 +289,7 @@ class Problem:
             demand(digits is not None, f"{place}: pattern: not {-(-count // 4)} lower-case hexadecimal digits")
             bits = f"{int(text, 16):0{4 * len(text)}b}"
             demand("1" not in bits[count:], f"{place}: pattern: not filled up with zero bits")
-            for index, bit in enumerate(bits[:count]):
-                pattern[self.first + depth, index // width, index % width] = 1 if bit == "1" else -1
+            pattern.append([[1 if bit == "1" else -1 for bit in bits[u:count:width]] for u in range(width)])
         return pattern
 
     def parse_settled(self, value: Any, place: str) -> dict[Kink, Fraction]:
@@ -340,7 +299,7 @@ class Problem:
         demand(kinks == sorted(set(kinks)), f"{place}: settled: not in address order, each once")
         return dict(zip(kinks, matrix([[number for _, number in pairs]], 1, len(pairs), f"{place}: settled")[0]))
 
-    def parse_block(self, value: Any, place: str) -> Block:
+    def parse_block(self, value: Any, place: str) -> Line:
         """Returns a block (section 4, line 4)."""
         block = fields(value, place, "units kinks leaves")
         units = entries(block["units"], None, f"{place}: units")
@@ -356,60 +315,209 @@ class Problem:
             demand(len(signs) == len(kinks) and set(signs) <= set("+-."), f"{place}: signs: not one for each kink")
             demand(isinstance(empty, bool), f"{place}: empty: neither true nor false")
             multipliers = matrix([leaf["multipliers"]], 1, len(kinks), f"{place}: multipliers")[0]
-            leaves.append(Leaf(signs, empty, multipliers))
-        return Block(units, kinks, leaves)
+            leaves.append({"signs": signs, "empty": empty, "multipliers": multipliers})
+        return {"units": units, "kinks": kinks, "leaves": leaves}
 
-    def evaluate(self, point: Point) -> Vertex:
-        """Evaluates the network itself, without a pattern, on all samples (section 2)."""
-        signs: Signs = {}
-        loss = 0
-        for sample, (x, scale, goal) in enumerate(zip(self.points, self.scales, self.goals)):
-            unit = scale * point.den
-            z = [sum(map(mul, row, x)) for row in point.theta]
-            for depth, (weight, bias) in enumerate(self.layers):
-                if depth > 0:
-                    active = [max(value, 0) for value in z]
-                    z = [sum(map(mul, row, active), b * unit) for row, b in zip(weight, bias)]
-                if depth == self.last:
-                    z = [value - y * point.den for value, y in zip(z, goal)]
-                for u, value in enumerate(z):
-                    signs[self.first + depth, sample, u] = (value > 0) - (value < 0)
-            loss += sum(map(abs, z)) * (self.common // scale)
-        return Vertex(point, signs, Fraction(loss, self.common * self.total * point.den))
+    def evaluate(self, theta: list[list[int]], den: int, samples: list[int]) -> list[Columns]:
+        """Evaluates the network itself, without a pattern, on some samples at theta / den, den > 0 (section 2).
 
-    def pull_back(self, pattern: Pattern, sample: int, depth: int, v: list[int]) -> tuple[list[int], int]:
-        """Returns (w, c): in the cell, v · (preactivations at this depth) = w · (trained preactivations) + c D_i."""
-        constant = 0
+        Returns the preactivations depth by depth, the last of them as residuals, each S_d D_i den times.
+        """
+        units = [self.scales[sample] * den for sample in samples]
+        inputs = list(zip(*(self.points[sample] for sample in samples)))
+        values = [[combine(row, inputs, [0] * len(samples)) for row in theta]]
+        for weight, bias in self.layers[1:]:
+            active = [[max(value, 0) for value in column] for column in values[-1]]
+            values.append([combine(row, active, [b * unit for unit in units]) for row, b in zip(weight, bias)])
+        goals = zip(*(self.goals[sample] for sample in samples))
+        values[-1] = [[value - y * den for value, y in zip(*both)] for both in zip(values[-1], goals)]
+        return values
+
+    def find_start(self) -> tuple[Signs, Fraction]:
+        """Returns the signs of all kinks and the loss at the start."""
+        values = self.evaluate(self.start, self.den, self.samples)
+        sizes = [sum(map(abs, residuals)) for residuals in zip(*values[-1])]
+        loss = sum(size * (self.common // scale) for size, scale in zip(sizes, self.scales))
+        return self.find_signs(values, self.samples), Fraction(int(loss), int(self.common * self.total * self.den))
+
+    def find_signs(self, values: list[Columns], samples: list[int]) -> Signs:
+        """Returns the signs of what `evaluate` returns, sample by sample."""
+        return {
+            (self.first + depth, sample, u): (column[index] > 0) - (column[index] < 0)
+            for index, sample in enumerate(samples)
+            for depth, columns in enumerate(values)
+            for u, column in enumerate(columns)
+        }
+
+    def find_function(self, pattern: Pattern, sample: int, depth: int, v: list[int]) -> Function:
+        """Returns v · (preactivations at this depth, residuals at the last) as an affine function in the cell.
+
+        It is (a, c) such that a · (E times the parameters) + c is S_d D_i E times that, with E the start's denominator;
+        what the fixed parameters contribute is part of c (section 3).
+        """
+        x, scale = self.points[sample], self.scales[sample]
+        constant = -dot(v, self.goals[sample]) if depth == self.last else 0
         for d in range(depth, 0, -1):
             weight, bias = self.layers[d]
-            constant += sum(map(mul, v, bias))
-            on = [pattern[self.first + d - 1, sample, u] > 0 for u in range(self.widths[d - 1])]
-            v = [sum(map(mul, column, v)) if is_on else 0 for column, is_on in zip(zip(*weight), on)]
-        return v, constant
-
-    def find_function(self, pattern: Pattern, kink: Kink) -> tuple[list[int], int]:
-        """Returns (a, c) such that a · (E times the parameters) + c is a positive multiple of a kink's affine function.
-
-        E is the start's denominator, a a multiple of the kink's normal in the cell; what the fixed parameters
-        contribute is part of c (section 3).
-        """
-        layer, sample, unit = kink
-        depth, x = layer - self.first, self.points[sample]
-        v, constant = self.pull_back(pattern, sample, depth, [int(u == unit) for u in range(self.widths[depth])])
-        constant = constant * self.scales[sample] - (self.goals[sample][unit] if depth == self.last else 0)
-        constant *= self.start.den
+            constant += dot(v, bias) * scale
+            v = [dot(row, v) if bits[sample] > 0 else 0 for row, bits in zip(zip(*weight), pattern[d - 1])]
+        constant *= self.den
         for k in set(range(len(x))).difference(self.pivots):
-            constant += x[k] * sum(v_j * row[k] for v_j, row in zip(v, self.start.theta))
+            constant += x[k] * sum(v_j * row[k] for v_j, row in zip(v, self.start))
         return [v[j] * x[k] for j, k in self.free], constant
 
-    def find_gradient(self, pattern: Pattern) -> list[int]:
-        """Returns a positive multiple of the cell's gradient (section 3)."""
-        gradient = [0] * len(self.free)
-        for sample, (x, scale) in enumerate(zip(self.points, self.scales)):
-            bits = [pattern[self.first + self.last, sample, u] for u in range(self.widths[-1])]
-            v, _ = self.pull_back(pattern, sample, self.last, bits)
-            gradient = [a + v[j] * x[k] * (self.common // scale) for a, (j, k) in zip(gradient, self.free)]
-        return gradient
+    def find_bit(self, pattern: Pattern, kink: Kink) -> int:
+        """Returns the bit of a kink."""
+        return pattern[kink[0] - self.first][kink[2]][kink[1]]
+
+    def flip(self, pattern: Pattern, kinks: list[Kink]) -> None:
+        """Inverts the bits of some kinks."""
+        for layer, sample, unit in kinks:
+            pattern[layer - self.first][unit][sample] *= -1
+
+    def find_kink(self, pattern: Pattern, kink: Kink) -> Function:
+        """Returns a kink's affine function in the cell, up to a positive factor."""
+        layer, sample, unit = kink
+        depth = layer - self.first
+        normal, constant = self.find_function(
+            pattern, sample, depth, [int(u == unit) for u in range(self.widths[depth])]
+        )
+        content = gcd(constant, *normal) or 1
+        return [a // content for a in normal], constant // content
+
+    def find_loss(self, pattern: Pattern, samples: Iterable[int]) -> Function:
+        """Returns what some samples add to the loss in the cell, each the same multiple of it."""
+        total, offset = [0] * len(self.free), 0
+        for sample in samples:
+            bits = [column[sample] for column in pattern[-1]]
+            normal, constant = self.find_function(pattern, sample, self.last, bits)
+            factor = self.common // self.scales[sample]
+            total = [t + factor * a for t, a in zip(total, normal)]
+            offset += factor * constant
+        return total, offset
+
+
+class Position:
+    """Where a walk is: a cell, a basis, and the vertex that they make.
+
+    **Point.** The rows a_0, a_1, ... are the normals of n kinks (unit vectors to begin with), always independent, and
+    den > 0 is the size of their determinant. Their functions vanish where E times the parameters is numerators / den,
+    integers by Cramer's rule. To exchange row l for (a', c'), take the edge r with a_l · r = den and a_j · r = 0 for
+    the other rows, integers too. The size of a' · r is the new determinant: the rows stay independent exactly if it is
+    not 0. The point moves along r until the new function vanishes.
+
+    **Edge.** With the rows' inverse modulo a prime, the digits of r to that base are read off one by one: rows times
+    digits are what is left, modulo the prime, so that after them a multiple of it is left.
+
+    **Signs.** The network is evaluated at a point close by, whose numbers are short, and only those samples at the
+    vertex itself where the sign of a kink might be another there.
+    """
+
+    def __init__(self, problem: Problem, pattern: Pattern) -> None:
+        """Starts in a cell, without a basis."""
+        self.problem, self.pattern = problem, pattern
+        self.zeros: list[Kink] = []  # those that vanish at the vertex
+        self.basis: list[Kink] = []
+        self.loss = Fraction(0)
+        self.piece = problem.find_loss(pattern, problem.samples)
+        self.clear(2**255 - 19)
+
+    def clear(self, prime: int) -> None:
+        """Makes all rows unit vectors, and takes another prime."""
+        n = range(len(self.problem.free))
+        self.prime = prime
+        self.owners: list[Kink | None] = [None for _ in n]
+        self.rows: list[Function] = [([INTEGER(i == j) for j in n], 0) for i in n]
+        self.inverse = [row for row, _ in self.rows]  # its columns
+        self.numerators, self.den = [INTEGER(0) for _ in n], INTEGER(1)
+
+    def turn(self, kinks: list[Kink]) -> None:
+        """Inverts bits of the pattern. Rows that change with them lose their owners."""
+        samples = sorted({sample for _, sample, _ in kinks})
+        normal, offset = self.problem.find_loss(self.pattern, samples)
+        self.problem.flip(self.pattern, kinks)
+        more, constant = self.problem.find_loss(self.pattern, samples)
+        gradient = [g - a + b for g, a, b in zip(self.piece[0], normal, more)]
+        self.piece = gradient, self.piece[1] - offset + constant
+        for index, kink in enumerate(self.owners):
+            is_touched = kink is not None and kink[1] in samples
+            if kink and is_touched and self.problem.find_kink(self.pattern, kink) != self.rows[index]:
+                self.owners[index] = None
+
+    def find_edge(self, index: int) -> list[int]:
+        """Returns the integers r with a_index · r = den and a_j · r = 0 for the other rows."""
+        lines, prime, power = list(zip(*self.inverse)), self.prime, 1
+        edge, left = [0] * len(lines), [0] * len(lines)
+        left[index] = self.den
+        while any(left):
+            digits = [(dot(line, left) + prime // 2) % prime - prime // 2 for line in lines]
+            edge = [r + power * digit for r, digit in zip(edge, digits)]
+            left = [(rest - dot(row, digits)) // prime for rest, (row, _) in zip(left, self.rows)]
+            power *= prime
+        return edge
+
+    def exchange(self, index: int, kink: Kink, row: Function, shares: list[int]) -> None:
+        """Exchanges a row for that of a kink; its shares are its products with the inverse's columns."""
+        normal, constant = row
+        edge = self.find_edge(index)
+        den, value = dot(normal, edge), dot(normal, self.numerators) + constant * self.den
+        sign = 1 if den > 0 else -1
+        self.numerators = [sign * (x * den - value * r) // self.den for x, r in zip(self.numerators, edge)]
+        self.den, self.rows[index], self.owners[index] = sign * den, row, kink
+        unit = pow(shares[index], -1, self.prime)
+        pivot = [x * unit % self.prime for x in self.inverse[index]]
+        for other, share in enumerate(shares):
+            column = self.inverse[other]
+            self.inverse[other] = [(x - share * y) % self.prime for x, y in zip(column, pivot)] if share else column
+        self.inverse[index] = pivot
+
+    def occupy(self, basis: list[Kink], place: str) -> None:
+        """Moves to the point of a basis in the cell, if it is one (section 3)."""
+        n = len(self.rows)
+        require(len(basis) == n, f"{place}: {len(basis)} kinks in the basis, not {n}")
+        self.basis = list(basis)
+        wanted, found = set(basis), set(self.owners)
+        vacant = [index for index, kink in enumerate(self.owners) if kink not in wanted]
+        for kink in sorted(wanted - found):
+            row = self.problem.find_kink(self.pattern, kink)
+            shares = [dot(row[0], column) % self.prime for column in self.inverse]
+            index = next((index for index in vacant if shares[index]), None)
+            if index is None:
+                break
+            self.exchange(index, kink, row, shares)
+            vacant.remove(index)
+        if vacant:  # the basis is dependent, modulo the prime at least
+            normals = [self.problem.find_kink(self.pattern, kink)[0] for kink in basis]
+            pivots, _ = echelon([list(map(Fraction, normal)) for normal in normals])
+            require(len(pivots) == n, f"{place}: the basis is dependent in the cell")
+            prime = self.prime + 2
+            while pow(2, prime - 1, prime) != 1:
+                prime += 2
+            self.clear(prime)
+            self.occupy(basis, place)
+
+    def arrive(self, place: str) -> None:
+        """Checks that the point lies in the cell (section 3), and finds its zeros and the loss there."""
+        problem, theta, den = self.problem, *self.find_parameters()
+        close = [[GRID * entry // den for entry in row] for row in theta]
+        doubtful = set()
+        for depth, columns in enumerate(problem.evaluate(close, GRID, problem.samples)):
+            for column, bits in zip(columns, self.pattern[depth]):
+                tests = enumerate(zip(column, bits, problem.margins[depth]))
+                doubtful.update([sample for sample, (value, bit, margin) in tests if value * bit <= margin])
+        signs = problem.find_signs(problem.evaluate(theta, den, sorted(doubtful)), sorted(doubtful))
+        check_inside(problem, self.pattern, signs, f"{place}: the vertex")
+        self.zeros = [kink for kink, sign in signs.items() if sign == 0]
+        normal, offset = self.piece
+        loss = dot(normal, self.numerators) + offset * self.den
+        self.loss = Fraction(int(loss), int(den * problem.common * problem.total))
+
+    def find_parameters(self) -> tuple[list[list[int]], int]:
+        """Returns theta and den > 0 with the vertex theta / den, of shape (n_ℓ, m)."""
+        theta = [[entry * self.den for entry in row] for row in self.problem.start]
+        for (j, k), value in zip(self.problem.free, self.numerators):
+            theta[j][k] = value
+        return theta, self.problem.den * self.den
 
 
 def read_certificate(path: str, problem: Problem) -> Iterator[tuple[str, Line]]:
@@ -434,16 +542,18 @@ def read_certificate(path: str, problem: Problem) -> Iterator[tuple[str, Line]]:
     for name in (header["rule"], header["start"]):
         demand(isinstance(name, str) and NAME.fullmatch(name) is not None, f"{place}: rule or start is not a name")
     place, value = parse_line()
-    vertex = fields(fields(value, place, "vertex")["vertex"], place, "pattern basis")
+    vertex = fields(fields(value, place, "vertex")["vertex"], place, "pattern basis", "elsewhere")
+    demand(vertex.get("elsewhere", True) is True, f"{place}: elsewhere is not true")
     vertex["pattern"] = problem.parse_pattern(vertex["pattern"], place)
     vertex["basis"] = problem.parse_kinks(vertex["basis"], place)
     yield place, vertex
     place, value = parse_line()
     while not (isinstance(value, dict) and "outcome" in value):
-        step = fields(value, place, "flip leave enter", "basis published_stop")
+        step = fields(value, place, "flip leave enter", "basis cross published_stop")
         demand(step.get("published_stop", True) is True, f"{place}: published_stop is not true")
-        for key in {"flip", "basis"} & step.keys():
+        for key in {"flip", "basis", "cross"} & step.keys():
             step[key] = problem.parse_kinks(step[key], place)
+        demand(step.get("cross") != [], f"{place}: cross is empty")
         step["leave"], step["enter"] = problem.parse_kinks([step["leave"], step["enter"]], place)
         yield place, step
         steps += 1
@@ -462,71 +572,63 @@ def read_certificate(path: str, problem: Problem) -> Iterator[tuple[str, Line]]:
     demand(next(lines, None) is None, f"{place}: something follows the end line")
 
 
-def check_inside(pattern: Pattern, vertex: Vertex, place: str) -> None:
-    """Checks that a point lies in the cell (section 3).
+def check_inside(problem: Problem, pattern: Pattern, signs: Signs, place: str) -> None:
+    """Checks that a point with these signs lies in the cell (section 3).
 
     The signs are the network's own: up to the first kink that breaks the pattern they are the affine functions'.
     """
-    kink = next((kink for kink, sign in vertex.signs.items() if sign == -pattern[kink]), None)
+    kink = next((kink for kink, sign in signs.items() if sign == -problem.find_bit(pattern, kink)), None)
     require(kink is None, f"{place} is outside the cell, at kink {kink}")
 
 
-def check_vertex(problem: Problem, pattern: Pattern, basis: list[Kink], place: str) -> Vertex:
-    """Checks that pattern and basis are a vertex, and returns it (section 3)."""
-    n = len(problem.free)
-    require(len(basis) == n, f"{place}: {len(basis)} kinks in the basis, not {n}")
-    functions = [problem.find_function(pattern, kink) for kink in basis]
-    solution, den = solve([normal for normal, _ in functions], [-constant for _, constant in functions])
-    require(den != 0, f"{place}: the basis is dependent in the cell")
-    theta = [[entry * den for entry in row] for row in problem.start.theta]
-    for (j, k), value in zip(problem.free, solution):
-        theta[j][k] = value
-    vertex = problem.evaluate(to_point(theta, den * problem.start.den))
-    check_inside(pattern, vertex, f"{place}: the vertex")
-    return vertex
+def check_published_stop(position: Position, place: str) -> None:
+    """Checks that the published rule stops here (section 4, published_stop), and returns to the cell.
 
-
-def check_published_stop(problem: Problem, pattern: Pattern, basis: list[Kink], place: str) -> None:
-    """Checks that the published rule stops here (section 4, published_stop).
-
-    If Aᵀλ = g for the basis' normals A and the gradient g, the edge r of kink k has the slope g · r = λ_k (a_k · r),
-    whose sign is that of λ_k if k is on, of -λ_k if k is off. A flip of a kink of the basis adds multiples of its
-    normal to the others': they stay independent.
+    A flip of a kink of the basis adds multiples of its normal to the others' and to the gradient. So no edge changes
+    but that kink's own, and no other slope.
     """
-    require(bool(problem.free), f"{place}: published_stop without parameters")
-    pattern = dict(pattern)
+    basis = position.basis
+    require(bool(basis), f"{place}: published_stop without parameters")
+    slopes = {kink: dot(position.piece[0], position.find_edge(position.owners.index(kink))) for kink in basis}
     for number, kink in enumerate(basis, 1):
-        pattern[kink] = -pattern[kink]
-        normals = [problem.find_function(pattern, other)[0] for other in basis]
-        slopes, den = solve([list(column) for column in zip(*normals)], problem.find_gradient(pattern))
-        falling = [other for other, slope in zip(basis, slopes) if slope * den * pattern[other] < 0]
+        position.turn([kink])
+        position.occupy(basis, place)
+        slopes[kink] = dot(position.piece[0], position.find_edge(position.owners.index(kink)))
+        falling = [other for other in basis if slopes[other] * position.problem.find_bit(position.pattern, other) < 0]
         require(not falling, f"{place}: no published stop, after {number} flips edge {falling[:1]} falls")
+    position.turn(basis)
 
 
-def check_step(problem: Problem, pattern: Pattern, basis: list[Kink], vertex: Vertex, step: Line, place: str) -> Vertex:
-    """Checks a step, changes pattern and basis in place, and returns the next vertex (section 4)."""
+def check_step(position: Position, step: Line, place: str) -> None:
+    """Checks a step, and goes to the next vertex (section 4)."""
+    point, den, loss = position.numerators, position.den, position.loss
     if "published_stop" in step:
-        check_published_stop(problem, pattern, basis, place)
-    flips, leave, enter = step["flip"], step["leave"], step["enter"]
+        check_published_stop(position, place)
+    flips, crossed, leave, enter = step["flip"], step.get("cross", []), step["leave"], step["enter"]
     require(len(set(flips)) == len(flips), f"{place}: a kink is flipped twice")
     for kink in flips:
         # A zero kink satisfies either bit, and its activation is 0 with either: the vertex lies in the new cell.
-        require(vertex.signs[kink] == 0, f"{place}: flipped kink {kink} is not zero at the vertex")
-        pattern[kink] = -pattern[kink]
+        require(kink in position.zeros, f"{place}: flipped kink {kink} is not zero at the vertex")
+    position.turn(flips)
+    basis = step.get("basis", position.basis)
     if "basis" in step:
-        basis[:] = step["basis"]
-        again = check_vertex(problem, pattern, basis, f"{place}: basis")
-        require(again.point == vertex.point, f"{place}: basis: it is another point's")
+        position.occupy(basis, f"{place}: basis")
+        is_same = all(x * den == y * position.den for x, y in zip(position.numerators, point))
+        require(is_same, f"{place}: basis: it is another point's")
+    require(len(set(crossed)) == len(crossed), f"{place}: a kink is crossed twice")
+    inner = [kink for kink in crossed if kink in basis]
+    require(not inner, f"{place}: crossed kinks {inner[:1]} are in the basis")
+    position.turn(crossed)
     require(leave in basis, f"{place}: leaving kink {leave} is not in the basis")
     require(enter not in basis, f"{place}: entering kink {enter} is already in the basis")
-    basis.remove(leave)
-    basis.append(enter)
-    result = check_vertex(problem, pattern, basis, place)
-    require(result.point != vertex.point, f"{place}: the point stays where it is")
-    require(result.loss <= vertex.loss, f"{place}: the loss rises")
-    is_lower = result.loss < vertex.loss
+    position.occupy([kink for kink in basis if kink != leave] + [enter], place)
+    position.arrive(place)
+    has_moved = any(x * den != y * position.den for x, y in zip(position.numerators, point))
+    require(has_moved, f"{place}: the point stays where it is")
+    require(position.loss <= loss, f"{place}: the loss rises")
+    is_lower = position.loss < loss
+    require(is_lower or not crossed, f"{place}: cross, but the loss does not fall")
     require(is_lower or "published_stop" not in step, f"{place}: published_stop, but the loss does not fall")
-    return result
 
 
 def add(target: Form, factor: Fraction, form: Form) -> None:
@@ -640,36 +742,36 @@ def find_moduli(rows: dict[Kink, Form], kinks: list[Kink], signs: str) -> Moduli
     return moduli
 
 
-def check_block(problem: Problem, rows: dict[Kink, Form], change: Form, block: Block, strict: bool, place: str) -> None:
+def check_block(problem: Problem, rows: dict[Kink, Form], change: Form, block: Line, strict: bool, place: str) -> None:
     """Checks that F ≥ 0 on a block, and takes the block's share out of F (section 5, tree, 5 to 10)."""
-    zero, kinks = Fraction(0), block.kinks
-    keys: list[tuple[int, ...]] = [(p,) for p, (unit, _) in enumerate(problem.free) if unit in block.units]
+    zero, kinks = Fraction(0), block["kinks"]
+    keys: list[tuple[int, ...]] = [(p,) for p, (unit, _) in enumerate(problem.free) if unit in block["units"]]
     far = [kink for kink in kinks if not rows[kink].keys() <= {*keys, *kinks}]
     require(not far, f"{place}: kinks {far[:1]} depend on what is not in the block")
-    require(is_tree([leaf.signs for leaf in block.leaves]), f"{place}: the leaves are not those of a tree")
+    require(is_tree([leaf["signs"] for leaf in block["leaves"]]), f"{place}: the leaves are not those of a tree")
     # A line for each parameter and then each kink: its coefficients in the kinks' forms, the last one in F.
     lines = [[*(rows[kink].get(key, zero) for kink in kinks), change.pop(key, zero)] for key in [*keys, *kinks]]
     scale, rank = find_common(lines), find_rank(rows, kinks, keys)
     table = [to_integers(line, scale) for line in lines]
-    for number, leaf in enumerate(block.leaves, 1):
+    for number, leaf in enumerate(block["leaves"], 1):
         spot = f"{place}, leaf {number}"
-        den = lcm(*(multiplier.denominator for multiplier in leaf.multipliers))
-        multipliers = to_integers(leaf.multipliers, den)
-        rest = [(0 if leaf.empty else den * line[-1]) - sum(map(mul, multipliers, line)) for line in table]
+        den = lcm(*(multiplier.denominator for multiplier in leaf["multipliers"]))
+        multipliers = to_integers(leaf["multipliers"], den)
+        rest = [(0 if leaf["empty"] else den * line[-1]) - sum(map(mul, multipliers, line)) for line in table]
         require(not any(rest[: len(keys)]), f"{spot}: the multipliers do not give the slope")
-        signed = [{"+": x, "-": -x, ".": -abs(x)}[sign] for sign, x in zip(leaf.signs, multipliers)]
+        signed = [{"+": x, "-": -x, ".": -abs(x)}[sign] for sign, x in zip(leaf["signs"], multipliers)]
         slacks = {kink: c + scale * x for kink, c, x in zip(kinks, rest[len(keys) :], signed)}
-        moduli = find_moduli(rows, kinks, leaf.signs)
+        moduli = find_moduli(rows, kinks, leaf["signs"])
         resting = {kink for kink, (_, row) in moduli.items() if not row}
         low = [kink for kink in kinks if slacks[kink] < 0 and kink not in resting]
         require(not low, f"{spot}: kinks {low[:1]} have a multiplier that is too large")
         moving = any(slacks[kink] > 0 for kink in moduli.keys() - resting)
-        require(moving or not leaf.empty, f"{spot}: the multipliers do not show that it is empty")
+        require(moving or not leaf["empty"], f"{spot}: the multipliers do not show that it is empty")
         known: set[tuple[int, ...]] = {*keys}
         for kink in kinks:
             if (slacks[kink] > 0 or kink in resting) and rows[kink].keys() <= known:
                 known.add(kink)
-        is_strict = leaf.empty or not strict or find_rank(rows, [k for k in kinks if k in known], keys) == rank
+        is_strict = leaf["empty"] or not strict or find_rank(rows, [k for k in kinks if k in known], keys) == rank
         require(is_strict, f"{spot}: not strict")
 
 
@@ -677,11 +779,11 @@ def check_tree(problem: Problem, rows: dict[Kink, Form], change: Form, tree: Lin
     """Checks that a point with this local form is a local minimum by a tree, a strict one if asked (section 5)."""
     reduce(rows, change)
     settled: dict[Kink, Fraction] = tree["settled"]
-    blocks: list[Block] = tree["blocks"]
-    left = [kink for block in blocks for kink in block.kinks]
+    blocks: list[Line] = tree["blocks"]
+    left = [kink for block in blocks for kink in block["kinks"]]
     is_whole = sorted([*settled, *left]) == sorted(rows)
     require(is_whole, "outcome: settled kinks and blocks do not hold each reduced kink once")
-    units = [unit for block in blocks for unit in block.units]
+    units = [unit for block in blocks for unit in block["units"]]
     require(len(set(units)) == len(units), "outcome: a unit is in two blocks")
     keys: list[tuple[int, ...]] = [(p,) for p in range(len(problem.free))]
     known = {*keys, *left}
@@ -701,44 +803,87 @@ def check_tree(problem: Problem, rows: dict[Kink, Form], change: Form, tree: Lin
         require(len(problem.pivots) == len(problem.inputs[0]), "outcome: not strict, there is lineality")
 
 
-def check(instance: str, run: str) -> str:
-    """Checks a certificate and returns a summary; raises Rejected or Malformed (section 6)."""
+def check_outcome(position: Position, content: Line) -> str:
+    """Checks the outcome, and returns it in words (section 4, line 4)."""
+    by, name = content.get("by"), content["outcome"]
+    require(by != "zero-loss" or position.loss == 0, "outcome: the loss is not zero")
+    needs_form = by in {"likq", "tree"} or "active" in content
+    problem = position.problem
+    values = problem.evaluate(*position.find_parameters(), problem.samples)
+    signs = problem.find_signs(values, problem.samples)
+    rows, change = find_local_form(problem, signs) if needs_form else ({}, {})
+    require(content.get("active", len(rows)) == len(rows), f"outcome: {len(rows)} kinks are active")
+    if by == "likq":
+        check_likq(problem, rows, change, name == "strict-local-minimum")
+    if by == "tree":
+        check_tree(problem, rows, change, content, name == "strict-local-minimum")
+    return f"{name} by {by}" if by else str(name)
+
+
+def check(instance: str, run: str, first: int = 1, last: int | None = None) -> str:
+    """Checks a certificate, or some of its steps, and returns a summary; raises Rejected or Malformed (section 6)."""
     sys.set_int_max_str_digits(0)  # parse_number bounds the digits itself
     problem = Problem(instance)
     # All of the form first: what is not of the form is malformed even if a claim in it is false.
-    total = sum("leave" in content for _, content in read_certificate(run, problem))
+    kinds = ["cross" in content for _, content in read_certificate(run, problem) if "leave" in content]
+    total = len(kinds)
+    last = total if last is None else last
+    demand(1 <= first <= max(last, 1) and last <= total, f"--steps: {first}:{last} is no span of {total} steps")
     claims = read_certificate(run, problem)
-    place, first = next(claims)
-    pattern, basis = first["pattern"], first["basis"]
-    start = problem.evaluate(problem.start)
-    check_inside(pattern, start, f"{place}: the start")
-    vertex = check_vertex(problem, pattern, basis, place)
-    require(vertex.loss <= start.loss, f"{place}: the loss is above the loss at the start")
-    summary = ""
-    for number, (place, content) in enumerate(claims, 1):
-        if "leave" in content:
-            vertex = check_step(problem, pattern, basis, vertex, content, place)
-            if sys.stderr.isatty():
-                print(f"\rstep {number} of {total}", end="" if number < total else "\n", file=sys.stderr, flush=True)
+    place, content = next(claims)
+    pattern, basis = content["pattern"], content["basis"]
+    for number in range(1, first):
+        place, step = next(claims)
+        problem.flip(pattern, step["flip"] + step.get("cross", []))
+        basis = [kink for kink in step.get("basis") or basis if kink != step["leave"]] + [step["enter"]]
+        show_progress(number, total, "replayed")
+    position = Position(problem, pattern)
+    position.occupy(basis, place)
+    position.arrive(place)
+    if first == 1:
+        signs, loss = problem.find_start()
+        check_inside(problem, pattern, {} if "elsewhere" in content else signs, f"{place}: the start")
+        require(position.loss <= loss, f"{place}: the loss is above the loss at the start")
+    result = ""
+    for number, (place, claim) in enumerate(claims, first):
+        if "leave" not in claim:
+            result = check_outcome(position, claim)
+        elif number > last:
+            break
         else:
-            by, name = content.get("by"), content["outcome"]
-            require(by != "zero-loss" or vertex.loss == 0, "outcome: the loss is not zero")
-            needs_form = by in {"likq", "tree"} or "active" in content
-            rows, change = find_local_form(problem, vertex.signs) if needs_form else ({}, {})
-            require(content.get("active", len(rows)) == len(rows), f"outcome: {len(rows)} kinks are active")
-            if by == "likq":
-                check_likq(problem, rows, change, name == "strict-local-minimum")
-            if by == "tree":
-                check_tree(problem, rows, change, content, name == "strict-local-minimum")
-            summary = f"{total} steps, {name}" + (f" by {by}" if by else "")
-    return summary
+            check_step(position, claim, place)
+            show_progress(number, total, "checked")
+    count, long = last - first + 1, sum(kinds[first - 1 : last])
+    notes = [f"{count - long} adjacent, {long} long"] if long else []
+    notes += ["first vertex elsewhere"] if first == 1 and "elsewhere" in content else []
+    notes += [f"part: the rest {'was' if result else 'and the outcome were'} not checked"] if count < total else []
+    words = f"steps {first} to {last} of {total}" if count < total else f"{total} steps"
+    return words + (f", {result}" if result else "") + (f" ({'; '.join(notes)})" if notes else "")
+
+
+def show_progress(number: int, total: int, word: str) -> None:
+    """Shows on a terminal how far the check is."""
+    if sys.stderr.isatty() and (number % 50 == 0 or number == total):
+        print(f"\r{word} step {number} of {total}", end="" if number < total else "\n", file=sys.stderr, flush=True)
 
 
 def main(argv: list[str]) -> int:
     """Prints the verdict in one line and returns the exit code (section 6)."""
+    global INTEGER  # noqa: PLW0603 - one choice for the whole run
+    INTEGER, span = int, None
     try:
-        demand(len(argv) == 2, "usage: python -I -S check.py INSTANCE RUN")
-        line, code = f"accepted: {check(*argv)}", 0
+        arguments = [word for word in argv if word != "--gmpy2"]
+        if "--steps" in arguments[:-1]:
+            index = arguments.index("--steps")
+            span = re.fullmatch("([0-9]{0,9}):([0-9]{0,9})", arguments[index + 1])
+            demand(span is not None, USAGE)
+            del arguments[index : index + 2]
+        demand(len(arguments) == 2, USAGE)
+        if "--gmpy2" in argv:
+            demand(importlib.util.find_spec("gmpy2") is not None, "--gmpy2: gmpy2 cannot be imported")
+            INTEGER = importlib.import_module("gmpy2").mpz
+        first, last = (int(span[1] or 1), int(span[2]) if span[2] else None) if span else (1, None)
+        line, code = f"accepted: {check(arguments[0], arguments[1], first, last)}", 0
     except Rejected as reason:
         line, code = f"rejected: {reason}", 1
     except Malformed as reason:

@@ -20,6 +20,9 @@ CODES = {"accept": 0, "reject": 1, "malformed": 2}
 VERDICTS = {"accept": "accepted: ", "reject": "rejected: ", "malformed": "malformed: "}
 
 
+USAGE = "malformed: usage: python -I -S check.py INSTANCE RUN [--steps A:B] [--gmpy2]\n"
+
+
 def find_file(stem, ending):
     return next(
         p for p in (stem.parent / f"{stem.name}{ending}", stem.parent / f"{stem.name}{ending}.gz") if p.exists()
@@ -43,8 +46,8 @@ def run(module, *arguments):
     return code, out.getvalue()
 
 
-def run_case(module, stem):
-    return run(module, find_file(stem, ".json"), find_file(stem, ".drl"))
+def run_case(module, stem, *options):
+    return run(module, find_file(stem, ".json"), find_file(stem, ".drl"), *options)
 
 
 def fits(stem, code, text):
@@ -53,6 +56,22 @@ def fits(stem, code, text):
     reason = "" if kind == "accept" else (stem.parent / f"{stem.name}.reason").read_text("ascii").rstrip("\n")
     one_line = text.endswith("\n") and text.count("\n") == 1 and text.isascii()
     return one_line and code == CODES[kind] and text.startswith(VERDICTS[kind]) and reason in text
+
+
+def run_span(module, span):
+    return run_case(module, CORPUS / "accept" / "median", "--steps", span)
+
+
+def run_without_gmpy2(module):
+    """As with `python -S`, where no installed package is found."""
+    before, sys.path[:] = sys.path[:], []
+    hidden = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "gmpy2"}
+    finders, sys.meta_path[:] = sys.meta_path[:], []
+    try:
+        return run_case(module, CORPUS / "accept" / "median", "--gmpy2")
+    finally:
+        sys.path[:], sys.meta_path[:] = before, finders
+        sys.modules.update(hidden)
 
 
 def run_capped(module, name, cap):
@@ -67,10 +86,20 @@ def run_capped(module, name, cap):
 
 # What files cannot hold: name, run, expected line.
 SPECIAL = {
-    "no arguments": (run, "malformed: usage: python -I -S check.py INSTANCE RUN\n"),
+    "no arguments": (run, USAGE),
     "three arguments": (
         lambda module: run(module, "a", "b", "c"),
-        "malformed: usage: python -I -S check.py INSTANCE RUN\n",
+        USAGE,
+    ),
+    "not a span": (lambda module: run(module, "a", "b", "--steps", "1-2"), USAGE),
+    "span of other digits": (lambda module: run(module, "a", "b", "--steps", "١:"), USAGE),
+    "span missing": (lambda module: run(module, "a", "b", "--steps"), USAGE),
+    "span too late": (lambda module: run_span(module, "2:"), "malformed: --steps: 2:1 is no span of 1 steps\n"),
+    "span too long": (lambda module: run_span(module, ":2"), "malformed: --steps: 1:2 is no span of 1 steps\n"),
+    "span from 0": (lambda module: run_span(module, "0:"), "malformed: --steps: 0:1 is no span of 1 steps\n"),
+    "no gmpy2": (
+        run_without_gmpy2,
+        "malformed: --gmpy2: gmpy2 cannot be imported\n",
     ),
     "missing file": (
         lambda module: run(module, "no\n.json", "no"),

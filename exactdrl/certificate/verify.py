@@ -25,16 +25,25 @@ class CheckResult:
     line: str
 
 
-def verify(instance: Path | str, run: Path | str) -> CheckResult:
+def verify(instance: Path | str, run: Path | str, *, steps: str | None = None, gmpy2: bool = False) -> CheckResult:
     """Returns the verdict of proofs/check.py on a certificate; its progress goes to stderr.
 
     The same as `python -I -S proofs/check.py INSTANCE RUN`.
+
+    Args:
+        instance: the instance's file.
+        run: the certificate's file.
+        steps: `A:B` checks steps A to B alone, counted from 1; either end may be left out.
+        gmpy2: let the checker compute with gmpy2's integers. It then sees the installed packages.
 
     Raises:
         InputError: the checker itself could not be run.
     """
     with as_file(files("exactdrl_proofs") / "check.py") as checker:
-        command = [sys.executable, "-I", "-S", str(checker), str(instance), str(run)]
+        alone = ["-I"] if gmpy2 else ["-I", "-S"]
+        command = [sys.executable, *alone, str(checker), str(instance), str(run)]
+        command += ["--gmpy2"] if gmpy2 else []
+        command += ["--steps", steps] if steps is not None else []
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603 - our own checker
     if done.returncode not in _STATUS:
         raise InputError(f"the checker ended with exit code {done.returncode}")
