@@ -10,8 +10,6 @@ from gmpy2 import gcd, mpq, mpz
 from exactdrl.exact.linear import independent_rows, to_integers, to_matrix
 from exactdrl.minimality.blocks import Block, cell_rows
 
-_ZERO = mpq(0)
-
 
 def to_block_edge(block: Block, direction: Sequence[mpz]) -> tuple[mpz, ...]:
     """Returns an edge of the cell of a direction with F < 0, with the same slope up to a positive factor."""
@@ -33,13 +31,9 @@ def to_block_edge(block: Block, direction: Sequence[mpz]) -> tuple[mpz, ...]:
         turn = _primitive([mpz(int(kernel[row, 0])) for row in range(block.width)])
         turns = [_dot(row, turn) for row in rows]
         # the rates are rate + t · turning; the cone holds no line, so that one side meets a kink
-        sides = {
-            side: min((abs(mpq(r, t)) for r, t in zip(rates, turns, strict=True) if r and side * r * t < 0), default=None)
-            for side in (1, -1)
-        }
-        side = 1 if sides[1] is not None else -1
-        length = sides[side] or _ZERO
-        point = [length.denominator * d + side * length.numerator * e for d, e in zip(point, turn, strict=True)]
+        met = [-mpq(rate, turning) for rate, turning in zip(rates, turns, strict=True) if rate and turning]
+        length = min((t for t in met if t > 0), default=None) or max(t for t in met if t < 0)
+        point = [length.denominator * d + length.numerator * e for d, e in zip(point, turn, strict=True)]
 
 
 def _dot(row: Sequence[mpz], direction: Sequence[mpz]) -> mpz:

@@ -5,8 +5,8 @@ the proposals are the same on every machine.
 
 Scales. Variables y are turned and stretched so that the kinks, each in proportion to its weight, spread evenly over
 all of them: d = turn · y. Then, with `_ENTRY` bits for y, each kink is divided by the power of two that bounds it by
-2^`_KINK` for all those y, and all weights on kinks by one power of two that bounds them by 2^`_WEIGHT`. A fold is then at
-most 1, and is held in units of 2^-`_FOLD`.
+2^`_KINK` for all those y, and all weights on kinks by one power of two that bounds them by 2^`_WEIGHT`. A fold is then
+at most 1, and is held in units of 2^-`_FOLD`.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from gmpy2 import isqrt, mpq, mpz
+from gmpy2 import gcd, isqrt, mpq, mpz
 from numpy.typing import NDArray
 
 from exactdrl.exact.linear import to_integers, to_matrix
@@ -65,10 +65,11 @@ class MachineForm:
 
     def kink_changes(self, points: Integers) -> Integers:
         """Returns z at each of (width, count) points, |entries| ≤ REACH."""
-        changes = self.rows @ points
+        changes: Integers = self.rows @ points
         for level in self.levels:
             for q in range(level.folded.shape[1]):
-                changes[level.kinks] += (level.folds[:, q, None] * np.abs(changes[level.folded[:, q]])) >> _FOLD
+                bent: Integers = np.abs(changes[level.folded[:, q]]) * level.folds[:, q, None]
+                changes[level.kinks] += bent >> _FOLD
         return changes
 
     def changes(self, kinks: Integers, points: Integers) -> tuple[Integers, Integers]:
@@ -79,12 +80,13 @@ class MachineForm:
     def gradients(self, kinks: Integers) -> Integers:
         """Returns the gradient of F at points, (width, count), from z at the points."""
         signs = np.sign(kinks)
-        weights = np.repeat(self.weights, kinks.shape[1], axis=1)
+        weights: Integers = np.repeat(self.weights, kinks.shape[1], axis=1)
         for level in reversed(self.levels):
-            signed = signs[level.kinks] * weights[level.kinks]
             for q in range(level.folded.shape[1]):
-                np.add.at(weights, level.folded[:, q], (level.folds[:, q, None] * signed) >> _FOLD)
-        result: Integers = self.slope[:, None] + self.rows.T @ (signs * weights)
+                bent: Integers = level.folds[:, q, None] * signs[level.kinks] * weights[level.kinks]
+                np.add.at(weights, level.folded[:, q], bent >> _FOLD)
+        signed = signs * weights
+        result: Integers = self.slope[:, None] + self.rows.T @ signed
         return result
 
     def to_direction(self, point: Sequence[int]) -> tuple[mpz, ...]:
@@ -97,7 +99,8 @@ def to_machine_form(block: Block) -> MachineForm | None:
     count = len(block.rows)
     if not count or count > _MOST_KINKS or block.width > _MOST_VARIABLES:
         return None
-    influence = _influence(block)
+    slope, weights = _primitive(block)
+    influence = _influence(block, weights)
     if not all(influence):
         return None
     turn = _turn(block, influence)
@@ -110,19 +113,18 @@ def to_machine_form(block: Block) -> MachineForm | None:
         bound = mpq(sum(map(abs, row)) << _ENTRY) + sum((abs(c) * bounds[k] for k, c in fold.items()), mpq(0))
         bounds.append(bound)
         exponents.append(_exponent(bound) - _KINK)
-    rows = np.array([[_shift(mpq(entry), -e) for entry in row] for row, e in zip(turned, exponents, strict=True)])
-    slope = [sum((g * turn[i][c] for i, g in enumerate(block.slope)), mpq(0)) for c in range(block.width)]
+    rows = [[_shift(mpq(entry), -e) for entry in row] for row, e in zip(turned, exponents, strict=True)]
+    turned_slope = [mpq(sum(g * turn[i][c] for i, g in enumerate(slope))) for c in range(block.width)]
     # one power of two for weights and slope
     largest = max(_exponent(a) + e for a, e in zip(influence, exponents, strict=True)) - _WEIGHT
-    steepest = max(map(_exponent, slope)) + _ENTRY + block.width.bit_length() - 60
+    steepest = max(map(_exponent, turned_slope)) + _ENTRY + block.width.bit_length() - 60
     scale = max(largest, steepest)
-    weights = [_shift(b, e - scale) for b, e in zip(block.weights, exponents, strict=True)]
     return MachineForm(
         tuple(tuple(row) for row in turn),
-        rows.astype(np.int64),
+        np.array(rows, dtype=np.int64),
         _levels(block, exponents),
-        np.array([_shift(g, -scale) for g in slope], dtype=np.int64),
-        np.array(weights, dtype=np.int64)[:, None],
+        np.array([_shift(g, -scale) for g in turned_slope], dtype=np.int64),
+        np.array([[_shift(b, e - scale)] for b, e in zip(weights, exponents, strict=True)], dtype=np.int64),
     )
 
 
@@ -139,9 +141,17 @@ def _shift(value: mpq, exponent: int) -> int:
     return int((top << exponent) // bottom if exponent >= 0 else top // (bottom << -exponent))
 
 
-def _influence(block: Block) -> list[mpq]:
+def _primitive(block: Block) -> tuple[list[mpz], list[mpq]]:
+    """Returns slope and weights, as integers without a common factor: proposals do not depend on the loss's unit."""
+    integers, _ = to_integers([*block.slope, *block.weights])
+    content = gcd(*integers)
+    entries = [entry // content for entry in integers]
+    return entries[: block.width], [mpq(entry) for entry in entries[block.width :]]
+
+
+def _influence(block: Block, weights: Sequence[mpq]) -> list[mpq]:
     """Returns, for each kink, a bound on the weight of |z_j| in F whatever the signs of the kinks that fold it."""
-    influence = [abs(weight) for weight in block.weights]
+    influence = [abs(weight) for weight in weights]
     for j in range(len(influence) - 1, -1, -1):
         for k, fold in block.folds[j].items():
             influence[k] += abs(fold) * influence[j]
@@ -149,7 +159,7 @@ def _influence(block: Block) -> list[mpq]:
 
 
 def _turn(block: Block, influence: Sequence[mpq]) -> list[list[mpz]]:
-    """Returns a nonsingular matrix whose columns are nearly orthogonal for Σ (influence_j rows_j · d)², of equal length.
+    """Returns a nonsingular matrix, its columns nearly orthogonal for Σ (influence_j rows_j · d)² and of equal length.
 
     By Gram and Schmidt in rationals, rounded once at the end; the rounding does no harm, see the module.
     """
