@@ -10,6 +10,7 @@ import click
 
 from exactdrl import InputError, __version__
 
+from .campaign import campaign_command
 from .export import export_command
 from .importing import import_command
 from .minimum import minimum_command
@@ -37,6 +38,7 @@ for _command in (
     minimum_command,
     rerun_command,
     import_command,
+    campaign_command,
 ):
     cli.add_command(_command)
 

@@ -9,7 +9,18 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 # ground floor first; a room may import itself and rooms below
-ROOMS = ("exact", "problem", "cells", "arithmetic", "minimality", "walk", "certificate", "observations", "doors")
+ROOMS = (
+    "exact",
+    "problem",
+    "cells",
+    "arithmetic",
+    "minimality",
+    "walk",
+    "certificate",
+    "observations",
+    "doors",
+    "campaigns",
+)
 
 
 def imported_modules(path: Path) -> set[str]:

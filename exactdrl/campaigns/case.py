@@ -43,11 +43,8 @@ class Case:
         """Returns the commands that make the instance and walk on it."""
         instance, run = f"{self.name}.json", f"{self.name}.drl"
         widths = ",".join(map(str, self.widths))
-        return (
-            f"exactdrl sample -o {instance} --widths {widths} --samples {self.samples} --bits {self.bits} "
-            f"--seed {self.seed}",
-            f"exactdrl walk {instance} -o {run} --rule {self.rule}",
-        )
+        problem = f"--widths {widths} --samples {self.samples} --bits {self.bits} --seed {self.seed}"
+        return f"exactdrl sample -o {instance} {problem}", f"exactdrl walk {instance} -o {run} --rule {self.rule}"
 
     def to_json(self) -> dict[str, object]:
         """Returns the case as a JSON object."""

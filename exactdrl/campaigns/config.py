@@ -23,7 +23,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from itertools import product
 from pathlib import Path
@@ -60,6 +60,10 @@ class Campaign:
     limits: Limits
     verify: bool
     keep_runs: bool
+
+    def with_options(self, *, verify: bool, keep_runs: bool) -> "Campaign":
+        """Returns the campaign with more asked of each run; what the configuration asks stays."""
+        return replace(self, verify=self.verify or verify, keep_runs=self.keep_runs or keep_runs)
 
     def to_json(self) -> dict[str, object]:
         """Returns what decides the results, as a JSON object."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from exactdrl.campaigns.case import Case
 from exactdrl.campaigns.config import Campaign
-from exactdrl.exact.rationals import InputError, shown
+from exactdrl.exact.rationals import InputError
 
 FORMAT = "exactdrl-campaign"
 _MANIFEST = "campaign.json"
@@ -119,6 +119,6 @@ def _check_manifest(store: Store, campaign: Campaign) -> None:
     if found["campaign"] != meaning:
         keys = [key for key in meaning if found["campaign"].get(key) != meaning[key]]
         raise InputError(
-            f"{store.folder}: holds the results of another configuration (digest {shown(found.get('digest'))}, this one "
-            f"has {campaign.digest[:16]}...; they differ in {', '.join(keys) or 'unknown keys'}); take another folder"
+            f"{store.folder}: holds the results of another configuration; they differ in "
+            f"{', '.join(keys) or 'unknown keys'}. Take another folder"
         )

@@ -1,8 +1,8 @@
-"""The longest stretch of a walk on which a quantity decays exponentially, anywhere in the walk.
+"""The stretch of a walk on which a quantity decays exponentially by the greatest factor, anywhere in the walk.
 
 More generous than the rule of `observations.phases`, which begins at the first vertex: whatever a walk does before and
 after does not count against it. The search runs in floats on a grid of ends; what it finds is certified by exact
-constants, so a window that is reported is one. That no longer window would do is not claimed.
+constants, so a window that is reported is one. That no other window would do better is not claimed.
 """
 
 import math
@@ -16,6 +16,8 @@ from exactdrl.observations.brackets import Bracket, bracket_sums, bracket_values
 from exactdrl.observations.lengths import LengthSums
 
 GRID = 24
+# a window has at least this many of the grid's parts: a quarter of the walk
+LEAST_PARTS = 6
 _POINTS = 160
 
 
@@ -38,7 +40,7 @@ class DecayWindow:
 
 
 def find_window(quantity: str, values: Sequence[mpq], first: int, spread: mpq) -> DecayWindow | None:
-    """Returns the longest window found for an exact sequence; None where no window decays.
+    """Returns the window found where it falls most, for an exact sequence; None where no window decays.
 
     Args:
         quantity: its name.
@@ -55,7 +57,7 @@ def find_window(quantity: str, values: Sequence[mpq], first: int, spread: mpq) -
 
 
 def find_length_window(sums: LengthSums, spread: mpq) -> DecayWindow | None:
-    """Returns the longest window found for running sums of lengths; None where no window decays."""
+    """Returns the window found where it falls most, for running sums of lengths; None where no window decays."""
     logs = [-math.inf] * sums.window + _logs([mpq(value) for value in sums.high])
     for begin, end in _candidates(logs, sums.window, spread):
         bracket = bracket_sums(sums, begin, end)
@@ -73,16 +75,18 @@ def _is_decay(bracket: Bracket, spread: mpq) -> bool:
 
 
 def _candidates(logs: Sequence[float], first: int, spread: mpq) -> list[tuple[int, int]]:
-    """Returns windows between points of the grid that seem to fit, the longest first."""
+    """Returns windows between points of the grid that seem to fit, those with the greatest fall first."""
     positive = next((k for k in range(first, len(logs)) if logs[k] == -math.inf), len(logs)) - 1
     if positive - first < GRID:
         return []
     ends = [first + (positive - first) * i // GRID for i in range(GRID + 1)]
     allowed = log_of(spread)
     found = []
-    for begin, end in combinations(ends, 2):
+    for (i, begin), (j, end) in combinations(enumerate(ends), 2):
+        if j - i < LEAST_PARTS:
+            continue
         stride = max(1, (end - begin) // _POINTS)
         slope, height = fit_slope(logs[begin : end + 1 : stride])
         if slope < 0 and height <= allowed:
             found.append((begin, end))
-    return sorted(found, key=lambda window: (window[0] - window[1], window))
+    return sorted(found, key=lambda window: (logs[window[1]] - logs[window[0]], window))

@@ -1,0 +1,88 @@
+"""`exactdrl campaign`."""
+
+import json
+from pathlib import Path
+
+import click
+
+from exactdrl.campaigns.case import Case
+from exactdrl.campaigns.conduct import Conducted, conduct
+from exactdrl.campaigns.config import default_config, parse_config, read_config
+from exactdrl.campaigns.run import FAILED, LIMIT
+from exactdrl.certificate.parallel import available_jobs
+
+from .progress import progress
+
+REJECTED, STOPPED = 1, 3
+
+
+@click.command("campaign")
+@click.argument("config", type=click.Path(path_type=Path), required=False)
+@click.option("-o", "--output", "folder", type=click.Path(path_type=Path), help="a folder; goes on with what it holds")
+@click.option("--default", "use_default", is_flag=True, help="the shipped campaign instead of CONFIG")
+@click.option("--show-default", "show", is_flag=True, help="print the shipped campaign's CONFIG, and end")
+@click.option("--jobs", type=click.IntRange(min=1), help="runs at once  [default: all cores]")
+@click.option("--scheduler", metavar="ADDRESS", help="run on the Dask cluster of this scheduler, tcp://host:8786")
+@click.option("--retry-failed", is_flag=True, help="run those again that failed")
+@click.option("--keep-runs", is_flag=True, help="keep instances and certificates, as keep_runs = true in CONFIG")
+@click.option("--verify", is_flag=True, help="check each certificate, as verify = true in CONFIG")
+@click.option("--json", "as_json", is_flag=True, help="print the summary as JSON")
+def campaign_command(
+    *,
+    config: Path | None,
+    folder: Path | None,
+    use_default: bool,
+    show: bool,
+    jobs: int | None,
+    scheduler: str | None,
+    retry_failed: bool,
+    keep_runs: bool,
+    verify: bool,
+    as_json: bool,
+) -> int:
+    """Run many walks from a small TOML file, tabulate them, and say which published observations hold how often.
+
+    A killed campaign goes on by the same command: nothing is lost, nothing is run twice. The table does not depend on
+    jobs, cluster or interruptions. Exit codes: 0 every run has a result or met a limit, 1 the checker rejects a
+    certificate, 3 some runs failed; they are recorded with their reasons.
+    """
+    if show:
+        click.echo(default_config(), nl=False)
+        return 0
+    if folder is None:
+        raise click.UsageError("Missing option '-o' / '--output'.")
+    if (config is None) != use_default:
+        raise click.UsageError("either CONFIG or --default is needed")
+    if jobs is not None and scheduler is not None:
+        raise click.UsageError("--jobs and --scheduler exclude each other")
+    campaign = parse_config(default_config(), "--default") if config is None else read_config(config)
+    campaign = campaign.with_options(verify=verify, keep_runs=keep_runs)
+    with progress("campaign", total=len(campaign.cases), unit="run") as report:
+
+        def on_run(done: int, _total: int, case: Case, status: str) -> None:
+            report(done, f"{case.name} {status}")
+
+        found = conduct(
+            campaign,
+            folder,
+            jobs=available_jobs() if jobs is None else jobs,
+            scheduler=scheduler,
+            retry_failed=retry_failed,
+            on_run=on_run,
+        )
+    if as_json:
+        click.echo(json.dumps(found.summary.to_json()))
+    else:
+        _print(found)
+    if found.rejected:
+        return REJECTED
+    return STOPPED if found.count(FAILED) else 0
+
+
+def _print(found: Conducted) -> None:
+    failed, limit = found.count(FAILED), found.count(LIMIT)
+    click.echo(f"runs         {len(found.rows)}, {found.run} of them now; {limit} over a limit, {failed} failed")
+    for name, reason in found.summary.failures:
+        click.echo(f"not done     {name}: {reason}", err=True)
+    for path in found.paths:
+        click.echo(f"written      {path}")

@@ -1,0 +1,64 @@
+"""Running tasks on a Dask cluster; Dask is an optional package."""
+
+import threading
+from collections.abc import Iterator, Sequence
+
+from exactdrl.campaigns.case import Case
+from exactdrl.campaigns.process import WORKER, WorkerProcess
+from exactdrl.campaigns.run import RunResult, Task, failed
+from exactdrl.exact.rationals import InputError
+
+_SECONDS_TO_CONNECT = 15
+_of_thread = threading.local()
+
+
+def run_in_cluster(task: dict[str, object], command: tuple[str, ...]) -> dict[str, object]:
+    """Returns what a task came to, as JSON values; runs on a worker of the cluster.
+
+    In a worker process of ours below Dask's, kept for the thread's next task: a kill or a CPU limit ends that one, and
+    not the cluster's.
+    """
+    kept: dict[tuple[str, ...], WorkerProcess] | None = getattr(_of_thread, "workers", None)
+    if kept is None:
+        kept = _of_thread.workers = {}
+    if command not in kept:
+        kept[command] = WorkerProcess(command or WORKER)
+    return kept[command].run(Task.from_json(task)).to_json()
+
+
+def run_on_cluster(
+    tasks: Sequence[Task], address: str, command: Sequence[str] = ()
+) -> Iterator[tuple[Case, RunResult]]:
+    """Yields what each task came to, as they end.
+
+    Args:
+        tasks: the runs.
+        address: of the cluster's scheduler, `tcp://host:8786`.
+        command: that starts a worker; empty: the usual one, by the Python of each of the cluster's machines.
+
+    Raises:
+        InputError: Dask is not installed, or there is no scheduler.
+    """
+    try:
+        from distributed import Client, as_completed  # noqa: PLC0415 - an optional package
+    except ImportError:
+        raise InputError("--scheduler needs Dask: pip install 'exactdrl[cluster]'") from None
+    try:
+        client = Client(address, timeout=_SECONDS_TO_CONNECT, set_as_default=False)
+    except (OSError, ValueError, ImportError) as error:
+        raise InputError(f"no Dask scheduler at {address} ({' '.join(str(error).split())[:200]})") from None
+    with client:
+        futures = {
+            client.submit(run_in_cluster, task.to_json(), tuple(command), pure=False): task.case for task in tasks
+        }
+        try:
+            for future in as_completed(futures, loop=client.loop):
+                problem = future.exception()
+                if problem is None:
+                    result = RunResult.from_json(future.result())
+                else:
+                    result = failed(f"the cluster: {type(problem).__name__}: {problem}")
+                yield futures[future], result
+                future.release()
+        finally:
+            client.cancel(list(futures))

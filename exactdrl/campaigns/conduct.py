@@ -1,0 +1,119 @@
+"""Running a campaign: what is missing is run, everything is tabulated."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from exactdrl.campaigns.case import Case
+from exactdrl.campaigns.cluster import run_on_cluster
+from exactdrl.campaigns.config import Campaign
+from exactdrl.campaigns.local import run_local
+from exactdrl.campaigns.process import WORKER
+from exactdrl.campaigns.run import DONE, FAILED, RunResult, Task
+from exactdrl.campaigns.store import Store, open_store
+from exactdrl.campaigns.summary import Summary, summarise_campaign
+from exactdrl.campaigns.table import Row, to_csv, to_parquet, to_row
+from exactdrl.campaigns.words import to_markdown
+
+
+@dataclass(frozen=True, slots=True)
+class Conducted:
+    """What a whole campaign came to.
+
+    Attributes:
+        rows: of its table.
+        summary: of the table.
+        paths: of table, summary and page.
+        run: how many runs were run this time; the others were there already.
+    """
+
+    rows: tuple[Row, ...]
+    summary: Summary
+    paths: tuple[Path, ...]
+    run: int
+
+    def count(self, status: str) -> int:
+        """Returns how many runs have a status."""
+        return sum(row["status"] == status for row in self.rows)
+
+    @property
+    def rejected(self) -> int:
+        """Returns how many certificates the checker did not accept."""
+        return sum(row.get("verified") not in {None, "accepted"} for row in self.rows)
+
+
+def conduct(
+    campaign: Campaign,
+    folder: Path,
+    *,
+    jobs: int = 1,
+    scheduler: str | None = None,
+    retry_failed: bool = False,
+    command: Sequence[str] = WORKER,
+    on_run: Callable[[int, int, Case, str], None] | None = None,
+) -> Conducted:
+    """Runs what is missing of a campaign and writes its table and summary.
+
+    The table depends on the configuration alone (and on CPU limits, where a run comes near its own), not on jobs,
+    cluster or interruptions.
+
+    Args:
+        campaign: what to run.
+        folder: made if it does not exist; goes on with what is there.
+        jobs: how many runs at once on this machine.
+        scheduler: of a Dask cluster that runs them instead.
+        retry_failed: run those again that failed.
+        command: that starts a worker.
+        on_run: called with done runs, all runs, the latest case and its status; at first for what was there.
+
+    Raises:
+        InputError: the folder holds something else, cannot be written, or another process works in it; no Dask.
+    """
+    with open_store(folder, campaign) as store:
+        results: dict[Case, dict[str, object]] = {}
+        for case in campaign.cases:
+            found = store.result(case)
+            if found is not None and not (retry_failed and found.get("status") == FAILED):
+                results[case] = found
+        there = len(results)
+        if on_run is not None and results:
+            on_run(there, len(campaign.cases), next(reversed(results)), DONE)
+        tasks = [
+            Task(case, campaign.limits, campaign.verify, campaign.keep_runs)
+            for case in campaign.cases
+            if case not in results
+        ]
+        if tasks:
+            stream = _stream(tasks, jobs, scheduler, command)
+            for case, result in stream:
+                results[case] = _to_stored(case, result)
+                store.save(case, results[case], result.kept)
+                if on_run is not None:
+                    on_run(len(results), len(campaign.cases), case, result.status)
+        return _tabulate(store, campaign, results, there)
+
+
+def _stream(
+    tasks: Sequence[Task], jobs: int, scheduler: str | None, command: Sequence[str]
+) -> Iterator[tuple[Case, RunResult]]:
+    if scheduler is None:
+        return run_local(tasks, jobs, command)
+    return run_on_cluster(tasks, scheduler, () if tuple(command) == WORKER else command)
+
+
+def _to_stored(case: Case, result: RunResult) -> dict[str, object]:
+    return {"case": case.to_json(), "status": result.status, "reason": result.reason, "fields": result.fields}
+
+
+def _tabulate(store: Store, campaign: Campaign, results: dict[Case, dict[str, object]], there: int) -> Conducted:
+    rows = tuple(to_row(case, results[case]) for case in campaign.cases)
+    summary = summarise_campaign(campaign.digest, rows)
+    paths = (
+        store.write("table.parquet", to_parquet(rows)),
+        store.write("table.csv", to_csv(rows)),
+        store.write("floats.csv", to_csv(rows, exact=False)),
+        store.write("summary.json", f"{json.dumps(summary.to_json(), indent=1)}\n".encode("ascii")),
+        store.write("summary.md", to_markdown(summary).encode("utf-8")),
+    )
+    return Conducted(rows, summary, paths, len(rows) - there)

@@ -1,0 +1,91 @@
+"""A worker process seen from its parent: hand it a task, get a result, whatever becomes of it."""
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+
+from exactdrl.campaigns.run import LIMIT, RunResult, Task, failed
+
+WORKER = (sys.executable, "-m", "exactdrl.campaigns.worker")
+_TAIL = 2000
+
+
+class WorkerProcess:
+    """A worker that is started when it is needed, and again after it died."""
+
+    def __init__(self, command: Sequence[str] = WORKER) -> None:
+        """Takes the command that starts it."""
+        self._command = tuple(command)
+        self._process: subprocess.Popen[str] | None = None
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
+
+    def run(self, task: Task) -> RunResult:
+        """Returns what a task came to; a worker's death is a result too."""
+        process = self._start()
+        if process.stdin is None or process.stdout is None:
+            raise AssertionError("a worker without pipes: this is a bug")
+        try:
+            process.stdin.write(json.dumps(task.to_json()) + "\n")
+            process.stdin.flush()
+            line = process.stdout.readline()
+            if line.endswith("\n"):
+                return RunResult.from_json(json.loads(line))
+        except (BrokenPipeError, ValueError):
+            pass
+        self._stop()
+        return self._post_mortem(process.returncode, task)
+
+    def _start(self) -> "subprocess.Popen[str]":
+        if self._process is None:
+            self._errors.seek(0)
+            self._errors.truncate()
+            self._process = subprocess.Popen(  # noqa: S603 - our own worker
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                text=True,
+                encoding="ascii",
+                # an interrupt from the terminal is the parent's to handle
+                start_new_session=True,
+            )
+        return self._process
+
+    def _post_mortem(self, code: int, task: Task) -> RunResult:
+        if code == -signal.SIGXCPU and task.limits.seconds is not None:
+            return RunResult(LIMIT, f"over {task.limits.seconds} CPU seconds", {}, {})
+        if code < 0:
+            return failed(f"the worker process was ended by signal {-code} ({signal.Signals(-code).name})")
+        self._errors.seek(0)
+        lines = self._errors.read()[-_TAIL:].decode("utf-8", "replace").strip().splitlines()
+        return failed(f"the worker process ended with exit code {code}: {lines[-1] if lines else 'no message'}")
+
+    def _stop(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.stdin is not None:
+            with suppress(OSError):
+                process.stdin.close()  # it ends at once when its input does
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+    def kill(self) -> None:
+        """Ends the worker now, from another thread if need be; a task in hand comes to nothing."""
+        process = self._process
+        if process is not None:
+            process.kill()
+
+    def close(self) -> None:
+        """Ends the worker."""
+        self._stop()
+        self._errors.close()

@@ -1,0 +1,112 @@
+"""Intervals for what many runs show: Wilson's for shares, order statistics' for medians. 95 % each, nothing random."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from statistics import NormalDist, median
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share of runs with Wilson's interval.
+
+    Attributes:
+        count: how many.
+        total: of how many.
+        low: the interval's lower end; 0 without runs.
+        high: its upper end; 1 without runs.
+    """
+
+    count: int
+    total: int
+    low: float
+    high: float
+
+    def to_json(self) -> dict[str, object]:
+        """Returns it as a JSON object."""
+        return {"count": self.count, "of": self.total, "low": round(self.low, 6), "high": round(self.high, 6)}
+
+
+def wilson(count: int, total: int) -> Share:
+    """Returns Wilson's score interval for a share.
+
+    Source: Wilson, Probable inference, the law of succession, and statistical inference, JASA 22 (1927) 209-212.
+    """
+    if total == 0:
+        return Share(0, 0, 0.0, 1.0)
+    z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+    share, square = count / total, z * z / total
+    centre = (share + square / 2) / (1 + square)
+    half = z / (1 + square) * math.sqrt(share * (1 - share) / total + square / (4 * total))
+    # at the ends the formula gives 0 and 1 exactly, floats nearly
+    low = 0.0 if count == 0 else max(0.0, centre - half)
+    high = 1.0 if count == total else min(1.0, centre + half)
+    return Share(count, total, low, high)
+
+
+@dataclass(frozen=True, slots=True)
+class Median:
+    """The median of a measure over runs, quartiles, and an interval for the median of all such runs.
+
+    Attributes:
+        total: how many runs have the measure.
+        value: the median; None without any.
+        quartiles: the lower and the upper; None without any.
+        interval: two order statistics between which the true median lies with at least 95 %, whatever the distribution;
+            None where there are too few runs for that (five or less).
+    """
+
+    total: int
+    value: float | None
+    quartiles: tuple[float, float] | None
+    interval: tuple[float, float] | None
+
+    def to_json(self) -> dict[str, object]:
+        """Returns it as a JSON object."""
+        return {
+            "of": self.total,
+            "median": self.value,
+            "quartiles": None if self.quartiles is None else list(self.quartiles),
+            "interval": None if self.interval is None else list(self.interval),
+        }
+
+
+def summarise(values: Sequence[float]) -> Median:
+    """Returns the median of some values with its interval."""
+    ordered = sorted(values)
+    size = len(ordered)
+    if not size:
+        return Median(0, None, None, None)
+    rank = median_rank(size)
+    interval = None if rank is None else (ordered[rank - 1], ordered[size - rank])
+    quartiles = (_quantile(ordered, Fraction(1, 4)), _quantile(ordered, Fraction(3, 4)))
+    return Median(size, median(ordered), quartiles, interval)
+
+
+def median_rank(size: int) -> int | None:
+    """Returns the greatest r for which the r-th least and the r-th greatest of so many values enclose the median.
+
+    With a probability of at least 95 %: the number of values below the median is binomial with 1/2, so the probability
+    that the interval misses it is 2 P(X ≤ r - 1). Exact. None if not even the extremes do.
+    """
+    allowed = Fraction(1) - Fraction(str(CONFIDENCE))
+    below, rank = Fraction(0), 0
+    while rank < size // 2:
+        below += Fraction(math.comb(size, rank), 2**size)
+        if 2 * below > allowed:
+            break
+        rank += 1
+    return rank or None
+
+
+def _quantile(ordered: Sequence[float], share: Fraction) -> float:
+    """Returns a quantile, linear between neighbours (R's and NumPy's default)."""
+    place = share * (len(ordered) - 1)
+    index = int(place)
+    rest = float(place - index)
+    if rest == 0:
+        return ordered[index]
+    return ordered[index] + rest * (ordered[index + 1] - ordered[index])

@@ -1,0 +1,81 @@
+"""The campaign's table: a row a run, in the order of the configuration; Parquet and CSV."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+
+from exactdrl.campaigns.case import Case
+
+Row = dict[str, object]
+
+# what is known of every run, then what ended it; the columns of its measures follow by name
+_FIRST = (
+    *("name", "group", "widths", "samples", "bits", "rule", "seed", "status", "reason", "instance", "verified"),
+    *("outcome", "by", "parameters", "lineality", "steps", "wrong_stops", "first_wrong_stop"),
+    *("zero_unit_vertices", "degenerate_exits", "last_is_degenerate"),
+)
+
+
+def to_row(case: Case, result: Mapping[str, object]) -> Row:
+    """Returns a run's row."""
+    row: Row = {
+        "name": case.name,
+        "group": case.group,
+        "widths": ",".join(map(str, case.widths)),
+        "samples": case.samples,
+        "bits": case.bits,
+        "rule": case.rule,
+        "seed": case.seed,
+        "status": result["status"],
+        "reason": result["reason"],
+    }
+    fields = result["fields"]
+    return row | (fields if isinstance(fields, dict) else {})
+
+
+def columns(rows: Iterable[Row]) -> list[str]:
+    """Returns all columns of some rows: the first ones fixed, then by name, wherever a row came from."""
+    return [*_FIRST, *sorted({name for row in rows for name in row}.difference(_FIRST))]
+
+
+def to_csv(rows: Sequence[Row], *, exact: bool = True) -> bytes:
+    """Returns the table as CSV, ASCII but for reasons; nothing in a cell means that the run has no such number.
+
+    Args:
+        rows: of the table.
+        exact: with the long exact numbers that have a column of floats beside them.
+    """
+    names = columns(rows)
+    if not exact:
+        names = [name for name in names if f"{name}_float" not in names]
+    stream = io.StringIO(newline="")
+    writer = csv.DictWriter(stream, names, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: "" if value is None else value for name, value in row.items()} for row in rows)
+    return stream.getvalue().encode("utf-8")
+
+
+def to_parquet(rows: Sequence[Row]) -> bytes:
+    """Returns the table as Parquet; rationals are text, with floats beside them."""
+    import pyarrow as pa  # noqa: PLC0415 - half a second to import, and only this needs it
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    arrays = {}
+    for name in columns(rows):
+        values = [row.get(name) for row in rows]
+        arrays[name] = pa.array(values, type=_kind(pa, name, values))
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table(arrays), sink)
+    return bytes(sink.getvalue())
+
+
+def _kind(arrow: object, name: str, values: Sequence[object]) -> object:
+    # by the name and all values, so that a run more or less does not change a column's type
+    known = [value for value in values if value is not None]
+    if name.endswith("_float"):
+        return arrow.float64()  # type: ignore[attr-defined]
+    if known and all(isinstance(value, bool) for value in known):
+        return arrow.bool_()  # type: ignore[attr-defined]
+    if known and all(isinstance(value, int) for value in known):
+        return arrow.int64()  # type: ignore[attr-defined]
+    return arrow.string()  # type: ignore[attr-defined]

@@ -1,0 +1,492 @@
+"""Campaigns: configuration, kills, failures, limits, cluster, statistics; one table whatever happens on the way."""
+
+import json
+import math
+import random
+import signal
+import subprocess
+import sys
+import time
+from fractions import Fraction
+
+import pyarrow.parquet as pq
+import pytest
+from exactdrl_cli.main import main
+from gmpy2 import mpq
+
+from exactdrl import InputError, sample_experiment, verify
+from exactdrl.campaigns.case import Case
+from exactdrl.campaigns.conduct import conduct
+from exactdrl.campaigns.config import default_config, parse_config
+from exactdrl.campaigns.criteria import CRITERIA
+from exactdrl.campaigns.measures import turn_rows
+from exactdrl.campaigns.statistics import median_rank, summarise, wilson
+from exactdrl.campaigns.store import open_store
+from exactdrl.campaigns.summary import answer, summarise_campaign
+from exactdrl.campaigns.windows import find_window
+from exactdrl.campaigns.zero_units import count_zero_units
+from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.certificate.reader import read_certificate
+from exactdrl.certificate.record import record_walk
+from exactdrl.certificate.replay import replay
+from exactdrl.walk.driver import Walk
+
+SMALL = """
+version = 1
+[[problems]]
+widths = [[2, 2, 1], [2, 3, 1]]
+samples = [12]
+bits = [8]
+seeds = 4
+"""
+TABLES = ("table.parquet", "table.csv", "floats.csv", "summary.json", "summary.md")
+
+
+def tables(folder):
+    return {name: (folder / name).read_bytes() for name in TABLES}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The small campaign, run in one go by one worker."""
+    folder = tmp_path_factory.mktemp("whole") / "campaign"
+    conduct(parse_config(SMALL, "small"), folder, jobs=1)
+    return folder
+
+
+def worker(tmp_path, body):
+    """The command of a worker whose `run(task)` has another body; `run_case` is the real one."""
+    path = tmp_path / "worker.py"
+    lines = "\n".join(f"    {line}" for line in body.splitlines())
+    path.write_text(
+        "import os, signal, time\n"
+        "from exactdrl.campaigns.run import run_case\n"
+        "from exactdrl.campaigns.worker import serve\n"
+        f"def run(task):\n{lines}\n    return run_case(task)\n"
+        "serve(run)\n"
+    )
+    return (sys.executable, str(path))
+
+
+def rows_by_seed(conducted):
+    return {row["seed"]: row for row in conducted.rows}
+
+
+# -- the table does not depend on how it came about
+
+
+def test_table_does_not_depend_on_jobs(whole, tmp_path):
+    """Two workers at once give the same bytes as one, and running it again runs nothing."""
+    campaign = parse_config(SMALL, "small")
+    found = conduct(campaign, tmp_path / "two", jobs=2)
+    assert found.run == 8
+    assert tables(tmp_path / "two") == tables(whole)
+    again = conduct(campaign, tmp_path / "two", jobs=2, command=("false",))
+    assert again.run == 0
+    assert tables(tmp_path / "two") == tables(whole)
+
+
+def test_killed_and_resumed(whole, tmp_path):
+    """A campaign killed by SIGKILL in its middle goes on by the same command: nothing lost, nothing twice, one table."""
+    config, folder = tmp_path / "small.toml", tmp_path / "campaign"
+    config.write_text(SMALL)
+    command = [sys.executable, "-m", "exactdrl_cli", "campaign", str(config), "-o", str(folder), "--jobs", "2"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE)
+    until = time.monotonic() + 120
+    while len(list((folder / "results").glob("*.json"))) < 2:
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < until
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stderr.close()
+    before = {path: path.stat().st_mtime_ns for path in (folder / "results").glob("*.json")}
+    assert 2 <= len(before) < 8
+    assert not (folder / "table.parquet").exists()
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    assert f"runs         8, {8 - len(before)} of them now" in done.stdout
+    assert tables(folder) == tables(whole)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_workers_end_with_their_parent(tmp_path):
+    """A worker whose stdin ends stops at once, even in the middle of a run."""
+    command = worker(tmp_path, "open('began', 'w').close()\ntime.sleep(1000)")
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=tmp_path)
+    case = Case((2, 2, 1), 5, 8, "reference", 0)
+    task = {"case": case.to_json(), "max_steps": None, "seconds": None, "verify": False, "keep_runs": False}
+    process.stdin.write(json.dumps(task).encode() + b"\n")
+    process.stdin.flush()
+    while not (tmp_path / "began").exists():
+        time.sleep(0.01)
+    process.stdin.close()
+    assert process.wait(timeout=20) == 0
+    process.stdout.close()
+
+
+def test_cluster(whole, tmp_path):
+    """A Dask cluster gives the same bytes; a death there is the run's failure, and not the cluster's."""
+    from distributed import LocalCluster
+
+    options = {"n_workers": 1, "threads_per_worker": 2, "processes": False, "protocol": "tcp"}
+    with LocalCluster(**options, dashboard_address=None, local_directory=str(tmp_path)) as cluster:
+        address = cluster.scheduler_address
+        conduct(parse_config(SMALL, "small"), tmp_path / "cluster", scheduler=address)
+        command = worker(tmp_path, "if task.case.seed == 1: os.kill(os.getpid(), signal.SIGKILL)")
+        campaign = parse_config(SMALL.replace("[2, 3, 1]", "[1, 1]").replace("seeds = 4", "seeds = 2"), "killed")
+        killed = conduct(campaign, tmp_path / "killed", scheduler=address, command=command)
+    assert tables(tmp_path / "cluster") == tables(whole)
+    assert [row["status"] for row in killed.rows] == ["done", "failed"] * 2
+    assert "signal 9 (SIGKILL)" in killed.rows[1]["reason"]
+
+
+def test_no_cluster(tmp_path, monkeypatch):
+    """Without Dask, or without a scheduler, the message says so."""
+    campaign = parse_config(SMALL, "small")
+    monkeypatch.setattr("exactdrl.campaigns.cluster._SECONDS_TO_CONNECT", 1)
+    with pytest.raises(InputError, match=r"no Dask scheduler at tcp://127\.0\.0\.1:9"):
+        conduct(campaign, tmp_path / "a", scheduler="tcp://127.0.0.1:9")
+    with pytest.raises(InputError, match="no Dask scheduler at nonsense"):
+        conduct(campaign, tmp_path / "a", scheduler="nonsense://")
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(InputError, match=r"pip install 'exactdrl\[cluster\]'"):
+        conduct(campaign, tmp_path / "b", scheduler="tcp://127.0.0.1:9")
+
+
+# -- failures and limits
+
+
+def test_failures_are_recorded(tmp_path):
+    """An exception, a killed worker, an exit: each is recorded with its reason, and the others are run."""
+    command = worker(
+        tmp_path,
+        "seed = task.case.seed\n"
+        "if seed == 0: raise RuntimeError('deliberate\\nfailure')\n"
+        "if seed == 1: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "if seed == 2: print('no result', flush=True)\n"
+        "if seed == 3: os._exit(7)",
+    )
+    campaign = parse_config(SMALL.replace("seeds = 4", "seeds = 5").replace(", [2, 3, 1]", ""), "failing")
+    found = conduct(campaign, tmp_path / "campaign", jobs=2, command=command)
+    rows = rows_by_seed(found)
+    assert [rows[seed]["status"] for seed in range(5)] == ["failed", "failed", "done", "failed", "done"]
+    assert rows[0]["reason"] == "RuntimeError: deliberate failure"
+    assert rows[1]["reason"] == "the worker process was ended by signal 9 (SIGKILL)"
+    assert rows[3]["reason"].startswith("the worker process ended with exit code 7")
+    assert [name for name, _ in found.summary.failures] == [rows[seed]["name"] for seed in (0, 1, 3)]
+    share = found.summary.groups[0].outcomes
+    assert {entry.total for entry in share.values()} == {2}
+    # the failures stay as they are, unless they are to be tried again
+    assert conduct(campaign, tmp_path / "campaign", command=("false",)).run == 0
+    retried = conduct(campaign, tmp_path / "campaign", retry_failed=True)
+    assert (retried.run, retried.count("done")) == (3, 5)
+
+
+def test_no_worker(tmp_path):
+    """A worker that cannot be started, or dies before it works, is a failure of each run, with its last words."""
+    campaign = parse_config(SMALL.replace("seeds = 4", "seeds = 1"), "none")
+    found = conduct(campaign, tmp_path / "a", command=(str(tmp_path / "missing"),))
+    assert all("FileNotFoundError" in row["reason"] for row in found.rows)
+    found = conduct(campaign, tmp_path / "b", command=(sys.executable, "-c", "raise SystemExit('no such thing')"))
+    assert all(row["reason"].endswith("exit code 1: no such thing") for row in found.rows)
+
+
+def test_limits(tmp_path):
+    """A run over its steps or its CPU seconds is over a limit: no result, no failure."""
+    command = worker(tmp_path, "pass")
+    spinning = tmp_path / "spin"
+    spinning.mkdir()
+    spin = worker(
+        spinning,
+        "from exactdrl.campaigns.limited import cpu_limit\n"
+        "if task.case.seed == 0:\n    with cpu_limit(task.limits.seconds):\n        while True: sum(range(10**6))",
+    )
+    one = SMALL.replace(", [2, 3, 1]", "").replace("seeds = 4", "seeds = 2")
+    found = conduct(parse_config(f"{one}\n[limits]\nmax_steps = 1\n", "steps"), tmp_path / "steps", command=command)
+    assert [(row["status"], row["reason"]) for row in found.rows] == [("limit", "over 1 steps")] * 2
+    assert found.summary.groups[0].statuses == {"limit": 2}
+    assert found.summary.groups[0].outcomes["the last vertex is degenerate"].total == 0
+    found = conduct(parse_config(f"{one}\n[limits]\nseconds = 1\n", "time"), tmp_path / "time", command=spin)
+    assert [(row["status"], row["reason"]) for row in found.rows] == [("limit", "over 1 CPU seconds"), ("done", "")]
+
+
+def test_kept_and_verified(tmp_path, monkeypatch):
+    """Kept files are the run's: the checker accepts them, and they are those of the commands that are given."""
+    one = SMALL.replace(", [2, 3, 1]", "").replace("seeds = 4", "seeds = 1")
+    campaign = parse_config(one, "kept").with_options(verify=True, keep_runs=True)
+    found = conduct(campaign, tmp_path / "campaign")
+    (row,) = found.rows
+    assert row["verified"] == "accepted"
+    assert found.summary.groups[0].verified == (1, 1)
+    base = tmp_path / "campaign" / "runs" / row["name"]
+    assert verify(f"{base}.json.gz", f"{base}.drl.gz").status == "accepted"
+    monkeypatch.chdir(tmp_path)
+    for line in campaign.cases[0].commands:
+        with pytest.raises(SystemExit) as stop:
+            main(line.split()[1:])
+        assert stop.value.code == 0
+    assert verify(f"{row['name']}.json", f"{row['name']}.drl").status == "accepted"
+
+
+# -- the folder
+
+
+def test_other_campaign_in_the_folder(whole, tmp_path):
+    """Another configuration, a stranger's folder, a result of another run, a second process: each is refused."""
+    with pytest.raises(InputError, match="they differ in cases"):
+        conduct(parse_config(SMALL.replace("seeds = 4", "seeds = 3"), "other"), whole)
+    with pytest.raises(InputError, match="they differ in verify"):
+        conduct(parse_config(f"verify = true\n{SMALL}", "other"), whole)
+    # what means the same is the same
+    conduct(parse_config(f"# a comment\nkeep_runs = false\n{SMALL}", "same"), whole)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "file").write_text("mine")
+    campaign = parse_config(SMALL, "small")
+    with pytest.raises(InputError, match="not a campaign's"):
+        conduct(campaign, tmp_path / "mine")
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["file"]
+    with (
+        open_store(tmp_path / "held", campaign),
+        pytest.raises(InputError, match="another process"),
+        open_store(tmp_path / "held", campaign),
+    ):
+        pass
+    with open_store(tmp_path / "held", campaign) as store:
+        first, second = campaign.cases[:2]
+        store.save(first, {"case": second.to_json()}, {})
+        with pytest.raises(InputError, match="not the result of this run"):
+            store.result(first)
+        (tmp_path / "held" / "results" / f"{second.name}.json").write_text("{")
+        with pytest.raises(InputError, match="remove it to run it again"):
+            store.result(second)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("version = 1", "problems: at least one table"),
+        (SMALL.replace("version = 1", ""), "version is None"),
+        (SMALL.replace("version = 1", "version = 2"), "version is 2"),
+        (SMALL.replace("version = 1", "version = true"), "version is True"),
+        (f"jobs = 3\n{SMALL}", "unknown key 'jobs'"),
+        (SMALL.replace("samples", "sample"), "problems[0]: unknown key 'sample'"),
+        (SMALL.replace("samples = [12]", ""), "problems[0]: key 'samples' is missing"),
+        (SMALL.replace("[12]", "12"), "problems[0].samples is 12, a list"),
+        (SMALL.replace("[12]", "[12.0]"), "problems[0].samples[0] is 12.0, an integer"),
+        (SMALL.replace("[12]", "[12, 12]"), "problems[0].samples[1] is 12, which stands"),
+        (SMALL.replace("[12]", "[]"), "problems[0].samples is [], a list with at least one"),
+        (SMALL.replace("[12]", "[0]"), "problems[0].samples[0] is 0"),
+        (SMALL.replace("[8]", "[54]"), "problems[0].bits[0] is 54"),
+        (SMALL.replace("[2, 2, 1]", "[2]"), "problems[0].widths[0] is [2], a list of 2 to"),
+        (SMALL.replace("[2, 2, 1]", "[2, 0]"), "problems[0].widths[0][1] is 0"),
+        (SMALL.replace("[2, 2, 1]", "'4,5'"), "problems[0].widths[0] is '4,5'"),
+        (SMALL.replace("seeds = 4", "seeds = 0"), "problems[0].seeds is 0"),
+        (SMALL.replace("seeds = 4", "seeds = 99999999999"), "problems[0]: more than 100000 runs"),
+        (f"{SMALL}first_seed = -1", "problems[0].first_seed is -1"),
+        (f"{SMALL}rules = ['best']", "problems[0].rules[0] is 'best'; one of reference"),
+        (f"{SMALL}{SMALL.replace('version = 1', '')}", "problems[1]: the run w2-2-1_n12_b8_reference_s0 is in problems[0]"),
+        (f"limits = 3\n{SMALL}", "limits is 3, a table"),
+        (f"{SMALL}[limits]\nseconds = 0", "limits.seconds is 0"),
+        (f"{SMALL}[limits]\nhours = 1", "limits: unknown key 'hours'"),
+        (f"verify = 'yes'\n{SMALL}", "verify is 'yes', true or false"),
+        ("version = ", "not TOML"),
+        ("problems = [3]\nversion = 1", "problems[0] is 3, a table"),
+    ],
+)  # fmt: skip
+def test_bad_configurations(tmp_path, capsys, text, message):
+    """Every bad configuration is refused with the place and the value, exit 2, nothing written, no traceback."""
+    (tmp_path / "c.toml").write_text(text)
+    with pytest.raises(SystemExit) as stop:
+        main(["campaign", str(tmp_path / "c.toml"), "-o", str(tmp_path / "out")])
+    error = capsys.readouterr().err
+    assert stop.value.code == 2
+    assert message in error
+    assert "Traceback" not in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_command_line(whole, tmp_path, capsys):
+    """Usage errors end with 2, a whole campaign with 0, one with failures with 3; the shipped campaign parses."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as stop:
+            main(["campaign", *map(str, arguments)])
+        return stop.value.code, *capsys.readouterr()
+
+    config = tmp_path / "small.toml"
+    config.write_text(SMALL)
+    assert run(config)[0] == run("-o", tmp_path / "x")[0] == run(config, "--default", "-o", tmp_path / "x")[0] == 2
+    assert run(config, "-o", tmp_path / "x", "--jobs", 1, "--scheduler", "a")[0] == 2
+    assert run(tmp_path / "none.toml", "-o", tmp_path / "x")[0] == 2
+    code, out, _ = run(config, "-o", whole, "--json")
+    assert (code, json.loads(out)["digest"]) == (0, parse_config(SMALL, "s").digest)
+    assert "8, 0 of them now; 0 over a limit, 0 failed" in run(config, "-o", whole)[1]
+    assert run("--show-default")[1] == default_config()
+    case = parse_config(SMALL, "s").cases[0]
+    path = whole / "results" / f"{case.name}.json"
+    text = path.read_text()
+    path.write_text(json.dumps(json.loads(text) | {"status": "failed", "reason": "deliberate", "fields": {}}))
+    try:
+        code, _, err = run(config, "-o", whole)
+        assert (code, f"{case.name}: failed: deliberate" in err) == (3, True)
+        rejected = json.loads(text)
+        rejected["fields"]["verified"] = "rejected"
+        path.write_text(json.dumps(rejected))
+        assert run(config, "-o", whole)[0] == 1
+    finally:
+        path.write_text(text)
+        assert run(config, "-o", whole)[0] == 0
+
+
+def test_shipped_campaign():
+    """At least 100 runs, three architectures with the published one among them, the published number of samples too."""
+    campaign = parse_config(default_config(), "default")
+    assert len(campaign.cases) >= 100
+    assert len({case.widths for case in campaign.cases}) == 3
+    published = [case for case in campaign.cases if case.widths == (4, 5, 4, 3, 2, 1)]
+    assert {case.samples for case in published} >= {100, 500}
+    assert {case.bits for case in campaign.cases} == {53}
+
+
+# -- the table's content
+
+
+def test_table_content(whole):
+    """Parquet and CSV hold a row a run; exact numbers are texts whose nearest float stands beside them."""
+    table = pq.read_table(whole / "table.parquet").to_pylist()
+    assert len(table) == 8
+    for row in table:
+        instance = sample_experiment(tuple(map(int, row["widths"].split(","))), samples=12, seed=row["seed"], bits=8)
+        assert row["instance"] == instance.digest
+        walk = Walk(instance)
+        walk.run()
+        assert (row["steps"], row["outcome"]) == (walk.steps, type(walk.outcome).__name__)
+        assert mpq(row["final_loss"]) == walk.loss
+        assert row["final_loss_float"] == float(Fraction(row["final_loss"]))
+        assert row["wrong_stops"] == len(walk.published_stops)
+        if row["window_loss_gap_rate"] is not None:
+            assert row["window_loss_gap_rate_float"] == float(Fraction(row["window_loss_gap_rate"])) < 1
+    lines = (whole / "table.csv").read_text().splitlines()
+    assert lines[0].split(",") == list(table[0])
+    assert len(lines) == 9
+    assert "final_loss," not in (whole / "floats.csv").read_text().splitlines()[0]
+
+
+def test_certified_window():
+    """A window's constants hold exactly on every step of it; growth and noise beyond the spread give none."""
+    source = random.Random(1)
+    values = [mpq(3)] * 40 + [mpq(3) * mpq(9, 10) ** k * mpq(source.randint(90, 110), 100) for k in range(120)]
+    window = find_window("loss-gap", values, 0, mpq(2))
+    bracket = window.bracket
+    assert bracket.high / bracket.low <= 2
+    assert bracket.rate < 1
+    for k in range(bracket.begin, bracket.end + 1):
+        scale = bracket.rate ** (k - bracket.begin) * values[bracket.begin]
+        assert bracket.low * scale <= values[k] <= bracket.high * scale
+    assert bracket.begin > 20
+    assert window.fall > 1000
+    assert window.length >= len(values) // 4
+    assert find_window("loss-gap", values[::-1], 0, mpq(2)) is None
+    assert find_window("loss-gap", [mpq(1 + 9 * (k % 2)) for k in range(100)], 0, mpq(2)) is None
+
+
+@pytest.mark.parametrize(("widths", "seed"), [((2, 3, 1), 0), ((2, 3, 1), 3), ((3, 4, 2, 1), 1), ((2, 2, 1), 2)])
+def test_zero_units_against_coordinates(tmp_path, widths, seed):
+    """The count from the certificate's kinks alone is that of vertices where a unit's exact parameters are all 0."""
+    instance = sample_experiment(widths, samples=15, seed=seed, bits=8)
+    path = tmp_path / "a.drl"
+    record_walk(Walk(instance), path)
+    problem, certificate = IntegerProblem.from_instance(instance), read_certificate(path, instance)
+    expected = sum(
+        any(not any(row) for row in problem.to_full(vertex.vertex())) for vertex in replay(problem, certificate)
+    )
+    assert count_zero_units(problem, certificate) == expected
+
+
+def test_turned_rows_keep_their_norms():
+    """The control point's units are as far from the origin as the vertex's, up to the rounding of its draws."""
+    instance = sample_experiment((3, 4, 1), samples=9, seed=0, bits=8)
+    problem = IntegerProblem.from_instance(instance)
+    turned = turn_rows(random.Random(0), problem, instance.start)
+    assert turned != instance.start
+    for row, control in zip(instance.start, turned, strict=True):
+        norm, other = (math.sqrt(float(sum(value**2 for value in values))) for values in (row, control))
+        assert abs(norm - other) <= 4 / 2**20
+
+
+# -- statistics
+
+
+def test_wilson():
+    """Published values of Wilson's interval (Brown, Cai, DasGupta 2001 use the same formula), ends, symmetry."""
+    share = wilson(8, 10)
+    assert (round(share.low, 4), round(share.high, 4)) == (0.4902, 0.9433)
+    assert (wilson(0, 10).low, wilson(10, 10).high) == (0.0, 1.0)
+    assert (wilson(0, 0).low, wilson(0, 0).high) == (0.0, 1.0)
+    for count in range(21):
+        low, high = wilson(count, 20).low, wilson(count, 20).high
+        assert low <= count / 20 <= high
+        assert math.isclose(low, 1 - wilson(20 - count, 20).high, abs_tol=1e-12)
+
+
+def test_median_interval():
+    """The ranks are those of the standard tables for 95 %, and cover as promised on all orders by the binomial law."""
+    assert [median_rank(size) for size in (0, 5, 6, 8, 9, 10, 20, 30, 100)] == [None, None, 1, 1, 2, 2, 6, 10, 40]
+    for size in range(6, 60):
+        rank = median_rank(size)
+        miss = 2 * sum(math.comb(size, below) for below in range(rank))
+        assert Fraction(miss, 2**size) <= Fraction(1, 20) < Fraction(miss + 2 * math.comb(size, rank), 2**size)
+    found = summarise([float(value) for value in range(10)])
+    assert (found.value, found.quartiles, found.interval) == (4.5, (2.25, 6.75), (1.0, 8.0))
+    assert summarise([]).value is None
+
+
+def test_answers():
+    """Each criterion answers both ways, or not at all; the words follow the intervals."""
+    yes = {
+        "final_loss_float": 1.0,
+        **{f"window_{q}_fall_float": 10.0 for q in ("loss_gap", "squared_distance", "length_sum")},
+        **{f"window_{q}_from": 10 for q in ("loss_gap", "squared_distance", "length_sum")},
+        **{f"window_{q}_to": 20 for q in ("loss_gap", "squared_distance", "length_sum")},
+        **{f"phase_{q}_rate_float": 0.9 for q in ("squared_distance", "length_sum")},
+        "window_loss_speed_float": 2.0,
+        "after_loss_speed_float": 1.0,
+        "after_length_growth_float": 1.5,
+        "first_mean_length_float": 2.0,
+        "last_mean_length_float": 1.0,
+        **{f"at_{s}_{m}_error_float": -0.01 for s in (50, 75) for m in ("aitken_2", "fit")},
+        **{f"at_{s}_loss_error_float": 0.05 for s in (50, 75)},
+        "breakpoints_last": 3,
+        "breakpoints_control": 2,
+        "breakpoints_turned": 2,
+    }
+    no = {
+        **yes,
+        **{f"window_{q}_fall_float": 4.9 for q in ("loss_gap", "squared_distance", "length_sum")},
+        **{f"phase_{q}_rate_float": 1.0 for q in ("squared_distance", "length_sum")},
+        "after_loss_speed_float": 2.0,
+        "after_length_growth_float": 1.0,
+        "last_mean_length_float": 2.0,
+        **{f"at_{s}_{m}_error_float": 0.06 for s in (50, 75) for m in ("aitken_2", "fit", "loss")},
+        "breakpoints_last": 2,
+    }
+    for criterion in CRITERIA:
+        assert criterion.holds(yes) is True, criterion.name
+        assert criterion.holds(no) is False, criterion.name
+        assert criterion.holds({}) is None, criterion.name
+    apart = {**yes, "window_length_sum_from": 20, "window_length_sum_to": 30}
+    assert next(c for c in CRITERIA if c.name == "decay-together").holds(apart) is False
+
+    def words(*groups):
+        rows = [
+            {"group": str(i), "name": "", "status": "done", "reason": "", "outcome": "Undecided", "steps": 1, **row}
+            for i, (row, count) in enumerate(groups)
+            for _ in range(count)
+        ]
+        return answer(summarise_campaign("", rows), CRITERIA[0])
+
+    assert words((yes, 3)) == "in every run"
+    assert words((no, 3)) == "in no run"
+    assert words((yes, 9), (no, 9)) == "in most runs of some groups, in a minority of others"
+    assert words((yes, 2), (no, 2)) == "open: some intervals hold one half"
+    assert words((yes, 2), ({}, 2)) == "not asked in every group"
