@@ -10,6 +10,7 @@ import click
 
 from exactdrl import InputError, __version__
 
+from .audit import audit_command
 from .campaign import campaign_command
 from .export import export_command
 from .importing import import_command
@@ -37,6 +38,7 @@ for _command in (
     plot_command,
     minimum_command,
     rerun_command,
+    audit_command,
     import_command,
     campaign_command,
 ):
