@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from strategies import examples, instances
 
 from exactdrl import (
-    Instance,
     InputError,
+    Instance,
     Walk,
     read_certificate,
     read_instance,
@@ -146,11 +146,8 @@ def test_trajectory(walked):
     assert [Fraction(str(v)) for v in trajectory.losses] == run.losses
     assert [Fraction(str(v)) for v in trajectory.squared_steps] == run.squared_steps
     assert [Fraction(str(v)) for v in trajectory.squared_distances] == run.squared_distances
-    for lower, upper, *column in zip(
-        *(sum(map(list, m), []) for m in (trajectory.lower, trajectory.upper)),
-        *(sum(p, []) for p in run.points),
-        strict=True,
-    ):
+    flat = [[value for row in matrix for value in row] for matrix in (trajectory.lower, trajectory.upper, *run.points)]
+    for lower, upper, *column in zip(*flat, strict=True):
         assert lower <= min(map(to_mpq, column)) and max(map(to_mpq, column)) <= upper
 
 

@@ -134,6 +134,9 @@ def _save(drawing: _Drawing, phases: Phases, steps: int, paths: Sequence[Path]) 
             _name_phases(grid[0, 0], phases, steps)
             grid[-1, 0].set_xlabel("step $k$  (0: first vertex)")
             figure.align_ylabels()
+        # the layout is the same in every format, and costs as much as a drawing
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
         for path in paths:
             # no dates in the files: the same run gives the same bytes
             kind = path.suffix[1:]
