@@ -119,13 +119,13 @@ def to_object(pairs: list[tuple[str, Any]]) -> Line:
 
 
 def parse_json(data: bytes, place: str) -> Any:
-    """Returns a JSON value; integers become int, numbers with a point or exponent Fraction."""
+    """Returns a JSON value; numbers with a point or exponent stay bytes: 1e9999 is short in a file only."""
     try:
         return json.loads(
             data.decode("ascii"),
             object_pairs_hook=to_object,
             parse_int=lambda text: parse_number(text).numerator,
-            parse_float=parse_number,
+            parse_float=str.encode,
             parse_constant=parse_number,  # refuses NaN, Infinity, -Infinity
         )
     except (ValueError, RecursionError) as error:
@@ -165,8 +165,9 @@ def matrix(value: Any, rows: int | None, columns: int | None, place: str) -> Row
     lists = [entries(row, columns, place) for row in entries(value, rows, place)]
     demand(len({len(row) for row in lists}) == 1, f"{place}: rows of different lengths")
     types = {type(entry) for row in lists for entry in row}
-    demand(types <= {str, int, Fraction}, f"{place}: an entry is not a number")
-    return [[parse_number(entry) if type(entry) is str else Fraction(entry) for entry in row] for row in lists]
+    demand(types <= {str, int, bytes}, f"{place}: an entry is not a number")
+    texts = ([entry.decode() if type(entry) is bytes else entry for entry in row] for row in lists)
+    return [[Fraction(entry) if type(entry) is int else parse_number(entry) for entry in row] for row in texts]
 
 
 def combine(weights: list[int], columns: Iterable[Iterable[int]], total: list[int]) -> list[int]:
@@ -314,8 +315,8 @@ class Problem:
             demand(isinstance(signs, str), f"{place}: signs: not a string")
             demand(len(signs) == len(kinks) and set(signs) <= set("+-."), f"{place}: signs: not one for each kink")
             demand(isinstance(empty, bool), f"{place}: empty: neither true nor false")
-            multipliers = matrix([leaf["multipliers"]], 1, len(kinks), f"{place}: multipliers")[0]
-            leaves.append({"signs": signs, "empty": empty, "multipliers": multipliers})
+            matrix([leaf["multipliers"]], 1, len(kinks), f"{place}: multipliers")  # kept as text, which is short
+            leaves.append(leaf)
         return {"units": units, "kinks": kinks, "leaves": leaves}
 
     def evaluate(self, theta: list[list[int]], den: int, samples: list[int]) -> list[Columns]:
@@ -755,8 +756,9 @@ def check_block(problem: Problem, rows: dict[Kink, Form], change: Form, block: L
     table = [to_integers(line, scale) for line in lines]
     for number, leaf in enumerate(block["leaves"], 1):
         spot = f"{place}, leaf {number}"
-        den = lcm(*(multiplier.denominator for multiplier in leaf["multipliers"]))
-        multipliers = to_integers(leaf["multipliers"], den)
+        numbers = matrix([leaf["multipliers"]], 1, len(kinks), spot)
+        den = find_common(numbers)
+        multipliers = to_integers(numbers[0], den)
         rest = [(0 if leaf["empty"] else den * line[-1]) - sum(map(mul, multipliers, line)) for line in table]
         require(not any(rest[: len(keys)]), f"{spot}: the multipliers do not give the slope")
         signed = [{"+": x, "-": -x, ".": -abs(x)}[sign] for sign, x in zip(leaf["signs"], multipliers)]
@@ -888,6 +890,8 @@ def main(argv: list[str]) -> int:
         line, code = f"rejected: {reason}", 1
     except Malformed as reason:
         line, code = f"malformed: {reason}", 2
+    except MemoryError:
+        line, code = "malformed: not enough memory for this instance", 2
     print(line.encode("unicode_escape").decode("ascii"))  # one line of ASCII, whatever is in a file's name
     return code
 

@@ -84,6 +84,19 @@ def run_capped(module, name, cap):
         setattr(module, name, before)
 
 
+def run_out_of_memory(module):
+    """An instance that is too large for this machine."""
+
+    def fail(*_):
+        raise MemoryError
+
+    before, module.Problem = module.Problem, fail
+    try:
+        return run(module, "a", "b")
+    finally:
+        module.Problem = before
+
+
 # What files cannot hold: name, run, expected line.
 SPECIAL = {
     "no arguments": (run, USAGE),
@@ -101,6 +114,7 @@ SPECIAL = {
         run_without_gmpy2,
         "malformed: --gmpy2: gmpy2 cannot be imported\n",
     ),
+    "out of memory": (run_out_of_memory, "malformed: not enough memory for this instance\n"),
     "missing file": (
         lambda module: run(module, "no\n.json", "no"),
         "malformed: a file cannot be read (FileNotFoundError): no\\n.json\n",
@@ -167,3 +181,25 @@ def test_every_refusal_has_a_reason():
     """Every case in reject and malformed says why, and no case in accept does."""
     for stem in STEMS:
         assert (stem.parent / f"{stem.name}.reason").exists() == (stem.parent.name != "accept")
+
+
+def test_short_text_of_long_numbers_takes_no_room(checker, tmp_path):
+    """1e9999 in JSON, a million times on one line, is refused in a few hundred megabytes."""
+    stem = CORPUS / "accept" / "median"
+    lines = find_file(stem, ".drl").read_text("ascii").splitlines()
+    for number, line in (
+        (2, '{"flip":[%s],"leave":[1,0,0],"enter":[1,1,0]}'),
+        (3, '{"outcome":"undecided","active":[%s]}'),
+    ):
+        path = tmp_path / f"{number}.drl"
+        path.write_text(
+            "\n".join([*lines[:number], line % ("1e9999," * 10**6 + "1e9999"), *lines[number + 1 :], ""]), "ascii"
+        )
+        code = (
+            "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_AS, (2**29, 2**29)); "
+            "path = sys.argv.pop(1); runpy.run_path(path, run_name='__main__')"
+        )
+        command = [sys.executable, "-I", "-S", "-c", code, CHECKER, find_file(stem, ".json"), path]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (2, "")
+        assert done.stdout.startswith(f"malformed: line {number + 1}: ")
