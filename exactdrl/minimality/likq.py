@@ -42,17 +42,23 @@ def reduce_form(form: LocalForm) -> LocalForm:
     folds = [dict(fold) for fold in form.folds]
     weights = list(form.weights)
     alive = list(range(len(rows)))
+    # each row in proportion to its first entry other than 0, which does not change while folds are replaced
+    leads = [next((value for value in row if value), None) for row in rows]
+    ratios = [
+        () if lead is None else tuple((column, value / lead) for column, value in enumerate(row) if value)
+        for row, lead in zip(rows, leads, strict=True)
+    ]
     changed = True
     while changed:
         changed = False
-        seen: dict[tuple[tuple[mpq, ...], tuple[tuple[int, mpq], ...]], tuple[int, mpq]] = {}
+        seen: dict[tuple[tuple[tuple[int, mpq], ...], ...], tuple[int, mpq]] = {}
         for j in list(alive):
             fold = tuple(sorted((k, value) for k, value in folds[j].items() if value))
-            lead = next((value for value in (*rows[j], *(value for _, value in fold)) if value), None)
+            lead = leads[j] or next((value for _, value in fold), None)
             if lead is None:
                 factor, into = _ZERO, None
             else:
-                key = (tuple(value / lead for value in rows[j]), tuple((k, value / lead) for k, value in fold))
+                key = (ratios[j], tuple((k, value / lead) for k, value in fold))
                 if key not in seen:
                     seen[key] = (j, lead)
                     continue

@@ -1,18 +1,25 @@
 """The loss near a point in abs-normal form: F(d) = g·d + Σ b_j |z_j|, z_j = Z_j·d + Σ_{k<j} L_jk |z_k|.
 
 Exact at any rational point, vertex or not: L(u + d) = L(u) + F(d) for small d. Source: Griewank and Walther's
-abs-normal form; proofs/FORMAT.md, section 5, which this module follows step by step.
+abs-normal form; proofs/FORMAT.md, section 5.
+
+The format goes forward: from each layer's changes to the next layer's. Here the same coefficients are found backwards,
+which is linear as well: a coefficient c on an activation is c on its preactivation where that is positive, and
+c/2 on z and c/2 on |z| where it is an active kink. So one pass through all samples at once gives g and b, and one
+through a single sample each active kink's own form.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from flint import fmpz, fmpz_mat
 from gmpy2 import mpq
 
-from exactdrl.cells.affine import gradient, incoming_weights
+from exactdrl.cells.affine import incoming_weights
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink
-from exactdrl.cells.scan import Values, pattern_of, vanishing_kinks
+from exactdrl.cells.scan import Values
+from exactdrl.exact.linear import to_fmpz
 
 _ZERO = mpq(0)
 _HALF = mpq(1, 2)
@@ -58,101 +65,101 @@ class LocalForm:
         return linear + sum((b * abs(z) for b, z in zip(self.weights, changes, strict=True)), _ZERO)
 
 
-class _Affine:
-    """A form on one sample: `units` on the trained layer's preactivation changes, `folds` on the |z_k|."""
-
-    __slots__ = ("folds", "units")
-
-    def __init__(self, units: list[mpq], folds: dict[int, mpq]) -> None:
-        self.units, self.folds = units, folds
-
-    @classmethod
-    def zero(cls, problem: IntegerProblem) -> "_Affine":
-        return cls([_ZERO] * problem.widths[0], {})
-
-    @classmethod
-    def fold(cls, problem: IntegerProblem, index: int) -> "_Affine":
-        return cls([_ZERO] * problem.widths[0], {index: mpq(1)})
-
-    def add(self, other: "_Affine", factor: mpq) -> None:
-        self.units = [a + factor * b for a, b in zip(self.units, other.units, strict=True)]
-        for k, value in other.folds.items():
-            self.folds[k] = self.folds.get(k, _ZERO) + factor * value
-
-    def is_zero(self) -> bool:
-        return not any(self.units) and not any(self.folds.values())
-
-
 def localise(problem: IntegerProblem, values: Values) -> LocalForm:
     """Returns the loss's local form at the point whose scaled values are given."""
-    pattern = pattern_of(problem, values)
-    samples = sorted({kink.sample for kink in vanishing_kinks(pattern, values)})
-    slope = [mpq(entry) for entry in gradient(problem, pattern, skipped=set(samples))]
-    found: list[tuple[Kink, tuple[mpq, ...], dict[int, mpq], mpq]] = []
-    for sample in samples:
-        share = _localise_sample(problem, values, sample, found)
-        slope = [g + s for g, s in zip(slope, _spread(problem, sample, share), strict=True)]
-    # found is ordered by sample; the format orders by address. Indices of folds move with it.
-    order = sorted(range(len(found)), key=lambda index: found[index][0])
-    position = {old: new for new, old in enumerate(order)}
-    return LocalForm(
-        tuple(found[old][0] for old in order),
-        tuple(found[old][1] for old in order),
-        tuple({position[k]: value for k, value in found[old][2].items() if value} for old in order),
-        tuple(slope),
-        tuple(found[old][3] for old in order),
-    )
+    kinks: list[Kink] = []
+    rows: list[tuple[mpq, ...]] = []
+    folds: list[dict[int, mpq]] = []
+    position: dict[Kink, int] = {}
+    for depth, width in enumerate(problem.widths):
+        for index, value in enumerate(values[depth]):
+            if value != 0:
+                continue
+            sample, unit = divmod(index, width)
+            kink = Kink(problem.first + depth, sample, unit)
+            units, fold = _own_form(problem, values, kink, position)
+            # without any coefficient the kink's activation does not change at all
+            if any(units) or fold:
+                position[kink] = len(kinks)
+                kinks.append(kink)
+                rows.append(_spread(problem, sample, units))
+                folds.append(fold)
+    slope, weights = _pull_loss_back(problem, values, position)
+    return LocalForm(tuple(kinks), tuple(rows), tuple(folds), slope, weights)
 
 
 def _spread(problem: IntegerProblem, sample: int, units: Sequence[mpq]) -> tuple[mpq, ...]:
-    return tuple(unit * x for unit in units for x in problem.rows[sample])
+    nothing = (_ZERO,) * problem.rank
+    row: list[mpq] = []
+    for unit in units:
+        row.extend([unit * x for x in problem.rows[sample]] if unit else nothing)
+    return tuple(row)
 
 
-def _localise_sample(
-    problem: IntegerProblem,
-    values: Values,
-    sample: int,
-    found: list[tuple[Kink, tuple[mpq, ...], dict[int, mpq], mpq]],
-) -> list[mpq]:
-    """Appends a sample's active kinks, and returns its share of g as units of the trained layer."""
-    top = len(problem.widths) - 1
-    weight = mpq(problem.sample_weights[sample])
-    share = _Affine.zero(problem)
-    begin = len(found)
-    # None for activations that do not change
-    activations: list[_Affine | None] = []
-    for depth, width in enumerate(problem.widths):
-        passed: list[_Affine | None] = []
-        for unit in range(width):
-            kink = Kink(problem.first + depth, sample, unit)
-            form = _preactivation(problem, kink, activations)
-            value = values[depth][sample * width + unit]
-            activation = form if value > 0 else None
-            if value == 0 and not form.is_zero():
-                found.append(
-                    (kink, _spread(problem, sample, form.units), form.folds, weight if depth == top else _ZERO)
-                )
-                activation = _Affine.zero(problem)
-                activation.add(form, _HALF)
-                activation.add(_Affine.fold(problem, len(found) - 1), _HALF)
-            if depth == top and value != 0:
-                share.add(form, weight if value > 0 else -weight)
-            passed.append(activation)
-        activations = passed
-    for index in range(begin, len(found)):
-        kink, row, folds, own = found[index]
-        found[index] = (kink, row, folds, own + share.folds.get(index, _ZERO))
-    return share.units
-
-
-def _preactivation(problem: IntegerProblem, kink: Kink, activations: Sequence[_Affine | None]) -> _Affine:
-    """Returns the change of a preactivation from the changes of the activations one layer below."""
-    form = _Affine.zero(problem)
+def _own_form(
+    problem: IntegerProblem, values: Values, kink: Kink, position: dict[Kink, int]
+) -> tuple[list[mpq], dict[int, mpq]]:
+    """Returns a kink's change: coefficients on the trained layer's preactivation changes, and on the |z_k|."""
+    sample = kink.sample
+    folds: dict[int, mpq] = {}
+    units = [_ZERO] * problem.widths[0]
+    if not any(problem.rows[sample]):
+        return units, folds
     if kink.layer == problem.first:
-        if any(problem.rows[kink.sample]):
-            form.units[kink.unit] = mpq(1)
-        return form
-    for weight, activation in zip(incoming_weights(problem, kink), activations, strict=True):
-        if weight and activation is not None:
-            form.add(activation, mpq(weight))
-    return form
+        units[kink.unit] = mpq(1)
+        return units, folds
+    # coefficients on the activations of the layer below
+    coefficients = [mpq(weight) for weight in incoming_weights(problem, kink)]
+    for depth in range(kink.layer - problem.first - 1, -1, -1):
+        width = problem.widths[depth]
+        for unit, coefficient in enumerate(coefficients):
+            if not coefficient or (value := values[depth][sample * width + unit]) > 0:
+                continue
+            folded = position.get(Kink(problem.first + depth, sample, unit)) if value == 0 else None
+            if folded is None:
+                coefficients[unit] = _ZERO
+            else:
+                coefficients[unit] = folds[folded] = coefficient * _HALF
+        if depth:
+            below = [_ZERO] * problem.widths[depth - 1]
+            for unit, coefficient in enumerate(coefficients):
+                if coefficient:
+                    below = [b + coefficient * w for b, w in zip(below, problem.weights[depth - 1][unit], strict=True)]
+            coefficients = below
+    return coefficients, {k: value for k, value in sorted(folds.items()) if value}
+
+
+def _pull_loss_back(
+    problem: IntegerProblem, values: Values, position: dict[Kink, int]
+) -> tuple[tuple[mpq, ...], tuple[mpq, ...]]:
+    """Returns g and b: the loss's coefficients on the parameters and on the |z_k|.
+
+    In integers: a layer's coefficients are multiplied by 2 once more than those of the layer above.
+    """
+    top = len(problem.widths) - 1
+    active: list[dict[int, int]] = [{} for _ in problem.widths]
+    for kink, place in position.items():
+        depth = kink.layer - problem.first
+        active[depth][kink.sample * problem.widths[depth] + kink.unit] = place
+    weights = [_ZERO] * len(position)
+    entries: list[fmpz] = []
+    for index, value in enumerate(values[top]):
+        sample = index // problem.widths[top]
+        if value == 0:
+            entries.append(fmpz(0))
+            if index in active[top]:
+                weights[active[top][index]] = mpq(problem.sample_weights[sample])
+        else:
+            size = to_fmpz(problem.sample_weights[sample] * problem.residual_factors[sample])
+            entries.append(size if value > 0 else -size)
+    matrix = fmpz_mat(problem.samples, problem.widths[top], entries)
+    for depth in range(top - 1, -1, -1):
+        scale = 2 ** (top - depth)
+        pulled = (matrix * problem.weight_matrices[depth].transpose()).entries()
+        passed = [2 * entry if value > 0 else 0 for entry, value in zip(pulled, values[depth], strict=True)]
+        for index, place in active[depth].items():
+            passed[index] = pulled[index]
+            weights[place] = mpq(int(pulled[index]), scale)
+        matrix = fmpz_mat(problem.samples, problem.widths[depth], passed)
+    slope = (matrix.transpose() * problem.row_matrix).entries()
+    return tuple(mpq(int(entry), 2**top) for entry in slope), tuple(weights)

@@ -9,12 +9,15 @@ with λ = 0. At a degenerate vertex this leaves the kinks that cause the degener
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gmpy2 import mpq, mpz
+from flint import fmpq_mat, fmpz_mat, nmod_mat
+from gmpy2 import gcd, mpq, mpz
 
-from exactdrl.exact.linear import pivot_columns, solve_rows, to_integers, to_matrix
+from exactdrl.exact.linear import pivot_columns, to_integers, to_matrix, to_mpz
 from exactdrl.minimality.local_form import LocalForm
 
 _ZERO = mpq(0)
+# FLINT aborts on a modulus that is not prime: this is 2^61 - 1
+_PRIME = 2**61 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +121,54 @@ def _find(state: Settled, rows: Sequence[Sequence[mpz]]) -> list[SettledKink]:
     idle = [SettledKink(position, _ZERO, None) for position in last if not state.weights[position]]
     if idle:
         return idle
-    chosen, alone = lonely_rows([rows[k] for k in state.remaining], n)
-    basis = [state.remaining[index] for index in chosen]
-    free = {state.remaining[index] for index in alone}
+    found = _find_lonely(state, [rows[k] for k in state.remaining], last, n, is_modular=True)
+    # a kink may look alone modulo a prime only; then all is done again over Q
+    return found if found is not None else _find_lonely(state, [rows[k] for k in state.remaining], last, n) or []
+
+
+def _find_lonely(
+    state: Settled, rows: Sequence[Sequence[mpz]], last: Sequence[int], n: int, *, is_modular: bool = False
+) -> list[SettledKink] | None:
+    """Returns the kinks that no other folds, the deepest first, whose rows are independent of all others.
+
+    Args:
+        state: whose remaining kinks are looked at.
+        rows: theirs.
+        last: those that no other kink folds, the deepest first.
+        n: the length of a row.
+        is_modular: look for them modulo a prime. What is found is checked over Q; None if that fails.
+    """
+    chosen, alone = (lonely_rows_modular if is_modular else lonely_rows)(rows, n)
+    place = {position: index for index, position in enumerate(state.remaining)}
+    free = [position for position in last if place[position] in set(alone)]
+    if not free:
+        return []
+    matrix = to_matrix(rows, n)
+    basis = [rows[index] for index in chosen]
+    columns = range(n) if len(basis) == n else pivot_columns(basis, n)
+    square = fmpz_mat(len(basis), len(basis), [int(row[column]) for row in basis for column in columns])
+    units = [[int(index == place[position]) for position in free] for index in chosen]
+    solved, _ = fmpq_mat(square).solve(fmpq_mat(fmpz_mat(units))).numer_denom()
+    escapes = fmpz_mat(n, len(free))
+    for k, column in enumerate(columns):
+        for c in range(len(free)):
+            escapes[column, c] = solved[k, c]
+    moved = (matrix * escapes).tolist()
     found = []
-    for position in last:
-        if position in free:
-            unit = [mpq(k == position) for k in basis]
-            escape, _ = to_integers(solve_rows([rows[k] for k in basis], unit))
-            multiplier = _dot(state.slope, escape) / _dot(form.rows[position], escape)
-            found.append(SettledKink(position, multiplier, tuple(escape)))
+    for c, position in enumerate(free):
+        if any(row[c] != 0 for index, row in enumerate(moved) if index != place[position]):
+            if is_modular:
+                return None
+            raise AssertionError("a kink that moves alone moves others: this is a bug")
+        escape = _primitive([to_mpz(escapes[k, c]) for k in range(n)])
+        multiplier = _dot(state.slope, escape) / _dot(state.form.rows[position], escape)
+        found.append(SettledKink(position, multiplier, escape))
     return found
+
+
+def _primitive(entries: Sequence[mpz]) -> tuple[mpz, ...]:
+    content = gcd(*entries)
+    return tuple(entry // content for entry in entries)
 
 
 def lonely_rows(rows: Sequence[Sequence[mpz]], width: int) -> tuple[tuple[int, ...], list[int]]:
@@ -142,6 +182,24 @@ def lonely_rows(rows: Sequence[Sequence[mpz]], width: int) -> tuple[tuple[int, .
         if reduced is not None and all(reduced[index, other] == 0 for other in range(len(rows)) if other != pivot)
     ]
     return pivots, alone
+
+
+def lonely_rows_modular(rows: Sequence[Sequence[mpz]], width: int) -> tuple[tuple[int, ...], list[int]]:
+    """Returns rows that are independent, and some of them that look independent of all other rows together.
+
+    Rows that are independent modulo a prime are so over Q; the converse fails, so that there may be more.
+    """
+    if not rows or not width:
+        return (), []
+    reduced, rank = nmod_mat(to_matrix(rows, width).transpose(), _PRIME).rref()
+    pivots: list[int] = []
+    alone: list[int] = []
+    for line in reduced.tolist()[:rank]:
+        places = [index for index, entry in enumerate(line) if int(entry)]
+        pivots.append(places[0])
+        if len(places) == 1:
+            alone.append(places[0])
+    return tuple(pivots), alone
 
 
 def _without(state: Settled, kink: SettledKink) -> Settled:
