@@ -68,62 +68,76 @@ def take_bounds_away() -> None:
 
     vertex: Any = importlib.import_module("exactdrl.arithmetic.float_vertex")
     slopes: Any = importlib.import_module("exactdrl.arithmetic.float_slopes")
-    scan: Any = importlib.import_module("exactdrl.arithmetic.float_scan")
-    compiled: Any = importlib.import_module("exactdrl.arithmetic.compiling").compiled
-
-    def scan_values(
-        widths: Any,
-        inputs: Any,
-        weights: Any,
-        offsets: Any,
-        masks: Any,
-        theta: Any,
-        _theta_error: Any,
-        values: Any,
-        _errors: Any,
-        active: Any,
-        _magnitudes: Any,
-    ) -> None:
-        scan_rates(widths, inputs, weights, masks, theta, values, active)
-        for depth in range(len(widths)):
-            for unit in range(widths[depth]):
-                for i in range(inputs.shape[1]):
-                    values[depth, unit, i] += offsets[depth, unit, i]
-
-    def settle(problem: Any, at: Any) -> bool:
-        at.theta[:] = 0.0
-        n = at.matrix.shape[0]
-        for i in range(n):
-            for j in range(n):
-                at.theta[i] += at.inverse[i, j] * at.right[j]
-        values(
-            problem.widths, problem.inputs, problem.weights, problem.offsets, at.masks, at.theta, at.theta_errors,
-            at.values, at.errors, at.active, at.magnitudes,
-        )  # fmt: skip
-        for slot in range(n):
-            at.values[at.kinks[slot, 0], at.kinks[slot, 2], at.kinks[slot, 1]] = 0.0
-        return True
-
-    def enclose_inverse(_at: Any) -> bool:
-        return True
-
-    def set_slopes(at: Any, found: Any) -> None:
-        n = at.matrix.shape[0]
-        found.multipliers[:] = 0.0
-        found.across_bounds[:] = -1.0
-        for i in range(n):
-            for j in range(n):
-                found.multipliers[j] += at.gradient[i] * at.inverse[i, j]
-        for j in range(n):
-            found.bounds[j] = 1e-9
-            found.inside[j] = found.multipliers[j] if is_on(at, j) else -found.multipliers[j]
-        np.abs(found.inside)
-
-    scan_rates, is_on = scan.scan_rates, slopes.is_on
-    values = compiled(scan_values)
     kernel: Any = importlib.import_module("exactdrl.arithmetic.float_kernel")
-    kernel.settle, kernel.enclose_inverse, kernel.set_slopes = map(compiled, (settle, enclose_inverse, set_slopes))
-    vertex.settle = kernel.settle
+    compiled: Any = importlib.import_module("exactdrl.arithmetic.compiling").compiled
+    set_row, gradient_jump, clear_basis = vertex.set_row, vertex.gradient_jump, vertex.clear_basis
+    fold_coefficient = vertex.fold_coefficient
+
+    def move(problem: Any, at: Any, direction: Any, distance: float) -> bool:
+        for p in range(direction.shape[0]):
+            at.theta[p] += distance * direction[p]
+        for depth in range(len(problem.widths)):
+            for unit in range(problem.widths[depth]):
+                z, r = at.values[depth, unit], at.rates[depth, unit]
+                for i in range(z.shape[0]):
+                    z[i] += distance * r[i]
+        clear_basis(at)
+        at.scalars[6] += 1.0
+        return True
+
+    def exchange(problem: Any, at: Any, slot: int, depth: int, sample: int, unit: int) -> bool:
+        n = at.matrix.shape[0]
+        if not set_row(problem, at, slot, depth, sample, unit, True):
+            return False
+        products = np.zeros(n)
+        for p in range(n):
+            a, row = at.matrix[slot, p], at.inverse[p]
+            if a != 0.0:
+                for j in range(n):
+                    products[j] += a * row[j]
+        pivot = products[slot]
+        products[slot] -= 1.0
+        for p in range(n):
+            row = at.inverse[p]
+            factor = row[slot] / pivot
+            for j in range(n):
+                row[j] -= factor * products[j]
+        at.kinks[slot, 0], at.kinks[slot, 1], at.kinks[slot, 2] = depth, sample, unit
+        place = 0
+        while at.order[place] != slot:
+            place += 1
+        for j in range(place, n - 1):
+            at.order[j] = at.order[j + 1]
+        at.order[n - 1] = slot
+        return True
+
+    def flip(problem: Any, at: Any, slot: int) -> bool:
+        n = at.matrix.shape[0]
+        jump, _ = gradient_jump(problem, at, slot)
+        for p in range(n):
+            at.gradient[p] += jump * at.matrix[slot, p]
+        depth, sample, unit = at.kinks[slot, 0], at.kinks[slot, 1], at.kinks[slot, 2]
+        for other in range(n):
+            if at.kinks[other, 1] == sample and at.kinks[other, 0] > depth:
+                c, _ = fold_coefficient(problem, at, slot, other)
+                for p in range(n):
+                    at.inverse[p, slot] -= c * at.inverse[p, other]
+        at.masks[depth, unit, sample] = 1.0 - at.masks[depth, unit, sample]
+        for other in range(n):
+            if at.kinks[other, 1] == sample and at.kinks[other, 0] > depth:
+                set_row(problem, at, other, at.kinks[other, 0], sample, at.kinks[other, 2], False)
+        return True
+
+    def yes(_at: Any) -> bool:
+        return True
+
+    def bound_slopes(_at: Any, found: Any) -> None:
+        found.bounds[:] = 1e-9
+        found.column_errors[:] = 0.0
+
+    # every STEPS_A_SCAN steps values are still computed anew, as a plain code would, and the inverse with them
+    kernel.move, kernel.exchange, kernel.flip, kernel.keep_inverse = map(compiled, (move, exchange, flip, yes))
+    slopes.bound_slopes = compiled(bound_slopes)
 
 
 def show_tax() -> None:

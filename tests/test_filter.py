@@ -19,6 +19,7 @@ from exactdrl.arithmetic.filtered import FilteredArithmetic
 from exactdrl.arithmetic.float_problem import RANGE, to_float_problem
 from exactdrl.arithmetic.protocol import Edge
 from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.cells.kinks import Kink
 
 RULES = ("reference", "steepest", "first")
 
@@ -166,6 +167,23 @@ def loaded(instance, steps=3):
     raise AssertionError("no regular vertex on this walk")
 
 
+def exact_row(instance, pattern, kink, scale):
+    """A kink's normal times its slot's power of two, and its function at 0."""
+    n = sum(map(len, instance.start))
+    at = [cell_function(instance, pattern, kink.sample, [mpq(p == q) for q in range(n)]) for p in range(n)]
+    zero = cell_function(instance, pattern, kink.sample, [mpq(0)] * n)[kink.layer, kink.unit]
+    return [Fraction(str(values[kink.layer, kink.unit] - zero)) * Fraction(float(scale)) for values in at], zero
+
+
+def exact_defects(inverse, rows):
+    """The row sums of |I - R A|, as fractions."""
+    n, sums = len(rows), []
+    exact = [[Fraction(float(r)) for r in row] for row in inverse]
+    for i in range(n):
+        sums.append(sum(abs((i == j) - sum(exact[i][k] * rows[k][j] for k in range(n))) for j in range(n)))
+    return sums
+
+
 def check_bounds(instance, arithmetic, exact):
     """Asserts that every enclosure of a loaded vertex holds, in exact numbers."""
     problem, floats, vertex = arithmetic._problem, arithmetic._floats, arithmetic._vertex
@@ -175,32 +193,36 @@ def check_bounds(instance, arithmetic, exact):
         assert abs(Fraction(str(value)) - Fraction(float(computed))) <= Fraction(float(bound))
 
     theta = [value for row in problem.to_full(exact.vertex()) for value in row]
+    is_fresh = vertex.scalars[float_vertex.AGE] == 0
     for value, computed, bound in zip(exact.vertex(), vertex.theta, vertex.theta_errors, strict=True):
-        within(value, computed, bound)
+        within(value, computed, vertex.scalars[float_vertex.POINT_ERROR])
+        if is_fresh:
+            within(value, computed, bound)
+    spread, share = vertex.scalars[[float_vertex.SPREAD, float_vertex.SHARE]]
     basis = set(exact.basis)
     for sample in range(problem.samples):
         for (layer, unit), value in cell_function(instance, pattern, sample, theta).items():
             depth = layer - problem.first
             if (layer, sample, unit) not in basis:
-                within(value, vertex.values[depth, unit, sample], vertex.errors[depth, unit, sample])
+                computed = vertex.values[depth, unit, sample]
+                within(value, computed, spread * floats.gains[depth, unit] * floats.sizes[sample] + share * floats.levels[depth, unit])
+                if is_fresh:
+                    within(value, computed, vertex.errors[depth, unit, sample])
     scaled_gradient = exact._gradient
     for value, computed, bound in zip(scaled_gradient, vertex.gradient, vertex.gradient_errors, strict=True):
         within(mpq(value, problem.loss_scale), computed, bound)
-    # rows in true units, times the slot's power of two
     rows = []
     for slot, kink in enumerate(exact.basis):
-        at = [cell_function(instance, pattern, kink.sample, [mpq(p == q) for q in range(n)]) for p in range(n)]
-        zero = cell_function(instance, pattern, kink.sample, [mpq(0)] * n)[kink.layer, kink.unit]
+        row, zero = exact_row(instance, pattern, kink, vertex.scales[slot])
         scale = Fraction(float(vertex.scales[slot]))
-        row = [Fraction(str(values[kink.layer, kink.unit] - zero)) * scale for values in at]
         rows.append(row)
         error = sum(abs(a - Fraction(float(b))) for a, b in zip(row, vertex.matrix[slot], strict=True))
         assert error <= Fraction(float(vertex.row_errors[slot]))
         within(mpq(-zero) * mpq(scale.numerator, scale.denominator), vertex.right[slot], vertex.right_errors[slot])
-    inverse = [[Fraction(float(r)) for r in row] for row in vertex.inverse]
-    for i in range(n):
-        defect = [(i == j) - sum(inverse[i][k] * rows[k][j] for k in range(n)) for j in range(n)]
-        assert sum(map(abs, defect)) <= Fraction(float(vertex.scalars[0]))
+    largest = Fraction(float(vertex.scalars[float_vertex.EPSILON]))
+    for i, defect in enumerate(exact_defects(vertex.inverse, rows)):
+        assert defect <= Fraction(float(vertex.defects[i])) <= largest
+        assert (np.abs(vertex.inverse[i]) <= vertex.column_sizes).all()
     # slopes along all 2n edges: gradient · direction, with direction scaled so that the slot's own row gives ±1
     slopes = float_slopes.empty_slopes(n)
     float_slopes.set_slopes(vertex, slopes)
@@ -253,14 +275,92 @@ def test_bounds_hold(case):
     check_bounds(*ready(case))
 
 
-@pytest.mark.parametrize("case", CASES[:3])
-def test_bounds_hold_after_steps_in_floats(case):
-    """The same after steps that updated everything instead of computing it anew."""
+def moved(case, steps=4):
+    """The case's instance, and its vertex after steps that updated everything instead of computing it anew."""
     instance, arithmetic, _ = ready(case)
-    arithmetic.run_ahead("steepest", 4)
-    if arithmetic._is_loaded:
+    arithmetic.run_ahead("steepest", steps)
+    if not arithmetic._is_loaded:
+        return None
+    exact = ExactArithmetic(arithmetic._problem, arithmetic.pattern, arithmetic.basis)
+    reorder = [exact.basis[k] for k in np.argsort(arithmetic._vertex.order)]
+    return instance, arithmetic, ExactArithmetic(arithmetic._problem, exact.pattern, reorder)
+
+
+WALKS = [*CASES[:4], ((4, 5, 3, 1), 30, 2, 53), ((3, 3, 3, 1), 40, 3, 53)]
+
+
+@pytest.mark.parametrize("case", WALKS)
+def test_bounds_hold_after_steps_in_floats(case):
+    """The same after steps that updated everything; on some of these walks, steps enough to move bounds by far."""
+    for steps in (1, 4, 12):
+        if found := moved(case, steps):
+            check_bounds(*found)
+
+
+def test_steps_in_floats_are_updates():
+    """On walks of the test above, values, inverse and point are those of updates."""
+    ages = [found[1]._vertex.scalars[float_vertex.AGE] for case in WALKS if (found := moved(case, 12))]
+    assert max(ages) == 12
+
+
+@pytest.mark.parametrize("size", [2.0**-12, 2.0**-30])
+def test_defects_are_carried_through_exchanges_and_flips(size):
+    """From an inverse that is far off, updates keep a bound on |I - R A|; the bound from before would not do."""
+    noticed, flips, random = 0, 0, np.random.default_rng(5)
+    for case in CASES:
+        instance, arithmetic, exact = ready(case)
+        problem, floats, vertex = arithmetic._problem, arithmetic._floats, arithmetic._vertex
+        n, pattern, kinks = problem.dimension, exact.pattern.copy(), list(exact.basis)
+        for _ in range(12):
+            # an inverse off by about `size`, and its defects, rounded up
+            vertex.inverse[:] = np.linalg.inv(vertex.matrix) * (1 + size * random.uniform(-1, 1, (n, n)))
+            vertex.column_sizes[:] = np.abs(vertex.inverse).max(axis=0)
+            rows = [exact_row(instance, pattern, kink, vertex.scales[slot])[0] for slot, kink in enumerate(kinks)]
+            before = [np.nextafter(float(d), 1) for d in exact_defects(vertex.inverse, rows)]
+            vertex.defects[:] = before
+            slot = int(random.integers(n))
+            if random.random() < 0.5:
+                pattern.flip(kinks[slot])
+                flips += any(k.sample == kinks[slot].sample and k.layer > kinks[slot].layer for k in kinks)
+                assert float_vertex.flip(floats, vertex, slot)
+            else:
+                depth, sample = int(random.integers(len(problem.widths))), int(random.integers(problem.samples))
+                kink = Kink(problem.first + depth, sample, int(random.integers(problem.widths[depth])))
+                row = exact_row(instance, pattern, kink, 1.0)[0]
+                if kink in kinks or abs(np.array(row, dtype=float) @ vertex.inverse[:, slot]) < 0.1:
+                    continue
+                assert float_vertex.exchange(floats, vertex, slot, depth, sample, kink.unit)
+                kinks[slot] = kink
+            rows = [exact_row(instance, pattern, kink, vertex.scales[slot])[0] for slot, kink in enumerate(kinks)]
+            for i, defect in enumerate(exact_defects(vertex.inverse, rows)):
+                assert defect <= Fraction(float(vertex.defects[i]))
+                noticed += defect > Fraction(before[i])
+            assert (np.abs(vertex.inverse) <= vertex.column_sizes).all()
+    assert noticed > 10
+    assert flips
+
+
+@pytest.mark.parametrize("case", WALKS)
+def test_point_far_off_is_bounded(case):
+    """Values and point that are off by far stay within their bounds in a step, once the bounds say how far."""
+    instance, arithmetic, _ = ready(case)
+    floats, vertex = arithmetic._floats, arithmetic._vertex
+    random = np.random.default_rng(1)
+    vertex.theta[:] += 2.0**-20 * random.uniform(-1, 1, len(vertex.theta))
+    vertex.scalars[float_vertex.SPREAD] += 2.0**-18
+    for depth, width in enumerate(floats.widths):
+        scale = 2.0**-18 * floats.gains[depth, :width, None] * floats.sizes
+        vertex.values[depth, :width] += scale * random.uniform(-1, 1, scale.shape)
+    float_vertex.clear_basis(vertex)
+    float_vertex.enclose_moved_point(vertex)
+    assert vertex.scalars[float_vertex.POINT_ERROR] >= 2.0**-22
+    before = vertex.scalars[float_vertex.SPREAD]
+    # a step that the floats take; its point keeps the error that is along the edge's hyperplanes, its values theirs
+    arithmetic.run_ahead("steepest", 1)
+    if arithmetic._is_loaded and vertex.scalars[float_vertex.AGE] == 1:
+        assert vertex.scalars[float_vertex.SPREAD] > before
         exact = ExactArithmetic(arithmetic._problem, arithmetic.pattern, arithmetic.basis)
-        reorder = [exact.basis[k] for k in np.argsort(arithmetic._vertex.order)]
+        reorder = [exact.basis[k] for k in np.argsort(vertex.order)]
         check_bounds(instance, arithmetic, ExactArithmetic(arithmetic._problem, exact.pattern, reorder))
 
 
@@ -269,9 +369,13 @@ MUTATIONS = {
     "rows": "m.row_errors[:] = 0.0",
     "right sides": "m.right_errors[:] = 0.0",
     "point": "m.theta_errors[:] = 0.0",
+    "point, one bound": "m.scalars[float_vertex.POINT_ERROR] = 0.0",
     "values": "m.errors[:] = 0.0",
+    "values, one bound": "m.scalars[float_vertex.SPREAD] = m.scalars[float_vertex.SHARE] = 0.0",
     "gradient": "m.gradient_errors[:] = 0.0",
-    "inverse": "m.scalars[0] = 0.0",
+    "inverse": "m.scalars[float_vertex.EPSILON] = 0.0",
+    "defects": "m.defects[:] = 0.0",
+    "column sizes": "m.column_sizes[:] = 0.0",
 }
 
 
@@ -281,7 +385,7 @@ def test_bounds_are_needed(name):
     noticed = 0
     for case in CASES:
         instance, arithmetic, exact = ready(case)
-        exec(MUTATIONS[name], {"m": arithmetic._vertex})
+        exec(MUTATIONS[name], {"m": arithmetic._vertex, "float_vertex": float_vertex})
         try:
             check_bounds(instance, arithmetic, exact)
         except AssertionError:
@@ -323,6 +427,10 @@ def test_nan_and_infinity_are_never_certain():
         assert float_slopes.sign_of(slopes, 0) == float_slopes.UNSURE
         one = np.ones((1, 1, 1))
         assert float_scan.count_unsure(np.array([1]), one, value * one, bound * one) == 1
+        if not bound == 0.0:
+            row, width = one[0, 0], np.array([1])
+            for spread, share in ((bound, 0.0), (0.0, bound)):
+                assert float_scan.move_values(width, one, value * one, 0 * one, 1.0, row, one[0], one[0], spread, share) == 1
 
 
 def test_structural_zeros_are_exact_zeros():

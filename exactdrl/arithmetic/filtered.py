@@ -88,7 +88,7 @@ class FilteredArithmetic:
         flips = np.zeros((limit * self._problem.dimension, 3), dtype=np.int64)
         taken, end = kernel.walk_steps(floats, vertex, rules[rule], records, flips)
         self.counts.steps[0] += taken
-        self.counts.condition = max(self.counts.condition, float(vertex.scalars[2]))
+        self.counts.condition = max(self.counts.condition, float(vertex.scalars[kernel.CONDITION]))
         if taken:
             self._exact, self._next_rest = None, 1
         if end != kernel.FULL:

@@ -7,13 +7,20 @@ other kink active there. Theorem and proof: proofs/filter.md.
 
 from exactdrl.arithmetic.compiling import compiled
 from exactdrl.arithmetic.float_problem import FloatProblem
-from exactdrl.arithmetic.float_scan import Integers, propose_first, scan_rates
+from exactdrl.arithmetic.float_scan import Integers, scan_rates
 from exactdrl.arithmetic.float_slopes import Slopes, choose_among_all, choose_reference, empty_slopes, is_on, set_slopes
 from exactdrl.arithmetic.float_vertex import (
+    AGE,
+    CONDITION,
+    FLIPS,
+    FLIPS_A_GRADIENT,
+    STEPS_A_SCAN,
     FloatVertex,
     enclose_inverse,
     exchange,
     flip,
+    keep_inverse,
+    move,
     set_gradient,
     set_row,
     settle,
@@ -47,16 +54,21 @@ def begin(problem: FloatProblem, vertex: FloatVertex) -> bool:
 def choose(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, rule: int) -> tuple[int, int, int]:
     """Returns how the choice by a pivot rule ended, the slot that leaves, and the number of flips before."""
     end, leaving, flips = 0, -1, 0
-    for _ in range(2):
+    for attempt in range(3):
         set_slopes(vertex, slopes)
         if rule == 0:
             end, leaving, flips = choose_reference(problem, vertex, slopes)
         else:
             end, leaving, flips = choose_among_all(problem, vertex, slopes, rule == 2)
-        if end < 2 or vertex.scalars[1] == 0.0:
+        if end < 2 or attempt == 2:
             break
-        # perhaps only the gradient's accumulated rounding
-        set_gradient(problem, vertex)
+        # perhaps only the accumulated rounding: of the inverse, then of the gradient
+        if attempt == 0 and not enclose_inverse(vertex):
+            break
+        if attempt == 1:
+            if vertex.scalars[FLIPS] == 0.0:
+                break
+            set_gradient(problem, vertex)
     return end, leaving, flips
 
 
@@ -70,16 +82,28 @@ def take(problem: FloatProblem, vertex: FloatVertex, leaving: int, record: Integ
     n = vertex.kinks.shape[0]
     sign = 1.0 if is_on(vertex, leaving) else -1.0
     direction = sign * vertex.inverse[:, leaving]
-    scan_rates(problem.widths, problem.inputs, problem.weights, vertex.masks, direction, vertex.rates, vertex.active)
     # a proposal; the proof is that the next vertex lies in the cell
-    depth, unit, sample = propose_first(problem.widths, vertex.values, vertex.rates)
+    depth, unit, sample = scan_rates(
+        problem.widths,
+        problem.inputs,
+        problem.weights,
+        vertex.masks,
+        direction,
+        vertex.values,
+        vertex.rates,
+        vertex.active,
+    )
     if depth < 0:
         return False
+    distance = -vertex.values[depth, unit, sample] / vertex.rates[depth, unit, sample]
     record[1:4] = vertex.kinks[leaving]
     record[4], record[5], record[6] = depth, sample, unit
     order = vertex.order.copy()
-    if exchange(problem, vertex, leaving, depth, sample, unit) and enclose_inverse(vertex) and settle(problem, vertex):
-        return True
+    if exchange(problem, vertex, leaving, depth, sample, unit) and keep_inverse(vertex):
+        if vertex.scalars[AGE] < STEPS_A_SCAN and move(problem, vertex, direction, distance):
+            return True
+        if enclose_inverse(vertex) and settle(problem, vertex):
+            return True
     vertex.kinks[leaving] = record[1:4]
     for place in range(n):
         vertex.order[place] = order[place]
@@ -110,7 +134,7 @@ def walk_steps(
     filled = 0
     for step in range(records.shape[0]):
         # after that many flips, the gradient's accumulated rounding is worth a new computation
-        if vertex.scalars[1] > 512.0:
+        if vertex.scalars[FLIPS] > FLIPS_A_GRADIENT:
             set_gradient(problem, vertex)
         end, leaving, flipped = choose(problem, vertex, slopes, rule)
         if end != 0:

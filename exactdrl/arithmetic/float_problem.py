@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from gmpy2 import mpq
 
-from exactdrl.arithmetic.float_scan import Floats, Integers
+from exactdrl.arithmetic.float_scan import Floats, Integers, slack
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.exact.rationals import to_float
 
@@ -22,12 +22,20 @@ class FloatProblem(NamedTuple):
         inputs: (r, N), the pivot columns of x̃.
         weights: (depths, width, width), `weights[depth, unit, below]`, depth 0 unused, filled up with zeros.
         offsets: (depths, width, N), biases, in the last layer minus the targets.
+        sizes: (N,), at least Σ|x̃| of each sample.
+        gains: (depths, width), G: a unit's preactivation changes by at most G · size · |Δθ|, whatever is on.
+        levels: (depths, width), B: at θ it is at most G · size · |θ| + B.
+        rounding: (1,), K: rounding in a scan is at most K times these.
     """
 
     widths: Integers
     inputs: Floats
     weights: Floats
     offsets: Floats
+    sizes: Floats
+    gains: Floats
+    levels: Floats
+    rounding: Floats
 
 
 def to_float_problem(problem: IntegerProblem) -> FloatProblem | None:
@@ -54,4 +62,25 @@ def to_float_problem(problem: IntegerProblem) -> FloatProblem | None:
         sizes = np.abs(array[array != 0.0])
         if sizes.size and not (RANGE[0] <= float(sizes.min()) and float(sizes.max()) <= RANGE[1]):
             return None
-    return FloatProblem(np.array(problem.widths, dtype=np.int64), inputs, weights, offsets)
+    widths = np.array(problem.widths, dtype=np.int64)
+    gains, levels, rounding = bound_sizes(widths, len(problem.pivots), weights, offsets)
+    sizes = np.abs(inputs).sum(axis=0) * (1.0 + slack(len(problem.pivots)))
+    return FloatProblem(widths, inputs, weights, offsets, sizes, gains, levels, np.array([rounding]))
+
+
+def bound_sizes(widths: Integers, rank: int, weights: Floats, offsets: Floats) -> tuple[Floats, Floats, float]:
+    """Returns G, B and K of `FloatProblem`, rounded up; proofs/filter.md, 5."""
+    gains, levels = np.zeros(offsets.shape[:2]), np.zeros(offsets.shape[:2])
+    rounding = slack(rank)
+    for depth, width in enumerate(widths.tolist()):
+        levels[depth, :width] = np.abs(offsets[depth, :width]).max(axis=1)
+        if depth == 0:
+            gains[0, :width] = 1.0
+        else:
+            below = int(widths[depth - 1])
+            matrix = np.abs(weights[depth, :width, :below])
+            gains[depth, :width] = matrix @ gains[depth - 1, :below]
+            levels[depth, :width] += matrix @ levels[depth - 1, :below]
+            rounding += slack(below)
+    above = 1.0 + rounding
+    return gains * above, levels * above, 2.0 * rounding

@@ -1,4 +1,4 @@
-"""Scans over all kinks in float64: values with a rigorous bound on their error, rates, the proposed first kink.
+"""Scans over all kinks in float64: values with a rigorous bound on their error, rates, and the step along them.
 
 Arrays are (depth, unit, sample): `weights[depth, unit, below]`, `offsets`, `masks` (1.0 on, 0.0 off), `values`. Rows
 of `inputs` are the columns of x̃. Each function stands here twice: loops for the compiler, and NumPy for where there
@@ -18,6 +18,8 @@ Integers = NDArray[np.int64]
 ROUNDING = 2.0**-53
 # Above whatever underflow can lose, flush to zero included, for data within RANGE of float_problem.py
 TINY = 2.0**-700
+# Samples that are scanned through all layers at once: what a layer passes on stays in the cache
+TILE = 256
 
 
 @compiled
@@ -46,17 +48,26 @@ def add_terms(
 
 
 @compiled
-def add_rates(total: Floats, factors: Floats, terms: int, rates: Floats) -> None:
-    """Adds Σ factors[j] rates[j] to `total`, two terms a pass."""
+def set_rates(total: Floats, factors: Floats, terms: int, rates: Floats) -> None:
+    """Sets `total` to Σ factors[j] rates[j], up to three terms a pass."""
     samples = total.shape[0]
-    for j in range(0, terms - 1, 2):
-        w, x, a, b = factors[j], factors[j + 1], rates[j], rates[j + 1]
+    done = 1 + (terms - 1) % 3
+    w, x, a, b = factors[0], factors[done - 1], rates[0], rates[done - 1]
+    if done == 1:
         for i in range(samples):
-            total[i] += w * a[i] + x * b[i]
-    if terms % 2 == 1:
-        w, a = factors[terms - 1], rates[terms - 1]
+            total[i] = w * a[i]
+    elif done == 2:
         for i in range(samples):
-            total[i] += w * a[i]
+            total[i] = w * a[i] + x * b[i]
+    else:
+        y, c = factors[1], rates[1]
+        for i in range(samples):
+            total[i] = w * a[i] + y * c[i] + x * b[i]
+    for j in range(done, terms, 3):
+        w, x, y = factors[j], factors[j + 1], factors[j + 2]
+        a, b, c = rates[j], rates[j + 1], rates[j + 2]
+        for i in range(samples):
+            total[i] += w * a[i] + x * b[i] + y * c[i]
 
 
 def _scan_values_loops(
@@ -137,68 +148,123 @@ scan_values = either(_scan_values_loops, _scan_values_arrays)
 
 
 def _scan_rates_loops(
-    widths: Integers, inputs: Floats, weights: Floats, masks: Floats, direction: Floats, rates: Floats, active: Floats
-) -> None:
-    samples, rank = inputs.shape[1], inputs.shape[0]
-    for depth in range(len(widths)):
-        for unit in range(widths[depth]):
-            z = rates[depth, unit]
-            for i in range(samples):
-                z[i] = 0.0
-            if depth == 0:
-                add_rates(z, direction[unit * rank : (unit + 1) * rank], rank, inputs)
-            else:
-                add_rates(z, weights[depth, unit], widths[depth - 1], active)
-        for unit in range(widths[depth]):
-            z, m, a = rates[depth, unit], masks[depth, unit], active[unit]
-            for i in range(samples):
-                a[i] = m[i] * z[i]
-
-
-def _scan_rates_arrays(
-    widths: Integers, inputs: Floats, weights: Floats, masks: Floats, direction: Floats, rates: Floats, active: Floats
-) -> None:
-    rank = inputs.shape[0]
-    active = inputs
-    for depth, width in enumerate(widths):
-        matrix = direction.reshape(width, rank) if depth == 0 else weights[depth, :width, : widths[depth - 1]]
-        rates[depth, :width] = matrix @ active
-        active = masks[depth, :width] * rates[depth, :width]
-
-
-scan_rates = either(_scan_rates_loops, _scan_rates_arrays)
-
-
-def _propose_first_loops(widths: Integers, values: Floats, rates: Floats) -> tuple[int, int, int]:
+    widths: Integers,
+    inputs: Floats,
+    weights: Floats,
+    masks: Floats,
+    direction: Floats,
+    values: Floats,
+    rates: Floats,
+    active: Floats,
+) -> tuple[int, int, int]:
+    rank, samples = inputs.shape
     depth_of, unit_of, sample_of = -1, -1, -1
-    best_value, best_rate = 1.0, 0.0
-    for depth in range(len(widths)):
-        for unit in range(widths[depth]):
-            z = values[depth, unit]
-            r = rates[depth, unit]
-            for i in range(z.shape[0]):
-                if z[i] * r[i] < 0.0:
-                    value, rate = abs(z[i]), abs(r[i])
-                    if value * best_rate < best_value * rate:
-                        best_value, best_rate = value, rate
-                        depth_of, unit_of, sample_of = depth, unit, i
+    # the largest -rate/value met: the reciprocal of the nearest breakpoint's distance
+    nearest = 0.0
+    for low in range(0, samples, TILE):
+        high = min(low + TILE, samples)
+        for depth in range(len(widths)):
+            for unit in range(widths[depth]):
+                r = rates[depth, unit, low:high]
+                if depth == 0:
+                    set_rates(r, direction[unit * rank : (unit + 1) * rank], rank, inputs[:, low:high])
+                else:
+                    set_rates(r, weights[depth, unit], widths[depth - 1], active[:, : high - low])
+                z = values[depth, unit, low:high]
+                # z has the sign of its side; nearer than the nearest: -r/z > nearest, without a division
+                nearer = 0
+                for i in range(high - low):
+                    nearer += z[i] * (r[i] + nearest * z[i]) < 0.0
+                if nearer:
+                    for i in range(high - low):
+                        if z[i] * (r[i] + nearest * z[i]) < 0.0:
+                            nearest = -r[i] / z[i]
+                            depth_of, unit_of, sample_of = depth, unit, low + i
+            for unit in range(widths[depth]):
+                r, m, a = rates[depth, unit, low:high], masks[depth, unit, low:high], active[unit]
+                for i in range(high - low):
+                    a[i] = m[i] * r[i]
     return depth_of, unit_of, sample_of
 
 
-def _propose_first_arrays(widths: Integers, values: Floats, rates: Floats) -> tuple[int, int, int]:
-    nearest, found = np.inf, (-1, -1, -1)
+def _scan_rates_arrays(
+    widths: Integers,
+    inputs: Floats,
+    weights: Floats,
+    masks: Floats,
+    direction: Floats,
+    values: Floats,
+    rates: Floats,
+    active: Floats,
+) -> tuple[int, int, int]:
+    rank = inputs.shape[0]
+    active = inputs
+    nearest, found = 0.0, (-1, -1, -1)
     for depth, width in enumerate(widths):
-        z, r = values[depth, :width], rates[depth, :width]
+        matrix = direction.reshape(width, rank) if depth == 0 else weights[depth, :width, : widths[depth - 1]]
+        r, z = rates[depth, :width], values[depth, :width]
+        r[:] = matrix @ active
+        active = masks[depth, :width] * r
         with np.errstate(all="ignore"):
-            distances = np.where(z * r < 0.0, -z / r, np.inf)
-        place = int(np.argmin(distances))
-        unit, sample = divmod(place, z.shape[1])
-        if distances[unit, sample] < nearest:
-            nearest, found = float(distances[unit, sample]), (depth, unit, sample)
+            closeness = np.where(z * r < 0.0, -r / z, 0.0)
+        unit, sample = divmod(int(np.argmax(closeness)), z.shape[1])
+        if closeness[unit, sample] > nearest:
+            nearest, found = float(closeness[unit, sample]), (depth, unit, sample)
     return found
 
 
-propose_first = either(_propose_first_loops, _propose_first_arrays)
+# Fills in the rates along a direction; returns (depth, unit, sample) of the kink that is met first, by floats alone
+scan_rates = either(_scan_rates_loops, _scan_rates_arrays)
+
+
+def _move_values_loops(
+    widths: Integers,
+    masks: Floats,
+    values: Floats,
+    rates: Floats,
+    distance: float,
+    sizes: Floats,
+    gains: Floats,
+    levels: Floats,
+    spread: float,
+    share: float,
+) -> int:
+    unsure = 0
+    for depth in range(len(widths)):
+        for unit in range(widths[depth]):
+            z, r, m = values[depth, unit], rates[depth, unit], masks[depth, unit]
+            factor, base = spread * gains[depth, unit], share * levels[depth, unit] + 2.0**-700
+            for i in range(z.shape[0]):
+                moved = z[i] + distance * r[i]
+                z[i] = moved
+                # written so that a NaN is unsure
+                unsure += not ((2.0 * m[i] - 1.0) * moved > factor * sizes[i] + base)
+    return unsure
+
+
+def _move_values_arrays(
+    widths: Integers,
+    masks: Floats,
+    values: Floats,
+    rates: Floats,
+    distance: float,
+    sizes: Floats,
+    gains: Floats,
+    levels: Floats,
+    spread: float,
+    share: float,
+) -> int:
+    unsure = 0
+    for depth, width in enumerate(widths):
+        values[depth, :width] += distance * rates[depth, :width]
+        bounds = spread * gains[depth, :width, None] * sizes + (share * levels[depth, :width, None] + TINY)
+        unsure += int(np.count_nonzero(~((2.0 * masks[depth, :width] - 1.0) * values[depth, :width] > bounds)))
+    return unsure
+
+
+# Goes `distance` along the rates; returns how many values have not certainly the sign of their side, by the bound
+# spread · gain · size + share · level
+move_values = either(_move_values_loops, _move_values_arrays)
 
 
 def _count_unsure_loops(widths: Integers, masks: Floats, values: Floats, errors: Floats) -> int:

@@ -11,7 +11,7 @@ from exactdrl.arithmetic.compiling import compiled
 from exactdrl.arithmetic.float_problem import FloatProblem
 from exactdrl.arithmetic.float_scan import Floats, Integers, slack
 from exactdrl.arithmetic.float_structure import find_zero_slopes
-from exactdrl.arithmetic.float_vertex import FloatVertex, fold_coefficient, gradient_jump
+from exactdrl.arithmetic.float_vertex import EPSILON, FloatVertex, fold_coefficient, gradient_jump
 
 # How a choice of the edge ended
 CHOSEN, NO_EDGE, UNSURE_SIGN, UNSURE_STEEPEST = 0, 1, 2, 3
@@ -30,6 +30,7 @@ class Slopes(NamedTuple):
         across: slopes along the edges on the other side; where they have been asked for.
         across_bounds: their bounds; -1 where `across` has not been asked for.
         column_errors: bounds on the error of each entry of a column of R.
+        squares: squared lengths of the columns of R.
         off_zero: 1 where the slope on the kink's off side is 0 by structure.
         on_zero: the same for the on side.
         edges: room for 2n edges: candidates for the steepest.
@@ -42,6 +43,7 @@ class Slopes(NamedTuple):
     across: Floats
     across_bounds: Floats
     column_errors: Floats
+    squares: Floats
     off_zero: Integers
     on_zero: Integers
     edges: Integers
@@ -52,6 +54,7 @@ class Slopes(NamedTuple):
 def empty_slopes(n: int) -> Slopes:
     """Returns room for the slopes of n kinks."""
     return Slopes(
+        np.zeros(n),
         np.zeros(n),
         np.zeros(n),
         np.zeros(n),
@@ -75,32 +78,39 @@ def is_on(vertex: FloatVertex, slot: int) -> bool:
 def set_slopes(vertex: FloatVertex, slopes: Slopes) -> None:
     """Computes multipliers, slopes in the cell and column errors; those across are computed when they are asked for."""
     n = vertex.matrix.shape[0]
-    k = slack(n)
-    sizes, largest = np.zeros(n), np.zeros(n)
-    total = 0.0
     slopes.multipliers[:] = 0.0
-    slopes.bounds[:] = 0.0
+    slopes.squares[:] = 0.0
     slopes.across_bounds[:] = -1.0
     slopes.known[0] = 0
+    multipliers, squares = slopes.multipliers, slopes.squares
     for i in range(n):
-        g, e = vertex.gradient[i], vertex.gradient_errors[i]
-        size = abs(g)
-        total += size + e
+        g = vertex.gradient[i]
         row = vertex.inverse[i]
         for j in range(n):
             r = row[j]
-            a = abs(r)
-            slopes.multipliers[j] += g * r
-            sizes[j] += size * a
-            slopes.bounds[j] += e * a
-            largest[j] = max(largest[j], a)
-    # ε / (1 - ε), rounded up
-    ratio = vertex.scalars[0] / (1.0 - vertex.scalars[0]) * (1.0 + 2.0**-50)
+            multipliers[j] += g * r
+            squares[j] += r * r
+    bound_slopes(vertex, slopes)
     for j in range(n):
-        slopes.column_errors[j] = ratio * largest[j] + 2.0**-700
-        bound = slopes.column_errors[j] * total + slopes.bounds[j] + k * sizes[j]
-        slopes.bounds[j] = bound * (1.0 + 4.0 * k) + 2.0**-700
         slopes.inside[j] = slopes.multipliers[j] if is_on(vertex, j) else -slopes.multipliers[j]
+
+
+@compiled
+def bound_slopes(vertex: FloatVertex, slopes: Slopes) -> None:
+    """Bounds the errors of the multipliers and of the columns of R."""
+    n = vertex.matrix.shape[0]
+    k = slack(n)
+    size, error = 0.0, 0.0
+    for i in range(n):
+        size += abs(vertex.gradient[i])
+        error += vertex.gradient_errors[i]
+    epsilon = vertex.scalars[EPSILON]
+    # ε / (1 - ε), rounded up
+    ratio = epsilon / (1.0 - epsilon) * (1.0 + 2.0**-50)
+    factor = (ratio * (size + error) + error + k * size) * (1.0 + 4.0 * k)
+    for j in range(n):
+        slopes.column_errors[j] = ratio * vertex.column_sizes[j] * (1.0 + 2.0**-50) + 2.0**-700
+        slopes.bounds[j] = factor * vertex.column_sizes[j] * (1.0 + 4.0 * k) + 2.0**-700
 
 
 @compiled
@@ -164,29 +174,38 @@ def sign_of(slopes: Slopes, edge: int) -> int:
 
 
 @compiled
+def has_deeper(vertex: FloatVertex, slot: int) -> bool:
+    """Returns whether a flip of the kink in a slot changes the row of another."""
+    depth, sample = vertex.kinks[slot, 0], vertex.kinks[slot, 1]
+    for other in range(vertex.kinks.shape[0]):
+        if vertex.kinks[other, 1] == sample and vertex.kinks[other, 0] > depth:
+            return True
+    return False
+
+
+@compiled
 def direction_length(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, edge: int) -> tuple[float, float]:
     """Returns the length of an edge's direction, and a bound on its error."""
     n = vertex.matrix.shape[0]
     slot = edge // 2
+    if edge % 2 == 0 or not has_deeper(vertex, slot):
+        length = np.sqrt(slopes.squares[slot])
+        bound = np.sqrt(float(n)) * slopes.column_errors[slot] + slack(n) * length
+        return length, bound * (1.0 + 4.0 * slack(n)) + 2.0**-300
     column = vertex.inverse[:, slot].copy()
     error = slopes.column_errors[slot]
-    if edge % 2 == 1:
-        largest, terms = 0.0, 1
-        for i in range(n):
-            largest = max(largest, abs(column[i]))
-        for other in range(n):
-            if vertex.kinks[other, 1] == vertex.kinks[slot, 1] and vertex.kinks[other, 0] > vertex.kinks[slot, 0]:
-                c, e = fold_coefficient(problem, vertex, slot, other)
-                entry = 0.0
-                for i in range(n):
-                    r = vertex.inverse[i, other]
-                    column[i] -= c * r
-                    entry = max(entry, abs(r))
-                error += abs(c) * slopes.column_errors[other] + e * (entry + slopes.column_errors[other])
-                largest += abs(c) * entry
-                terms += 1
-        # partial sums of an entry stay below `largest`; each of the operations rounds once
-        error += slack(terms) * largest
+    largest, terms = vertex.column_sizes[slot], 1
+    for other in range(n):
+        if vertex.kinks[other, 1] == vertex.kinks[slot, 1] and vertex.kinks[other, 0] > vertex.kinks[slot, 0]:
+            c, e = fold_coefficient(problem, vertex, slot, other)
+            for i in range(n):
+                column[i] -= c * vertex.inverse[i, other]
+            entry = vertex.column_sizes[other]
+            error += abs(c) * slopes.column_errors[other] + e * (entry + slopes.column_errors[other])
+            largest += abs(c) * entry
+            terms += 1
+    # partial sums of an entry stay below `largest`; each of the operations rounds once
+    error += slack(terms) * largest
     total = 0.0
     for i in range(n):
         total += column[i] * column[i]

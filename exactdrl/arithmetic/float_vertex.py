@@ -10,15 +10,30 @@ import numpy as np
 
 from exactdrl.arithmetic.compiling import compiled
 from exactdrl.arithmetic.float_problem import FloatProblem
-from exactdrl.arithmetic.float_scan import Floats, Integers, count_unsure, identity_defect, scan_values, slack
+from exactdrl.arithmetic.float_scan import (
+    Floats,
+    Integers,
+    count_unsure,
+    identity_defect,
+    move_values,
+    scan_values,
+    slack,
+)
 
 # The inverse is given up as an enclosure above this, and polished by a Newton step above the second
 LARGEST_DEFECT = 2.0**-10
 POLISHED_DEFECT = 2.0**-36
 # Rows, inverse and point beyond these are left to exact arithmetic, so that underflow stays below TINY
 LARGEST = 2.0**200
+# Above this, products with R A are computed anew instead of bounded from step to step
+DRIFTED_DEFECT = 2.0**-24
 # Flips until the gradient is computed anew, its accumulated rounding with it
 FLIPS_A_GRADIENT = 512
+# Steps until the values are computed anew
+STEPS_A_SCAN = 64
+# Places in `scalars`: ε; flips since the gradient was computed; the largest condition met; bounds on the error of
+# every component of θ, and of every value: spread · gain · size + share · level; steps since values were computed anew
+EPSILON, FLIPS, CONDITION, POINT_ERROR, SPREAD, SHARE, AGE = range(7)
 
 
 class FloatVertex(NamedTuple):
@@ -27,25 +42,28 @@ class FloatVertex(NamedTuple):
     Attributes:
         masks: (depths, width, N), 1.0 where the pattern is on.
         values: (depths, width, N), of the kinks at the vertex; 0 for those of the basis.
-        errors: their bounds.
+        errors: their bounds, where `settle` has computed them.
         rates: (depths, width, N), working space.
         active: (width, N), working space.
         magnitudes: (width, N), working space.
         kinks: (n, 3), depth, sample, unit of the kink in each slot.
         order: slots in order of entry.
         matrix: (n, n), the rows A, each scaled by a power of two, to entries of at most 1 when the kink enters.
+        columns: (n, n), the same transposed.
         row_errors: bounds on the sums of the rows' entries' errors.
         row_sums: bounds on the sums of the computed entries' sizes.
         scales: the powers of two.
         right: b, so that A θ = b.
         right_errors: their bounds.
         inverse: (n, n), R.
-        defect: (n, n), I - R A as computed.
+        column_sizes: the largest size of an entry in each column of R.
+        defects: bounds on the row sums of |I - R A|.
+        defect: (n, n), I - R A as last computed.
         gradient: of the loss.
         gradient_errors: their bounds.
         theta: the point.
         theta_errors: their bounds.
-        scalars: ε, flips since the gradient was computed, the largest condition met.
+        scalars: numbers, by the places below.
     """
 
     masks: Floats
@@ -57,12 +75,15 @@ class FloatVertex(NamedTuple):
     kinks: Integers
     order: Integers
     matrix: Floats
+    columns: Floats
     row_errors: Floats
     row_sums: Floats
     scales: Floats
     right: Floats
     right_errors: Floats
     inverse: Floats
+    column_sizes: Floats
+    defects: Floats
     defect: Floats
     gradient: Floats
     gradient_errors: Floats
@@ -86,18 +107,21 @@ def empty_vertex(problem: FloatProblem) -> FloatVertex:
         kinks=np.zeros((n, 3), dtype=np.int64),
         order=np.arange(n),
         matrix=np.zeros(square),
+        columns=np.zeros(square),
         row_errors=np.zeros(n),
         row_sums=np.zeros(n),
         scales=np.ones(n),
         right=np.zeros(n),
         right_errors=np.zeros(n),
         inverse=np.zeros(square),
+        column_sizes=np.zeros(n),
+        defects=np.zeros(n),
         defect=np.zeros(square),
         gradient=np.zeros(n),
         gradient_errors=np.zeros(n),
         theta=np.zeros(n),
         theta_errors=np.zeros(n),
-        scalars=np.zeros(3),
+        scalars=np.zeros(7),
     )
 
 
@@ -186,6 +210,7 @@ def set_row(
     scale = vertex.scales[slot]
     for j in range(width * rank):
         row[j] *= scale
+        vertex.columns[j, slot] = row[j]
     k = slack(terms + width * rank)
     vertex.row_errors[slot] = error * scale * (1.0 + k) + 2.0**-700
     vertex.row_sums[slot] = total * scale * (1.0 + k)
@@ -268,7 +293,7 @@ def set_gradient(problem: FloatProblem, vertex: FloatVertex) -> None:
     k = slack(samples)
     for j in range(n):
         vertex.gradient_errors[j] = (vertex.gradient_errors[j] + k * sizes[j]) * (1.0 + k) + 2.0**-700
-    vertex.scalars[1] = 0.0
+    vertex.scalars[FLIPS] = 0.0
 
 
 @compiled
@@ -284,34 +309,61 @@ def polish(inverse: Floats, defect: Floats) -> None:
 
 
 @compiled
+def set_column_size(vertex: FloatVertex, slot: int) -> None:
+    """Finds the largest size of an entry in one column of R."""
+    largest = 0.0
+    for i in range(vertex.inverse.shape[0]):
+        largest = max(largest, abs(vertex.inverse[i, slot]))
+    vertex.column_sizes[slot] = largest
+
+
+@compiled
+def check_defects(vertex: FloatVertex) -> bool:
+    """Sets ε; True if R is within range and encloses the inverse."""
+    epsilon, largest, condition = 0.0, 0.0, 0.0
+    for j in range(vertex.matrix.shape[0]):
+        # a NaN is kept
+        epsilon = vertex.defects[j] if not (vertex.defects[j] <= epsilon) else epsilon
+        largest = max(largest, vertex.column_sizes[j])
+        condition = max(condition, vertex.column_sizes[j] * vertex.row_sums[j])
+    vertex.scalars[EPSILON] = epsilon
+    vertex.scalars[CONDITION] = max(vertex.scalars[CONDITION], condition)
+    return bool(epsilon < LARGEST_DEFECT and 1.0 / LARGEST <= largest <= LARGEST)
+
+
+@compiled
 def enclose_inverse(vertex: FloatVertex) -> bool:
     """Bounds ‖I - R A‖ for the exact rows A, after Newton steps where R has drifted; False if it is too large."""
     n = vertex.matrix.shape[0]
+    k = slack(n)
     for attempt in range(3):
         identity_defect(vertex.inverse, vertex.matrix, vertex.defect)
-        k = slack(n)
-        computed, epsilon, largest, condition = 0.0, 0.0, 0.0, 0.0
+        computed = 0.0
+        vertex.column_sizes[:] = 0.0
         for i in range(n):
-            own, rounding, size = 0.0, 0.0, 0.0
+            own, rounding = 0.0, 0.0
             for j in range(n):
                 own += abs(vertex.defect[i, j])
                 r = abs(vertex.inverse[i, j])
                 rounding += r * (k * vertex.row_sums[j] + vertex.row_errors[j])
-                size += r * vertex.row_sums[j]
-                largest = max(largest, r)
-            computed = max(computed, own)
-            epsilon = max(epsilon, (own + rounding + 2.0 * k) * (1.0 + 4.0 * k))
-            condition = max(condition, size)
-        vertex.scalars[0] = epsilon
-        vertex.scalars[2] = max(vertex.scalars[2], condition)
-        if not (epsilon < 2.0**-10 and 2.0**-200 <= largest <= 2.0**200):
-            # a Newton step helps a defect below 1, unless the bound's own rounding is what is too large
-            if not (computed < 0.5 and attempt < 2):
-                return False
-        elif computed <= 2.0**-36:
+                vertex.column_sizes[j] = max(vertex.column_sizes[j], r)
+            computed = own if not (own <= computed) else computed
+            vertex.defects[i] = (own + rounding + 2.0 * k) * (1.0 + 4.0 * k)
+        if check_defects(vertex) and computed <= POLISHED_DEFECT:
             return True
+        # a Newton step helps a defect below 1, unless the bound's own rounding is what is too large
+        if not (computed < 0.5 and attempt < 2):
+            return bool(vertex.scalars[EPSILON] < LARGEST_DEFECT)
         polish(vertex.inverse, vertex.defect)
-    return bool(vertex.scalars[0] < 2.0**-10)
+    return False
+
+
+@compiled
+def keep_inverse(vertex: FloatVertex) -> bool:
+    """Returns whether R encloses the inverse; computes I - R A anew where the bound on it has grown too much."""
+    if check_defects(vertex) and vertex.scalars[EPSILON] < DRIFTED_DEFECT:
+        return True
+    return enclose_inverse(vertex)
 
 
 @compiled
@@ -325,26 +377,13 @@ def enclose_point(vertex: FloatVertex) -> bool:
         for j in range(n):
             total += vertex.inverse[i, j] * vertex.right[j]
         theta[i] = total
-    for attempt in range(2):
-        largest = 0.0
-        for i in range(n):
-            largest = max(largest, abs(theta[i]))
-        for i in range(n):
-            total, size = vertex.right[i], abs(vertex.right[i])
-            for j in range(n):
-                term = vertex.matrix[i, j] * theta[j]
-                total -= term
-                size += abs(term)
-            if attempt == 0:
-                residual[i] = total
-            else:
-                residual[i] = abs(total) + vertex.row_errors[i] * largest + vertex.right_errors[i] + k * size
-        if attempt == 0:
-            for i in range(n):
-                total = 0.0
-                for j in range(n):
-                    total += vertex.inverse[i, j] * residual[j]
-                theta[i] += total
+    bound_residual(vertex, residual, False)
+    for i in range(n):
+        total = 0.0
+        for j in range(n):
+            total += vertex.inverse[i, j] * residual[j]
+        theta[i] += total
+    largest = bound_residual(vertex, residual, True)
     worst = 0.0
     for i in range(n):
         total = 0.0
@@ -352,11 +391,32 @@ def enclose_point(vertex: FloatVertex) -> bool:
             total += abs(vertex.inverse[i, j]) * residual[j]
         vertex.theta_errors[i] = total
         worst = max(worst, total)
-    epsilon = vertex.scalars[0]
+    epsilon = vertex.scalars[EPSILON]
     rest = epsilon / (1.0 - epsilon) * worst
     for i in range(n):
         vertex.theta_errors[i] = (vertex.theta_errors[i] + rest) * (1.0 + 4.0 * k) + 2.0**-700
-    return bool(largest <= 2.0**200)
+    vertex.scalars[POINT_ERROR] = (worst + rest) * (1.0 + 4.0 * k) + 2.0**-700
+    return bool(largest <= LARGEST)
+
+
+@compiled
+def bound_residual(vertex: FloatVertex, residual: Floats, with_bounds: bool) -> float:
+    """Fills in b - A θ, or bounds on its entries for the exact A and b; returns the largest component of θ."""
+    n = vertex.matrix.shape[0]
+    largest = 0.0
+    residual[:] = vertex.right
+    for p in range(n):
+        t = vertex.theta[p]
+        largest = abs(t) if not (abs(t) <= largest) else largest
+        column = vertex.columns[p]
+        for j in range(n):
+            residual[j] -= column[j] * t
+    if with_bounds:
+        k = slack(n)
+        for j in range(n):
+            size = abs(vertex.right[j]) + vertex.row_sums[j] * largest
+            residual[j] = abs(residual[j]) + vertex.row_errors[j] * largest + vertex.right_errors[j] + k * size
+    return largest
 
 
 @compiled
@@ -380,13 +440,70 @@ def settle(problem: FloatProblem, vertex: FloatVertex) -> bool:
         vertex.active,
         vertex.magnitudes,
     )
-    n = vertex.kinks.shape[0]
-    if count_unsure(problem.widths, vertex.masks, vertex.values, vertex.errors) != n:
+    if count_unsure(problem.widths, vertex.masks, vertex.values, vertex.errors) != vertex.kinks.shape[0]:
         return False
-    for slot in range(n):
-        depth, sample, unit = vertex.kinks[slot, 0], vertex.kinks[slot, 1], vertex.kinks[slot, 2]
-        vertex.values[depth, unit, sample] = 0.0
+    clear_basis(vertex)
+    largest, above = np.abs(vertex.theta).max(), 1.0 + 2.0**-40
+    vertex.scalars[SPREAD] = (vertex.scalars[POINT_ERROR] + problem.rounding[0] * largest) * above
+    vertex.scalars[SHARE] = problem.rounding[0]
+    vertex.scalars[AGE] = 0.0
     return True
+
+
+@compiled
+def clear_basis(vertex: FloatVertex) -> None:
+    """Sets the values of the basis' kinks to 0, which they are."""
+    for slot in range(vertex.kinks.shape[0]):
+        vertex.values[vertex.kinks[slot, 0], vertex.kinks[slot, 2], vertex.kinks[slot, 1]] = 0.0
+
+
+@compiled
+def move(problem: FloatProblem, vertex: FloatVertex, direction: Floats, distance: float) -> bool:
+    """Goes along a direction whose rates are there to the vertex of the basis, which has been exchanged already.
+
+    True if it certainly lies in the cell, no kink but the basis' active. The bounds on values grow by what is added to
+    them: proofs/filter.md, 5.
+    """
+    longest = 0.0
+    for p in range(direction.shape[0]):
+        longest = max(longest, abs(direction[p]))
+        vertex.theta[p] += distance * direction[p]
+    before = vertex.scalars[POINT_ERROR]
+    largest = enclose_moved_point(vertex)
+    added = before + vertex.scalars[POINT_ERROR] + 2.0 * problem.rounding[0] * abs(distance) * longest
+    vertex.scalars[SPREAD] = (vertex.scalars[SPREAD] + added + 16.0 * 2.0**-53 * largest) * (1.0 + 2.0**-40)
+    vertex.scalars[SHARE] += 16.0 * 2.0**-53
+    vertex.scalars[AGE] += 1.0
+    unsure = move_values(
+        problem.widths,
+        vertex.masks,
+        vertex.values,
+        vertex.rates,
+        distance,
+        problem.sizes,
+        problem.gains,
+        problem.levels,
+        vertex.scalars[SPREAD],
+        vertex.scalars[SHARE],
+    )
+    if unsure != vertex.kinks.shape[0]:
+        return False
+    clear_basis(vertex)
+    return bool(largest <= LARGEST)
+
+
+@compiled
+def enclose_moved_point(vertex: FloatVertex) -> float:
+    """Bounds the error of θ as it is, the same for all components; returns the largest component."""
+    n = vertex.matrix.shape[0]
+    residual = np.zeros(n)
+    largest = bound_residual(vertex, residual, True)
+    total = 0.0
+    for j in range(n):
+        total += vertex.column_sizes[j] * residual[j]
+    error = total / (1.0 - vertex.scalars[EPSILON]) * (1.0 + 8.0 * slack(n)) + 2.0**-700
+    vertex.scalars[POINT_ERROR] = error
+    return largest
 
 
 @compiled
@@ -404,41 +521,69 @@ def flip(problem: FloatProblem, vertex: FloatVertex, slot: int) -> bool:
             + abs(jump) * vertex.row_errors[slot]
             + 8.0 * 2.0**-53 * (abs(change) + abs(vertex.gradient[p]))
         ) * (1.0 + 16.0 * 2.0**-53)
-    vertex.scalars[1] += 1.0
+    vertex.scalars[FLIPS] += 1.0
     depth, sample, unit = vertex.kinks[slot, 0], vertex.kinks[slot, 1], vertex.kinks[slot, 2]
+    folds = 0
     for other in range(n):
         if vertex.kinks[other, 1] == sample and vertex.kinks[other, 0] > depth:
-            c, _ = fold_coefficient(problem, vertex, slot, other)
-            for p in range(n):
-                vertex.inverse[p, slot] -= c * vertex.inverse[p, other]
+            fold_column(problem, vertex, slot, other)
+            folds += 1
     vertex.masks[depth, unit, sample] = 1.0 - vertex.masks[depth, unit, sample]
-    for other in range(n):
-        if vertex.kinks[other, 1] == sample and vertex.kinks[other, 0] > depth:
-            if not set_row(problem, vertex, other, vertex.kinks[other, 0], sample, vertex.kinks[other, 2], False):
-                return False
+    if folds:
+        for other in range(n):
+            if vertex.kinks[other, 1] == sample and vertex.kinks[other, 0] > depth:
+                if not set_row(problem, vertex, other, vertex.kinks[other, 0], sample, vertex.kinks[other, 2], False):
+                    return False
     return True
 
 
 @compiled
-def exchange(problem: FloatProblem, vertex: FloatVertex, slot: int, depth: int, sample: int, unit: int) -> bool:
-    """Puts another kink into a slot and last in the order: row, and R by the rank-one update."""
+def fold_column(problem: FloatProblem, vertex: FloatVertex, slot: int, other: int) -> None:
+    """Subtracts from a slot's column of R what its kink's flip adds to the row of a deeper one; bounds the defects."""
     n = vertex.matrix.shape[0]
+    c, bound = fold_coefficient(problem, vertex, slot, other)
+    for p in range(n):
+        vertex.inverse[p, slot] -= c * vertex.inverse[p, other]
+    set_column_size(vertex, slot)
+    own, deeper = vertex.column_sizes[slot], vertex.column_sizes[other]
+    change = bound * deeper + 4.0 * 2.0**-53 * (abs(c) * deeper + own)
+    added = change * (vertex.row_sums[slot] + vertex.row_errors[slot]) * (1.0 + 2.0**-40) + 2.0**-700
+    for p in range(n):
+        vertex.defects[p] = (vertex.defects[p] + added) * (1.0 + 4.0 * 2.0**-53)
+
+
+@compiled
+def exchange(problem: FloatProblem, vertex: FloatVertex, slot: int, depth: int, sample: int, unit: int) -> bool:
+    """Puts another kink into a slot and last in the order: row, R by the rank-one update, bounds on the defects."""
+    n = vertex.matrix.shape[0]
+    leaving = vertex.row_sums[slot] + vertex.row_errors[slot]
     if not set_row(problem, vertex, slot, depth, sample, unit, True):
         return False
-    products = np.zeros(n)
+    products, factors = np.zeros(n), np.zeros(n)
     for p in range(n):
         a = vertex.matrix[slot, p]
         if a != 0.0:
+            row = vertex.inverse[p]
             for j in range(n):
-                products[j] += a * vertex.inverse[p, j]
+                products[j] += a * row[j]
     pivot = products[slot]
     if not (abs(pivot) > 2.0**-100):
         return False
     products[slot] -= 1.0
+    sizes = vertex.column_sizes
+    before = np.zeros(n)
+    for j in range(n):
+        before[j] = sizes[j]
+        sizes[j] = 0.0
     for p in range(n):
-        factor = vertex.inverse[p, slot] / pivot
+        row = vertex.inverse[p]
+        factor = row[slot] / pivot
+        factors[p] = factor
         for j in range(n):
-            vertex.inverse[p, j] -= factor * products[j]
+            r = row[j] - factor * products[j]
+            row[j] = r
+            sizes[j] = max(sizes[j], abs(r))
+    bound_exchange(vertex, slot, leaving, products, factors, before)
     vertex.kinks[slot, 0], vertex.kinks[slot, 1], vertex.kinks[slot, 2] = depth, sample, unit
     place = 0
     while vertex.order[place] != slot:
@@ -447,3 +592,39 @@ def exchange(problem: FloatProblem, vertex: FloatVertex, slot: int, depth: int, 
         vertex.order[j] = vertex.order[j + 1]
     vertex.order[n - 1] = slot
     return True
+
+
+@compiled
+def bound_exchange(
+    vertex: FloatVertex, slot: int, leaving: float, products: Floats, factors: Floats, before: Floats
+) -> None:
+    """Bounds |I - R A| after a rank-one update by what it was: proofs/filter.md, 4.
+
+    Args:
+        vertex: with the new row, R and column sizes, and the old defects.
+        slot: of the new row.
+        leaving: the size of the old row there.
+        products: w.
+        factors: h.
+        before: the old column sizes.
+    """
+    n = vertex.matrix.shape[0]
+    k = slack(n)
+    row = vertex.matrix[slot]
+    entering = vertex.row_sums[slot] + vertex.row_errors[slot]
+    # of the new row's product with the old R, for a column of size 1
+    eta = vertex.row_errors[slot] + k * vertex.row_sums[slot]
+    drift, worst, spread, products_size, size = 0.0, 0.0, 0.0, 0.0, 0.0
+    for j in range(n):
+        s = vertex.row_sums[j] + vertex.row_errors[j]
+        drift += abs(row[j]) * vertex.defects[j]
+        worst = max(worst, vertex.defects[j])
+        spread += before[j] * s
+        products_size += abs(products[j]) * s
+        size += vertex.column_sizes[j] * s
+    own = before[slot] * (entering + leaving)
+    u = 2.0**-53
+    shared = (drift + vertex.row_errors[slot] * worst + eta * (own + spread) + 4.0 * u * products_size) * (1.0 + 4.0 * k)
+    added = (4.0 * u * own + 4.0 * u * size) * (1.0 + 4.0 * k) + 2.0**-700
+    for i in range(n):
+        vertex.defects[i] = (vertex.defects[i] + abs(factors[i]) * shared + added) * (1.0 + 8.0 * u)
