@@ -87,7 +87,7 @@ def take_bounds_away() -> None:
 
     def exchange(problem: Any, at: Any, slot: int, depth: int, sample: int, unit: int) -> bool:
         n = at.matrix.shape[0]
-        if not set_row(problem, at, slot, depth, sample, unit, True):
+        if not set_row(problem, at, slot, depth, sample, unit, True):  # noqa: FBT003
             return False
         products = np.zeros(n)
         for p in range(n):
@@ -125,7 +125,7 @@ def take_bounds_away() -> None:
         at.masks[depth, unit, sample] = 1.0 - at.masks[depth, unit, sample]
         for other in range(n):
             if at.kinks[other, 1] == sample and at.kinks[other, 0] > depth:
-                set_row(problem, at, other, at.kinks[other, 0], sample, at.kinks[other, 2], False)
+                set_row(problem, at, other, at.kinks[other, 0], sample, at.kinks[other, 2], False)  # noqa: FBT003
         return True
 
     def yes(_at: Any) -> bool:

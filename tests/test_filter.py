@@ -177,11 +177,10 @@ def exact_row(instance, pattern, kink, scale):
 
 def exact_defects(inverse, rows):
     """The row sums of |I - R A|, as fractions."""
-    n, sums = len(rows), []
+    n = len(rows)
     exact = [[Fraction(float(r)) for r in row] for row in inverse]
-    for i in range(n):
-        sums.append(sum(abs((i == j) - sum(exact[i][k] * rows[k][j] for k in range(n))) for j in range(n)))
-    return sums
+    products = [[sum(row[k] * rows[k][j] for k in range(n)) for j in range(n)] for row in exact]
+    return [sum(abs((i == j) - products[i][j]) for j in range(n)) for i in range(n)]
 
 
 def check_bounds(instance, arithmetic, exact):
@@ -205,7 +204,11 @@ def check_bounds(instance, arithmetic, exact):
             depth = layer - problem.first
             if (layer, sample, unit) not in basis:
                 computed = vertex.values[depth, unit, sample]
-                within(value, computed, spread * floats.gains[depth, unit] * floats.sizes[sample] + share * floats.levels[depth, unit])
+                within(
+                    value,
+                    computed,
+                    spread * floats.gains[depth, unit] * floats.sizes[sample] + share * floats.levels[depth, unit],
+                )
                 if is_fresh:
                     within(value, computed, vertex.errors[depth, unit, sample])
     scaled_gradient = exact._gradient
@@ -427,10 +430,13 @@ def test_nan_and_infinity_are_never_certain():
         assert float_slopes.sign_of(slopes, 0) == float_slopes.UNSURE
         one = np.ones((1, 1, 1))
         assert float_scan.count_unsure(np.array([1]), one, value * one, bound * one) == 1
-        if not bound == 0.0:
+        if bound != 0.0:
             row, width = one[0, 0], np.array([1])
             for spread, share in ((bound, 0.0), (0.0, bound)):
-                assert float_scan.move_values(width, one, value * one, 0 * one, 1.0, row, one[0], one[0], spread, share) == 1
+                assert (
+                    float_scan.move_values(width, one, value * one, 0 * one, 1.0, row, one[0], one[0], spread, share)
+                    == 1
+                )
 
 
 def test_structural_zeros_are_exact_zeros():

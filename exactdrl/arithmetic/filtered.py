@@ -77,6 +77,7 @@ class FilteredArithmetic:
             return []
         # numba takes a second to import, which a short walk need not pay
         from exactdrl.arithmetic import float_kernel as kernel  # noqa: PLC0415
+        from exactdrl.arithmetic.float_vertex import CONDITION  # noqa: PLC0415
 
         rules = {"reference": kernel.REFERENCE, "steepest": kernel.STEEPEST, "first": kernel.FIRST}
         if rule not in rules or not self._load():
@@ -88,7 +89,7 @@ class FilteredArithmetic:
         flips = np.zeros((limit * self._problem.dimension, 3), dtype=np.int64)
         taken, end = kernel.walk_steps(floats, vertex, rules[rule], records, flips)
         self.counts.steps[0] += taken
-        self.counts.condition = max(self.counts.condition, float(vertex.scalars[kernel.CONDITION]))
+        self.counts.condition = max(self.counts.condition, float(vertex.scalars[CONDITION]))
         if taken:
             self._exact, self._next_rest = None, 1
         if end != kernel.FULL:

@@ -11,7 +11,6 @@ from exactdrl.arithmetic.float_scan import Integers, scan_rates
 from exactdrl.arithmetic.float_slopes import Slopes, choose_among_all, choose_reference, empty_slopes, is_on, set_slopes
 from exactdrl.arithmetic.float_vertex import (
     AGE,
-    CONDITION,
     FLIPS,
     FLIPS_A_GRADIENT,
     STEPS_A_SCAN,

@@ -624,7 +624,9 @@ def bound_exchange(
         size += vertex.column_sizes[j] * s
     own = before[slot] * (entering + leaving)
     u = 2.0**-53
-    shared = (drift + vertex.row_errors[slot] * worst + eta * (own + spread) + 4.0 * u * products_size) * (1.0 + 4.0 * k)
+    shared = (drift + vertex.row_errors[slot] * worst + eta * (own + spread) + 4.0 * u * products_size) * (
+        1.0 + 4.0 * k
+    )
     added = (4.0 * u * own + 4.0 * u * size) * (1.0 + 4.0 * k) + 2.0**-700
     for i in range(n):
         vertex.defects[i] = (vertex.defects[i] + abs(factors[i]) * shared + added) * (1.0 + 8.0 * u)
