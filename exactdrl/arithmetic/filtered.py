@@ -66,6 +66,11 @@ class FilteredArithmetic:
         self._rest, self._next_rest = WARM_UP if is_compiled_already() else WARM_UP_UNCOMPILED, 1
         self.counts = DecisionCounts()
 
+    def restart(self, pattern: Pattern, basis: Sequence[Kink]) -> None:
+        """Takes another vertex, and tries floats there at once."""
+        self._exact = ExactArithmetic(self._problem, pattern, basis)
+        self._is_loaded, self._rest = False, 0
+
     # -- steps in floats
 
     def run_ahead(self, rule: str, limit: int) -> list[Move]:
@@ -98,6 +103,32 @@ class FilteredArithmetic:
                 self.counts.unsure[KINDS[end - kernel.UNSURE_SIGN]] += 1
                 self._rest = 1 if taken else self._back_off()
         return self._to_moves(records[:taken].tolist(), flips.tolist() if taken else [])
+
+    def follow(self, moves: Sequence[Move]) -> int:
+        """Takes recorded steps as long as what each claims is certain in float64; returns how many it took.
+
+        Whether a pivot rule would have taken them is not asked. A step that is not certain is not said to be wrong.
+
+        Args:
+            moves: steps without another basis; kinks of this problem, no two flips of a step the same.
+        """
+        if not moves or self._is_out_of_range or not self._load():
+            return 0
+        from exactdrl.arithmetic.float_follow import follow_steps  # noqa: PLC0415
+
+        floats, vertex, first = self._floats, self._vertex, self._problem.first
+        assert floats is not None  # noqa: S101 - _load made them
+        assert vertex is not None  # noqa: S101
+        steps = np.array([[*move.leaving, *move.entering] for move in moves], dtype=np.int64)
+        flips = np.array([kink for move in moves for kink in move.flips], dtype=np.int64).reshape(-1, 3)
+        steps[:, [0, 3]] -= first
+        flips[:, 0] -= first
+        taken = int(follow_steps(floats, vertex, steps, np.cumsum([len(move.flips) for move in moves]), flips))
+        self.counts.steps[0] += taken
+        if taken:
+            self._exact, self._next_rest = None, 1
+        self._is_loaded = taken == len(moves)
+        return taken
 
     def _to_moves(self, records: list[list[int]], flips: list[list[int]]) -> list[Move]:
         moves, place = [], 0

@@ -1,0 +1,138 @@
+"""Following recorded steps in float64: each is taken only if what it claims is certain. No pivot rule is asked.
+
+Claims of a step: the flipped kinks vanish, the exchanged basis is a vertex of the cell, another point, and the loss
+falls. All but the last are certain by section 5 of proofs/filter.md, the last by the sign of one multiplier (section
+4).
+"""
+
+import numpy as np
+
+from exactdrl.arithmetic.compiling import compiled
+from exactdrl.arithmetic.float_problem import FloatProblem
+from exactdrl.arithmetic.float_scan import Integers, scan_rates, slack
+from exactdrl.arithmetic.float_slopes import is_on
+from exactdrl.arithmetic.float_vertex import (
+    AGE,
+    EPSILON,
+    FLIPS,
+    FLIPS_A_GRADIENT,
+    STEPS_A_SCAN,
+    FloatVertex,
+    enclose_inverse,
+    exchange,
+    flip,
+    keep_inverse,
+    move,
+    set_gradient,
+    settle,
+)
+
+
+@compiled
+def find_slot(vertex: FloatVertex, kink: Integers) -> int:
+    """Returns the slot of a kink (depth, sample, unit), -1 if it is not in the basis."""
+    for slot in range(vertex.kinks.shape[0]):
+        at = vertex.kinks[slot]
+        if at[0] == kink[0] and at[1] == kink[1] and at[2] == kink[2]:
+            return slot
+    return -1
+
+
+@compiled
+def falls(vertex: FloatVertex, slot: int) -> bool:
+    """Returns whether the loss certainly falls along the cell's edge that leaves the kink in a slot."""
+    n = vertex.matrix.shape[0]
+    k = slack(n)
+    slope, size, error = 0.0, 0.0, 0.0
+    for i in range(n):
+        slope += vertex.gradient[i] * vertex.inverse[i, slot]
+        size += abs(vertex.gradient[i])
+        error += vertex.gradient_errors[i]
+    epsilon = vertex.scalars[EPSILON]
+    ratio = epsilon / (1.0 - epsilon) * (1.0 + 2.0**-50)
+    bound = (ratio * (size + error) + error + k * size) * (1.0 + 8.0 * k) * vertex.column_sizes[slot] + 2.0**-700
+    return bool((slope if is_on(vertex, slot) else -slope) < -bound * (1.0 + 4.0 * k))
+
+
+@compiled
+def follow_step(problem: FloatProblem, vertex: FloatVertex, leaving: int, entering: Integers) -> bool:
+    """Goes along the cell's edge that leaves a slot's kink to where another kink vanishes, if all is certain."""
+    if not falls(vertex, leaving):
+        # perhaps only the accumulated rounding
+        if not enclose_inverse(vertex):
+            return False
+        set_gradient(problem, vertex)
+        if not falls(vertex, leaving):
+            return False
+    sign = 1.0 if is_on(vertex, leaving) else -1.0
+    direction = sign * vertex.inverse[:, leaving]
+    scan_rates(
+        problem.widths,
+        problem.inputs,
+        problem.weights,
+        vertex.masks,
+        direction,
+        vertex.values,
+        vertex.rates,
+        vertex.active,
+    )
+    depth, sample, unit = entering[0], entering[1], entering[2]
+    rate = vertex.rates[depth, unit, sample]
+    distance = -vertex.values[depth, unit, sample] / rate if rate != 0.0 else 0.0
+    if not exchange(problem, vertex, leaving, depth, sample, unit) or not keep_inverse(vertex):
+        return False
+    if vertex.scalars[AGE] < STEPS_A_SCAN and move(problem, vertex, direction, distance):
+        return True
+    return enclose_inverse(vertex) and settle(problem, vertex)
+
+
+@compiled
+def follow_steps(problem: FloatProblem, vertex: FloatVertex, steps: Integers, ends: Integers, flips: Integers) -> int:
+    """Takes steps as long as each is certain; returns how many it took.
+
+    After fewer than all, masks, kinks and order are those of the last vertex; everything else is to be computed anew.
+
+    Args:
+        problem: the data.
+        vertex: after `load` and `begin`.
+        steps: (count, 6), leaving and entering kink as depth, sample, unit; each of the problem.
+        ends: (count,), where each step's flips end in `flips`.
+        flips: (total, 3), kinks of the problem.
+    """
+    n = vertex.kinks.shape[0]
+    order = np.zeros(n, dtype=np.int64)
+    begin = 0
+    for step in range(steps.shape[0]):
+        if vertex.scalars[FLIPS] > FLIPS_A_GRADIENT:
+            set_gradient(problem, vertex)
+        sound, done = True, begin
+        for entry in range(begin, ends[step]):
+            slot = find_slot(vertex, flips[entry])
+            # at a regular vertex only the basis' kinks vanish
+            if slot < 0:
+                sound = False
+                break
+            done = entry + 1
+            if not flip(problem, vertex, slot):
+                sound = False
+                break
+        leaving = find_slot(vertex, steps[step, :3])
+        for place in range(n):
+            order[place] = vertex.order[place]
+        if (
+            not sound
+            or leaving < 0
+            or find_slot(vertex, steps[step, 3:]) >= 0
+            or not follow_step(problem, vertex, leaving, steps[step, 3:])
+        ):
+            # back to the vertex before
+            if leaving >= 0:
+                vertex.kinks[leaving] = steps[step, :3]
+            for place in range(n):
+                vertex.order[place] = order[place]
+            for entry in range(begin, done):
+                depth, sample, unit = flips[entry, 0], flips[entry, 1], flips[entry, 2]
+                vertex.masks[depth, unit, sample] = 1.0 - vertex.masks[depth, unit, sample]
+            return step
+        begin = ends[step]
+    return steps.shape[0]

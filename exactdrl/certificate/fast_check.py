@@ -1,0 +1,221 @@
+"""The daily check of a certificate: steps by the float filter, exactly where floats are not certain.
+
+It does not use the walk's driver or its pivot rules: it asks of each step what proofs/FORMAT.md says that a step
+claims. The form of the files and the outcome are left to the stand-alone checker, which looks at the run's end only.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from flint import fmpq_mat, fmpz_mat
+from gmpy2 import mpq, mpz
+
+from exactdrl.arithmetic.exact import ExactArithmetic
+from exactdrl.arithmetic.filtered import DecisionCounts, FilteredArithmetic
+from exactdrl.arithmetic.protocol import Edge, Move
+from exactdrl.cells.affine import affine_form
+from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.cells.kinks import Kink, Pattern
+from exactdrl.cells.scan import Values, is_in_cell, scaled_loss, scan
+from exactdrl.certificate.reader import Certificate
+from exactdrl.exact.linear import to_fmpz, to_integers, to_mpz
+from exactdrl.walk.driver import Step
+
+# Steps that are handed to the kernel at once
+_BATCH = 1024
+
+
+class FalseClaimError(Exception):
+    """A claim of the certificate is false; the message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Vertex:
+    """A vertex that has been solved exactly.
+
+    Attributes:
+        numerators: of the point, with `denominator`.
+        denominator: positive.
+        values: of all kinks, scaled by it.
+        loss: at the vertex.
+    """
+
+    numerators: list[mpz]
+    denominator: mpz
+    values: Values
+    loss: mpq
+
+    def is_same_point(self, other: "_Vertex") -> bool:
+        return all(
+            a * other.denominator == b * self.denominator
+            for a, b in zip(self.numerators, other.numerators, strict=True)
+        )
+
+    def vanishes(self, problem: IntegerProblem, kink: Kink) -> bool:
+        depth = kink.layer - problem.first
+        return bool(self.values[depth][kink.sample * problem.widths[depth] + kink.unit] == 0)
+
+
+def check_steps(
+    problem: IntegerProblem, certificate: Certificate, *, on_step: Callable[[int], None] | None = None
+) -> DecisionCounts:
+    """Checks what first vertex and steps claim; returns how many steps were certain in floats, and how many exact.
+
+    Args:
+        problem: the instance's.
+        certificate: a whole one for it.
+        on_step: called with the number of steps checked, now and then.
+
+    Raises:
+        FalseClaimError: a claim is false.
+    """
+    pattern, basis = _check_first(problem, certificate)
+    counts = DecisionCounts()
+    counts.steps[1] = 0
+    filtered = FilteredArithmetic(problem, pattern, basis) if problem.dimension else None
+    steps = iter(certificate.steps)
+    done = 0
+    while batch := list(islice(steps, _BATCH)):
+        place = 0
+        while place < len(batch):
+            certain = 0
+            if filtered is not None:
+                certain = filtered.follow([_to_move(problem, step) for step in _plain(batch[place:])])
+            place += certain
+            counts.steps[0] += certain
+            if place < len(batch):
+                if filtered is not None:
+                    pattern, basis = filtered.pattern, filtered.basis
+                pattern, basis = check_step(problem, pattern, basis, batch[place])
+                counts.steps[1] += 1
+                place += 1
+                if filtered is not None:
+                    filtered.restart(pattern, basis)
+        done += len(batch)
+        if on_step is not None:
+            on_step(done)
+    return counts
+
+
+def _plain(steps: Sequence[Step]) -> list[Step]:
+    """Returns the steps up to the first that claims more than the kernel follows."""
+    plain: list[Step] = []
+    for step in steps:
+        if step.basis is not None or step.is_published_stop:
+            break
+        plain.append(step)
+    return plain
+
+
+def _to_move(problem: IntegerProblem, step: Step) -> Move:
+    for kink in (*step.flips, step.leaving, step.entering):
+        _require_kink(problem, kink, step.index)
+    _require(len(set(step.flips)) == len(step.flips), step.index, "flips a kink twice")
+    return Move(step.flips, step.leaving, step.entering, is_published_stop=False)
+
+
+def _require(condition: bool, index: int, reason: str) -> None:  # noqa: FBT001 - as in the checker
+    if not condition:
+        raise FalseClaimError(f"step {index}: {reason}")
+
+
+def _require_kink(problem: IntegerProblem, kink: Kink, index: int) -> None:
+    depth = kink.layer - problem.first
+    _require(
+        0 <= depth < len(problem.widths)
+        and 0 <= kink.sample < problem.samples
+        and 0 <= kink.unit < problem.widths[depth],
+        index,
+        f"kink {list(kink)} is none of this problem's",
+    )
+
+
+def _find_vertex(problem: IntegerProblem, pattern: Pattern, basis: Sequence[Kink], index: int) -> _Vertex:
+    """Returns the vertex of a pattern and a basis.
+
+    Raises:
+        FalseClaimError: they are none.
+    """
+    n = problem.dimension
+    _require(len(basis) == n, index, f"the basis has {len(basis)} kinks, {n} are needed")
+    for kink in basis:
+        _require_kink(problem, kink, index)
+    forms = [affine_form(problem, pattern, kink) for kink in basis]
+    numerators, denominator = _solve([form.row for form in forms], [-form.offset for form in forms], index)
+    values = scan(problem, numerators, denominator, pattern)
+    _require(is_in_cell(pattern, values), index, "the basis' point is not in the cell")
+    loss = mpq(to_mpz(scaled_loss(problem, values)), problem.loss_scale * denominator)
+    return _Vertex(numerators, denominator, values, loss)
+
+
+def _solve(rows: Sequence[Sequence[mpz]], right: Sequence[mpz], index: int) -> tuple[list[mpz], mpz]:
+    n = len(rows)
+    if not n:
+        return [], mpz(1)
+    matrix = fmpz_mat(n, n, [to_fmpz(entry) for row in rows for entry in row])
+    try:
+        solution = fmpq_mat(matrix).solve(fmpq_mat(fmpz_mat(n, 1, [to_fmpz(entry) for entry in right])))
+    except ZeroDivisionError:
+        raise FalseClaimError(f"step {index}: the normals of the basis are dependent") from None
+    return to_integers([mpq(to_mpz(entry.p), to_mpz(entry.q)) for entry in solution.entries()])
+
+
+def _check_first(problem: IntegerProblem, certificate: Certificate) -> tuple[Pattern, list[Kink]]:
+    """Checks the first vertex; step 0 in messages."""
+    pattern, basis = problem.pattern_from_hex(certificate.first.pattern), list(certificate.first.basis)
+    vertex = _find_vertex(problem, pattern, basis, 0)
+    start, denominator = to_integers(problem.to_reduced(problem.instance.start))
+    values = scan(problem, start, denominator, None)
+    _require(is_in_cell(pattern, values), 0, "the start is not in the cell of the first vertex")
+    loss = mpq(to_mpz(scaled_loss(problem, values)), problem.loss_scale * denominator)
+    _require(vertex.loss <= loss, 0, "the loss at the first vertex is above the start's")
+    return pattern, basis
+
+
+def check_step(
+    problem: IntegerProblem, pattern: Pattern, basis: Sequence[Kink], step: Step
+) -> tuple[Pattern, list[Kink]]:
+    """Checks one step exactly; returns pattern and basis after it.
+
+    Args:
+        problem: the scaled problem.
+        pattern: before the step.
+        basis: before the step, in order of entry; with the pattern a vertex.
+        step: what is claimed.
+
+    Raises:
+        FalseClaimError: the claim is false.
+    """
+    index = step.index
+    _to_move(problem, step)
+    before = _find_vertex(problem, pattern, basis, index)
+    if step.is_published_stop:
+        _check_published_stop(problem, pattern, basis, index)
+    pattern, basis = pattern.copy(), list(basis)
+    for kink in step.flips:
+        _require(before.vanishes(problem, kink), index, f"flips kink {list(kink)}, which does not vanish")
+        pattern.flip(kink)
+    if step.basis is not None:
+        basis = list(step.basis)
+        at = _find_vertex(problem, pattern, basis, index)
+        _require(at.is_same_point(before), index, "the basis is that of another point")
+    _require(step.leaving in basis, index, "the leaving kink is not in the basis")
+    _require(step.entering not in basis, index, "the entering kink is in the basis")
+    basis.remove(step.leaving)
+    basis.append(step.entering)
+    after = _find_vertex(problem, pattern, basis, index)
+    _require(not after.is_same_point(before), index, "the point stays where it is")
+    _require(after.loss <= before.loss, index, "the loss rises")
+    _require(after.loss < before.loss or not step.is_published_stop, index, "the loss does not fall after a stop")
+    return pattern, basis
+
+
+def _check_published_stop(problem: IntegerProblem, pattern: Pattern, basis: Sequence[Kink], index: int) -> None:
+    _require(bool(basis), index, "a stop without parameters")
+    arithmetic = ExactArithmetic(problem, pattern, basis)
+    for flipped in basis:
+        arithmetic.flip(flipped)
+        for kink in basis:
+            falls = arithmetic.slope_sign(Edge(kink, is_flipped=False)) < 0
+            _require(not falls, index, "the published rule would not have stopped")
