@@ -135,4 +135,4 @@ def follow_steps(problem: FloatProblem, vertex: FloatVertex, steps: Integers, en
                 vertex.masks[depth, unit, sample] = 1.0 - vertex.masks[depth, unit, sample]
             return step
         begin = ends[step]
-    return steps.shape[0]
+    return int(steps.shape[0])
