@@ -106,7 +106,8 @@ class FilteredRegression:
             return None
         rank = floats.rank
         k = slack(rank)
-        a, floors, sizes = floats.rows[basis], floats.floors[basis], floats.sizes[basis]
+        rows = floats.rows
+        a, floors, sizes = rows[basis], floats.floors[basis], floats.sizes[basis]
         try:
             inverse = np.linalg.inv(a)
         except np.linalg.LinAlgError:
@@ -128,7 +129,7 @@ class FilteredRegression:
             rest = np.abs(right - a @ s) + k * (sizes * reach + np.abs(right)) + floors * reach + right_errors
             spread = size @ rest
             s_error = float((spread + row_defects * (2.0 * float(spread.max()))).max()) * SAFETY
-            values = floats.rows @ s + floats.values
+            values = floats.times(s) + floats.values
             value_errors = (
                 floats.sizes * ((k * reach + s_error) * SAFETY)
                 + floats.floors * ((reach + s_error) * SAFETY)
@@ -159,7 +160,7 @@ class FilteredRegression:
             found = exact.signs_of(places)
             signs[unsure] = found
             vanishing = [place for place, sign in zip(places, found, strict=True) if not sign]
-        gradient = signs @ floats.rows[:count] + floats.pull
+        gradient = floats.combine(signs) + floats.pull
         gradient_error = (
             slack(count) * (floats.columns + np.abs(floats.pull)) + float(floats.floors[:count].sum()) + floats.pull_error
         ) * SAFETY
@@ -251,7 +252,7 @@ class FilteredRegression:
         assert floats is not None  # noqa: S101 - there is a vertex
         slot = self.basis.index(leaving)
         direction = vertex.inverse[:, slot] * side
-        rates = floats.rows[:count] @ direction
+        rates = floats.times(direction)[:count]
         rates[[place for place in self.basis if place < count]] = 0.0
         slope = side * float(vertex.multipliers[slot]) + (1.0 if leaving < count else 0.0)
         slope += float(np.abs(rates[vertex.vanishing]).sum())
