@@ -13,6 +13,10 @@ from exactdrl.exact.linear import independent_rows, to_fmpz, to_matrix, to_mpz
 from exactdrl.exact.rationals import to_float
 
 
+# one product of matrices costs as much as the residuals of this share of the members, one by one
+_MANY = 8
+
+
 class ExactRegression:
     """A vertex of a regression; implements `RegressionArithmetic`."""
 
@@ -29,7 +33,7 @@ class ExactRegression:
 
     def _set(self, basis: list[int], signs: Sequence[int] | None = None) -> None:
         self.basis = basis
-        for name in ("_rows", "point", "_signs", "pull"):
+        for name in ("_rows", "point", "_signs", "pull", "_coordinate_edges"):
             self.__dict__.pop(name, None)
         if signs is not None:
             self._signs = list(signs)
@@ -56,6 +60,8 @@ class ExactRegression:
 
     def signs_of(self, places: Sequence[int]) -> list[int]:
         """Returns the signs of some members' residuals."""
+        if _MANY * len(places) > self.regression.count:
+            return [self._signs[place] for place in places]
         numerators, denominator = self.point
         point = [to_mpz(entry) for entry in numerators.entries()]
         scale, regression = to_mpz(denominator), self.regression
@@ -173,12 +179,19 @@ class ExactRegression:
         """Replaces the basis at the same point."""
         self._set(list(basis), self._signs)
 
+    @cached_property
+    def _coordinate_edges(self) -> list[tuple[int, list[mpz]]]:
+        """Returns the coordinates of the basis, increasing, each with a multiple of its edge."""
+        slots = sorted((place, slot) for slot, place in enumerate(self.basis) if self.regression.is_coordinate(place))
+        size = len(self.basis)
+        right = fmpz_mat(size, len(slots), [int(row == slot) for row in range(size) for _, slot in slots])
+        columns = _solve(self._rows, right)[0].transpose().table() if slots else []
+        return [(place, [to_mpz(x) for x in column]) for (place, _), column in zip(slots, columns, strict=True)]
+
     def joinable(self, place: int) -> int | None:
         """Returns the first coordinate of the basis that a vanishing residual can replace, None if there is none."""
-        right = fmpz_mat(len(self.basis), 1, [to_fmpz(entry) for entry in self.regression.row(place)])
-        numerators, _ = _solve(self._rows.transpose(), right)
-        used = [other for other, entry in zip(self.basis, numerators.entries(), strict=True) if entry != 0]
-        return min((other for other in used if self.regression.is_coordinate(other)), default=None)
+        row = self.regression.row(place)
+        return next((coordinate for coordinate, edge in self._coordinate_edges if dot(row, edge)), None)
 
     def local(self) -> "ExactRegression":
         """Returns the local problem at this vertex, at the basis of this vertex."""

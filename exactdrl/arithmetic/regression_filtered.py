@@ -21,7 +21,7 @@ from exactdrl.arithmetic.regression_floats import SAFETY, TINY, FloatRegression,
 
 # ‖I - R A‖ must be below: the bounds assume it
 _REGULAR = 2.0**-10
-# so many residuals of unsure sign make it worth moving the origin
+# so many residuals of unsure sign, now and before, that do not vanish make it worth moving the origin
 _UNSURE = 16
 # breakpoints that are sorted at first; most line searches end within
 _SORTED = 64
@@ -82,7 +82,7 @@ class FilteredRegression:
         self.regression = regression
         self.counts = counts if counts is not None else DecisionCounts()
         self._floats = floats if floats is not None or regression.depth else load(regression)
-        self._can_move = True
+        self._can_move, self._missed = True, 0
         self._exact: ExactRegression | None = None
         self._set(list(basis))
 
@@ -144,13 +144,9 @@ class FilteredRegression:
             outside[[place for place in basis if place < count]] = False
             signs *= outside
             unsure = np.flatnonzero((signs == 0.0) & outside)
-            if before:
-                # what stays unsure vanishes, or takes more than this
-                self._can_move = len(unsure) < before // 2
+            if before or len(unsure) + self._missed <= _UNSURE or not self._can_move or floats.coordinates is None:
                 break
-            if len(unsure) <= _UNSURE or not self._can_move or floats.coordinates is None:
-                break
-            before = len(unsure)
+            before, self._missed = len(unsure), 0
             floats.move_origin(s)
         vanishing: list[int] = []
         if len(unsure):
@@ -160,6 +156,9 @@ class FilteredRegression:
             found = exact.signs_of(places)
             signs[unsure] = found
             vanishing = [place for place, sign in zip(places, found, strict=True) if not sign]
+            self._missed += len(places) - len(vanishing)
+            # an origin at which half of what is unsure vanishes is of no use
+            self._can_move = self._can_move and (not before or 2 * len(vanishing) < before)
         gradient = floats.combine(signs) + floats.pull
         gradient_error = (
             slack(count) * (floats.columns + np.abs(floats.pull)) + float(floats.floors[:count].sum()) + floats.pull_error

@@ -109,7 +109,10 @@ def search_lines(arithmetic: RegressionArithmetic) -> None:
 
 def _join(arithmetic: RegressionArithmetic) -> None:
     """Takes vanishing residuals into the basis where that is independent; no edge of a coordinate moves the others."""
+    regression = arithmetic.regression
     for place in arithmetic.vanishing():
+        if not any(regression.is_coordinate(other) for other in arithmetic.basis):
+            break
         coordinate = arithmetic.joinable(place)
         if coordinate is not None:
             arithmetic.rebase([*(other for other in arithmetic.basis if other != coordinate), place])
