@@ -1,6 +1,6 @@
 """The exact arithmetic on a regression: integers and rationals only, by FLINT; one scan of all residuals a decision."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import groupby
 
@@ -15,6 +15,7 @@ from exactdrl.exact.rationals import to_float
 
 # one product of matrices costs as much as the residuals of this share of the members, one by one
 _MANY = 8
+_KEY = 64
 
 
 class ExactRegression:
@@ -155,18 +156,14 @@ class ExactRegression:
         direction, _ = _solve(self._rows, right)
         rates = (regression.matrix * direction).entries()
         slope = dot(self.pull, [to_mpz(entry) for entry in direction.entries()])
-        met: list[tuple[mpq, int]] = []
+        ahead: list[int] = []
         for place, (sign, rate) in enumerate(zip(self._signs, rates, strict=True)):
             if sign == 0:
                 slope += abs(to_mpz(rate)) * regression.weights[place]
-        values = self.values()
-        for place, (sign, rate) in enumerate(zip(self._signs, rates, strict=True)):
-            if (rate < 0) if sign > 0 else (rate > 0 and sign < 0):
-                met.append((mpq(-int(values[place]), int(rate)), place))
-        met.sort()
+            elif (rate < 0) if sign > 0 else (rate > 0):
+                ahead.append(place)
         crossed: list[int] = []
-        for _, group in groupby(met, key=lambda pair: pair[0]):
-            places = [place for _, place in group]
+        for places in _in_order(self.values(), rates, ahead):
             for place in places:
                 slope += 2 * abs(to_mpz(rates[place])) * regression.weights[place]
             if slope >= 0:
@@ -198,6 +195,22 @@ class ExactRegression:
         members = sorted([*self.basis, *self.vanishing()])
         position = {place: index for index, place in enumerate(members)}
         return ExactRegression(self.regression.local(members, lambda pull=self.pull: pull), [position[place] for place in self.basis])
+
+
+def _in_order(values: Sequence[fmpz], rates: Sequence[fmpz], ahead: Sequence[int]) -> Iterator[list[int]]:
+    """Yields the places that an edge meets, those that it meets at once together, by |value / rate|."""
+    # whole parts of the multiples by one power of 2 sort most of them; that power makes the least one _KEY bits long
+    bits = min((values[place].bit_length() - rates[place].bit_length() for place in ahead), default=0)
+    shift = max(0, _KEY - bits)
+    keyed = sorted(((abs(values[place]) << shift) // abs(rates[place]), place) for place in ahead)
+    for _, near in groupby(keyed, key=lambda pair: pair[0]):
+        places = [place for _, place in near]
+        if len(places) == 1:
+            yield places
+            continue
+        exact = sorted((mpq(int(abs(values[place])), int(abs(rates[place]))), place) for place in places)
+        for _, group in groupby(exact, key=lambda pair: pair[0]):
+            yield [place for _, place in group]
 
 
 def _solve(matrix: fmpz_mat, right: fmpz_mat) -> tuple[fmpz_mat, fmpz]:

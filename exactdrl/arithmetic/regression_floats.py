@@ -34,6 +34,8 @@ _ROUNDS = 4
 SAFETY = 1.01
 # entries of a block: OpenBLAS takes no threads for fewer than 9,216
 _BLOCK = 9000
+# entries that stay in the processor's cache
+_CHUNK = 16_000
 _SPLITTER = 2.0**27 + 1.0
 
 
@@ -246,7 +248,8 @@ def _is_ill(rows: Floats) -> bool:
 
 def _orthogonaliser(rows: Floats) -> Floats | None:
     """Returns about R⁻¹ of rows = Q R; any regular matrix serves, so that nothing depends on how exact it is."""
-    factor = np.linalg.qr(rows, mode="r")
+    some = rows[:: max(1, len(rows) // (4 * rows.shape[1]))]
+    factor = np.linalg.qr(some, mode="r")
     try:
         inverse = np.linalg.inv(factor)
     except np.linalg.LinAlgError:
@@ -263,31 +266,32 @@ def product(high: Floats, low: Floats | None, factors: Floats) -> tuple[Floats, 
     Sci. Comput. 26 (2005), algorithm 5.3.
     """
     terms = high.shape[1]
-    upper, lower = split(high)
-    upper, lower = np.ascontiguousarray(upper.T), np.ascontiguousarray(lower.T)
-    columns = np.ascontiguousarray(high.T)
     found = np.empty((len(high), factors.shape[1]))
-    for j in range(factors.shape[1]):
-        total, lost = np.zeros(len(high)), np.zeros(len(high))
+    each = max(1, _CHUNK // factors.shape[1])
+    f_upper, f_lower = split(factors)
+    for begin in range(0, len(high), each):
+        chunk = high[begin : begin + each]
+        upper, lower = split(chunk)
+        total, lost = np.zeros((len(chunk), factors.shape[1])), np.zeros((len(chunk), factors.shape[1]))
         for k in range(terms):
-            factor = factors[k, j]
-            if factor == 0.0:
-                continue
-            f_upper, f_lower = split(np.float64(factor))
-            p = columns[k] * factor
-            e = ((upper[k] * f_upper - p) + upper[k] * f_lower + lower[k] * f_upper) + lower[k] * f_lower
+            x_upper, x_lower = upper[:, k : k + 1], lower[:, k : k + 1]
+            p = chunk[:, k : k + 1] * factors[k]
+            e = ((x_upper * f_upper[k] - p) + x_upper * f_lower[k] + x_lower * f_upper[k]) + x_lower * f_lower[k]
             s = total + p
             v = s - total
             e += (total - (s - v)) + (p - v)
             total = s
             lost += e
-        found[:, j] = total + (lost if low is None else lost + _multiply(low, factors[:, j : j + 1])[:, 0])
+        if low is not None:
+            # before the last rounding, and what this loses is far below the bound
+            lost += _multiply(low[begin : begin + each], factors)
+        found[begin : begin + each] = total + lost
     bounds = _multiply(np.abs(high), np.abs(factors)) * (_DOUBLE * terms * terms) + TINY
     return found, bounds
 
 
-def split(values: Floats | np.float64) -> tuple[Floats, Floats]:
+def split(values: Floats) -> tuple[Floats, Floats]:
     """Returns two parts of at most 26 bits that sum to the values. Source: Dekker; Veltkamp."""
     scaled = values * _SPLITTER
     upper = scaled - (scaled - values)
-    return upper, values - upper  # type: ignore[return-value]
+    return upper, values - upper
