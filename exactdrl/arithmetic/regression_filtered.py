@@ -9,55 +9,28 @@ certain is left to the exact arithmetic. Theorems: proofs/long-step.md.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from gmpy2 import mpq
 
 from exactdrl.arithmetic.filtered import DecisionCounts
 from exactdrl.arithmetic.regression import MIXED_DEPTHS, Met, Regression, local_offset
+from exactdrl.arithmetic.regression_bounds import (
+    Vertex,
+    certain_signs,
+    falls_forever,
+    invert,
+    locate,
+    price,
+    room_of_ties,
+)
 from exactdrl.arithmetic.regression_exact import ExactRegression
-from exactdrl.arithmetic.regression_floats import SAFETY, TINY, FloatRegression, Floats, load, slack
+from exactdrl.arithmetic.regression_floats import FloatRegression, Floats, load
 
-# ‖I - R A‖ must be below: the bounds assume it
-_REGULAR = 2.0**-10
 # so many residuals of unsure sign, now and before, that do not vanish make it worth moving the origin
 _UNSURE = 16
 # breakpoints that are sorted at first; most line searches end within
 _SORTED = 64
-
-
-@dataclass(slots=True)
-class _Vertex:
-    """A vertex in floats.
-
-    Attributes:
-        inverse: R, about the inverse of the basis' rows, (r, r).
-        row_defects: sums of rows of a bound of |I - R A|.
-        column_defect: the largest sum of a column of it.
-        s: the point.
-        values: of all members and coordinates, and
-        value_errors: their absolute errors.
-        signs: of the members, certain; 0 for the basis and for residuals that vanish.
-        vanishing: members outside the basis that vanish, increasing.
-        gradient: of all that does not vanish, in s.
-        gradient_error: its absolute error.
-        multipliers: of the basis, and
-        multiplier_errors: their absolute errors.
-    """
-
-    inverse: Floats
-    row_defects: Floats
-    column_defect: float
-    s: Floats
-    values: Floats
-    value_errors: Floats
-    signs: Floats
-    vanishing: list[int]
-    gradient: Floats
-    gradient_error: Floats
-    multipliers: Floats
-    multiplier_errors: Floats
 
 
 class FilteredRegression:
@@ -88,7 +61,7 @@ class FilteredRegression:
 
     def _set(self, basis: list[int], exact: ExactRegression | None = None) -> None:
         self.basis, self._exact = basis, exact
-        self._vertex: _Vertex | None = self._find_vertex(basis)
+        self._vertex: Vertex | None = self._find_vertex(basis)
 
     def _exact_here(self) -> ExactRegression:
         """Returns the current vertex in exact arithmetic."""
@@ -97,97 +70,30 @@ class FilteredRegression:
             self._exact = ExactRegression(self.regression, self.basis, signs)
         return self._exact
 
-    # -- a vertex and its bounds
-
-    def _find_vertex(self, basis: list[int]) -> _Vertex | None:
+    def _find_vertex(self, basis: list[int]) -> Vertex | None:
         """Returns the vertex of a basis with all signs certain; None where floats cannot hold it."""
         floats = self._floats
-        if floats is None:
+        at = None if floats is None else invert(floats, basis)
+        if floats is None or at is None:
             return None
-        rank = floats.rank
-        k = slack(rank)
-        rows = floats.rows
-        a, floors, sizes = rows[basis], floats.floors[basis], floats.sizes[basis]
-        try:
-            inverse = np.linalg.inv(a)
-        except np.linalg.LinAlgError:
-            return None
-        defect = np.abs(np.eye(rank) - inverse @ a)
-        size = np.abs(inverse)
-        errors = size * (k * sizes + floors)
-        row_defects = (defect.sum(axis=1) + errors.sum(axis=1)) * SAFETY
-        column_defect = (float(defect.sum(axis=0).max()) + float(errors.sum())) * SAFETY
-        # written so that NaN is refused
-        if not (float(row_defects.max()) < _REGULAR and column_defect < 0.5):
-            return None
+        located = locate(floats, basis, at)
+        signs, unsure = certain_signs(located, self.regression.count, basis)
         before = 0
-        while True:
-            right, right_errors = -floats.values[basis], floats.value_errors[basis]
-            s = inverse @ right
-            s += inverse @ (right - a @ s)
-            reach = float(np.abs(s).max())
-            rest = np.abs(right - a @ s) + k * (sizes * reach + np.abs(right)) + floors * reach + right_errors
-            spread = size @ rest
-            s_error = float((spread + row_defects * (2.0 * float(spread.max()))).max()) * SAFETY
-            values = floats.times(s) + floats.values
-            value_errors = (
-                floats.sizes * ((k * reach + s_error) * SAFETY)
-                + floats.floors * ((reach + s_error) * SAFETY)
-                + np.abs(floats.values) * (k * SAFETY)
-                + floats.value_errors * SAFETY
-                + TINY
-            )
-            count = self.regression.count
-            members, member_errors = values[:count], value_errors[:count]
-            signs = np.where(np.abs(members) > member_errors, np.sign(members), 0.0)
-            outside = np.ones(count, dtype=bool)
-            outside[[place for place in basis if place < count]] = False
-            signs *= outside
-            unsure = np.flatnonzero((signs == 0.0) & outside)
-            if before or len(unsure) + self._missed <= _UNSURE or not self._can_move or floats.coordinates is None:
-                break
+        if len(unsure) + self._missed > _UNSURE and unsure and self._can_move and floats.coordinates is not None:
             before, self._missed = len(unsure), 0
-            floats.move_origin(s)
+            floats.move_origin(located.s)
+            located = locate(floats, basis, at)
+            signs, unsure = certain_signs(located, self.regression.count, basis)
         vanishing: list[int] = []
-        if len(unsure):
-            places = unsure.tolist()
-            exact = ExactRegression(self.regression, basis)
+        if unsure:
             self.counts.exact["slope sign"] += 1
-            found = exact.signs_of(places)
+            found = ExactRegression(self.regression, basis).signs_of(unsure)
             signs[unsure] = found
-            vanishing = [place for place, sign in zip(places, found, strict=True) if not sign]
-            self._missed += len(places) - len(vanishing)
-            # an origin at which half of what is unsure vanishes is of no use
+            vanishing = [place for place, sign in zip(unsure, found, strict=True) if not sign]
+            self._missed += len(unsure) - len(vanishing)
+            # an origin at which half of what was unsure vanishes is of no use
             self._can_move = self._can_move and (not before or 2 * len(vanishing) < before)
-        gradient = floats.combine(signs) + floats.pull
-        gradient_error = (
-            slack(count) * (floats.columns + np.abs(floats.pull)) + float(floats.floors[:count].sum()) + floats.pull_error
-        ) * SAFETY
-        multipliers = gradient @ inverse
-        multipliers += (gradient - multipliers @ a) @ inverse
-        left = (
-            np.abs(gradient - multipliers @ a)
-            + k * (np.abs(multipliers) @ np.abs(a) + np.abs(gradient))
-            + float(floors @ np.abs(multipliers))
-            + gradient_error
-        )
-        left = left + 2.0 * column_defect * float(left.max())
-        return _Vertex(
-            inverse,
-            row_defects,
-            column_defect,
-            s,
-            values,
-            value_errors,
-            signs,
-            vanishing,
-            gradient,
-            gradient_error,
-            multipliers,
-            (left @ size) * SAFETY,
-        )
-
-    # -- the protocol
+        return Vertex(at, located, signs, vanishing, price(floats, at, signs))
 
     def vanishing(self) -> list[int]:
         """Returns the members outside the basis whose residuals vanish, increasing."""
@@ -203,36 +109,39 @@ class FilteredRegression:
 
     def leaving(self) -> tuple[int, int] | None:
         """Returns which row of the basis to leave, and to which side; see the protocol."""
-        vertex, count = self._vertex, self.regression.count
-        if vertex is not None and self.basis:
-            places = np.array(self.basis)
-            sizes, errors = np.abs(vertex.multipliers), vertex.multiplier_errors
-            is_coordinate = places >= count
+        if self._vertex is not None:
+            multipliers, errors = self._vertex.priced.multipliers, self._vertex.priced.errors
+            sizes = np.abs(multipliers)
+            is_coordinate = np.array(self.basis) >= self.regression.count
             if is_coordinate.any():
-                sizes = np.where(is_coordinate, sizes, -np.inf)
-                bound = 0.0
+                bound, sizes = 0.0, np.where(is_coordinate, sizes, -np.inf)
+            elif bool((sizes + errors < 1.0).all()):
+                return None
             else:
                 bound = 1.0
-                if bool((sizes + errors < 1.0).all()):
-                    return None
             best = int(np.argmax(sizes))
-            low = sizes[best] - errors[best]
-            others = sizes + errors
-            others[best] = -np.inf
-            if low > bound and low > others.max():
-                return self.basis[best], -1 if vertex.multipliers[best] > 0.0 else 1
+            low, others = sizes[best] - errors[best], sizes + errors
+            others[best] = bound
+            if low > others.max():
+                return self.basis[best], -1 if multipliers[best] > 0.0 else 1
             self.counts.unsure["steepest edge"] += 1
         self.counts.exact["steepest edge"] += 1
         return self._exact_here().leaving()
 
     def go(self, leaving: int, side: int) -> Met | None:
         """Goes along an edge to where the loss is least, the first such point; None, unmoved, if it falls forever."""
-        if self._vertex is not None:
-            proposed = self._propose(self._vertex, leaving, side)
-            if proposed is not None:
-                if proposed < 0:
+        floats, vertex = self._floats, self._vertex
+        if floats is not None and vertex is not None:
+            direction = vertex.at.inverse[:, self.basis.index(leaving)] * side
+            rates = floats.times(direction)[: self.regression.count]
+            rates[[place for place in self.basis if place < len(rates)]] = 0.0
+            own = 1.0 if leaving < len(rates) else 0.0
+            proposed = _propose(vertex, direction, rates, own)
+            if proposed is None:
+                if falls_forever(floats, vertex, direction, rates, own):
                     return None
-                met = self._confirm(self._vertex, leaving, side, proposed)
+            else:
+                met = self._confirm(floats, vertex, leaving, side, proposed)
                 if met is not None:
                     self.counts.steps[0] += 1
                     return met
@@ -245,77 +154,17 @@ class FilteredRegression:
             self._set(list(exact.basis), exact)
         return met
 
-    def _propose(self, vertex: _Vertex, leaving: int, side: int) -> int | None:
-        """Returns a member at which the loss may be least, -1 if it certainly falls forever, None for neither."""
-        floats, count = self._floats, self.regression.count
-        assert floats is not None  # noqa: S101 - there is a vertex
-        slot = self.basis.index(leaving)
-        direction = vertex.inverse[:, slot] * side
-        rates = floats.times(direction)[:count]
-        rates[[place for place in self.basis if place < count]] = 0.0
-        slope = side * float(vertex.multipliers[slot]) + (1.0 if leaving < count else 0.0)
-        slope += float(np.abs(rates[vertex.vanishing]).sum())
-        approach = vertex.signs * -rates
-        ahead = np.flatnonzero(approach > 0.0)
-        speeds = approach[ahead]
-        if slope + 2.0 * float(speeds.sum()) < 0.0:
-            return -1 if self._falls_forever(vertex, slot, direction, rates) else None
-        times = np.abs(vertex.values[ahead]) / speeds
-        many = _SORTED
-        while True:
-            near = np.argpartition(times, many)[:many] if many < len(times) else np.arange(len(times))
-            near = near[np.argsort(times[near], kind="stable")]
-            slopes = slope + 2.0 * np.cumsum(speeds[near])
-            place = int(np.searchsorted(slopes, 0.0))
-            if place < len(near):
-                return int(ahead[near[place]])
-            if many >= len(times):
-                return None
-            many *= 8
-
-    def _falls_forever(self, vertex: _Vertex, slot: int, direction: Floats, rates: Floats) -> bool:
-        """Returns whether the loss certainly falls along an edge however far one goes; False only says unsure."""
-        floats, count = self._floats, self.regression.count
-        assert floats is not None  # noqa: S101 - there is a vertex
-        k, reach = slack(floats.rank), float(np.abs(direction).max())
-        error = float(vertex.row_defects.max()) * 2.0 * reach
-        rate_errors = floats.sizes[:count] * (k * reach + error) + floats.floors[:count] * (reach + error)
-        total = float(np.abs(rates).sum())
-        slope = float(vertex.gradient @ direction) + total + (1.0 if self.basis[slot] < count else 0.0)
-        bound = (
-            float(rate_errors.sum())
-            + slack(count) * total
-            + float(vertex.gradient_error @ np.abs(direction))
-            + (k * reach + error) * float(np.abs(vertex.gradient).sum() + vertex.gradient_error.sum())
-            + slack(1)
-        )
-        return slope + bound * SAFETY < 0.0
-
-    def _confirm(self, before: _Vertex, leaving: int, side: int, entering: int) -> Met | None:
+    def _confirm(self, floats: FloatRegression, before: Vertex, leaving: int, side: int, entering: int) -> Met | None:
         """Goes to the vertex where a member vanishes on an edge, if that is certainly where the loss is least."""
-        count = self.regression.count
         kept = [place for place in self.basis if place != leaving]
         after = self._find_vertex([*kept, entering])
         if after is None:
             return None
-        # on the edge, and not behind its origin
-        if leaving < count:
-            is_ahead = float(after.signs[leaving]) == side
-        else:
-            is_ahead = float(after.values[leaving]) * side > float(after.value_errors[leaving])
-        slot = len(kept)
-        room = 1.0
         tied = [place for place in after.vanishing if before.signs[place] != 0.0]
-        if tied:
-            floats = self._floats
-            assert floats is not None  # noqa: S101 - there is a vertex
-            column = after.inverse[:, slot]
-            reach = float(np.abs(column).max())
-            error = (slack(floats.rank) + 2.0 * float(after.row_defects.max())) * reach * SAFETY
-            parts = np.abs(floats.rows[tied] @ column) - floats.sizes[tied] * error - floats.floors[tied] * reach * 2.0
-            room += float(np.maximum(parts, 0.0).sum()) * (1.0 - slack(len(tied)))
-        # the slopes before and behind are ∓ room + λ per unit of the entering member's residual
-        if not (is_ahead and abs(float(after.multipliers[slot])) + float(after.multiplier_errors[slot]) < room):
+        # along the edge the slopes before and behind are λ ∓ room, per unit of the entering member's rate
+        room = 1.0 + room_of_ties(floats, after.at, len(kept), tied)
+        size = abs(float(after.priced.multipliers[-1])) + float(after.priced.errors[-1])
+        if not (size < room and _is_on_side(after, leaving, side)):
             return None
         if tied and tied[0] < entering:
             entering = tied[0]
@@ -341,13 +190,14 @@ class FilteredRegression:
         """Returns the local problem at this vertex, at the basis of this vertex."""
         members = sorted([*self.basis, *self.vanishing()])
         position = {place: index for index, place in enumerate(members)}
-        basis = [position[place] for place in self.basis]
-        regression = self.regression.local(members, lambda exact=self._exact_here(): exact.pull)
+        exact = self._exact_here()
+        regression = self.regression.local(members, lambda: exact.pull)
         floats, vertex = self._floats, self._vertex
         local: FloatRegression | None = None
         if floats is not None and vertex is not None and regression.depth <= MIXED_DEPTHS:
             offsets = np.array([float(local_offset(sample, regression.depth)) for sample in regression.samples])
-            local = floats.local(members, offsets, vertex.gradient, vertex.gradient_error)
+            local = floats.local(members, offsets, vertex.priced.gradient, vertex.priced.gradient_error)
+        basis = [position[place] for place in self.basis]
         return FilteredRegression(regression, basis, floats=local, counts=self.counts)
 
     def multipliers_of(self, basis: Sequence[int], signs: Mapping[int, int]) -> list[mpq]:
@@ -356,9 +206,10 @@ class FilteredRegression:
 
     def is_strict(self) -> bool:
         """Returns whether all multipliers of the basis are below 1 in size, where nothing else vanishes."""
-        vertex = self._vertex
-        if vertex is not None and bool((np.abs(vertex.multipliers) + vertex.multiplier_errors < 1.0).all()):
-            return True
+        if self._vertex is not None:
+            priced = self._vertex.priced
+            if bool((np.abs(priced.multipliers) + priced.errors < 1.0).all()):
+                return True
         return self._exact_here().is_strict()
 
     def parameters(self) -> tuple[mpq, ...]:
@@ -373,4 +224,30 @@ class FilteredRegression:
         """Returns that sum in floats, for display only."""
         if self._vertex is None:
             return self._exact_here().loss_estimate()
-        return float(np.abs(self._vertex.values[: self.regression.count]).sum())
+        return float(np.abs(self._vertex.located.values[: self.regression.count]).sum())
+
+
+def _is_on_side(vertex: Vertex, leaving: int, side: int) -> bool:
+    """Returns whether a row that left the basis certainly has a value of the sign of a side."""
+    if leaving < len(vertex.signs):
+        return bool(vertex.signs[leaving] == side)
+    return bool(vertex.located.values[leaving] * side > vertex.located.errors[leaving])
+
+
+def _propose(vertex: Vertex, direction: Floats, rates: Floats, own: float) -> int | None:
+    """Returns a member at which the loss may be least along an edge, None if it seems to fall forever."""
+    slope = float(vertex.priced.gradient @ direction) + own + float(np.abs(rates[vertex.vanishing]).sum())
+    approach = vertex.signs * -rates
+    ahead = np.flatnonzero(approach > 0.0)
+    speeds = approach[ahead]
+    times = np.abs(vertex.located.values[ahead]) / speeds
+    many = _SORTED
+    while True:
+        near = np.argpartition(times, many)[:many] if many < len(times) else np.arange(len(times))
+        near = near[np.argsort(times[near], kind="stable")]
+        place = int(np.searchsorted(slope + 2.0 * np.cumsum(speeds[near]), 0.0))
+        if place < len(near):
+            return int(ahead[near[place]])
+        if many >= len(times):
+            return None
+        many *= 8

@@ -13,9 +13,14 @@ from gmpy2 import gcd, mpq, mpz
 from exactdrl.arithmetic.regression import RegressionArithmetic
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink
-from exactdrl.exact.linear import independent_rows
+from exactdrl.cells.scan import scan
+from exactdrl.exact.linear import independent_rows, to_integers
+from exactdrl.minimality.judge import judge
 from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum
 from exactdrl.minimality.witness import TreeWitness
+
+# kinks, merged, up to which the general judge is asked where this one does not show strictness
+_FEW = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +69,18 @@ def judge_convex(
         return StrictLocalMinimum() if is_strict else LocalMinimum("likq")
     if loss() == 0:
         return LocalMinimum("zero-loss")
+    if not is_strict and sum(map(len, merged)) <= _FEW:
+        # other multipliers may show that the minimum is strict
+        verdict = judge(problem, scan(problem, *to_integers(_point(optima)), None))
+        if isinstance(verdict, StrictLocalMinimum | LocalMinimum):
+            return verdict
     settled = sorted((kink.kink, kink.multiplier) for unit in merged for kink in unit)
     witness = TreeWitness(tuple(settled), ())
     return StrictLocalMinimum("tree", witness) if is_strict else LocalMinimum("tree", witness)
+
+
+def _point(optima: Sequence[UnitOptimum]) -> list[mpq]:
+    return [value for optimum in optima for value in optimum.arithmetic.parameters()]
 
 
 def _rank(problem: IntegerProblem, kinks: Sequence[_Merged]) -> int:

@@ -22,9 +22,8 @@ from exactdrl.minimality.verdict import NotMinimum
 from exactdrl.problem.instance import Instance, Matrix
 from exactdrl.walk.long_step import LINE_SEARCH, LONG_STEP, LongSteps, check_long_step
 from exactdrl.walk.rules import RULES, Choice
-from exactdrl.walk.start import FirstVertex, StartRule, default_start_rule, find_first_vertex, to_start_rule
+from exactdrl.walk.start import FirstVertex, default_start_rule, find_first_vertex, to_start_rule
 from exactdrl.walk.step import Outcome, Step, StepLimit
-
 
 __all__ = ["ALL_RULES", "ARITHMETICS", "Outcome", "Step", "StepLimit", "Walk"]
 
@@ -155,6 +154,8 @@ class Walk:
     @property
     def counts(self) -> DecisionCounts | None:
         """Returns how the decisions were made so far; None where all are exact."""
+        if self._long is not None:
+            return self._long.counts
         return self._arithmetic.counts if isinstance(self._arithmetic, FilteredArithmetic) else None
 
     @property

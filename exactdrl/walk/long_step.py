@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from gmpy2 import mpq
 
+from exactdrl.arithmetic.filtered import DecisionCounts
 from exactdrl.arithmetic.regression import Regression, RegressionArithmetic
 from exactdrl.arithmetic.regression_exact import ExactRegression
 from exactdrl.arithmetic.regression_filtered import FilteredRegression
@@ -129,13 +130,18 @@ class LongSteps:
             arithmetic: `filtered` or `exact`.
         """
         self._problem = problem
-        self._make = ExactRegression if arithmetic == "exact" else FilteredRegression
+        self._counts = None if arithmetic == "exact" else DecisionCounts()
         self._regressions = [Regression.of_unit(problem, unit) for unit in range(problem.widths[0])]
         self._units: list[RegressionArithmetic] = []
         self._first: FirstVertex | None = None
         self._pattern: Pattern | None = None
         self._basis: list[Kink] = []
         self._optima: list[UnitOptimum] = []
+
+    def _make(self, regression: Regression, basis: Sequence[int]) -> RegressionArithmetic:
+        if self._counts is None:
+            return ExactRegression(regression, basis)
+        return FilteredRegression(regression, basis, counts=self._counts)
 
     @property
     def first_vertex(self) -> FirstVertex:
@@ -208,6 +214,11 @@ class LongSteps:
                 weight = problem.sample_weights[sample]
                 total += mpq(weight * sum(map(abs, problem.offsets[0][sample])), problem.loss_scale)
         return total
+
+    @property
+    def counts(self) -> DecisionCounts | None:
+        """Returns how the decisions were made so far; None where all are exact."""
+        return self._counts
 
     def loss_estimate(self) -> float:
         """Returns the loss in floats, for display."""
