@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 
 from exactdrl import Step, StepLimit, Undecided, Walk, read_instance, record_walk, to_float, to_text
-from exactdrl.walk.driver import ARITHMETICS
-from exactdrl.walk.rules import RULES
+from exactdrl.walk.driver import ALL_RULES, ARITHMETICS
 
 from .progress import progress
 from .words import count_words, loss_words, outcome_name, outcome_words
@@ -19,11 +18,12 @@ UNDECIDED = 3
 @click.command("walk")
 @click.argument("instance", type=click.Path(path_type=Path))
 @click.option("-o", "--output", "path", type=click.Path(path_type=Path), required=True, help="*.drl or *.drl.gz")
-@click.option("--rule", type=click.Choice(list(RULES)), default="reference", show_default=True, help="pivot rule")
+@click.option("--rule", type=click.Choice(ALL_RULES), default="reference", show_default=True, help="pivot rule")
 @click.option(
     "--start-rule",
-    type=click.Choice(["projected-gradient", "coordinate"]),
-    help="way to the first vertex  [default: projected-gradient up to 60 parameters, else coordinate]",
+    type=click.Choice(["projected-gradient", "coordinate", "line-search"]),
+    help="way to the first vertex  [default: projected-gradient up to 60 parameters, else coordinate; "
+    "line-search for the rule long-step, and only for it]",
 )
 @click.option(
     "--arithmetic",

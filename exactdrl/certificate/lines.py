@@ -9,7 +9,7 @@ from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.certificate.tree_lines import parse_witness, witness_fields
 from exactdrl.exact.rationals import InputError
 from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum, Undecided
-from exactdrl.walk.driver import Outcome, Step, StepLimit
+from exactdrl.walk.step import Outcome, Step, StepLimit
 
 FORMAT = "exactdrl-certificate"
 VERSION = 1
@@ -39,10 +39,12 @@ class VertexLine:
     Attributes:
         pattern: its cell, as `Pattern.to_hex` writes it.
         basis: n kinks in order of entry.
+        is_elsewhere: it need not lie in the start's cell.
     """
 
     pattern: tuple[str, ...]
     basis: tuple[Kink, ...]
+    is_elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +77,12 @@ def header_text(header: Header) -> str:
     )
 
 
-def vertex_text(pattern: Pattern, basis: Sequence[Kink]) -> str:
+def vertex_text(pattern: Pattern, basis: Sequence[Kink], *, is_elsewhere: bool = False) -> str:
     """Returns the line of the first vertex."""
-    return _dump({"vertex": {"pattern": pattern.to_hex(), "basis": basis}})
+    vertex: dict[str, object] = {"pattern": pattern.to_hex(), "basis": basis}
+    if is_elsewhere:
+        vertex["elsewhere"] = True
+    return _dump({"vertex": vertex})
 
 
 def step_text(step: Step) -> str:
@@ -85,6 +90,8 @@ def step_text(step: Step) -> str:
     line: dict[str, object] = {"flip": step.flips}
     if step.basis is not None:
         line["basis"] = step.basis
+    if step.crossed:
+        line["cross"] = step.crossed
     line |= {"leave": step.leaving, "enter": step.entering}
     if step.is_published_stop:
         line["published_stop"] = True
@@ -154,7 +161,7 @@ def parse_vertex(value: dict[str, object], place: str) -> VertexLine:
     pattern = vertex["pattern"]
     if not all(isinstance(text, str) for text in pattern):
         raise InputError(f"{place}: the first vertex's pattern is not of the format")
-    return VertexLine(tuple(pattern), _parse_kinks(vertex.get("basis"), place))
+    return VertexLine(tuple(pattern), _parse_kinks(vertex.get("basis"), place), vertex.get("elsewhere") is True)
 
 
 def parse_step(value: dict[str, object], index: int, place: str) -> Step:
@@ -165,8 +172,9 @@ def parse_step(value: dict[str, object], index: int, place: str) -> Step:
     """
     basis = _parse_kinks(value["basis"], place) if "basis" in value else None
     (leaving, entering) = _parse_kinks([value.get("leave"), value.get("enter")], place)
+    crossed = _parse_kinks(value["cross"], place) if "cross" in value else ()
     stop = value.get("published_stop", False)
-    return Step(index, _parse_kinks(value.get("flip"), place), basis, leaving, entering, stop is True)
+    return Step(index, _parse_kinks(value.get("flip"), place), basis, leaving, entering, stop is True, crossed)
 
 
 def _parse_kinks(value: object, place: str) -> tuple[Kink, ...]:

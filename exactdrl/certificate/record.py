@@ -58,7 +58,8 @@ def record_walk(
             beginning = certificate.beginning
     if not beginning:
         first = walk.first_vertex
-        beginning = f"{header_text(header)}\n{vertex_text(first.pattern, first.basis)}\n".encode("ascii")
+        vertex = vertex_text(first.pattern, first.basis, is_elsewhere=first.is_elsewhere)
+        beginning = f"{header_text(header)}\n{vertex}\n".encode("ascii")
     writer = LineWriter(path, beginning)
     written = walk.steps
     try:

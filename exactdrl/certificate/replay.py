@@ -34,6 +34,8 @@ def follow(pattern: Pattern, basis: list[Kink], step: Step) -> None:
             pattern.flip(kink)
         if step.basis is not None:
             basis[:] = step.basis
+        for kink in step.crossed:
+            pattern.flip(kink)
         basis.remove(step.leaving)
     except (IndexError, ValueError):
         raise InputError(f"step {step.index}: a kink is not of this problem or not in the basis") from None
@@ -70,6 +72,13 @@ def advance(arithmetic: ExactArithmetic, step: Step) -> None:
             for kink in step.flips:
                 pattern.flip(kink)
             arithmetic.rebase(pattern, step.basis)
-        arithmetic.pivot(step.leaving, step.entering)
-    except (IndexError, KeyError, ZeroDivisionError, InputError):
+        if step.crossed:
+            pattern, basis = arithmetic.pattern.copy(), list(arithmetic.basis)
+            for kink in step.crossed:
+                pattern.flip(kink)
+            basis.remove(step.leaving)
+            arithmetic.rebase(pattern, [*basis, step.entering])
+        else:
+            arithmetic.pivot(step.leaving, step.entering)
+    except (IndexError, KeyError, ValueError, ZeroDivisionError):
         raise InputError(f"step {step.index} is no step from the vertex before it: verify the certificate") from None

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
-from exactdrl.certificate.lines import outcome_text, step_text
+from exactdrl.certificate.lines import VertexLine, outcome_text, step_text
 from exactdrl.certificate.reader import Certificate
 from exactdrl.exact.rationals import InputError
 from exactdrl.problem.instance import Instance
 from exactdrl.walk.driver import Step, StepLimit, Walk
+from exactdrl.walk.long_step import LINE_SEARCH, LONG_STEP
 from exactdrl.walk.rules import RULES
 from exactdrl.walk.start import to_start_rule
 
@@ -25,12 +26,13 @@ def rerun(instance: Instance, certificate: Certificate, *, on_step: Callable[[St
         InputError: the certificate was made by a rule that this package does not have.
     """
     header = certificate.header
-    if header.rule not in RULES or to_start_rule(header.start_rule) is None:
+    is_long = (header.rule, header.start_rule) == (LONG_STEP, LINE_SEARCH)
+    if not is_long and (header.rule not in RULES or to_start_rule(header.start_rule) is None):
         raise InputError(f"rule {header.rule} with start rule {header.start_rule} is none of this package's")
     limit = len(certificate.steps) if certificate.outcome == StepLimit() else None
     walk = Walk(instance, rule=header.rule, start_rule=header.start_rule, arithmetic="exact", max_steps=limit)
     first = walk.first_vertex
-    if (tuple(first.pattern.to_hex()), first.basis) != (certificate.first.pattern, certificate.first.basis):
+    if VertexLine(tuple(first.pattern.to_hex()), first.basis, first.is_elsewhere) != certificate.first:
         return "the first vertex"
     steps = iter(walk)
     for recorded in certificate.steps:

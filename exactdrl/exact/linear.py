@@ -26,7 +26,7 @@ def to_matrix(rows: Sequence[Row], width: int) -> fmpz_mat:
 
 def common_denominator(values: Sequence[mpq]) -> mpz:
     """Returns the least common multiple of the denominators, 1 for no values."""
-    return lcm(*(value.denominator for value in values)) if values else mpz(1)
+    return lcm(*[value.denominator for value in values]) if values else mpz(1)
 
 
 def to_integers(values: Sequence[mpq]) -> tuple[list[mpz], mpz]:
@@ -39,6 +39,9 @@ def pivot_columns(rows: Sequence[Row], width: int) -> tuple[int, ...]:
     """Returns, from left to right, each column that is no linear combination of the columns before it. Exact."""
     if not rows or not width:
         return ()
+    # mostly all columns are, and a few rows show it; that spares the elimination on all
+    if len(rows) > 2 * width and to_matrix(rows[: 2 * width], width).rank() == width:
+        return tuple(range(width))
     matrix, _, rank = to_matrix(rows, width).rref()
     pivots: list[int] = []
     for row in range(rank):
@@ -66,6 +69,8 @@ def combine_columns(rows: Sequence[Row], pivots: Sequence[int], width: int) -> l
         (len(pivots), width - len(pivots)) rationals, the other columns from left to right.
     """
     others = [column for column in range(width) if column not in set(pivots)]
+    if not others:
+        return [[] for _ in pivots]
     matrix, denominator, _ = to_matrix(rows, width).rref()
     return [[mpq(int(matrix[p, f]), int(denominator)) for f in others] for p in range(len(pivots))]
 

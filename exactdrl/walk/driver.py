@@ -4,8 +4,6 @@ That it ends is argued in proofs/termination.md.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
 
 from gmpy2 import mpq
 
@@ -20,42 +18,17 @@ from exactdrl.exact.rationals import InputError
 from exactdrl.minimality.judge import judge
 from exactdrl.minimality.ray import to_edge
 from exactdrl.minimality.reach import tangent_cell
-from exactdrl.minimality.verdict import LocalMinimum, NotMinimum, StrictLocalMinimum, Undecided
+from exactdrl.minimality.verdict import NotMinimum
 from exactdrl.problem.instance import Instance, Matrix
+from exactdrl.walk.long_step import LINE_SEARCH, LONG_STEP, LongSteps, check_long_step
 from exactdrl.walk.rules import RULES, Choice
-from exactdrl.walk.start import FirstVertex, StartRule, default_start_rule, find_first_vertex, to_start_rule
+from exactdrl.walk.start import FirstVertex, default_start_rule, find_first_vertex, to_start_rule
+from exactdrl.walk.step import Outcome, Step, StepLimit
 
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step of phase 2, as combinatorics: from a vertex to an adjacent one, where the loss is smaller.
-
-    Attributes:
-        index: counted from 1.
-        flips: kinks whose bits change at the vertex before the edge is taken.
-        basis: the basis that replaces the old one at that vertex, None where it stays; only at degenerate vertices.
-        leaving: the kink that the edge leaves.
-        entering: the kink that it meets.
-        is_published_stop: the published rule stops at the vertex where this step begins, which is no local minimum.
-    """
-
-    index: int
-    flips: tuple[Kink, ...]
-    basis: tuple[Kink, ...] | None
-    leaving: Kink
-    entering: Kink
-    is_published_stop: bool
-
-
-@dataclass(frozen=True, slots=True)
-class StepLimit:
-    """The walk was stopped by a limit or an interrupt; it says nothing about minimality."""
-
-
-Outcome: TypeAlias = StrictLocalMinimum | LocalMinimum | Undecided | StepLimit
-
+__all__ = ["ALL_RULES", "ARITHMETICS", "Outcome", "Step", "StepLimit", "Walk"]
 
 ARITHMETICS = ("filtered", "exact")
+ALL_RULES = (*RULES, LONG_STEP)
 
 
 class Walk:
@@ -93,24 +66,34 @@ class Walk:
 
         Args:
             instance: the problem.
-            rule: `reference`, `steepest` or `first`.
+            rule: `reference`, `steepest`, `first`, or `long-step` where the trained layer is the last.
             start_rule: `projected-gradient` or `coordinate`; default: the first up to 60 parameters, the second beyond.
+                The rule `long-step` has its own, `line-search`.
             arithmetic: `filtered` or `exact`; the trajectory is the same.
             max_steps: stop after this many steps with the outcome `StepLimit`.
 
         Raises:
-            InputError: an unknown rule, start rule or arithmetic.
+            InputError: an unknown rule, start rule or arithmetic, or a rule that the problem does not allow.
         """
-        if rule not in RULES:
-            raise InputError(f"rule is {rule!r}; one of {', '.join(RULES)} is needed")
+        if rule not in ALL_RULES:
+            raise InputError(f"rule is {rule!r}; one of {', '.join(ALL_RULES)} is needed")
         if arithmetic not in ARITHMETICS:
             raise InputError(f"arithmetic is {arithmetic!r}; one of {', '.join(ARITHMETICS)} is needed")
         self.problem = IntegerProblem.from_instance(instance)
         self.rule = rule
-        named = to_start_rule(start_rule) if start_rule is not None else default_start_rule(self.problem)
-        if named is None:
-            raise InputError(f"start rule is {start_rule!r}; one of projected-gradient, coordinate is needed")
-        self.start_rule: StartRule = named
+        self._long: LongSteps | None = None
+        self.start_rule: str
+        if rule == LONG_STEP:
+            check_long_step(self.problem)
+            if start_rule not in (None, LINE_SEARCH):
+                raise InputError(f"start rule is {start_rule!r}; rule {LONG_STEP} starts by {LINE_SEARCH}")
+            self.start_rule = LINE_SEARCH
+            self._long = LongSteps(self.problem, arithmetic)
+        else:
+            named = to_start_rule(start_rule) if start_rule is not None else default_start_rule(self.problem)
+            if named is None:
+                raise InputError(f"start rule is {start_rule!r}; one of projected-gradient, coordinate is needed")
+            self.start_rule = self._named_start = named
         self.arithmetic_name = arithmetic
         self.max_steps = max_steps
         self.outcome: Outcome | None = None
@@ -122,13 +105,15 @@ class Walk:
     @property
     def first_vertex(self) -> FirstVertex:
         """Returns the result of phase 1."""
+        if self._long is not None:
+            return self._long.first_vertex
         if self._first is None:
-            self._first = find_first_vertex(self.problem, self.start_rule)
+            self._first = find_first_vertex(self.problem, self._named_start)
         return self._first
 
     @property
     def arithmetic(self) -> Arithmetic:
-        """Returns the current vertex."""
+        """Returns the current vertex; not of the rule `long-step`, which has none in this form."""
         if self._arithmetic is None:
             self._arithmetic = self._start_at(self.first_vertex.pattern, self.first_vertex.basis)
         return self._arithmetic
@@ -150,28 +135,33 @@ class Walk:
         Raises:
             InputError: pattern and basis are no vertex of this problem.
         """
-        self._arithmetic = self._start_at(pattern, basis)
+        if self._long is not None:
+            self._long.resume(pattern, basis)
+        else:
+            self._arithmetic = self._start_at(pattern, basis)
         self.steps, self.published_stops = steps, list(published_stops)
 
     @property
     def loss(self) -> mpq:
         """Returns the exact loss at the current vertex."""
-        return self.arithmetic.loss()
+        return self.arithmetic.loss() if self._long is None else self._long.loss()
 
     @property
     def loss_estimate(self) -> float:
         """Returns the loss in floats, for display while the walk runs."""
-        return self.arithmetic.loss_estimate()
+        return self.arithmetic.loss_estimate() if self._long is None else self._long.loss_estimate()
 
     @property
     def counts(self) -> DecisionCounts | None:
         """Returns how the decisions were made so far; None where all are exact."""
+        if self._long is not None:
+            return self._long.counts
         return self._arithmetic.counts if isinstance(self._arithmetic, FilteredArithmetic) else None
 
     @property
     def vertex(self) -> Matrix:
         """Returns the exact parameters [W | b] of the trained layer at the current vertex, shape (n_ℓ, m)."""
-        return self.problem.to_full(self.arithmetic.vertex())
+        return self.problem.to_full(self.arithmetic.vertex() if self._long is None else self._long.parameters())
 
     def run(self) -> Outcome:
         """Runs the walk to its end and returns the outcome."""
@@ -198,6 +188,8 @@ class Walk:
             if limit <= 0:
                 self.outcome = StepLimit()
                 return []
+        if self._long is not None:
+            return self._long_steps(self._long, limit)
         moves = self.arithmetic.run_ahead(self.rule, limit)
         if not moves:
             step = self._step()
@@ -208,6 +200,19 @@ class Walk:
             steps.append(Step(self.steps, move.flips, None, move.leaving, move.entering, move.is_published_stop))
             if move.is_published_stop:
                 self.published_stops.append(self.steps)
+        return steps
+
+    def _long_steps(self, long: LongSteps, limit: int) -> list[Step]:
+        """Takes up to `limit` long steps, or sets the outcome and returns none."""
+        steps: list[Step] = []
+        while len(steps) < limit:
+            found = long.advance(self.steps + 1)
+            if not isinstance(found, Step):
+                # the outcome waits until the steps before it are handed over
+                self.outcome = None if steps else found
+                break
+            self.steps += 1
+            steps.append(found)
         return steps
 
     def _step(self) -> Step | None:

@@ -27,14 +27,16 @@ class FirstVertex:
     """What phase 1 found.
 
     Attributes:
-        pattern: the start's cell; kinks that vanish at the start are off.
+        pattern: its cell, the start's unless elsewhere; kinks that vanish at the start are off.
         basis: n kinks in order of entry.
         points: the start and the point after each move, reduced parameters; the last one is the vertex.
+        is_elsewhere: the vertex need not lie in the start's cell.
     """
 
     pattern: Pattern
     basis: tuple[Kink, ...]
     points: tuple[tuple[mpq, ...], ...]
+    is_elsewhere: bool = False
 
 
 def to_start_rule(name: str) -> StartRule | None:

@@ -1,0 +1,218 @@
+"""Least absolute deviations in one unit of the last layer, and what a walk of long steps asks of an arithmetic on it.
+
+Where the trained layer is the last one, each output is a problem of its own, convex in its r parameters u: the sum of
+|residuals| and, for local problems, a linear term. A residual is told by its place among the members, the samples whose
+x̃ is not 0 in the pivot columns; the place count + j stands for the coordinate u_j minus its start value, which serves
+as a row of the basis until phase 1 has brought in r kinks.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple, Protocol
+
+from flint import fmpz_mat
+from gmpy2 import mpq, mpz
+
+from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.exact.linear import to_matrix
+
+# Local problems nested deeper than this have powers for offsets, and are decided exactly
+MIXED_DEPTHS = 8
+_MASK = (1 << 64) - 1
+
+
+def local_offset(sample: int, depth: int) -> int:
+    """Returns the residual that a vanishing residual gets in a local problem.
+
+    Any numbers serve; scattered ones make ties unlikely. Beyond MIXED_DEPTHS the vectors of different depths are
+    linearly independent (Vandermonde), so that the nesting ends: proofs/long-step.md.
+    """
+    if depth > MIXED_DEPTHS:
+        return int((sample + 1) ** (depth - MIXED_DEPTHS))
+    # the finaliser of splitmix64
+    x = (sample * 0x9E3779B97F4A7C15 + depth * 0xD1B54A32D192ED03 + 0x632BE59BD9B4E019) & _MASK
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _MASK
+    return ((x ^ (x >> 31)) >> 34) - (1 << 29)
+
+
+@dataclass(frozen=True)
+class Regression:
+    """Σ |residual_i(u)| + pull · u over some members, in the scaled integers of `IntegerProblem`.
+
+    Attributes:
+        problem: the scaled problem, whose trained layer is the last.
+        unit: of that layer.
+        samples: of the members, increasing.
+        offsets: of the members' residuals, scaled like their rows.
+        start: reduced parameters of the start, r rationals; where coordinates in the basis stay.
+        find_pull: returns `pull`, which a filter seldom needs.
+        depth: 0 for the problem itself, 1 for a local problem at one of its vertices, and so on.
+    """
+
+    problem: IntegerProblem
+    unit: int
+    samples: tuple[int, ...]
+    offsets: tuple[mpz, ...] = field(repr=False)
+    start: tuple[mpq, ...]
+    find_pull: Callable[[], Sequence[mpz]] = field(repr=False)
+    depth: int = 0
+
+    @classmethod
+    def of_unit(cls, problem: IntegerProblem, unit: int) -> "Regression":
+        """Returns the problem of one output."""
+        samples = tuple(sample for sample, row in enumerate(problem.rows) if any(row))
+        offsets = tuple(problem.offsets[0][sample][unit] for sample in samples)
+        reduced = problem.to_reduced(problem.instance.start)
+        rank = problem.rank
+        start = tuple(reduced[unit * rank : (unit + 1) * rank])
+        return cls(problem, unit, samples, offsets, start, lambda: (mpz(0),) * rank)
+
+    def local(self, members: Sequence[int], find_pull: Callable[[], Sequence[mpz]]) -> "Regression":
+        """Returns the problem of some members that vanish at a point, with residuals set apart there.
+
+        Args:
+            members: places, increasing.
+            find_pull: returns the gradient of all that does not vanish, r integers, scaled like the loss.
+        """
+        problem, depth = self.problem, self.depth + 1
+        samples = tuple(self.samples[place] for place in members)
+        # a residual is (row · u + offset) / D_i with D_i = common / weight
+        scales = (problem.loss_scale // problem.sample_weights[sample] for sample in samples)
+        offsets = tuple(local_offset(s, depth) * scale for s, scale in zip(samples, scales, strict=True))
+        return Regression(problem, self.unit, samples, offsets, (mpq(0),) * problem.rank, find_pull, depth)
+
+    @cached_property
+    def pull(self) -> tuple[mpz, ...]:
+        """Returns the linear term, r integers, scaled like the loss."""
+        return tuple(self.find_pull())
+
+    @property
+    def count(self) -> int:
+        """Returns the number of members."""
+        return len(self.samples)
+
+    @cached_property
+    def places(self) -> dict[int, int]:
+        """Returns the place of each sample that is a member."""
+        return {sample: place for place, sample in enumerate(self.samples)}
+
+    @cached_property
+    def weights(self) -> list[mpz]:
+        """Returns by what each member's scaled residual counts in the scaled loss."""
+        return [self.problem.sample_weights[sample] for sample in self.samples]
+
+    @cached_property
+    def matrix(self) -> fmpz_mat:
+        """Returns the members' rows, (count, r)."""
+        if self.count == self.problem.samples:
+            return self.problem.row_matrix
+        return to_matrix([self.problem.rows[sample] for sample in self.samples], self.problem.rank)
+
+    @cached_property
+    def offset_matrix(self) -> fmpz_mat:
+        """Returns the members' offsets, (count, 1)."""
+        return to_matrix([(offset,) for offset in self.offsets], 1)
+
+    def is_coordinate(self, place: int) -> bool:
+        """Returns whether a place stands for a coordinate, not for a residual."""
+        return place >= self.count
+
+    def row(self, place: int) -> Sequence[mpz]:
+        """Returns the scaled normal of a residual or coordinate."""
+        if place < self.count:
+            return self.problem.rows[self.samples[place]]
+        index = place - self.count
+        return [self.start[index].denominator if other == index else mpz(0) for other in range(len(self.start))]
+
+    def offset(self, place: int) -> mpz:
+        """Returns the constant part of a scaled residual or coordinate."""
+        return self.offsets[place] if place < self.count else -self.start[place - self.count].numerator
+
+
+class Met(NamedTuple):
+    """Where the loss is least along an edge.
+
+    Attributes:
+        entering: the first, in address order, of the residuals that vanish there and not before.
+        crossed: the residuals that change their sign on the way.
+    """
+
+    entering: int
+    crossed: list[int]
+
+
+class RegressionArithmetic(Protocol):
+    """A vertex of a regression, as a basis: r places in order of entry. Each decision is exact."""
+
+    @property
+    def regression(self) -> Regression:
+        """Returns the problem."""
+        ...
+
+    @property
+    def basis(self) -> list[int]:
+        """Returns the basis in order of entry; read only."""
+        ...
+
+    def vanishing(self) -> list[int]:
+        """Returns the members outside the basis whose residuals vanish, increasing."""
+        ...
+
+    def sign(self, place: int) -> int:
+        """Returns the sign of a member's residual: -1, 0 or 1."""
+        ...
+
+    def signs(self) -> list[int]:
+        """Returns the sign of each member's residual."""
+        ...
+
+    def leaving(self) -> tuple[int, int] | None:
+        """Returns which row of the basis to leave, and to which of its sides; None if none improves.
+
+        While coordinates are in the basis, that coordinate along which the loss changes fastest (ties: the first; to
+        the side 1 if it does not change); after that the residual with the largest multiplier, if that is over 1.
+        """
+        ...
+
+    def go(self, leaving: int, side: int) -> Met | None:
+        """Goes along an edge to where the loss is least, the first such point; None, unmoved, if it falls forever."""
+        ...
+
+    def rebase(self, basis: Sequence[int]) -> None:
+        """Replaces the basis at the same point."""
+        ...
+
+    def joinable(self, place: int) -> int | None:
+        """Returns the first coordinate of the basis that a vanishing residual can replace, None if there is none."""
+        ...
+
+    def local(self) -> "RegressionArithmetic":
+        """Returns the local problem at this vertex, at the basis of this vertex."""
+        ...
+
+    def is_strict(self) -> bool:
+        """Returns whether all multipliers of the basis are below 1 in size, where nothing else vanishes."""
+        ...
+
+    def multipliers_of(self, basis: Sequence[int], signs: Mapping[int, int]) -> list[mpq]:
+        """Returns λ of a basis of this point: Σ λ_k (true normal k) is the gradient of the rest.
+
+        Args:
+            basis: r places.
+            signs: with which the vanishing members outside the basis count.
+        """
+        ...
+
+    def parameters(self) -> tuple[mpq, ...]:
+        """Returns the reduced parameters of the unit, r rationals."""
+        ...
+
+    def loss(self) -> mpq:
+        """Returns the sum of the members' |residuals|, exact."""
+        ...
+
+    def loss_estimate(self) -> float:
+        """Returns that sum in floats, for display only."""
+        ...

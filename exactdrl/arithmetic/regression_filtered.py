@@ -1,0 +1,253 @@
+"""The filtered arithmetic on a regression: float64 proposes each edge and line search, and error bounds decide.
+
+A proposal is certain by looking at the vertex to which it leads: if every residual there has a certain sign, the loss
+falls before it and rises behind it along the edge, then it is the line search's one answer, and the residuals crossed
+are those whose signs differ. Signs that are not certain are decided exactly, one by one; everything else that is not
+certain is left to the exact arithmetic. Theorems: proofs/long-step.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from gmpy2 import mpq
+
+from exactdrl.arithmetic.filtered import DecisionCounts
+from exactdrl.arithmetic.regression import MIXED_DEPTHS, Met, Regression, local_offset
+from exactdrl.arithmetic.regression_bounds import (
+    Vertex,
+    certain_signs,
+    falls_forever,
+    invert,
+    locate,
+    price,
+    room_of_ties,
+)
+from exactdrl.arithmetic.regression_exact import ExactRegression
+from exactdrl.arithmetic.regression_floats import FloatRegression, Floats, load
+
+# so many residuals of unsure sign, now and before, that do not vanish make it worth moving the origin
+_UNSURE = 16
+# breakpoints that are sorted at first; most line searches end within
+_SORTED = 64
+
+
+class FilteredRegression:
+    """A vertex of a regression, held in float64 where that is certain; implements `RegressionArithmetic`."""
+
+    def __init__(
+        self,
+        regression: Regression,
+        basis: Sequence[int],
+        *,
+        floats: FloatRegression | None = None,
+        counts: DecisionCounts | None = None,
+    ) -> None:
+        """Takes a vertex; see `ExactRegression`.
+
+        Args:
+            regression: the problem.
+            basis: r places.
+            floats: the problem in float64; None to load it, for a problem that is not a local one.
+            counts: to which decisions are added.
+        """
+        self.regression = regression
+        self.counts = counts if counts is not None else DecisionCounts()
+        self._floats = floats if floats is not None or regression.depth else load(regression)
+        self._can_move, self._missed = True, 0
+        self._exact: ExactRegression | None = None
+        self._set(list(basis))
+
+    def _set(self, basis: list[int], exact: ExactRegression | None = None) -> None:
+        self.basis, self._exact = basis, exact
+        self._vertex: Vertex | None = self._find_vertex(basis)
+
+    def _exact_here(self) -> ExactRegression:
+        """Returns the current vertex in exact arithmetic."""
+        if self._exact is None:
+            signs = None if self._vertex is None else [int(sign) for sign in self._vertex.signs.tolist()]
+            self._exact = ExactRegression(self.regression, self.basis, signs)
+        return self._exact
+
+    def _find_vertex(self, basis: list[int]) -> Vertex | None:
+        """Returns the vertex of a basis with all signs certain; None where floats cannot hold it."""
+        floats = self._floats
+        at = None if floats is None else invert(floats, basis)
+        if floats is None or at is None:
+            return None
+        located = locate(floats, basis, at)
+        signs, unsure = certain_signs(located, self.regression.count, basis)
+        before = 0
+        if len(unsure) + self._missed > _UNSURE and unsure and self._can_move and floats.coordinates is not None:
+            before, self._missed = len(unsure), 0
+            floats.move_origin(located.s)
+            located = locate(floats, basis, at)
+            signs, unsure = certain_signs(located, self.regression.count, basis)
+        vanishing: list[int] = []
+        if unsure:
+            self.counts.exact["slope sign"] += 1
+            found = ExactRegression(self.regression, basis).signs_of(unsure)
+            signs[unsure] = found
+            vanishing = [place for place, sign in zip(unsure, found, strict=True) if not sign]
+            self._missed += len(unsure) - len(vanishing)
+            # an origin at which half of what was unsure vanishes is of no use
+            self._can_move = self._can_move and (not before or 2 * len(vanishing) < before)
+        return Vertex(at, located, signs, vanishing, price(floats, at, signs))
+
+    def vanishing(self) -> list[int]:
+        """Returns the members outside the basis whose residuals vanish, increasing."""
+        return self._exact_here().vanishing() if self._vertex is None else self._vertex.vanishing
+
+    def sign(self, place: int) -> int:
+        """Returns the sign of a member's residual: -1, 0 or 1."""
+        return self._exact_here().sign(place) if self._vertex is None else int(self._vertex.signs[place])
+
+    def signs(self) -> list[int]:
+        """Returns the sign of each member's residual."""
+        return self._exact_here().signs()
+
+    def leaving(self) -> tuple[int, int] | None:
+        """Returns which row of the basis to leave, and to which side; see the protocol."""
+        if self._vertex is not None:
+            multipliers, errors = self._vertex.priced.multipliers, self._vertex.priced.errors
+            sizes = np.abs(multipliers)
+            is_coordinate = np.array(self.basis) >= self.regression.count
+            if is_coordinate.any():
+                bound, sizes = 0.0, np.where(is_coordinate, sizes, -np.inf)
+            elif bool((sizes + errors < 1.0).all()):
+                return None
+            else:
+                bound = 1.0
+            best = int(np.argmax(sizes))
+            low, others = sizes[best] - errors[best], sizes + errors
+            others[best] = bound
+            if low > others.max():
+                return self.basis[best], -1 if multipliers[best] > 0.0 else 1
+            self.counts.unsure["steepest edge"] += 1
+        self.counts.exact["steepest edge"] += 1
+        return self._exact_here().leaving()
+
+    def go(self, leaving: int, side: int) -> Met | None:
+        """Goes along an edge to where the loss is least, the first such point; None, unmoved, if it falls forever."""
+        floats, vertex = self._floats, self._vertex
+        if floats is not None and vertex is not None:
+            direction = vertex.at.inverse[:, self.basis.index(leaving)] * side
+            rates = floats.times(direction)[: self.regression.count]
+            rates[[place for place in self.basis if place < len(rates)]] = 0.0
+            own = 1.0 if leaving < len(rates) else 0.0
+            proposed = _propose(vertex, direction, rates, own)
+            if proposed is None:
+                if falls_forever(floats, vertex, direction, rates, own):
+                    return None
+            else:
+                met = self._confirm(floats, vertex, leaving, side, proposed)
+                if met is not None:
+                    self.counts.steps[0] += 1
+                    return met
+            self.counts.unsure["first kink"] += 1
+        self.counts.exact["first kink"] += 1
+        exact = self._exact_here()
+        met = exact.go(leaving, side)
+        if met is not None:
+            self.counts.steps[1] += 1
+            self._set(list(exact.basis), exact)
+        return met
+
+    def _confirm(self, floats: FloatRegression, before: Vertex, leaving: int, side: int, entering: int) -> Met | None:
+        """Goes to the vertex where a member vanishes on an edge, if that is certainly where the loss is least."""
+        kept = [place for place in self.basis if place != leaving]
+        after = self._find_vertex([*kept, entering])
+        if after is None:
+            return None
+        tied = [place for place in after.vanishing if before.signs[place] != 0.0]
+        # along the edge the slopes before and behind are λ ∓ room, per unit of the entering member's rate
+        room = 1.0 + room_of_ties(floats, after.at, len(kept), tied)
+        size = abs(float(after.priced.multipliers[-1])) + float(after.priced.errors[-1])
+        if not (size < room and _is_on_side(after, leaving, side)):
+            return None
+        if tied and tied[0] < entering:
+            entering = tied[0]
+            after = self._find_vertex([*kept, entering])
+            if after is None:
+                return None
+        crossed = np.flatnonzero(before.signs * after.signs < 0.0)
+        self.basis, self._vertex, self._exact = [*kept, entering], after, None
+        return Met(entering, crossed.tolist())
+
+    def rebase(self, basis: Sequence[int]) -> None:
+        """Replaces the basis at the same point."""
+        exact = self._exact
+        if exact is not None:
+            exact.rebase(basis)
+        self._set(list(basis), exact)
+
+    def joinable(self, place: int) -> int | None:
+        """Returns the first coordinate of the basis that a vanishing residual can replace, None if there is none."""
+        return self._exact_here().joinable(place)
+
+    def local(self) -> FilteredRegression:
+        """Returns the local problem at this vertex, at the basis of this vertex."""
+        members = sorted([*self.basis, *self.vanishing()])
+        position = {place: index for index, place in enumerate(members)}
+        exact = self._exact_here()
+        regression = self.regression.local(members, lambda: exact.pull)
+        floats, vertex = self._floats, self._vertex
+        local: FloatRegression | None = None
+        if floats is not None and vertex is not None and regression.depth <= MIXED_DEPTHS:
+            offsets = np.array([float(local_offset(sample, regression.depth)) for sample in regression.samples])
+            local = floats.local(members, offsets, vertex.priced.gradient, vertex.priced.gradient_error)
+        basis = [position[place] for place in self.basis]
+        return FilteredRegression(regression, basis, floats=local, counts=self.counts)
+
+    def multipliers_of(self, basis: Sequence[int], signs: Mapping[int, int]) -> list[mpq]:
+        """Returns λ of a basis of this point: Σ λ_k (true normal k) is the gradient of the rest."""
+        return self._exact_here().multipliers_of(basis, signs)
+
+    def is_strict(self) -> bool:
+        """Returns whether all multipliers of the basis are below 1 in size, where nothing else vanishes."""
+        if self._vertex is not None:
+            priced = self._vertex.priced
+            if bool((np.abs(priced.multipliers) + priced.errors < 1.0).all()):
+                return True
+        return self._exact_here().is_strict()
+
+    def parameters(self) -> tuple[mpq, ...]:
+        """Returns the reduced parameters of the unit, r rationals."""
+        return self._exact_here().parameters()
+
+    def loss(self) -> mpq:
+        """Returns the sum of the members' |residuals|, exact."""
+        return self._exact_here().loss()
+
+    def loss_estimate(self) -> float:
+        """Returns that sum in floats, for display only."""
+        if self._vertex is None:
+            return self._exact_here().loss_estimate()
+        return float(np.abs(self._vertex.located.values[: self.regression.count]).sum())
+
+
+def _is_on_side(vertex: Vertex, leaving: int, side: int) -> bool:
+    """Returns whether a row that left the basis certainly has a value of the sign of a side."""
+    if leaving < len(vertex.signs):
+        return bool(vertex.signs[leaving] == side)
+    return bool(vertex.located.values[leaving] * side > vertex.located.errors[leaving])
+
+
+def _propose(vertex: Vertex, direction: Floats, rates: Floats, own: float) -> int | None:
+    """Returns a member at which the loss may be least along an edge, None if it seems to fall forever."""
+    slope = float(vertex.priced.gradient @ direction) + own + float(np.abs(rates[vertex.vanishing]).sum())
+    approach = vertex.signs * -rates
+    ahead = np.flatnonzero(approach > 0.0)
+    speeds = approach[ahead]
+    times = np.abs(vertex.located.values[ahead]) / speeds
+    many = _SORTED
+    while True:
+        near = np.argpartition(times, many)[:many] if many < len(times) else np.arange(len(times))
+        near = near[np.argsort(times[near], kind="stable")]
+        place = int(np.searchsorted(slope + 2.0 * np.cumsum(speeds[near]), 0.0))
+        if place < len(near):
+            return int(ahead[near[place]])
+        if many >= len(times):
+            return None
+        many *= 8
