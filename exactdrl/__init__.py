@@ -18,7 +18,7 @@ from exactdrl.certificate.export import Point, export, points
 from exactdrl.certificate.reader import Certificate, read_certificate
 from exactdrl.certificate.record import record_walk
 from exactdrl.certificate.rerun import rerun
-from exactdrl.certificate.verify import CheckResult, verify
+from exactdrl.certificate.verify import CheckResult, verify, verify_fast
 from exactdrl.doors.sample import sample_experiment
 from exactdrl.exact.rationals import InputError, parse_rational, to_float, to_text
 from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum, Undecided
@@ -54,5 +54,6 @@ __all__ = [
     "to_float",
     "to_text",
     "verify",
+    "verify_fast",
     "write_instance",
 ]

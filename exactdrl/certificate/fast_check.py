@@ -20,7 +20,7 @@ from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.cells.scan import Values, is_in_cell, scaled_loss, scan
 from exactdrl.certificate.reader import Certificate
 from exactdrl.exact.linear import to_fmpz, to_integers, to_mpz
-from exactdrl.walk.driver import Step
+from exactdrl.walk.step import Step
 
 # Steps that are handed to the kernel at once
 _BATCH = 1024
@@ -72,7 +72,6 @@ def check_steps(
     """
     pattern, basis = _check_first(problem, certificate)
     counts = DecisionCounts()
-    counts.steps[1] = 0
     filtered = FilteredArithmetic(problem, pattern, basis) if problem.dimension else None
     steps = iter(certificate.steps)
     done = 0
@@ -102,16 +101,17 @@ def _plain(steps: Sequence[Step]) -> list[Step]:
     """Returns the steps up to the first that claims more than the kernel follows."""
     plain: list[Step] = []
     for step in steps:
-        if step.basis is not None or step.is_published_stop:
+        if step.basis is not None or step.is_published_stop or step.crossed:
             break
         plain.append(step)
     return plain
 
 
 def _to_move(problem: IntegerProblem, step: Step) -> Move:
-    for kink in (*step.flips, step.leaving, step.entering):
+    for kink in (*step.flips, *step.crossed, step.leaving, step.entering):
         _require_kink(problem, kink, step.index)
-    _require(len(set(step.flips)) == len(step.flips), step.index, "flips a kink twice")
+    for kinks in (step.flips, step.crossed):
+        _require(len(set(kinks)) == len(kinks), step.index, "flips or crosses a kink twice")
     return Move(step.flips, step.leaving, step.entering, is_published_stop=False)
 
 
@@ -167,7 +167,8 @@ def _check_first(problem: IntegerProblem, certificate: Certificate) -> tuple[Pat
     vertex = _find_vertex(problem, pattern, basis, 0)
     start, denominator = to_integers(problem.to_reduced(problem.instance.start))
     values = scan(problem, start, denominator, None)
-    _require(is_in_cell(pattern, values), 0, "the start is not in the cell of the first vertex")
+    if not certificate.first.is_elsewhere:
+        _require(is_in_cell(pattern, values), 0, "the start is not in the cell of the first vertex")
     loss = mpq(to_mpz(scaled_loss(problem, values)), problem.loss_scale * denominator)
     _require(vertex.loss <= loss, 0, "the loss at the first vertex is above the start's")
     return pattern, basis
@@ -202,12 +203,16 @@ def check_step(
         _require(at.is_same_point(before), index, "the basis is that of another point")
     _require(step.leaving in basis, index, "the leaving kink is not in the basis")
     _require(step.entering not in basis, index, "the entering kink is in the basis")
+    for kink in step.crossed:
+        _require(kink not in basis, index, f"crosses kink {list(kink)}, which is in the basis")
+        pattern.flip(kink)
     basis.remove(step.leaving)
     basis.append(step.entering)
     after = _find_vertex(problem, pattern, basis, index)
     _require(not after.is_same_point(before), index, "the point stays where it is")
     _require(after.loss <= before.loss, index, "the loss rises")
-    _require(after.loss < before.loss or not step.is_published_stop, index, "the loss does not fall after a stop")
+    is_strict = step.is_published_stop or bool(step.crossed)
+    _require(after.loss < before.loss or not is_strict, index, "the loss does not fall")
     return pattern, basis
 
 
