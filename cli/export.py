@@ -6,6 +6,7 @@ import click
 
 from exactdrl import Point, export, read_certificate, read_instance
 from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.certificate.parallel import available_jobs
 
 from .progress import progress
 
@@ -17,8 +18,11 @@ from .progress import progress
     "--vertices", type=click.Path(path_type=Path), help="every point, with its parameters: *.jsonl, *.csv or *.parquet"
 )
 @click.option("--losses", type=click.Path(path_type=Path), help="every point's loss: *.jsonl, *.csv or *.parquet")
+@click.option("--jobs", type=click.IntRange(min=1), help="processes; default: one for each processor")
 @click.option("--force", is_flag=True, help="write over existing files")
-def export_command(instance: Path, run: Path, vertices: Path | None, losses: Path | None, *, force: bool) -> None:
+def export_command(
+    *, instance: Path, run: Path, vertices: Path | None, losses: Path | None, jobs: int | None, force: bool
+) -> None:
     """Write the exact vertices and losses of the walk RUN on INSTANCE as tables."""
     if vertices is None and losses is None:
         raise click.UsageError("name a file with --vertices or --losses")
@@ -32,7 +36,15 @@ def export_command(instance: Path, run: Path, vertices: Path | None, losses: Pat
             report(point.step)
 
         problem = IntegerProblem.from_instance(problem_instance)
-        count = export(problem, certificate, vertices=vertices, losses=losses, force=force, on_point=on_point)
+        count = export(
+            problem,
+            certificate,
+            vertices=vertices,
+            losses=losses,
+            force=force,
+            jobs=jobs or available_jobs(),
+            on_point=on_point,
+        )
     for path in (vertices, losses):
         if path is not None:
             click.echo(f"{path}: {count} points")

@@ -17,6 +17,7 @@ from .importing import import_command
 from .minimum import minimum_command
 from .observe import observe_command
 from .plot import plot_command
+from .report import report_command
 from .rerun import rerun_command
 from .sample import sample_command
 from .verify import verify_command
@@ -41,6 +42,7 @@ for _command in (
     audit_command,
     import_command,
     campaign_command,
+    report_command,
 ):
     cli.add_command(_command)
 

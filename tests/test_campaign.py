@@ -39,7 +39,7 @@ samples = [12]
 bits = [8]
 seeds = 4
 """
-TABLES = ("table.parquet", "table.csv", "floats.csv", "summary.json", "summary.md")
+TABLES = ("table.parquet", "table.csv", "floats.csv", "summary.json", "summary.md", "answers.svg", "measures.svg")
 
 
 def tables(folder):

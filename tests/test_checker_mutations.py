@@ -1,15 +1,17 @@
 """Every condition of the stand-alone checker is needed: without it, some case of the corpus gets another answer."""
 
 import ast
+import itertools
+import re
 import types
 
 import pytest
-from test_corpus import CHECKER, SPECIAL, STEMS, fits, load_checker, run_case
+from test_corpus import CHECKER, CODES, SPECIAL, STEMS, fits, load_checker, run_case
 
 TREE = ast.parse(CHECKER.read_text("utf-8"))
 
-# Conditions that others imply, by the code of the statement, with the reason. None at present.
-IMPLIED: dict[str, str] = {}
+# Conditions that others imply, by a part of the statement's code: the page's table.
+IMPLIED = re.findall(r"^\| `(.+?)` \|", (CHECKER.parent / "implied-conditions.md").read_text("utf-8"), re.MULTILINE)
 
 
 def is_guard(node):
@@ -39,18 +41,21 @@ def load_mutant(guard):
     return module
 
 
-def notices(module, stem):
+def answer_case(module, stem):
+    """The code, and whether it and the reason are as expected; a crash is an answer too."""
     try:
-        return not fits(stem, *run_case(module, stem))
-    except Exception:  # noqa: BLE001  a crash is noticed too
-        return True
+        code, text = run_case(module, stem)
+    except Exception as error:  # noqa: BLE001
+        return type(error), False
+    return code, fits(stem, code, text)
 
 
-def notices_special(module, special, line):
+def answer_special(module, special, line):
     try:
-        return special(module) != (2, line)
-    except Exception:  # noqa: BLE001
-        return True
+        code, text = special(module)
+    except Exception as error:  # noqa: BLE001
+        return type(error), False
+    return code, (code, text) == (2, line)
 
 
 def find_line_of_refusal(module, stem):
@@ -85,10 +90,25 @@ def test_guards_are_the_only_way_to_fail():
 
 @pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: f"line {guard.lineno}")
 def test_deletion_is_noticed(guard, refusals):
-    """Without one require or demand, a verdict or its reason changes, or the checker crashes."""
+    """Without one require or demand a verdict changes or the checker crashes; the reason alone where another implies it."""
     mutant = load_mutant(guard)
     own = [stem for line in range(guard.lineno, guard.end_lineno + 1) for stem in refusals.get(line, [])]
-    noticed = any(notices(mutant, stem) for stem in own) or any(
-        notices_special(mutant, special, line) for special, line in SPECIAL.values()
+    trials = itertools.chain(
+        ((CODES[stem.parent.name], *answer_case(mutant, stem)) for stem in own),
+        ((2, *answer_special(mutant, special, line)) for special, line in SPECIAL.values()),
     )
-    assert noticed == (ast.unparse(guard) not in IMPLIED), ast.unparse(guard)
+    is_noticed, is_implied = False, True
+    for right, code, is_same in trials:
+        is_noticed |= not is_same
+        if code != right:
+            is_implied = False
+            break
+    assert is_noticed, ast.unparse(guard)
+    assert is_implied == any(reason in ast.unparse(guard) for reason in IMPLIED), ast.unparse(guard)
+
+
+def test_every_implied_condition_is_one_of_the_checker():
+    """Each line of the page's table means one statement."""
+    assert len(IMPLIED) == len(set(IMPLIED)) > 0
+    for reason in IMPLIED:
+        assert sum(reason in ast.unparse(guard) for guard in GUARDS) == 1, reason

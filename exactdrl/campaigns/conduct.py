@@ -8,6 +8,7 @@ from pathlib import Path
 from exactdrl.campaigns.case import Case
 from exactdrl.campaigns.cluster import run_on_cluster
 from exactdrl.campaigns.config import Campaign
+from exactdrl.campaigns.figures import draw_answers, draw_measures
 from exactdrl.campaigns.local import run_local
 from exactdrl.campaigns.process import WORKER
 from exactdrl.campaigns.run import DONE, FAILED, RunResult, Task
@@ -114,6 +115,8 @@ def _tabulate(store: Store, campaign: Campaign, results: dict[Case, dict[str, ob
         store.write("table.csv", to_csv(rows)),
         store.write("floats.csv", to_csv(rows, exact=False)),
         store.write("summary.json", f"{json.dumps(summary.to_json(), indent=1)}\n".encode("ascii")),
+        store.write("answers.svg", draw_answers(summary)),
+        store.write("measures.svg", draw_measures(rows, summary)),
         store.write("summary.md", to_markdown(summary).encode("utf-8")),
     )
     return Conducted(rows, summary, paths, len(rows) - there)

@@ -5,7 +5,8 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain, repeat
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -14,8 +15,11 @@ from gmpy2 import mpq, mpz
 from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.scan import scaled_loss, scan
+from exactdrl.certificate.parallel import map_segments
 from exactdrl.certificate.reader import Certificate
-from exactdrl.certificate.replay import final_vertex, replay
+from exactdrl.certificate.replay import final_vertex
+from exactdrl.certificate.residues import ResidueScan
+from exactdrl.certificate.segments import Segment, replay_segment
 from exactdrl.exact.linear import to_integers, to_mpz
 from exactdrl.exact.rationals import InputError, to_float, to_text
 from exactdrl.minimality.local_form import localise
@@ -49,30 +53,66 @@ class Point:
     is_degenerate: bool | None
 
 
-def points(problem: IntegerProblem, certificate: Certificate) -> Iterator[Point]:
+def points(problem: IntegerProblem, certificate: Certificate, *, jobs: int = 1) -> Iterator[Point]:
     """Yields every point of a recorded walk in order, the start first, in exact numbers.
 
     Points of phase 1 are computed again by the start rule that the header names. If that does not lead to the
     certificate's first vertex (another program's walk), only the start stands before it.
+
+    Args:
+        problem: the certificate's.
+        certificate: a whole one.
+        jobs: how many processes; the points are the same for any number.
+
+    Raises:
+        InputError: a line does not fit this problem, or a basis is dependent.
     """
     last = to_integers(ExactArithmetic(problem, *final_vertex(problem, certificate)).vertex())
+    early = phase_one_points(problem, certificate)
     before: tuple[list[mpz], mpz] | None = None
-    step = 0
-
-    def point(phase: int, at: tuple[mpq, ...], loss: mpq, *, degenerate: bool | None) -> Point:
-        nonlocal before, step
-        flat = tuple(value for row in problem.to_full(at) for value in row)
+    for step, at in enumerate(early):
         here = to_integers(at)
-        moved = _squared_distance(here, before) if before is not None else None
-        found = Point(step, phase, loss, flat, moved, _squared_distance(here, last), degenerate)
-        before, step = here, step + 1
-        return found
+        moved = squared_distance(here, before) if before is not None else None
+        loss, distance = exact_loss(problem, at), squared_distance(here, last)
+        yield Point(step, 1, loss, _flatten_parameters(problem, at), moved, distance, None)
+        before = here
+    work = partial(_segment_points, last, len(early), before)
+    yield from chain.from_iterable(map_segments(problem, certificate, work, jobs=jobs))
 
-    for at in phase_one_points(problem, certificate):
-        yield point(1, at, exact_loss(problem, at), degenerate=None)
-    for phase, arithmetic in zip(chain([1], repeat(2)), replay(problem, certificate), strict=False):
-        at = arithmetic.vertex()
-        yield point(phase, at, arithmetic.loss(), degenerate=_is_degenerate(problem, arithmetic))
+
+def _segment_points(
+    last: tuple[list[mpz], mpz],
+    early: int,
+    before_first: tuple[list[mpz], mpz] | None,
+    problem: IntegerProblem,
+    segment: Segment,
+) -> list[Point]:
+    """Returns the points after each step of a segment, and the walk's first vertex where it begins the segment."""
+    found = []
+    residues = ResidueScan(problem)
+    before = before_first
+    for k, vertex in enumerate(replay_segment(problem, segment), segment.before):
+        at = vertex.vertex()
+        here = to_integers(at)
+        if k > segment.before or k == 0:
+            found.append(
+                Point(
+                    early + k,
+                    1 if k == 0 else 2,
+                    vertex.loss(),
+                    _flatten_parameters(problem, at),
+                    None if before is None else squared_distance(here, before),
+                    squared_distance(here, last),
+                    not residues.is_certainly_regular(*vertex.point(), vertex.pattern)
+                    and _is_degenerate(problem, vertex),
+                )
+            )
+        before = here
+    return found
+
+
+def _flatten_parameters(problem: IntegerProblem, at: Sequence[mpq]) -> tuple[mpq, ...]:
+    return tuple(value for row in problem.to_full(at) for value in row)
 
 
 def phase_one_points(problem: IntegerProblem, certificate: Certificate) -> Sequence[tuple[mpq, ...]]:
@@ -101,7 +141,7 @@ def _is_degenerate(problem: IntegerProblem, arithmetic: ExactArithmetic) -> bool
     return len(localise(problem, arithmetic.values()).kinks) > problem.dimension
 
 
-def _squared_distance(left: tuple[list[mpz], mpz], right: tuple[list[mpz], mpz]) -> mpq:
+def squared_distance(left: tuple[list[mpz], mpz], right: tuple[list[mpz], mpz]) -> mpq:
     """Returns the squared distance of points given as integers over a common denominator: one reduction, at the end."""
     (a, p), (b, q) = left, right
     return mpq(sum(((x * q - y * p) ** 2 for x, y in zip(a, b, strict=True)), mpz(0)), (p * q) ** 2)
@@ -134,6 +174,7 @@ def export(
     vertices: Path | None = None,
     losses: Path | None = None,
     force: bool = False,
+    jobs: int = 1,
     on_point: Callable[[Point], None] | None = None,
 ) -> int:
     """Writes the tables of a recorded walk, row by row, and returns the number of points.
@@ -144,6 +185,7 @@ def export(
         vertices: `.jsonl`, `.csv` or `.parquet`; rows of `vertex_row`. In CSV, theta is one column a parameter.
         losses: the same for rows of `loss_row`.
         force: write over existing files.
+        jobs: how many processes; the tables are the same for any number.
         on_point: called after each row.
 
     Raises:
@@ -156,7 +198,7 @@ def export(
         refuse_existing(path, force=force)
     count = 0
     with _tables([path for path, _ in targets]) as writers:
-        for point in points(problem, certificate):
+        for point in points(problem, certificate, jobs=jobs):
             for (_, make), write in zip(targets, writers, strict=True):
                 write(make(point))
             count += 1

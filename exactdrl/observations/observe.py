@@ -9,7 +9,7 @@ from pathlib import Path
 from gmpy2 import mpq
 
 from exactdrl.cells.integer_problem import IntegerProblem
-from exactdrl.certificate.parallel import map_items
+from exactdrl.certificate.parallel import STEPS_A_SEGMENT, map_items
 from exactdrl.certificate.reader import Certificate, read_certificate
 from exactdrl.exact.rationals import InputError, to_float, to_rational
 from exactdrl.observations.brackets import Bracket, bracket_sums, bracket_values
@@ -196,6 +196,8 @@ def observe(
     drawn = draw_lines(problem, trajectory, lines, seed) if problem.dimension else []
     radii = choose_radii(trajectory.squared_distances)
     densities = []
+    # processes take a second to start: on short walks the lines take less
+    jobs = jobs if len(certificate.steps) > STEPS_A_SEGMENT else 1
     for density in map_items(problem, drawn, partial(_count, trajectory.last, radii), jobs=jobs):
         densities.append(density)
         report(Progress("lines", len(densities), len(drawn)))

@@ -8,6 +8,7 @@ from gmpy2 import mpq, mpz
 
 from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.certificate.export import squared_distance
 from exactdrl.certificate.parallel import map_segments
 from exactdrl.certificate.reader import Certificate
 from exactdrl.certificate.replay import final_vertex
@@ -75,12 +76,6 @@ def _observe_segment(last: tuple[list[mpz], mpz], problem: IntegerProblem, segme
             part.upper[:] = map(max, part.upper or floors, [floor + 1 for floor in floors])
         before = here
     return part
-
-
-def squared_distance(left: tuple[list[mpz], mpz], right: tuple[list[mpz], mpz]) -> mpq:
-    """Returns the squared distance of points given as integers over a common denominator: one reduction, at the end."""
-    (a, p), (b, q) = left, right
-    return mpq(sum(((x * q - y * p) ** 2 for x, y in zip(a, b, strict=True)), mpz(0)), (p * q) ** 2)
 
 
 def follow_trajectory(

@@ -1,0 +1,47 @@
+"""`exactdrl report`."""
+
+from pathlib import Path
+
+import click
+
+from exactdrl import InputError
+from exactdrl.certificate.parallel import available_jobs
+from exactdrl.observations.observe import LINES
+from exactdrl.observations.report import make_report
+from exactdrl.observations.report_page import to_html
+from exactdrl.problem.instance_file import refuse_existing, write_new
+
+from .observe import observing
+
+
+@click.command("report")
+@click.argument("instance", type=click.Path(path_type=Path))
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("-o", "--output", "path", type=click.Path(path_type=Path), required=True, help="*.html")
+@click.option("--no-check", is_flag=True, help="do not run the stand-alone checker; the page then says so")
+@click.option("--lines", type=click.IntRange(min=0), default=LINES, show_default=True, help="lines of each kind")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="of the lines")
+@click.option("--jobs", type=click.IntRange(min=1), help="processes; default: one for each processor")
+@click.option("--force", is_flag=True, help="write over an existing file")
+def report_command(
+    *, instance: Path, run: Path, path: Path, no_check: bool, lines: int, seed: int, jobs: int | None, force: bool
+) -> None:
+    """Write one HTML page about the walk RUN on INSTANCE: verdict, figures, claims, how to do it again.
+
+    It opens anywhere, loads nothing from anywhere, and is the same for the same files.
+    """
+    if path.suffix not in {".html", ".htm"}:
+        raise InputError(f"{path}: a report's name ends in .html")
+    refuse_existing(path, force=force)
+    with observing("report") as on_progress:
+        report = make_report(
+            instance,
+            run,
+            check=not no_check,
+            lines=lines,
+            seed=seed,
+            jobs=jobs or available_jobs(),
+            on_progress=on_progress,
+        )
+    write_new(path, to_html(report).encode("utf-8"), force=force)
+    click.echo(path)

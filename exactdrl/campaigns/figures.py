@@ -1,0 +1,151 @@
+"""The campaign's figures: how often each criterion holds, and the measures of all runs, by group.
+
+Colours are told apart by colour-blind readers (Okabe and Ito), groups by their markers too.
+"""
+
+import io
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from exactdrl.campaigns.criteria import CRITERIA, number
+from exactdrl.campaigns.run import DONE
+from exactdrl.campaigns.summary import Summary
+from exactdrl.campaigns.table import Row
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+_STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "0.88",
+    "grid.linewidth": 0.5,
+    "legend.frameon": False,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "exactdrl",
+}
+_WIDTH = 7.2
+# more groups than this would not be told apart
+MAX_GROUPS = len(_COLOURS)
+_PANELS = (
+    (
+        "falls in the best decay window by the factor",
+        (
+            ("loss gap", "window_loss_gap_fall_float"),
+            ("distance", "window_squared_distance_fall_float"),
+            ("running mean", "window_length_sum_fall_float"),
+        ),
+        (10.0,),
+    ),
+    (
+        "kinks near the last vertex over those elsewhere",
+        (
+            ("random points\nof the walk's box", "density_ratio_control_float"),
+            ("points as far from\nthe origin", "density_ratio_turned_float"),
+        ),
+        (1.0,),
+    ),
+    (
+        "relative error of the final loss, half way",
+        (
+            ("the loss\nitself", "at_50_loss_error_float"),
+            ("Aitken", "at_50_aitken_2_error_float"),
+            ("fitted\nlimit", "at_50_fit_error_float"),
+        ),
+        (0.05,),
+    ),
+)
+
+
+def draw_answers(summary: Summary) -> bytes:
+    """Returns an SVG: for each criterion and group the share of runs in which it holds, with its interval."""
+    groups = summary.parts[:MAX_GROUPS]
+
+    def fill(figure: "Figure") -> None:
+        axes = figure.subplots()
+        for place, group in enumerate(groups):
+            shift = (place - (len(groups) - 1) / 2) * 0.7 / max(len(groups), 1)
+            for line, criterion in enumerate(CRITERIA):
+                share = group.answers[criterion.name]
+                if not share.total:
+                    continue
+                height, colour = line + shift, _COLOURS[place]
+                axes.plot([share.low, share.high], [height, height], color=colour, lw=1.1)
+                is_first = line == 0
+                axes.plot(
+                    [share.count / share.total],
+                    [height],
+                    color=colour,
+                    marker=_MARKERS[place],
+                    ms=3.5,
+                    ls="",
+                    label=group.name if is_first else None,
+                )
+        axes.axvline(0.5, color="0.4", lw=0.8, ls=(0, (4, 2)))
+        axes.set_yticks(range(len(CRITERIA)), [criterion.name for criterion in CRITERIA])
+        axes.set_ylim(len(CRITERIA) - 0.5, -0.5)
+        axes.set_xlim(-0.02, 1.02)
+        axes.set_xlabel("share of runs in which the criterion holds, with 95 % interval")
+        figure.legend(loc="outside upper left", ncols=2)
+
+    return _svg(fill, 0.3 * len(CRITERIA) + 1.2)
+
+
+def draw_measures(rows: Sequence[Row], summary: Summary) -> bytes:
+    """Returns an SVG: every run's decay, density and estimates as points, by group."""
+    names = [group.name for group in summary.parts[:MAX_GROUPS]]
+    done = [row for row in rows if row["status"] == DONE]
+
+    def fill(figure: "Figure") -> None:
+        panels = figure.subplots(1, len(_PANELS))
+        for axes, (title, columns, marks) in zip(panels, _PANELS, strict=True):
+            _scatter(axes, done, names, columns)
+            for mark in marks:
+                axes.axhline(mark, color="0.4", lw=0.8, ls=(0, (4, 2)))
+            axes.set_title(title, fontsize=8, wrap=True)
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper left", ncols=2)
+
+    return _svg(fill, 4.2)
+
+
+def _scatter(axes: "Axes", rows: Sequence[Row], names: Sequence[str], columns: Sequence[tuple[str, str]]) -> None:
+    for place, name in enumerate(names):
+        group = [row for row in rows if row["group"] == name]
+        shift = (place - (len(names) - 1) / 2) * 0.75 / max(len(names), 1)
+        across: list[float] = []
+        heights: list[float] = []
+        for index, (_, column) in enumerate(columns):
+            # a logarithm has no place for 0
+            values = [abs(value) for row in group if (value := number(row, column))]
+            across += [index + shift] * len(values)
+            heights += values
+        axes.plot(
+            across, heights, color=_COLOURS[place], marker=_MARKERS[place], ms=2.6, ls="", alpha=0.6, mew=0, label=name
+        )
+    axes.set_xticks(range(len(columns)), [label for label, _ in columns], fontsize=7.5)
+    axes.set_xlim(-0.5, len(columns) - 0.5)
+    if axes.lines and any(len(line.get_ydata()) for line in axes.lines):  # type: ignore[arg-type]
+        axes.set_yscale("log")
+    axes.grid(visible=False, axis="x")
+
+
+def _svg(fill: Callable[["Figure"], None], height: float) -> bytes:
+    from matplotlib import rc_context  # noqa: PLC0415 - slow to import
+    from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+        FigureCanvasSVG(figure)
+        fill(figure)
+        stream = io.BytesIO()
+        # no date: the same table gives the same bytes
+        figure.savefig(stream, format="svg", metadata={"Date": None})
+    return stream.getvalue()

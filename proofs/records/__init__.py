@@ -1,0 +1,1 @@
+"""Records: certificates of small runs with their instances; README.md."""
