@@ -8,16 +8,17 @@ from gmpy2 import mpq, mpz
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.scan import Values, scaled_loss
 from exactdrl.exact.linear import independent_rows, to_integers
-from exactdrl.minimality.blocks import find_escape, split
+from exactdrl.minimality.blocks import Block, find_escape, split
 from exactdrl.minimality.decide import Budget, decide_blocks
 from exactdrl.minimality.flat import find_flat, find_still
 from exactdrl.minimality.likq import decide_by_likq, reduce_form
 from exactdrl.minimality.local_form import LocalForm, localise
 from exactdrl.minimality.reach import affine_reach, short_step
 from exactdrl.minimality.settle import Settled, settle
-from exactdrl.minimality.tree import is_strict
+from exactdrl.minimality.tree import Closed, is_strict
 from exactdrl.minimality.unscale import to_witness
 from exactdrl.minimality.verdict import Flat, LocalMinimum, NotMinimum, StrictLocalMinimum, Undecided, Verdict
+from exactdrl.minimality.witness import is_writable
 
 # work of a tree, see `close_tree`: a node at a dead unit in R^4 with 40 samples costs 1 and takes about a millisecond
 DEFAULT_BUDGET = 4000
@@ -98,9 +99,18 @@ def _decide_degenerate(
     if isinstance(decided, tuple):
         block, direction = decided
         return _Descent(state.lift(block.embed(direction, problem.dimension)))
-    closed = list(zip(blocks, decided, strict=True))
+    return _conclude(problem, form, state, list(zip(blocks, decided, strict=True)))
+
+
+def _conclude(
+    problem: IntegerProblem, form: LocalForm, state: Settled, closed: list[tuple[Block, Closed]]
+) -> StrictLocalMinimum | LocalMinimum | Undecided:
+    """Returns what closed trees prove."""
     witness = to_witness(problem, state, closed)
-    resting = [to_integers(reduced.rows[j])[0] for j in state.resting()]
+    if not is_writable(witness):
+        # a proof that no certificate can hold convinces nobody
+        return Undecided(len(form.kinks))
+    resting = [to_integers(state.form.rows[j])[0] for j in state.resting()]
     if (
         not problem.lineality
         and len(independent_rows(resting, problem.dimension)) == problem.dimension

@@ -52,3 +52,34 @@ class TreeWitness:
 
     settled: tuple[tuple[Kink, mpq], ...]
     blocks: tuple[BlockWitness, ...]
+
+
+# What the checker reads: proofs/FORMAT.md, before section 1, and section 1
+LONGEST_LINE = 2**26
+LONGEST_NUMBER = 100_000
+# keys, brackets and the line's end, generously
+_FRAME = 256
+
+
+def is_writable(witness: TreeWitness) -> bool:
+    """Returns whether a witness surely fits into one line of a certificate; a longer one could not be checked.
+
+    Decided by an upper bound of its length, which is at most a tenth too long where numbers are.
+    """
+    sizes = [_number_size(multiplier) for _, multiplier in witness.settled]
+    length = _FRAME + sum(_kink_size(kink) for kink, _ in witness.settled) + 4 * len(sizes)
+    for block in witness.blocks:
+        length += _FRAME + sum(map(_kink_size, block.kinks)) + sum(len(str(unit)) + 1 for unit in block.units)
+        for leaf in block.leaves:
+            length += _FRAME + len(block.kinks)
+            sizes += map(_number_size, leaf.multipliers)
+    return max(sizes, default=0) <= LONGEST_NUMBER and length + sum(sizes) + 3 * len(sizes) <= LONGEST_LINE
+
+
+def _kink_size(kink: Kink) -> int:
+    return sum(len(str(part)) for part in kink) + len("[,,],")
+
+
+def _number_size(value: mpq) -> int:
+    """Returns a bound on the characters of p/q: 10/33 > log 2 / log 10."""
+    return sum(int(part.bit_length()) * 10 // 33 + 2 for part in (value.numerator, value.denominator))
