@@ -485,8 +485,16 @@ def test_answers():
         ]
         return answer(summarise_campaign("", rows), CRITERIA[0])
 
-    assert words((yes, 3)) == "in every run"
-    assert words((no, 3)) == "in no run"
-    assert words((yes, 9), (no, 9)) == "in most runs of some groups, in a minority of others"
-    assert words((yes, 2), (no, 2)) == "open: some intervals hold one half"
-    assert words((yes, 2), ({}, 2)) == "not asked in every group"
+    assert words((yes, 10)) == "in every run"
+    assert words((no, 10)) == "in no run"
+    assert words((yes, 10), (no, 9)) == "in every run"
+    assert words((yes, 9)) == words((yes, 2), ({}, 20)) == "too few runs"
+    assert words((yes, 10), (no, 10)) == "in most runs of some groups, in a minority of others"
+
+    def mixed(good, bad):
+        rows = [{"group": "", "name": "", "status": "done", "reason": "", "outcome": "Undecided", **yes}] * good
+        return answer(summarise_campaign("", [*rows, *({**row, **no} for row in rows[:1] * bad)]), CRITERIA[0])
+
+    assert mixed(9, 1) == "in most runs of every group"
+    assert mixed(1, 9) == "in a minority of the runs of every group"
+    assert mixed(5, 5) == "open: some intervals hold one half"

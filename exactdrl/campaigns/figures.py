@@ -35,24 +35,24 @@ _WIDTH = 7.2
 MAX_GROUPS = len(_COLOURS)
 _PANELS = (
     (
-        "falls in the best decay window by the factor",
+        "falls in its best decay\nwindow by the factor",
         (
             ("loss gap", "window_loss_gap_fall_float"),
             ("distance", "window_squared_distance_fall_float"),
-            ("running mean", "window_length_sum_fall_float"),
+            ("running\nmean", "window_length_sum_fall_float"),
         ),
         (10.0,),
     ),
     (
-        "kinks near the last vertex over those elsewhere",
+        "kinks near the last vertex\nover those near",
         (
-            ("random points\nof the walk's box", "density_ratio_control_float"),
-            ("points as far from\nthe origin", "density_ratio_turned_float"),
+            ("points of the\nwalk's box", "density_ratio_control_float"),
+            ("points as far\nfrom the origin", "density_ratio_turned_float"),
         ),
         (1.0,),
     ),
     (
-        "relative error of the final loss, half way",
+        "relative error of the final\nloss, after half of the steps",
         (
             ("the loss\nitself", "at_50_loss_error_float"),
             ("Aitken", "at_50_aitken_2_error_float"),
@@ -108,7 +108,7 @@ def draw_measures(rows: Sequence[Row], summary: Summary) -> bytes:
             _scatter(axes, done, names, columns)
             for mark in marks:
                 axes.axhline(mark, color="0.4", lw=0.8, ls=(0, (4, 2)))
-            axes.set_title(title, fontsize=8, wrap=True)
+            axes.set_title(title, fontsize=8)
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper left", ncols=2)
 

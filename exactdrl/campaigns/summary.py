@@ -36,6 +36,7 @@ MEASURES = (
     ("density_ratio_turned_float", "kinks at the last vertex over those at points as far from the origin", False),
 )
 ALL = "all"
+LEAST_ANSWERS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +159,15 @@ def _share(rows: Sequence[Row], criterion: Criterion) -> Share:
 
 
 def answer(summary: Summary, criterion: Criterion) -> str:
-    """Returns how often a criterion holds, in words: over the groups, by their 95 % intervals."""
-    shares = [group.answers[criterion.name] for group in summary.parts]
+    """Returns how often a criterion holds, in words, by the groups' 95 % intervals.
+
+    Groups with fewer than ten answers do not count: their intervals leave everything open.
+    """
+    asked = [group.answers[criterion.name] for group in summary.parts]
+    shares = [share for share in asked if share.total >= LEAST_ANSWERS]
     most, few = [share.low > 1 / 2 for share in shares], [share.high < 1 / 2 for share in shares]
     cases = (
-        (not all(share.total for share in shares), "not asked in every group"),
+        (not shares, "too few runs"),
         (all(share.count == share.total for share in shares), "in every run"),
         (not any(share.count for share in shares), "in no run"),
         (all(most), "in most runs of every group"),

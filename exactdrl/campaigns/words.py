@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from exactdrl.campaigns.criteria import CRITERIA
 from exactdrl.campaigns.statistics import Median, Share
-from exactdrl.campaigns.summary import MEASURES, Summary, answer
+from exactdrl.campaigns.summary import LEAST_ANSWERS, MEASURES, Summary, answer
 
 _SEPARATOR = "---"
 
@@ -36,6 +36,8 @@ def _lines(summary: Summary) -> Iterator[str]:
     yield ""
     yield f"Configuration `{summary.digest}`."
     yield "Brackets hold 95 % intervals: Wilson's for shares, order statistics' for medians."
+    yield ""
+    yield f"The last column, *answer*, speaks of the groups with at least {LEAST_ANSWERS} runs that allow one."
     yield ""
     yield "## How the runs ended"
     yield ""
