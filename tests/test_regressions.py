@@ -3,8 +3,18 @@
 from pathlib import Path
 
 import pytest
+from test_minimality import TRIANGLE, cut_instance
 
-from exactdrl import Walk, read_certificate, read_instance, record_walk, verify
+from exactdrl import (
+    LocalMinimum,
+    StrictLocalMinimum,
+    Undecided,
+    Walk,
+    read_certificate,
+    read_instance,
+    record_walk,
+    verify,
+)
 
 INSTANCES = Path(__file__).parent / "instances"
 CORPUS = Path(__file__).parent / "corpus"
@@ -23,3 +33,10 @@ def test_package_reads_what_the_checker_accepts(path):
     """Witnesses in every form of number that the format allows are read, exactly."""
     certificate = read_certificate(path, read_instance(path.with_suffix(".json")))
     assert certificate.outcome is not None
+
+
+def test_budget_of_a_walk():
+    """A walk that starts at a minimum which needs a tree ends undecided if the tree may have one node, else proved."""
+    instance = cut_instance(3, TRIANGLE, 5)
+    assert isinstance(Walk(instance, budget=1).run(), Undecided)
+    assert isinstance(Walk(instance).run(), (LocalMinimum, StrictLocalMinimum))

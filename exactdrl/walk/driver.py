@@ -15,7 +15,7 @@ from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.cells.scan import Breakpoint, Values, scan, vanishing_kinks
 from exactdrl.exact.linear import to_integers
 from exactdrl.exact.rationals import InputError
-from exactdrl.minimality.judge import judge
+from exactdrl.minimality.judge import DEFAULT_BUDGET, judge
 from exactdrl.minimality.ray import to_edge
 from exactdrl.minimality.reach import tangent_cell
 from exactdrl.minimality.verdict import NotMinimum
@@ -41,7 +41,7 @@ class Walk:
     print(walk.outcome)
     ```
 
-    The trajectory is a function of the instance, the rule and the start rule alone.
+    The trajectory is a function of the instance, the rule, the start rule and the budget alone.
 
     Attributes:
         problem: the instance, scaled.
@@ -61,6 +61,7 @@ class Walk:
         start_rule: str | None = None,
         arithmetic: str = "filtered",
         max_steps: int | None = None,
+        budget: int = DEFAULT_BUDGET,
     ) -> None:
         """Prepares a walk; phase 1 runs when the first vertex is asked for.
 
@@ -71,6 +72,8 @@ class Walk:
                 The rule `long-step` has its own, `line-search`.
             arithmetic: `filtered` or `exact`; the trajectory is the same.
             max_steps: stop after this many steps with the outcome `StepLimit`.
+            budget: how much work a proof at a degenerate vertex may take, see `judge`; beyond it the walk ends
+                `Undecided`.
 
         Raises:
             InputError: an unknown rule, start rule or arithmetic, or a rule that the problem does not allow.
@@ -96,6 +99,7 @@ class Walk:
             self.start_rule = self._named_start = named
         self.arithmetic_name = arithmetic
         self.max_steps = max_steps
+        self.budget = budget
         self.outcome: Outcome | None = None
         self.steps = 0
         self.published_stops: list[int] = []
@@ -223,7 +227,7 @@ class Walk:
         if choice is not None:
             step = self._take(choice)
         if step is None:
-            verdict = judge(self.problem, _values(self.problem, arithmetic))
+            verdict = judge(self.problem, _values(self.problem, arithmetic), budget=self.budget)
             if not isinstance(verdict, NotMinimum):
                 self.outcome = verdict
                 return None
