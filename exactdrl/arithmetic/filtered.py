@@ -19,6 +19,7 @@ from exactdrl.arithmetic.protocol import Edge, Move
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.cells.scan import Breakpoint
+from exactdrl.exact.rationals import to_float
 
 if TYPE_CHECKING:
     from exactdrl.arithmetic.float_problem import FloatProblem
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 # Exact steps before floats are tried: loading the kernel costs as much as the first number of them, compiling it as
 # much as the second; a short walk ends before. The trajectory does not depend on it.
 WARM_UP, WARM_UP_UNCOMPILED = 100, 1000
+# Beyond this many parameters an exact vertex costs seconds and more
+LARGEST_EXACT = 60
 KINDS = ("slope sign", "steepest edge", "first kink")
 # After a vertex that floats cannot hold, so many exact steps pass before the next trial, twice as many after each
 # failure
@@ -52,23 +55,65 @@ class DecisionCounts:
     condition: float = 0.0
 
 
+def set_masks(vertex: FloatVertex, pattern: Pattern) -> None:
+    """Puts a pattern's bits into a vertex' masks."""
+    for depth, (bits, width) in enumerate(zip(pattern.bits, pattern.widths, strict=True)):
+        vertex.masks[depth, :width] = np.frombuffer(bits, dtype=np.uint8).reshape(pattern.samples, width).T
+
+
+def find_first_basis(problem: IntegerProblem, pattern: Pattern) -> list[Kink] | None:
+    """Returns the basis that phase 1 finds by the coordinate rule, None if a decision is not certain in float64.
+
+    Args:
+        problem: the scaled problem.
+        pattern: the start's cell; that no kink vanishes at the start is one of the decisions.
+    """
+    from exactdrl.arithmetic import float_start  # noqa: PLC0415 - numba takes a second to import
+    from exactdrl.arithmetic.float_problem import to_float_problem  # noqa: PLC0415
+    from exactdrl.arithmetic.float_vertex import empty_vertex  # noqa: PLC0415
+
+    floats = to_float_problem(problem)
+    if floats is None:
+        return None
+    vertex = empty_vertex(floats)
+    set_masks(vertex, pattern)
+    start = np.array([to_float(value) for value in problem.to_reduced(problem.instance.start)])
+    found = np.zeros((problem.dimension, 3), dtype=np.int64)
+    if not np.isfinite(start).all() or not float_start.find_first_basis(floats, vertex, start, found):
+        return None
+    return [Kink(problem.first + depth, sample, unit) for depth, sample, unit in found.tolist()]
+
+
 class FilteredArithmetic:
     """A vertex held in float64 where that is certain, in integers elsewhere; implements `Arithmetic`."""
 
     def __init__(self, problem: IntegerProblem, pattern: Pattern, basis: Sequence[Kink]) -> None:
-        """Takes a vertex; see `ExactArithmetic`."""
+        """Takes a vertex; see `ExactArithmetic`.
+
+        With more than LARGEST_EXACT parameters floats are tried first, and the exact vertex is computed where it is
+        asked for.
+
+        Raises:
+            InputError: the normals are not independent, or not n.
+        """
+        problem.check_dimension(len(basis))
         self._problem = problem
-        self._exact: ExactArithmetic | None = ExactArithmetic(problem, pattern, basis)
+        self._exact: ExactArithmetic | None = None
+        self._recorded: tuple[Pattern, list[Kink]] | None = (pattern.copy(), list(basis))
         self._floats: FloatProblem | None = None
         self._vertex: FloatVertex | None = None
         self._is_out_of_range = False
         self._is_loaded = False
         self._rest, self._next_rest = WARM_UP if is_compiled_already() else WARM_UP_UNCOMPILED, 1
         self.counts = DecisionCounts()
+        if problem.dimension > LARGEST_EXACT:
+            self._rest = 0
+        else:
+            self._exact_here()
 
     def restart(self, pattern: Pattern, basis: Sequence[Kink]) -> None:
         """Takes another vertex, and tries floats there at once."""
-        self._exact = ExactArithmetic(self._problem, pattern, basis)
+        self._exact, self._recorded = None, (pattern, list(basis))
         self._is_loaded, self._rest = False, 0
 
     # -- steps in floats
@@ -96,7 +141,7 @@ class FilteredArithmetic:
         self.counts.steps[0] += taken
         self.counts.condition = max(self.counts.condition, float(vertex.scalars[CONDITION]))
         if taken:
-            self._exact, self._next_rest = None, 1
+            self._exact, self._recorded, self._next_rest = None, None, 1
         if end != kernel.FULL:
             self._is_loaded = False
             if end != kernel.NO_EDGE:
@@ -126,7 +171,7 @@ class FilteredArithmetic:
         taken = int(follow_steps(floats, vertex, steps, np.cumsum([len(move.flips) for move in moves]), flips))
         self.counts.steps[0] += taken
         if taken:
-            self._exact, self._next_rest = None, 1
+            self._exact, self._recorded, self._next_rest = None, None, 1
         self._is_loaded = taken == len(moves)
         return taken
 
@@ -161,11 +206,10 @@ class FilteredArithmetic:
                 return False
         if self._vertex is None:
             self._vertex = empty_vertex(self._floats)
-        exact, vertex, first = self._exact_here(), self._vertex, self._problem.first
-        for depth, (bits, width) in enumerate(zip(exact.pattern.bits, self._problem.widths, strict=True)):
-            vertex.masks[depth, :width] = np.frombuffer(bits, dtype=np.uint8).reshape(self._problem.samples, width).T
-        vertex.kinks[:] = [(kink.layer - first, kink.sample, kink.unit) for kink in exact.basis]
-        vertex.order[:] = np.arange(len(exact.basis))
+        vertex, first, basis = self._vertex, self._problem.first, self.basis
+        set_masks(vertex, self.pattern)
+        vertex.kinks[:] = [(kink.layer - first, kink.sample, kink.unit) for kink in basis]
+        vertex.order[:] = np.arange(len(basis))
         self.counts.loads += 1
         self._is_loaded = load(self._floats, vertex) and self._invert(vertex) and begin(self._floats, vertex)
         if not self._is_loaded:
@@ -186,6 +230,7 @@ class FilteredArithmetic:
         """Returns the current vertex in exact arithmetic."""
         if self._exact is None:
             self._exact = ExactArithmetic(self._problem, self.pattern, self.basis)
+            self._recorded = None
         return self._exact
 
     @property
@@ -193,6 +238,8 @@ class FilteredArithmetic:
         """Returns the current cell; read only."""
         if self._exact is not None:
             return self._exact.pattern
+        if self._recorded is not None:
+            return self._recorded[0]
         assert self._vertex is not None  # noqa: S101 - there is one or the other
         masks = self._vertex.masks
         bits = [
@@ -206,6 +253,8 @@ class FilteredArithmetic:
         """Returns the basis in order of entry; read only."""
         if self._exact is not None:
             return self._exact.basis
+        if self._recorded is not None:
+            return self._recorded[1]
         assert self._vertex is not None  # noqa: S101 - there is one or the other
         return [self._kink(*self._vertex.kinks[slot].tolist()) for slot in self._vertex.order]
 
@@ -219,7 +268,10 @@ class FilteredArithmetic:
 
     def loss_estimate(self) -> float:
         """Returns the loss in floats, for display only."""
-        if self._exact is not None or self._vertex is None:
+        if self._recorded is not None and self._problem.dimension > LARGEST_EXACT:
+            # floats are asked first where an exact vertex is dear
+            self._load()
+        if self._exact is not None or self._vertex is None or (self._recorded is not None and not self._is_loaded):
             return self._exact_here().loss_estimate()
         return float(np.abs(self._vertex.values[-1, : self._problem.widths[-1]]).sum())
 

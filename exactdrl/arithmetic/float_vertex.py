@@ -25,15 +25,17 @@ LARGEST_DEFECT = 2.0**-10
 POLISHED_DEFECT = 2.0**-36
 # Rows, inverse and point beyond these are left to exact arithmetic, so that underflow stays below TINY
 LARGEST = 2.0**200
-# Above this, products with R A are computed anew instead of bounded from step to step
-DRIFTED_DEFECT = 2.0**-24
+# Where the bound on I - R A, carried from step to step, exceeds this and has grown so much, it is computed anew: with
+# many parameters its own rounding alone is above the first
+DRIFTED_DEFECT, GROWTH = 2.0**-24, 64.0
 # Flips until the gradient is computed anew, its accumulated rounding with it
 FLIPS_A_GRADIENT = 512
 # Steps until the values are computed anew
 STEPS_A_SCAN = 64
 # Places in `scalars`: ε; flips since the gradient was computed; the largest condition met; bounds on the error of
-# every component of θ, and of every value: spread · gain · size + share · level; steps since values were computed anew
-EPSILON, FLIPS, CONDITION, POINT_ERROR, SPREAD, SHARE, AGE = range(7)
+# every component of θ, and of every value: spread · gain · size + share · level; steps since values were computed anew;
+# ε when it was last computed anew
+EPSILON, FLIPS, CONDITION, POINT_ERROR, SPREAD, SHARE, AGE, FRESH = range(8)
 
 
 class FloatVertex(NamedTuple):
@@ -121,7 +123,7 @@ def empty_vertex(problem: FloatProblem) -> FloatVertex:
         gradient_errors=np.zeros(n),
         theta=np.zeros(n),
         theta_errors=np.zeros(n),
-        scalars=np.zeros(7),
+        scalars=np.zeros(8),
     )
 
 
@@ -349,7 +351,9 @@ def enclose_inverse(vertex: FloatVertex) -> bool:
                 vertex.column_sizes[j] = max(vertex.column_sizes[j], r)
             computed = own if not (own <= computed) else computed
             vertex.defects[i] = (own + rounding + 2.0 * k) * (1.0 + 4.0 * k)
-        if check_defects(vertex) and computed <= POLISHED_DEFECT:
+        is_sound = check_defects(vertex)
+        vertex.scalars[FRESH] = vertex.scalars[EPSILON]
+        if is_sound and computed <= POLISHED_DEFECT:
             return True
         # a Newton step helps a defect below 1, unless the bound's own rounding is what is too large
         if not (computed < 0.5 and attempt < 2):
@@ -361,7 +365,7 @@ def enclose_inverse(vertex: FloatVertex) -> bool:
 @compiled
 def keep_inverse(vertex: FloatVertex) -> bool:
     """Returns whether R encloses the inverse; computes I - R A anew where the bound on it has grown too much."""
-    if check_defects(vertex) and vertex.scalars[EPSILON] < DRIFTED_DEFECT:
+    if check_defects(vertex) and vertex.scalars[EPSILON] < max(DRIFTED_DEFECT, GROWTH * vertex.scalars[FRESH]):
         return True
     return enclose_inverse(vertex)
 
@@ -440,7 +444,7 @@ def settle(problem: FloatProblem, vertex: FloatVertex) -> bool:
         vertex.active,
         vertex.magnitudes,
     )
-    if count_unsure(problem.widths, vertex.masks, vertex.values, vertex.errors) != vertex.kinks.shape[0]:
+    if count_unsure(problem.widths, vertex.masks, vertex.values, vertex.errors) != count_kinks(vertex):
         return False
     clear_basis(vertex)
     largest, above = np.abs(vertex.theta).max(), 1.0 + 2.0**-40
@@ -454,7 +458,17 @@ def settle(problem: FloatProblem, vertex: FloatVertex) -> bool:
 def clear_basis(vertex: FloatVertex) -> None:
     """Sets the values of the basis' kinks to 0, which they are."""
     for slot in range(vertex.kinks.shape[0]):
-        vertex.values[vertex.kinks[slot, 0], vertex.kinks[slot, 2], vertex.kinks[slot, 1]] = 0.0
+        if vertex.kinks[slot, 0] >= 0:
+            vertex.values[vertex.kinks[slot, 0], vertex.kinks[slot, 2], vertex.kinks[slot, 1]] = 0.0
+
+
+@compiled
+def count_kinks(vertex: FloatVertex) -> int:
+    """Returns how many slots hold a kink; in phase 1 the others hold coordinate rows, as kinks of depth -1."""
+    count = 0
+    for slot in range(vertex.kinks.shape[0]):
+        count += vertex.kinks[slot, 0] >= 0
+    return count
 
 
 @compiled
@@ -486,7 +500,7 @@ def move(problem: FloatProblem, vertex: FloatVertex, direction: Floats, distance
         vertex.scalars[SPREAD],
         vertex.scalars[SHARE],
     )
-    if unsure != vertex.kinks.shape[0]:
+    if unsure != count_kinks(vertex):
         return False
     clear_basis(vertex)
     return bool(largest <= LARGEST)

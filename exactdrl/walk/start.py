@@ -29,7 +29,8 @@ class FirstVertex:
     Attributes:
         pattern: its cell, the start's unless elsewhere; kinks that vanish at the start are off.
         basis: n kinks in order of entry.
-        points: the start and the point after each move, reduced parameters; the last one is the vertex.
+        points: the start and the point after each move, reduced parameters; the last one is the vertex. None where
+            floats found the kinks and no point was computed.
         is_elsewhere: the vertex need not lie in the start's cell.
     """
 
@@ -47,6 +48,12 @@ def to_start_rule(name: str) -> StartRule | None:
 def default_start_rule(problem: IntegerProblem) -> StartRule:
     """Returns the published start rule where its exact numbers stay bearable, else the coordinate rule."""
     return "projected-gradient" if problem.dimension <= LARGEST_PROJECTED else "coordinate"
+
+
+def find_start_cell(problem: IntegerProblem) -> Pattern:
+    """Returns the start's cell; kinks that vanish there are off."""
+    numerators, denominator = to_integers(problem.to_reduced(problem.instance.start))
+    return pattern_of(problem, scan(problem, numerators, denominator, None))
 
 
 def find_first_vertex(problem: IntegerProblem, rule: StartRule) -> FirstVertex:
