@@ -36,7 +36,7 @@ from exactdrl.certificate.audit_nearness import Bounds, Nearness
 from exactdrl.certificate.audit_point import ExactPoint, has_rank, is_independent
 from exactdrl.certificate.audit_record import record_audit
 from exactdrl.certificate.audit_signs import bits_of, kinks_of, pattern_from_bits
-from exactdrl.certificate.audit_vertex import FoundVertex, NoVertex, OnFace, find_vertex
+from exactdrl.certificate.audit_vertex import FoundVertex, NoVertex, OnFace, _is_vertex, find_vertex
 from exactdrl.doors.trajectory import read_trajectory
 from exactdrl.minimality.verdict import NotMinimum
 
@@ -364,6 +364,31 @@ def test_a_kink_through_the_row_is_no_bystander():
     far = audit(instance, [[mpq(0), mpq(1, 10**25)]]).rows[0].vertex
     assert isinstance(far, FoundVertex)
     assert far.point.numerators == (0, 0)
+
+
+def test_a_guess_outside_its_cell_is_none():
+    """Points of phase 1, where the nearest kinks of the point's cell meet outside it: said so, not called a vertex."""
+    walk = Walk(sample_experiment((3, 4, 2, 1), samples=25, seed=0))
+    problem, reasons = walk.problem, []
+    for reduced in walk.first_vertex.points[:-1]:
+        point, values = ExactPoint.of(problem, problem.to_full(reduced))
+        found = find_vertex(problem, Bounds.of(problem), point, values, separation=2**40)
+        assert not isinstance(found, FoundVertex)
+        reasons += [found.reason] if isinstance(found, NoVertex) else []
+    assert "the nearest kinks meet outside the point's own cell" in reasons
+
+
+def test_vertices_by_rank():
+    """n kinks that vanish at a point make it a vertex only if they are independent there."""
+    instance = Instance.create([([["0"]], ["0"])], [["1"], ["2"], ["3"], ["1"]], [["1"], ["2"], ["3"], ["1"]])
+    problem = IntegerProblem.from_instance(instance)
+    point, values = ExactPoint.of(problem, [[mpq(1), mpq(0)]])
+    kinks = list(kinks_of(point.pattern(problem), point.signs.zero))
+    assert len(kinks) == 4
+    assert _is_vertex(problem, values, kinks)
+    assert _is_vertex(problem, values, kinks[1:3])
+    assert not _is_vertex(problem, values, [kinks[0], kinks[3]])
+    assert not _is_vertex(problem, values, kinks[:1])
 
 
 def test_ranks():
