@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import random
 import signal
 import subprocess
@@ -91,7 +92,9 @@ def test_killed_and_resumed(whole, tmp_path):
     config, folder = tmp_path / "small.toml", tmp_path / "campaign"
     config.write_text(SMALL)
     command = [sys.executable, "-m", "exactdrl_cli", "campaign", str(config), "-o", str(folder), "--jobs", "2"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, env=os.environ | {"TMPDIR": str(scratch)})
     until = time.monotonic() + 120
     while len(list((folder / "results").glob("*.json"))) < 2:
         assert process.poll() is None, process.stderr.read()
@@ -107,6 +110,9 @@ def test_killed_and_resumed(whole, tmp_path):
     assert f"runs         8, {8 - len(before)} of them now" in done.stdout
     assert tables(folder) == tables(whole)
     assert {path: path.stat().st_mtime_ns for path in before} == before
+    while list(scratch.iterdir()):  # the orphans end by themselves, and leave nothing
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def test_workers_end_with_their_parent(tmp_path):
@@ -134,7 +140,7 @@ def test_cluster(whole, tmp_path):
         conduct(parse_config(SMALL, "small"), tmp_path / "cluster", scheduler=address)
         command = worker(tmp_path, "if task.case.seed == 1: os.kill(os.getpid(), signal.SIGKILL)")
         campaign = parse_config(SMALL.replace("[2, 3, 1]", "[1, 1]").replace("seeds = 4", "seeds = 2"), "killed")
-        killed = conduct(campaign, tmp_path / "killed", scheduler=address, command=command)
+        killed = conduct(campaign, tmp_path / "killed", scheduler=address, command=command, draw=False)
     assert tables(tmp_path / "cluster") == tables(whole)
     assert [row["status"] for row in killed.rows] == ["done", "failed"] * 2
     assert "signal 9 (SIGKILL)" in killed.rows[1]["reason"]
@@ -145,12 +151,12 @@ def test_no_cluster(tmp_path, monkeypatch):
     campaign = parse_config(SMALL, "small")
     monkeypatch.setattr("exactdrl.campaigns.cluster._SECONDS_TO_CONNECT", 1)
     with pytest.raises(InputError, match=r"no Dask scheduler at tcp://127\.0\.0\.1:9"):
-        conduct(campaign, tmp_path / "a", scheduler="tcp://127.0.0.1:9")
+        conduct(campaign, tmp_path / "a", scheduler="tcp://127.0.0.1:9", draw=False)
     with pytest.raises(InputError, match="no Dask scheduler at nonsense"):
-        conduct(campaign, tmp_path / "a", scheduler="nonsense://")
+        conduct(campaign, tmp_path / "a", scheduler="nonsense://", draw=False)
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(InputError, match=r"pip install 'exactdrl\[cluster\]'"):
-        conduct(campaign, tmp_path / "b", scheduler="tcp://127.0.0.1:9")
+        conduct(campaign, tmp_path / "b", scheduler="tcp://127.0.0.1:9", draw=False)
 
 
 # -- failures and limits
@@ -167,7 +173,7 @@ def test_failures_are_recorded(tmp_path):
         "if seed == 3: os._exit(7)",
     )
     campaign = parse_config(SMALL.replace("seeds = 4", "seeds = 5").replace(", [2, 3, 1]", ""), "failing")
-    found = conduct(campaign, tmp_path / "campaign", jobs=2, command=command)
+    found = conduct(campaign, tmp_path / "campaign", jobs=2, command=command, draw=False)
     rows = rows_by_seed(found)
     assert [rows[seed]["status"] for seed in range(5)] == ["failed", "failed", "done", "failed", "done"]
     assert rows[0]["reason"] == "RuntimeError: deliberate failure"
@@ -177,8 +183,8 @@ def test_failures_are_recorded(tmp_path):
     share = found.summary.groups[0].outcomes
     assert {entry.total for entry in share.values()} == {2}
     # the failures stay as they are, unless they are to be tried again
-    assert conduct(campaign, tmp_path / "campaign", command=("false",)).run == 0
-    retried = conduct(campaign, tmp_path / "campaign", retry_failed=True)
+    assert conduct(campaign, tmp_path / "campaign", command=("false",), draw=False).run == 0
+    retried = conduct(campaign, tmp_path / "campaign", retry_failed=True, draw=False)
     assert (retried.run, retried.count("done")) == (3, 5)
 
 
@@ -202,11 +208,15 @@ def test_limits(tmp_path):
         "if task.case.seed == 0:\n    with cpu_limit(task.limits.seconds):\n        while True: sum(range(10**6))",
     )
     one = SMALL.replace(", [2, 3, 1]", "").replace("seeds = 4", "seeds = 2")
-    found = conduct(parse_config(f"{one}\n[limits]\nmax_steps = 1\n", "steps"), tmp_path / "steps", command=command)
+    found = conduct(
+        parse_config(f"{one}\n[limits]\nmax_steps = 1\n", "steps"), tmp_path / "steps", command=command, draw=False
+    )
     assert [(row["status"], row["reason"]) for row in found.rows] == [("limit", "over 1 steps")] * 2
     assert found.summary.groups[0].statuses == {"limit": 2}
     assert found.summary.groups[0].outcomes["the last vertex is degenerate"].total == 0
-    found = conduct(parse_config(f"{one}\n[limits]\nseconds = 1\n", "time"), tmp_path / "time", command=spin)
+    found = conduct(
+        parse_config(f"{one}\n[limits]\nseconds = 1\n", "time"), tmp_path / "time", command=spin, draw=False
+    )
     assert [(row["status"], row["reason"]) for row in found.rows] == [("limit", "over 1 CPU seconds"), ("done", "")]
 
 
@@ -214,7 +224,7 @@ def test_kept_and_verified(tmp_path, monkeypatch):
     """Kept files are the run's: the checker accepts them, and they are those of the commands that are given."""
     one = SMALL.replace(", [2, 3, 1]", "").replace("seeds = 4", "seeds = 1")
     campaign = parse_config(one, "kept").with_options(verify=True, keep_runs=True)
-    found = conduct(campaign, tmp_path / "campaign")
+    found = conduct(campaign, tmp_path / "campaign", draw=False)
     (row,) = found.rows
     assert row["verified"] == "accepted"
     assert found.summary.groups[0].verified == (1, 1)
@@ -236,14 +246,14 @@ def test_other_campaign_in_the_folder(whole, tmp_path):
     with pytest.raises(InputError, match="they differ in cases"):
         conduct(parse_config(SMALL.replace("seeds = 4", "seeds = 3"), "other"), whole)
     with pytest.raises(InputError, match="they differ in verify"):
-        conduct(parse_config(f"verify = true\n{SMALL}", "other"), whole)
+        conduct(parse_config(f"verify = true\n{SMALL}", "other"), whole, draw=False)
     # what means the same is the same
-    conduct(parse_config(f"# a comment\nkeep_runs = false\n{SMALL}", "same"), whole)
+    conduct(parse_config(f"# a comment\nkeep_runs = false\n{SMALL}", "same"), whole, draw=False)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "file").write_text("mine")
     campaign = parse_config(SMALL, "small")
     with pytest.raises(InputError, match="not a campaign's"):
-        conduct(campaign, tmp_path / "mine")
+        conduct(campaign, tmp_path / "mine", draw=False)
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["file"]
     with (
         open_store(tmp_path / "held", campaign),
