@@ -1,14 +1,17 @@
 """Campaigns: configuration, kills, failures, limits, cluster, statistics; one table whatever happens on the way."""
 
+import csv
 import json
 import math
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import time
 from fractions import Fraction
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -25,6 +28,7 @@ from exactdrl.campaigns.statistics import median_rank, summarise, wilson
 from exactdrl.campaigns.store import open_store
 from exactdrl.campaigns.summary import answer, summarise_campaign
 from exactdrl.campaigns.windows import find_window
+from exactdrl.campaigns.words import to_markdown
 from exactdrl.campaigns.zero_units import count_zero_units
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.certificate.reader import read_certificate
@@ -32,6 +36,7 @@ from exactdrl.certificate.record import record_walk
 from exactdrl.certificate.replay import replay
 from exactdrl.walk.driver import Walk
 
+ROOT = Path(__file__).parent.parent
 SMALL = """
 version = 1
 [[problems]]
@@ -508,3 +513,43 @@ def test_answers():
     assert mixed(9, 1) == "in most runs of every group"
     assert mixed(1, 9) == "in a minority of the runs of every group"
     assert mixed(5, 5) == "open: some intervals hold one half"
+
+
+def test_documented_campaign():
+    """The page on observations is about the shipped campaign: its summary follows from its table, its numbers are there."""
+
+    def value(text):
+        if text in {"True", "False"}:
+            return text == "True"
+        for kind in (int, float):
+            try:
+                return kind(text)
+            except ValueError:
+                pass
+        return text or None
+
+    docs = ROOT / "docs"
+    campaign = parse_config(default_config(), "default")
+    with (docs / "campaign" / "floats.csv").open(encoding="utf-8", newline="") as stream:
+        rows = [{key: value(text) for key, text in row.items()} for row in csv.DictReader(stream)]
+    assert [row["name"] for row in rows] == [case.name for case in campaign.cases]
+    summary = summarise_campaign(campaign.digest, [row | {"reason": row["reason"] or ""} for row in rows])
+    assert json.loads((docs / "campaign" / "summary.json").read_text()) == json.loads(json.dumps(summary.to_json()))
+    assert (docs / "campaign" / "summary.md").read_text(encoding="utf-8") == to_markdown(summary)
+    page = (docs / "observations.md").read_text(encoding="utf-8")
+    table = page[page.index("## In short") : page.index("## The criteria")]
+    answers = summary.groups[-1].answers
+    for name, share in answers.items():
+        if name in {
+            "decay-loss",
+            "decay-distance",
+            "decay-length",
+            "decay-together",
+            "tuning-slower",
+            "density-turned",
+        }:
+            assert re.search(rf"\*\* \| {share.count} of {share.total}\b", table), name
+    for name in ("estimate-aitken-half", "estimate-fit-half", "estimate-loss-half", "estimate-aitken-better"):
+        assert f"{answers[name].count} of {answers[name].total}" in table, name
+    for figure in re.findall(r"\]\((figures/[^)]*)\)", page):
+        assert (docs / figure).exists()
