@@ -4,6 +4,7 @@ import csv
 import json
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import oracle
@@ -20,6 +21,7 @@ from exactdrl import (
     Instance,
     StepLimit,
     Walk,
+    export,
     read_certificate,
     read_instance,
     record_walk,
@@ -27,6 +29,7 @@ from exactdrl import (
     to_float,
     write_instance,
 )
+from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.cells.affine import affine_form
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Pattern
@@ -37,6 +40,7 @@ from exactdrl.certificate.audit_point import ExactPoint, has_rank, is_independen
 from exactdrl.certificate.audit_record import record_audit
 from exactdrl.certificate.audit_signs import bits_of, kinks_of, pattern_from_bits
 from exactdrl.certificate.audit_vertex import FoundVertex, NoVertex, OnFace, _is_vertex, find_vertex
+from exactdrl.certificate.replay import first_cell, follow
 from exactdrl.doors.trajectory import read_trajectory
 from exactdrl.minimality.verdict import NotMinimum
 
@@ -119,6 +123,34 @@ def test_a_rounded_walk_is_whole(widths, samples, seed, folder):
 def vertex_of(row):
     point = row.vertex.point
     return [mpq(entry, point.denominator) for entry in point.numerators]
+
+
+CORPUS = sorted((Path(__file__).parent / "corpus" / "accept").glob("*.drl"))
+
+
+@pytest.mark.parametrize("run_path", CORPUS, ids=lambda path: path.stem)
+def test_the_vertices_of_accepted_certificates_are_whole(run_path, folder):
+    """The vertices of each walk in the checker's corpus, degenerate and made by hand, get a certificate that holds."""
+    path = next(path for path in (run_path.with_suffix(".json"), run_path.with_suffix(".json.gz")) if path.exists())
+    instance = read_instance(path)
+    certificate = read_certificate(run_path, instance)
+    problem = IntegerProblem.from_instance(instance)
+    pattern, basis = first_cell(problem, certificate)
+    basis, cells = list(basis), [(pattern.copy(), list(basis))]
+    for step in certificate.steps:
+        follow(pattern, basis, step)
+        cells.append((pattern.copy(), list(basis)))
+    vertices = [flat(problem.to_full(ExactArithmetic(problem, *cell).vertex())) for cell in cells]
+    result = audit(instance, vertices)
+    if any(step.crossed for step in certificate.steps):
+        assert all(row.vertex.squared_distance == 0 for row in result.rows)
+        return
+    assert result.is_certifiable
+    assert not result.is_wrong
+    record_audit(result, folder / "c.drl", force=True)
+    line = check.check(str(path), str(folder / "c.drl"))
+    assert export(problem, read_certificate(folder / "c.drl", instance), losses=folder / "l.csv", force=True)
+    assert line.startswith(f"{len(certificate.steps)} steps, ")
 
 
 def test_degenerate_vertices_are_met():
