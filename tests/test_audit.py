@@ -82,7 +82,7 @@ def sampled():
 # --- whole walks -----------------------------------------------------------------------------------------------------
 
 
-@examples(60)
+@examples(40)
 @given(instance=instances(), rule=st.sampled_from(["reference", "steepest", "first"]))
 def test_an_exact_walk_is_whole(instance, rule, folder):
     """The exact vertices of a walk, degenerate ones too, are whole, and their certificate says what the walk's says."""
@@ -280,7 +280,7 @@ def test_a_false_end(sampled):
 # --- against the oracle ----------------------------------------------------------------------------------------------
 
 
-@examples(40)
+@examples(25)
 @given(instance=instances(), data=st.data())
 def test_moves_against_the_oracle(instance, data):
     """Whether two vertices are adjacent, and what is crossed between them, by the oracle's own definitions."""
@@ -321,7 +321,7 @@ def test_moves_against_the_oracle(instance, data):
             assert dimension == problem.reduced_n - rank >= 2
 
 
-@examples(60)
+@examples(40)
 @given(instance=instances(), data=st.data())
 def test_what_is_read_as_a_vertex_is_one(instance, data):
     """Any point: a vertex that is found is one by the oracle; a face's bound holds for the vertices of a walk in it."""
@@ -358,7 +358,7 @@ def test_what_is_read_as_a_vertex_is_one(instance, data):
                 assert found.squared_distance <= sum((a - b) ** 2 for a, b in zip(other, reduced, strict=True))
 
 
-@examples(40)
+@examples(25)
 @given(instance=instances(), data=st.data())
 def test_nearest_kinks_come_first(instance, data):
     """The search by bounds yields all kinks in the order of their exact distances, vanishing ones first."""
