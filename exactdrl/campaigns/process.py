@@ -64,7 +64,7 @@ class WorkerProcess:
         return self._process
 
     def _post_mortem(self, code: int, task: Task) -> RunResult:
-        if code == -signal.SIGXCPU and task.limits.seconds is not None:
+        if task.limits.seconds is not None and code == -signal.SIGXCPU:
             return RunResult(LIMIT, f"over {task.limits.seconds} CPU seconds", {}, {})
         if code < 0:
             return failed(f"the worker process was ended by signal {-code} ({signal.Signals(-code).name})")
