@@ -83,7 +83,8 @@ def _to_lines(judged: JudgedPoint) -> list[str]:
         case LocalMinimum(flat=flat) if flat is not None:
             lines.append(f"flat along   {json.dumps(_matrix_text(judged, flat.direction))}")
             reach = "forever" if flat.length is None else f"up to {to_text(flat.length)} times it"
-            lines.append(f"             the loss keeps its value {reach}")
+            lines.append(f"             the loss keeps its value {reach},")
+            lines.append(f"             and throughout the face of dimension {flat.dimension} that this ray enters")
     if judged.problem.lineality:
         lines.append(f"lineality    {judged.problem.lineality} directions do not change the loss at all")
     return lines
@@ -113,5 +114,6 @@ def _to_json(judged: JudgedPoint, seconds: float) -> dict[str, object]:
             result["by"] = by
             if flat is not None:
                 result["flat_direction"] = _matrix_text(judged, flat.direction)
+                result["flat_face_dimension"] = flat.dimension
                 result["flat_length"] = None if flat.length is None else to_text(flat.length)
     return result

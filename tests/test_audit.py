@@ -4,6 +4,7 @@ import csv
 import json
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import oracle
@@ -20,6 +21,7 @@ from exactdrl import (
     Instance,
     StepLimit,
     Walk,
+    export,
     read_certificate,
     read_instance,
     record_walk,
@@ -27,6 +29,7 @@ from exactdrl import (
     to_float,
     write_instance,
 )
+from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.cells.affine import affine_form
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Pattern
@@ -36,7 +39,8 @@ from exactdrl.certificate.audit_nearness import Bounds, Nearness
 from exactdrl.certificate.audit_point import ExactPoint, has_rank, is_independent
 from exactdrl.certificate.audit_record import record_audit
 from exactdrl.certificate.audit_signs import bits_of, kinks_of, pattern_from_bits
-from exactdrl.certificate.audit_vertex import FoundVertex, NoVertex, OnFace, find_vertex
+from exactdrl.certificate.audit_vertex import FoundVertex, NoVertex, OnFace, _is_vertex, find_vertex
+from exactdrl.certificate.replay import first_cell, follow
 from exactdrl.doors.trajectory import read_trajectory
 from exactdrl.minimality.verdict import NotMinimum
 
@@ -78,7 +82,7 @@ def sampled():
 # --- whole walks -----------------------------------------------------------------------------------------------------
 
 
-@examples(60)
+@examples(40)
 @given(instance=instances(), rule=st.sampled_from(["reference", "steepest", "first"]))
 def test_an_exact_walk_is_whole(instance, rule, folder):
     """The exact vertices of a walk, degenerate ones too, are whole, and their certificate says what the walk's says."""
@@ -119,6 +123,34 @@ def test_a_rounded_walk_is_whole(widths, samples, seed, folder):
 def vertex_of(row):
     point = row.vertex.point
     return [mpq(entry, point.denominator) for entry in point.numerators]
+
+
+CORPUS = sorted((Path(__file__).parent / "corpus" / "accept").glob("*.drl"))
+
+
+@pytest.mark.parametrize("run_path", CORPUS, ids=lambda path: path.stem)
+def test_the_vertices_of_accepted_certificates_are_whole(run_path, folder):
+    """The vertices of each walk in the checker's corpus, degenerate and made by hand, get a certificate that holds."""
+    path = next(path for path in (run_path.with_suffix(".json"), run_path.with_suffix(".json.gz")) if path.exists())
+    instance = read_instance(path)
+    certificate = read_certificate(run_path, instance)
+    problem = IntegerProblem.from_instance(instance)
+    pattern, basis = first_cell(problem, certificate)
+    basis, cells = list(basis), [(pattern.copy(), list(basis))]
+    for step in certificate.steps:
+        follow(pattern, basis, step)
+        cells.append((pattern.copy(), list(basis)))
+    vertices = [flat(problem.to_full(ExactArithmetic(problem, *cell).vertex())) for cell in cells]
+    result = audit(instance, vertices)
+    if any(step.crossed for step in certificate.steps):
+        assert all(row.vertex.squared_distance == 0 for row in result.rows)
+        return
+    assert result.is_certifiable
+    assert not result.is_wrong
+    record_audit(result, folder / "c.drl", force=True)
+    line = check.check(str(path), str(folder / "c.drl"))
+    assert export(problem, read_certificate(folder / "c.drl", instance), losses=folder / "l.csv", force=True)
+    assert line.startswith(f"{len(certificate.steps)} steps, ")
 
 
 def test_degenerate_vertices_are_met():
@@ -248,7 +280,7 @@ def test_a_false_end(sampled):
 # --- against the oracle ----------------------------------------------------------------------------------------------
 
 
-@examples(40)
+@examples(25)
 @given(instance=instances(), data=st.data())
 def test_moves_against_the_oracle(instance, data):
     """Whether two vertices are adjacent, and what is crossed between them, by the oracle's own definitions."""
@@ -289,7 +321,7 @@ def test_moves_against_the_oracle(instance, data):
             assert dimension == problem.reduced_n - rank >= 2
 
 
-@examples(60)
+@examples(40)
 @given(instance=instances(), data=st.data())
 def test_what_is_read_as_a_vertex_is_one(instance, data):
     """Any point: a vertex that is found is one by the oracle; a face's bound holds for the vertices of a walk in it."""
@@ -326,7 +358,7 @@ def test_what_is_read_as_a_vertex_is_one(instance, data):
                 assert found.squared_distance <= sum((a - b) ** 2 for a, b in zip(other, reduced, strict=True))
 
 
-@examples(40)
+@examples(25)
 @given(instance=instances(), data=st.data())
 def test_nearest_kinks_come_first(instance, data):
     """The search by bounds yields all kinks in the order of their exact distances, vanishing ones first."""
@@ -364,6 +396,31 @@ def test_a_kink_through_the_row_is_no_bystander():
     far = audit(instance, [[mpq(0), mpq(1, 10**25)]]).rows[0].vertex
     assert isinstance(far, FoundVertex)
     assert far.point.numerators == (0, 0)
+
+
+def test_a_guess_outside_its_cell_is_none():
+    """Points of phase 1, where the nearest kinks of the point's cell meet outside it: said so, not called a vertex."""
+    walk = Walk(sample_experiment((3, 4, 2, 1), samples=25, seed=0))
+    problem, reasons = walk.problem, []
+    for reduced in walk.first_vertex.points[:-1]:
+        point, values = ExactPoint.of(problem, problem.to_full(reduced))
+        found = find_vertex(problem, Bounds.of(problem), point, values, separation=2**40)
+        assert not isinstance(found, FoundVertex)
+        reasons += [found.reason] if isinstance(found, NoVertex) else []
+    assert "the nearest kinks meet outside the point's own cell" in reasons
+
+
+def test_vertices_by_rank():
+    """n kinks that vanish at a point make it a vertex only if they are independent there."""
+    instance = Instance.create([([["0"]], ["0"])], [["1"], ["2"], ["3"], ["1"]], [["1"], ["2"], ["3"], ["1"]])
+    problem = IntegerProblem.from_instance(instance)
+    point, values = ExactPoint.of(problem, [[mpq(1), mpq(0)]])
+    kinks = list(kinks_of(point.pattern(problem), point.signs.zero))
+    assert len(kinks) == 4
+    assert _is_vertex(problem, values, kinks)
+    assert _is_vertex(problem, values, kinks[1:3])
+    assert not _is_vertex(problem, values, [kinks[0], kinks[3]])
+    assert not _is_vertex(problem, values, kinks[:1])
 
 
 def test_ranks():

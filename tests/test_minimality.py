@@ -6,6 +6,7 @@ from fractions import Fraction
 import oracle
 import pytest
 import strategies
+from gmpy2 import mpq
 from hypothesis import event, given, reject
 from oracle import Problem
 from treecheck import check_tree
@@ -15,6 +16,11 @@ from exactdrl.minimality.judge import DEFAULT_BUDGET
 from exactdrl.minimality.point import JudgedPoint, judge_point
 from exactdrl.minimality.verdict import LocalMinimum, NotMinimum, StrictLocalMinimum, Undecided
 from exactdrl.problem.instance import Instance
+
+
+def to_mpq(value: Fraction) -> mpq:
+    """Returns a rational for the library."""
+    return mpq(value.numerator, value.denominator)
 
 
 def judged(instance: Instance, budget: int = DEFAULT_BUDGET) -> JudgedPoint:
@@ -52,6 +58,10 @@ def judged(instance: Instance, budget: int = DEFAULT_BUDGET) -> JudgedPoint:
             lengths = [1, 10**9] if flat.length is None else [flat.length / 2, flat.length]
             for length in lengths:
                 assert problem.loss(oracle.move(theta, direction, oracle.to_fraction(length))) == loss
+            inside = oracle.move(theta, direction, oracle.to_fraction(lengths[0]))
+            beyond = judge_point(instance, [list(map(to_mpq, row)) for row in inside], budget=budget)
+            assert beyond.freedom == flat.dimension >= 1
+            assert beyond.is_stationary
     return point
 
 

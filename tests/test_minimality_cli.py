@@ -59,6 +59,7 @@ def test_flat_cell(capsys, tmp_path):
     code, out = run(capsys, tmp_path, line("5/8", "3/8"))
     assert "flat along its face of dimension 1" in out
     assert "the loss keeps its value up to" in out
+    assert "throughout the face of dimension 1" in out
 
 
 def test_json(capsys, tmp_path):
@@ -75,3 +76,4 @@ def test_json(capsys, tmp_path):
     assert result["verdict"] == "local-minimum"
     assert result["by"]
     assert result["flat_length"]
+    assert result["flat_face_dimension"] == 1

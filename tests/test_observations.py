@@ -183,6 +183,17 @@ def test_claims_hold_on_degenerate_walks(tmp_path_factory, instance, seed):
     assert [claim for claim in map(to_fields, found.claims) if not is_true(run, claim)] == []
 
 
+def test_claims_hold_on_long_steps(tmp_path):
+    """A regression walked by long steps, which pass through kinks, is observed like any other."""
+    write_instance(sample_experiment((3, 1), samples=40, seed=4, bits=8), tmp_path / "a.json")
+    record_walk(Walk(read_instance(tmp_path / "a.json"), rule="long-step"), tmp_path / "a.drl")
+    assert b'"cross"' in (tmp_path / "a.drl").read_bytes()
+    found = observe(tmp_path / "a.json", tmp_path / "a.drl", window=2, lines=1)
+    run = Run(read_instance(tmp_path / "a.json"), (tmp_path / "a.drl").read_text())
+    assert found.steps > 3
+    assert [claim for claim in map(to_fields, found.claims) if not is_true(run, claim)] == []
+
+
 def test_claims_file(walked, tmp_path):
     """The same claims give the same bytes, compressed by name; names and existing files are refused."""
     folder, found, _ = walked
@@ -217,6 +228,27 @@ def test_refusals(walked, arguments, message):
     folder, _, _ = walked
     with pytest.raises(InputError, match=re.escape(message)):
         observe(folder / "a.json", folder / "a.drl", **arguments)
+
+
+def test_false_runs_are_refused(walked, tmp_path):
+    """A run that leaves its cells, or enters kinks that cannot be, is refused with a word on verifying it."""
+    folder, _, _ = walked
+    lines = (folder / "a.drl").read_text().splitlines()
+    steps = [i for i, line in enumerate(lines) if '"enter"' in line]
+    refused = 0
+    for other in ([2, 0, 0], [3, 0, 0], [3, 3, 0], [3, 19, 0], [4, 0, 0], [3, 20, 0], [1, 0, 7], [3, -1, 0]):
+        changed = list(lines)
+        step = json.loads(lines[steps[-1]])
+        if step["enter"] == other:
+            continue
+        changed[steps[-1]] = json.dumps(step | {"enter": other})
+        body = "".join(f"{line}\n" for line in changed[:-1])
+        digest = hashlib.sha256(body.encode()).hexdigest()
+        (tmp_path / "a.drl").write_text(body + json.dumps({"end": {"steps": len(steps), "sha256": digest}}) + "\n")
+        with pytest.raises(InputError, match=r"verify the certificate|depends on those before it|not of this problem"):
+            observe(folder / "a.json", tmp_path / "a.drl", lines=0)
+        refused += 1
+    assert refused >= 3
 
 
 # --- brackets

@@ -52,6 +52,7 @@ def conduct(
     scheduler: str | None = None,
     retry_failed: bool = False,
     command: Sequence[str] = WORKER,
+    draw: bool = True,
     on_run: Callable[[int, int, Case, str], None] | None = None,
 ) -> Conducted:
     """Runs what is missing of a campaign and writes its table and summary.
@@ -66,6 +67,7 @@ def conduct(
         scheduler: of a Dask cluster that runs them instead.
         retry_failed: run those again that failed.
         command: that starts a worker.
+        draw: whether to draw the figures.
         on_run: called with done runs, all runs, the latest case and its status; at first for what was there.
 
     Raises:
@@ -92,7 +94,7 @@ def conduct(
                 store.save(case, results[case], result.kept)
                 if on_run is not None:
                     on_run(len(results), len(campaign.cases), case, result.status)
-        return _tabulate(store, campaign, results, there)
+        return _tabulate(store, campaign, results, there, draw=draw)
 
 
 def _stream(
@@ -107,16 +109,19 @@ def _to_stored(case: Case, result: RunResult) -> dict[str, object]:
     return {"case": case.to_json(), "status": result.status, "reason": result.reason, "fields": result.fields}
 
 
-def _tabulate(store: Store, campaign: Campaign, results: dict[Case, dict[str, object]], there: int) -> Conducted:
+def _tabulate(
+    store: Store, campaign: Campaign, results: dict[Case, dict[str, object]], there: int, *, draw: bool
+) -> Conducted:
     rows = tuple(to_row(case, results[case]) for case in campaign.cases)
     summary = summarise_campaign(campaign.digest, rows)
-    paths = (
-        store.write("table.parquet", to_parquet(rows)),
-        store.write("table.csv", to_csv(rows)),
-        store.write("floats.csv", to_csv(rows, exact=False)),
-        store.write("summary.json", f"{json.dumps(summary.to_json(), indent=1)}\n".encode("ascii")),
-        store.write("answers.svg", draw_answers(summary)),
-        store.write("measures.svg", draw_measures(rows, summary)),
-        store.write("summary.md", to_markdown(summary).encode("utf-8")),
-    )
+    files = {
+        "table.parquet": to_parquet(rows),
+        "table.csv": to_csv(rows),
+        "floats.csv": to_csv(rows, exact=False),
+        "summary.json": f"{json.dumps(summary.to_json(), indent=1)}\n".encode("ascii"),
+        "summary.md": to_markdown(summary).encode("utf-8"),
+    }
+    if draw:
+        files |= {"answers.svg": draw_answers(summary), "measures.svg": draw_measures(rows, summary)}
+    paths = tuple(store.write(name, content) for name, content in files.items())
     return Conducted(rows, summary, paths, len(rows) - there)

@@ -92,7 +92,8 @@ def draw_answers(summary: Summary) -> bytes:
         axes.set_ylim(len(CRITERIA) - 0.5, -0.5)
         axes.set_xlim(-0.02, 1.02)
         axes.set_xlabel("share of runs in which the criterion holds, with 95 % interval")
-        figure.legend(loc="outside upper left", ncols=2)
+        if axes.get_legend_handles_labels()[1]:
+            figure.legend(loc="outside upper left", ncols=2)
 
     return _svg(fill, 0.3 * len(CRITERIA) + 1.2)
 
@@ -110,7 +111,8 @@ def draw_measures(rows: Sequence[Row], summary: Summary) -> bytes:
                 axes.axhline(mark, color="0.4", lw=0.8, ls=(0, (4, 2)))
             axes.set_title(title, fontsize=8)
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper left", ncols=2)
+        if labels:
+            figure.legend(handles, labels, loc="outside upper left", ncols=2)
 
     return _svg(fill, 4.2)
 

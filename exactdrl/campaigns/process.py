@@ -1,6 +1,8 @@
 """A worker process seen from its parent: hand it a task, get a result, whatever becomes of it."""
 
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +14,8 @@ from exactdrl.campaigns.run import LIMIT, RunResult, Task, failed
 
 WORKER = (sys.executable, "-m", "exactdrl.campaigns.worker")
 _TAIL = 2000
+# names the worker's folder for temporary files, for the case that its parent is gone before it
+SCRATCH = "EXACTDRL_SCRATCH"
 
 
 class WorkerProcess:
@@ -22,6 +26,7 @@ class WorkerProcess:
         self._command = tuple(command)
         self._process: subprocess.Popen[str] | None = None
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
+        self._scratch: str | None = None
 
     def run(self, task: Task) -> RunResult:
         """Returns what a task came to; a worker's death is a result too."""
@@ -43,11 +48,14 @@ class WorkerProcess:
         if self._process is None:
             self._errors.seek(0)
             self._errors.truncate()
+            # a worker that is killed leaves its files behind: they are in a folder that this process removes
+            self._scratch = self._scratch or tempfile.mkdtemp(prefix="exactdrl-")
             self._process = subprocess.Popen(  # noqa: S603 - our own worker
                 self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
+                env=os.environ | {"TMPDIR": self._scratch, SCRATCH: self._scratch},
                 text=True,
                 encoding="ascii",
                 # an interrupt from the terminal is the parent's to handle
@@ -56,7 +64,7 @@ class WorkerProcess:
         return self._process
 
     def _post_mortem(self, code: int, task: Task) -> RunResult:
-        if code == -signal.SIGXCPU and task.limits.seconds is not None:
+        if task.limits.seconds is not None and code == -signal.SIGXCPU:
             return RunResult(LIMIT, f"over {task.limits.seconds} CPU seconds", {}, {})
         if code < 0:
             return failed(f"the worker process was ended by signal {-code} ({signal.Signals(-code).name})")
@@ -66,18 +74,20 @@ class WorkerProcess:
 
     def _stop(self) -> None:
         process, self._process = self._process, None
-        if process is None:
-            return
-        if process.stdin is not None:
-            with suppress(OSError):
-                process.stdin.close()  # it ends at once when its input does
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+        if process is not None:
+            if process.stdin is not None:
+                with suppress(OSError):
+                    process.stdin.close()  # it ends at once when its input does
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+        scratch, self._scratch = self._scratch, None
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)
 
     def kill(self) -> None:
         """Ends the worker now, from another thread if need be; a task in hand comes to nothing."""

@@ -1,11 +1,15 @@
 """The campaign's folder: its configuration, a small file for each run, each file whole or not there at all."""
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - not on this platform
+    fcntl = None  # type: ignore[assignment]
 
 from exactdrl.campaigns.case import Case
 from exactdrl.campaigns.config import Campaign
@@ -90,8 +94,9 @@ def open_store(folder: Path, campaign: Campaign) -> Iterator[Store]:
         raise InputError(f"{folder}: cannot be written ({error.strerror or error})") from None
     with lock:
         try:
-            # the kernel lets go of it when the process ends, however that happens
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # the kernel lets go of it when the process ends, however that happens; where there is none, nothing is held
+            if fcntl is not None:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise InputError(f"{folder}: another process works on this campaign") from None
         store = Store(folder, campaign)

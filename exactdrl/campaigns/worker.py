@@ -6,11 +6,13 @@ A line of JSON each. It ends when stdin does, at once, so that no orphan works o
 import json
 import os
 import queue
+import shutil
 import sys
 import threading
 from collections.abc import Callable
 from typing import TextIO
 
+from exactdrl.campaigns.process import SCRATCH
 from exactdrl.campaigns.run import RunResult, Task, failed, run_case
 
 
@@ -36,6 +38,10 @@ def serve(run: Callable[[Task], RunResult] = run_case) -> None:
 def _read(stream: TextIO, tasks: "queue.SimpleQueue[str]") -> None:
     for line in stream:
         tasks.put(line)
+    # the parent may have been killed: nobody else removes what this process leaves
+    scratch = os.environ.get(SCRATCH)
+    if scratch:
+        shutil.rmtree(scratch, ignore_errors=True)
     os._exit(0)
 
 

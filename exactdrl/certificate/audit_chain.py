@@ -6,7 +6,7 @@ from exactdrl.cells.affine import affine_form
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.certificate.audit_move import Adjacent, common_cell
-from exactdrl.certificate.audit_point import ExactPoint, is_independent
+from exactdrl.certificate.audit_point import ExactPoint
 from exactdrl.certificate.audit_signs import bits_of, kinks_of, pattern_from_bits
 from exactdrl.exact.linear import independent_rows
 from exactdrl.walk.driver import Step
@@ -56,8 +56,8 @@ class Chain:
         shared = set(move.shared)
         kept = [kink for kink in self._basis if kink in shared]
         replaced: tuple[Kink, ...] | None = None
-        rows = [affine_form(self._problem, cell, kink).row for kink in kept]
-        if len(kept) == n - 1 and is_independent(rows, n):
+        # flips of the basis' own kinks keep it independent; others may not
+        if len(kept) == n - 1 and set(flips) <= set(self._basis):
             leaving = next(kink for kink in self._basis if kink not in shared)
         else:
             # A kink that vanishes at one end of the edge only is independent of all that vanish at both

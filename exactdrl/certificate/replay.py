@@ -1,6 +1,6 @@
 """Following a certificate's combinatorics: the cell and basis before and after each step."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.cells.integer_problem import IntegerProblem
@@ -16,11 +16,30 @@ def final_vertex(problem: IntegerProblem, certificate: Certificate) -> tuple[Pat
     Raises:
         InputError: a line does not fit this problem.
     """
-    pattern = problem.pattern_from_hex(certificate.first.pattern)
-    basis = list(certificate.first.basis)
+    pattern, basis = first_cell(problem, certificate)
     for step in certificate.steps:
         follow(pattern, basis, step)
     return pattern, tuple(basis)
+
+
+def first_cell(problem: IntegerProblem, certificate: Certificate) -> tuple[Pattern, list[Kink]]:
+    """Returns pattern and basis of the first vertex.
+
+    Raises:
+        InputError: they do not fit this problem.
+    """
+    pattern = problem.pattern_from_hex(certificate.first.pattern)
+    _check_kinks(pattern, certificate.first.basis, "the first vertex")
+    return pattern, list(certificate.first.basis)
+
+
+def _check_kinks(pattern: Pattern, kinks: Iterable[Kink], place: str) -> None:
+    """Refuses addresses that the problem does not have: Python takes a negative index for one from the end."""
+    for kink in kinks:
+        depth = kink.layer - pattern.first
+        is_inside = 0 <= depth < len(pattern.widths) and 0 <= kink.sample < pattern.samples
+        if not is_inside or not 0 <= kink.unit < pattern.widths[depth]:
+            raise InputError(f"{place}: kink {tuple(kink)} is not of this problem")
 
 
 def follow(pattern: Pattern, basis: list[Kink], step: Step) -> None:
@@ -29,6 +48,8 @@ def follow(pattern: Pattern, basis: list[Kink], step: Step) -> None:
     Raises:
         InputError: the step does not fit this problem.
     """
+    kinks = (*step.flips, *(step.basis or ()), *step.crossed, step.leaving, step.entering)
+    _check_kinks(pattern, kinks, f"step {step.index}")
     try:
         for kink in step.flips:
             pattern.flip(kink)
@@ -37,8 +58,8 @@ def follow(pattern: Pattern, basis: list[Kink], step: Step) -> None:
         for kink in step.crossed:
             pattern.flip(kink)
         basis.remove(step.leaving)
-    except (IndexError, ValueError):
-        raise InputError(f"step {step.index}: a kink is not of this problem or not in the basis") from None
+    except ValueError:
+        raise InputError(f"step {step.index}: kink {tuple(step.leaving)} is not in the basis") from None
     basis.append(step.entering)
 
 
@@ -50,7 +71,8 @@ def replay(problem: IntegerProblem, certificate: Certificate) -> Iterator[ExactA
     Raises:
         InputError: a line does not fit this problem, or a basis is dependent.
     """
-    arithmetic = ExactArithmetic(problem, problem.pattern_from_hex(certificate.first.pattern), certificate.first.basis)
+    final_vertex(problem, certificate)  # refuses addresses that do not fit
+    arithmetic = ExactArithmetic(problem, *first_cell(problem, certificate))
     yield arithmetic
     for step in certificate.steps:
         advance(arithmetic, step)

@@ -12,11 +12,12 @@ from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.cells.affine import AffineForm, gradient_jump
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
-from exactdrl.cells.scan import scaled_loss, scan
+from exactdrl.cells.scan import is_in_cell, scaled_loss
 from exactdrl.certificate.reader import Certificate
-from exactdrl.certificate.replay import advance, follow
+from exactdrl.certificate.replay import advance, first_cell, follow
 from exactdrl.exact.basis import dot
 from exactdrl.exact.linear import to_mpz
+from exactdrl.exact.rationals import InputError
 from exactdrl.walk.driver import Step
 
 
@@ -45,8 +46,7 @@ def segments(problem: IntegerProblem, certificate: Certificate, length: int) -> 
     Raises:
         InputError: a line does not fit this problem.
     """
-    pattern = problem.pattern_from_hex(certificate.first.pattern)
-    basis = list(certificate.first.basis)
+    pattern, basis = first_cell(problem, certificate)
     found = []
     for before in range(0, max(len(certificate.steps), 1), length):
         steps = certificate.steps[before : before + length]
@@ -67,9 +67,19 @@ class CellLoss(ExactArithmetic):
 
     def _set_cell(self, pattern: Pattern, basis: list[Kink], forms: list[AffineForm]) -> None:
         super()._set_cell(pattern, basis, forms)
-        point, den = self._point(), self._inverse.den
-        here = to_mpz(scaled_loss(self._problem, scan(self._problem, point, den, pattern)))
+        self.check_cell()
+        point, den = self.point()
+        here = to_mpz(scaled_loss(self._problem, self.values()))
         self._constant: mpz = divexact(here - dot(self._gradient, point), den)
+
+    def check_cell(self) -> None:
+        """Refuses a vertex outside its cell, by a scan: there the cell's loss is not the loss.
+
+        Raises:
+            InputError: it lies outside; no walk that is accepted goes there.
+        """
+        if not is_in_cell(self.pattern, self.values()):
+            raise InputError("the run leaves its cells: verify the certificate")
 
     def flip(self, kink: Kink) -> None:
         """Goes over to the cell on the other side of a basis kink; the vertex stays."""
@@ -94,13 +104,15 @@ def replay_segment(problem: IntegerProblem, segment: Segment) -> Iterator[CellLo
     kinks.
 
     Raises:
-        InputError: a line does not fit this problem, or a basis is dependent.
+        InputError: a line does not fit this problem, a basis is dependent, or the first or last vertex lies outside its
+            cell.
     """
     vertex = CellLoss(problem, problem.pattern_from_hex(segment.pattern), segment.basis)
     yield vertex
     for step in segment.steps:
         advance(vertex, step)
         yield vertex
+    vertex.check_cell()
     if vertex.loss() != ExactArithmetic.loss(vertex):
         raise AssertionError(
             f"segment after step {segment.before}: the loss in the cell is not the loss: this is a bug"

@@ -25,6 +25,22 @@ def find_still(form: LocalForm) -> tuple[mpq, ...] | None:
     return tuple(mpq(int(kernel[row, 0])) for row in range(n))
 
 
+def face_dimension(form: LocalForm, direction: Sequence[mpq]) -> int:
+    """Returns the dimension of the face that a ray enters: n minus the rank of the kinks that rest along it."""
+    changes = form.kink_changes(direction)
+    rows: list[list[mpq]] = []
+    for own, fold in zip(form.rows, form.folds, strict=True):
+        row = list(own)
+        for k, c in fold.items():
+            if changes[k]:
+                factor = c if changes[k] > 0 else -c
+                row = [a + factor * b for a, b in zip(row, rows[k], strict=True)]
+        rows.append(row)
+    n = len(form.slope)
+    resting = [to_integers(row)[0] for row, change in zip(rows, changes, strict=True) if not change]
+    return n - len(independent_rows(resting, n))
+
+
 def find_flat(state: Settled, closed: Sequence[tuple[Block, Closed]]) -> tuple[mpq, ...] | None:
     """Returns a direction other than 0 with F = 0 at a proved minimum; None only says that none was found."""
     still = find_still(state.form)

@@ -10,7 +10,7 @@ from exactdrl.cells.scan import Values, scaled_loss
 from exactdrl.exact.linear import independent_rows, to_integers
 from exactdrl.minimality.blocks import Block, find_escape, split
 from exactdrl.minimality.decide import Budget, decide_blocks
-from exactdrl.minimality.flat import find_flat, find_still
+from exactdrl.minimality.flat import face_dimension, find_flat, find_still
 from exactdrl.minimality.likq import decide_by_likq, reduce_form
 from exactdrl.minimality.local_form import LocalForm, localise
 from exactdrl.minimality.reach import affine_reach, short_step
@@ -57,7 +57,8 @@ def judge(
     if isinstance(found, LocalMinimum) and found.flat is not None and denominator is not None:
         direction = found.flat.direction
         reach = affine_reach(problem, values, denominator, direction)
-        return LocalMinimum(found.by, found.witness, Flat(direction, reach, is_measured=True))
+        flat = Flat(direction, reach, is_measured=True, dimension=face_dimension(form, direction))
+        return LocalMinimum(found.by, found.witness, flat)
     return found
 
 

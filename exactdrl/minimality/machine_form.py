@@ -95,7 +95,7 @@ class MachineForm:
 
 
 def to_machine_form(block: Block) -> MachineForm | None:
-    """Returns a block, rounded; None for one with too many kinks or variables, or with a kink without effect."""
+    """Returns a block, rounded; None for too many kinks or variables, or for a kink that is 0 or without effect."""
     count = len(block.rows)
     if not count or count > _MOST_KINKS or block.width > _MOST_VARIABLES:
         return None
@@ -111,6 +111,8 @@ def to_machine_form(block: Block) -> MachineForm | None:
     exponents: list[int] = []
     for row, fold in zip(turned, block.folds, strict=True):
         bound = mpq(sum(map(abs, row)) << _ENTRY) + sum((abs(c) * bounds[k] for k, c in fold.items()), mpq(0))
+        if not bound:
+            return None
         bounds.append(bound)
         exponents.append(_exponent(bound) - _KINK)
     rows = [[_shift(mpq(entry), -e) for entry in row] for row, e in zip(turned, exponents, strict=True)]

@@ -29,12 +29,15 @@ class Flat:
         direction: in the reduced parameters, n rationals.
         length: the loss is constant from the point to this multiple of the direction, where the ray meets the next
             kink; None if it meets none, or if that was not measured.
-        is_measured: whether `length` was asked for.
+        is_measured: whether `length` and `dimension` were asked for.
+        dimension: of the face of the arrangement that the ray enters. The loss has its least value there, so it is
+            constant on the face: all of it are minimisers.
     """
 
     direction: tuple[mpq, ...]
     length: mpq | None
     is_measured: bool
+    dimension: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

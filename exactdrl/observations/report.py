@@ -121,13 +121,13 @@ def make_report(
     problem = IntegerProblem.from_instance(problem_instance)
     with tempfile.TemporaryDirectory(prefix="exactdrl-") as name:
         folder = Path(name)
-        figures = _figures(problem, certificate, found, folder)
         claims = folder / "run.claims"
         write_claims(claims, found.instance_digest, found.run_digest, found.claims)
         claims_digest = hashlib.sha256(claims.read_bytes()).hexdigest()
         verdict = _check(instance, run, claims) if check else None
-    if verdict is not None and verdict.status != "accepted":
-        raise InputError(f"{run}: {verdict.line}")
+        if verdict is not None and verdict.status != "accepted":
+            raise InputError(f"{run}: {verdict.line}")
+        figures = _figures(problem, certificate, found, folder)
     return Report(
         instance.name,
         run.name,

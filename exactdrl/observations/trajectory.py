@@ -11,7 +11,7 @@ from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.certificate.export import squared_distance
 from exactdrl.certificate.parallel import map_segments
 from exactdrl.certificate.reader import Certificate
-from exactdrl.certificate.replay import final_vertex
+from exactdrl.certificate.replay import final_vertex, first_cell
 from exactdrl.certificate.segments import Segment, replay_segment
 from exactdrl.exact.linear import to_integers
 
@@ -96,8 +96,7 @@ def follow_trajectory(
     Raises:
         InputError: a line does not fit this problem, or a basis is dependent.
     """
-    pattern = problem.pattern_from_hex(certificate.first.pattern)
-    first = ExactArithmetic(problem, pattern, certificate.first.basis).vertex()
+    first = ExactArithmetic(problem, *first_cell(problem, certificate)).vertex()
     last = ExactArithmetic(problem, *final_vertex(problem, certificate)).vertex()
     losses: list[mpq] = []
     squared_steps: list[mpq] = []
