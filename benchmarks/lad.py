@@ -23,6 +23,7 @@ import multiprocessing
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -155,7 +156,7 @@ def run_command(command: list[str], limit: float) -> tuple[float, float] | None:
     began = time.perf_counter()
     limited = ["prlimit", f"--cpu={math.ceil(limit)}", *command]
     done = subprocess.run(limited, capture_output=True, check=False)  # noqa: S603
-    if done.returncode < 0:
+    if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
         return None
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -215,10 +216,9 @@ def run_in_child(target: Callable[[Problem], mpq], problem: Problem, limit: floa
     try:
         sent = ours.recv()
     except EOFError:
-        # stopped by the system
-        return None
-    finally:
         child.join()
+        return None if child.exitcode in (-signal.SIGXCPU, -signal.SIGKILL) else "failed"
+    child.join()
     return sent if isinstance(sent, str) else (sent[0], sent[1], mpq(sent[2]))
 
 
