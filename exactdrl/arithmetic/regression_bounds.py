@@ -169,10 +169,11 @@ def falls_forever(floats: FloatRegression, vertex: Vertex, direction: Floats, ra
     k, reach = slack(floats.rank), float(np.abs(direction).max())
     error = vertex.at.row_defect * 2.0 * reach
     rate_errors = floats.sizes[:count] * (k * reach + error) + floats.floors[:count] * (reach + error)
-    total, priced = float(np.abs(rates).sum()), vertex.priced
-    slope = float(priced.gradient @ direction) + total + own
-    bound = float(rate_errors.sum()) + slack(count) * (total + own) + float(priced.gradient_error @ np.abs(direction))
-    bound += (k * reach + error) * float(np.abs(priced.gradient).sum() + priced.gradient_error.sum())
+    total = float(np.abs(rates).sum())
+    # at infinity every residual grows: the slope is that of the linear term and all rates
+    slope = float(floats.pull @ direction) + total + own
+    bound = float(rate_errors.sum()) + slack(count) * (total + own) + float(floats.pull_error @ np.abs(direction))
+    bound += (k * reach + error) * float(np.abs(floats.pull).sum() + floats.pull_error.sum())
     return slope + bound * SAFETY < 0.0
 
 

@@ -1,0 +1,247 @@
+"""Bounds of the filtered arithmetic on regressions: each encloses exact numbers, and each is needed."""
+
+import random
+from fractions import Fraction
+
+import numpy as np
+import oracle
+import pytest
+from test_long_step import FAMILIES, random_instance
+
+from exactdrl.arithmetic import regression_filtered
+from exactdrl.arithmetic.regression import Regression
+from exactdrl.arithmetic.regression_bounds import certain_signs, falls_forever, invert, locate
+from exactdrl.arithmetic.regression_exact import ExactRegression
+from exactdrl.arithmetic.regression_filtered import FilteredRegression
+from exactdrl.arithmetic.regression_floats import load, product, split
+from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.problem.instance import Instance
+from exactdrl.walk.driver import Walk
+
+UNIT = Fraction(1, 2**53)
+
+
+def exact(array: np.ndarray) -> list[list[Fraction]]:
+    return [[Fraction(value) for value in row] for row in array.tolist()]
+
+
+def cancelling(rows: int, terms: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Data whose products cancel but for parts far below their last places."""
+    source = random.Random(seed)
+    factors = np.array([[source.uniform(-1, 1)] for _ in range(terms)])
+    high = np.array(
+        [[source.uniform(-1, 1) * 2.0 ** source.randint(-40, 40) for _ in range(terms)] for _ in range(rows)]
+    )
+    for row in high:
+        total = sum(Fraction(a) * Fraction(b[0]) for a, b in zip(row[:-1], factors[:-1], strict=True))
+        row[-1] = float(-total / Fraction(factors[-1][0]))
+    low = high * np.array([[source.uniform(-1, 1) * 2.0**-54 for _ in range(terms)] for _ in range(rows)])
+    return high, low, factors
+
+
+@pytest.mark.parametrize("with_low", [False, True])
+def test_product_is_as_if_in_twice_the_precision(*, with_low: bool) -> None:
+    """Its errors are below 2 u of the result plus the bound; the bound is needed, and far below one precision's."""
+    needed = 0
+    for seed in range(20):
+        high, low, factors = cancelling(5, 6, seed)
+        found, bounds = product(high, low if with_low else None, factors)
+        lost = exact(low if with_low else 0.0 * low)
+        for i, heads in enumerate(exact(high)):
+            row = [a + b for a, b in zip(heads, lost[i], strict=True)]
+            true = sum(a * b[0] for a, b in zip(row, exact(factors), strict=True))
+            error = abs(Fraction(float(found[i, 0])) - true)
+            bound = Fraction(float(bounds[i, 0]))
+            assert error <= 2 * UNIT * abs(true) + bound
+            needed += error > 2 * UNIT * abs(true)
+            size = sum(abs(a * b[0]) for a, b in zip(row, exact(factors), strict=True))
+            assert bound <= size * 2**14 * UNIT**2
+    assert needed
+
+
+def test_split_is_exact() -> None:
+    """The parts sum to the value and are short enough for exact products."""
+    source = random.Random(1)
+    values = np.array([source.uniform(-1, 1) * 2.0 ** source.randint(-100, 100) for _ in range(500)])
+    upper, lower = split(values)
+    for value, a, b in zip(values.tolist(), upper.tolist(), lower.tolist(), strict=True):
+        assert Fraction(a) + Fraction(b) == Fraction(value)
+        for left in (a, b):
+            for right in (a, b):
+                assert Fraction(left) * Fraction(right) == Fraction(left * right)
+
+
+def walked(family: str, seed: int) -> list[FilteredRegression]:
+    """Returns the arithmetic at every vertex of a walk, as fresh ones."""
+    instance = random_instance(30, 3, seed, family=family)
+    walk = Walk(instance, rule="long-step")
+    regression = Regression.of_unit(walk.problem, 0)
+    bases = [walk.first_vertex.basis]
+    basis = list(walk.first_vertex.basis)
+    for step in walk:
+        if step.basis is not None:
+            basis = list(step.basis)
+        basis.remove(step.leaving)
+        basis.append(step.entering)
+        bases.append(tuple(basis))
+    return [FilteredRegression(regression, [regression.places[kink.sample] for kink in own]) for own in bases]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_residuals_and_multipliers_are_enclosed(family: str) -> None:
+    """At every vertex residuals and multipliers lie within their bounds, before and after the origin moves."""
+    off = {"value": 0, "multiplier": 0}
+    for arithmetic in walked(family, 3):
+        vertex, floats, regression = arithmetic._vertex, arithmetic._floats, arithmetic.regression
+        if vertex is None or floats is None:
+            continue
+        exactly = ExactRegression(regression, arithmetic.basis)
+        numerators, denominator = exactly.point
+        point = [Fraction(int(entry), int(denominator)) for entry in numerators.entries()]
+        scale = regression.problem.loss_scale
+        true = []
+        for place in range(regression.count):
+            value = sum(int(a) * b for a, b in zip(regression.row(place), point, strict=True))
+            true.append((value + int(regression.offset(place))) * Fraction(int(regression.weights[place]), int(scale)))
+        for moved in (False, True):
+            at = invert(floats, arithmetic.basis)
+            assert at is not None
+            located = locate(floats, arithmetic.basis, at)
+            for place, value in enumerate(true):
+                error = abs(Fraction(float(located.values[place])) - value)
+                assert error <= Fraction(float(located.errors[place]))
+                off["value"] += error > 0
+            signs, unsure = certain_signs(located, regression.count, arithmetic.basis)
+            assert all(sign == 0 or (sign > 0) == (v > 0) for sign, v in zip(signs, true, strict=True))
+            if moved:
+                assert all(true[place] == 0 for place in unsure)
+            floats.move_origin(located.s)
+        multipliers = [oracle.to_fraction(m) for m in exactly.multipliers_of(arithmetic.basis, {})]
+        for found, bound, value in zip(vertex.priced.multipliers, vertex.priced.errors, multipliers, strict=True):
+            error = abs(Fraction(float(found)) - value)
+            assert error <= Fraction(float(bound))
+            off["multiplier"] += error > 0
+    assert off["value"]
+    # sums of small integers are exact
+    assert off["multiplier"] or family in ("integers", "near ties", "collinear")
+
+
+@pytest.mark.parametrize("family", ["integers", "near ties"])
+def test_falling_forever_is_true(family: str) -> None:
+    """Along every edge of random bases of local problems: what floats say of the slope at infinity is exactly so."""
+    said = {True: 0, False: 0}
+    for seed in range(6):
+        instance = random_instance(40, 2, seed, family=family)
+        walk = Walk(instance, rule="long-step")
+        walk.run()
+        source, regression = random.Random(seed), Regression.of_unit(walk.problem, 0)
+        for _ in range(40):
+            basis = source.sample(range(regression.count), 3)
+            if not ExactRegression.is_basis(regression, basis):
+                continue
+            parent = FilteredRegression(regression, basis)
+            if len(parent.vanishing()) < 3:
+                continue
+            local = parent.local()
+            own = source.sample(range(local.regression.count), 3)
+            if not ExactRegression.is_basis(local.regression, own):
+                continue
+            for leaving in own:
+                for side in (-1, 1):
+                    local.rebase(own)
+                    assert local._vertex is not None
+                    assert local._floats is not None
+                    direction = local._vertex.at.inverse[:, own.index(leaving)] * side
+                    rates = local._floats.times(direction)[: local.regression.count]
+                    rates[own] = 0.0
+                    falls = falls_forever(local._floats, local._vertex, direction, rates, 1.0)
+                    # a linear term may also make the loss fall from the start, or rise
+                    slope = sum(
+                        (a * b for a, b in zip(exact_pull(local), exact_edge(local, leaving, side), strict=True)),
+                        Fraction(0),
+                    ) + sum(exact_rates(local, leaving, side), Fraction(0))
+                    assert not falls or slope < 0
+                    assert falls or slope > -UNIT * 2**20
+                    said[falls] += 1
+    assert said[True] > 5
+    assert said[False] > 10
+
+
+def exact_edge(local: FilteredRegression, leaving: int, side: int) -> list[Fraction]:
+    """Returns the edge along which a true residual of the basis changes by one, over Fractions."""
+    rows = [true_row(local, place) for place in local.basis]
+    inverse = oracle.inverse(rows)
+    assert inverse is not None
+    slot = local.basis.index(leaving)
+    return [side * row[slot] for row in inverse]
+
+
+def true_row(local: FilteredRegression, place: int) -> list[Fraction]:
+    """Returns a true normal."""
+    regression = local.regression
+    factor = Fraction(int(regression.weights[place]), int(regression.problem.loss_scale))
+    return [int(entry) * factor for entry in regression.row(place)]
+
+
+def exact_pull(local: FilteredRegression) -> list[Fraction]:
+    """Returns the true linear term."""
+    return [Fraction(int(entry), int(local.regression.problem.loss_scale)) for entry in local.regression.pull]
+
+
+def exact_rates(local: FilteredRegression, leaving: int, side: int) -> list[Fraction]:
+    """Returns the sizes of all members' true rates along an edge."""
+    edge = exact_edge(local, leaving, side)
+    return [abs(oracle.dot(true_row(local, place), edge)) for place in range(local.regression.count)]
+
+
+def test_a_wrong_proposal_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever member is proposed, the walk is the same: confirmation does not trust it."""
+    instance = random_instance(30, 3, 4)
+    plain = Walk(instance, rule="long-step")
+    steps = list(plain)
+    source = random.Random(0)
+
+    def propose(vertex: object, direction: object, rates: np.ndarray, own: object) -> int | None:
+        del vertex, direction, own
+        moving = np.flatnonzero(rates).tolist()
+        return source.choice(moving) if source.random() < 0.9 else None
+
+    monkeypatch.setattr(regression_filtered, "_propose", propose)
+    walk = Walk(instance, rule="long-step")
+    assert list(walk) == steps
+    assert walk.counts is not None
+    assert walk.counts.steps[1] > 0
+
+
+def test_a_bound_of_zero_would_be_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the bounds of the residuals' errors, ties of integer data would be taken for signs."""
+    instance = random_instance(30, 2, 0, family="integers")
+    regression = Regression.of_unit(IntegerProblem.from_instance(instance), 0)
+    plain = regression_filtered.certain_signs
+
+    def certain(located: object, count: int, basis: object) -> object:
+        located.errors[:] = 0.0
+        return plain(located, count, basis)
+
+    monkeypatch.setattr(regression_filtered, "certain_signs", certain)
+    wrong = 0
+    source = random.Random(0)
+    for _ in range(60):
+        basis = source.sample(range(regression.count), 3)
+        if ExactRegression.is_basis(regression, basis):
+            found = FilteredRegression(regression, basis)
+            wrong += found._vertex is not None and found.signs() != ExactRegression(regression, basis).signs()
+    assert wrong
+
+
+def test_numbers_out_of_range_are_not_loaded() -> None:
+    """Inputs, targets and starts beyond 2^±200 have no float form; all else has."""
+    for place in ("input", "target", "start"):
+        for exponent, is_loaded in ((199, True), (201, False), (-199, True), (-201, False)):
+            huge = Fraction(2) ** exponent
+            inputs = [[huge if place == "input" else 1], [2], [3]]
+            targets = [[huge if place == "target" else 1], [1], [5]]
+            start = [[huge if place == "start" else 1, 0]]
+            instance = Instance.create([([[0]], [0])], inputs, targets, start=start)
+            regression = Regression.of_unit(IntegerProblem.from_instance(instance), 0)
+            assert (load(regression) is not None) == is_loaded
