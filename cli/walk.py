@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from exactdrl import Step, StepLimit, Undecided, Walk, read_instance, record_walk, to_float, to_text
+from exactdrl.minimality.judge import DEFAULT_BUDGET
 from exactdrl.walk.driver import ALL_RULES, ARITHMETICS
 
 from .progress import progress
@@ -33,6 +34,13 @@ UNDECIDED = 3
     help="the certificate is the same, byte for byte",
 )
 @click.option("--max-steps", type=click.IntRange(min=0), help="stop after this many steps")
+@click.option(
+    "--budget",
+    type=click.IntRange(min=1),
+    default=DEFAULT_BUDGET,
+    show_default=True,
+    help="work that each verdict on a degenerate vertex may take; beyond it the walk ends undecided",
+)
 @click.option("--resume", is_flag=True, help="go on with the walk that OUTPUT holds")
 @click.option("--force", is_flag=True, help="write over an existing file")
 @click.option("--stats", is_flag=True, help="print how the decisions were made")
@@ -45,6 +53,7 @@ def walk_command(
     start_rule: str | None,
     arithmetic: str,
     max_steps: int | None,
+    budget: int,
     resume: bool,
     force: bool,
     stats: bool,
@@ -53,7 +62,14 @@ def walk_command(
     """Walk from INSTANCE's start to a local minimum, and write the certificate as it goes."""
     if resume and force:
         raise click.UsageError("--resume and --force exclude each other")
-    walk = Walk(read_instance(instance), rule=rule, start_rule=start_rule, arithmetic=arithmetic, max_steps=max_steps)
+    walk = Walk(
+        read_instance(instance),
+        rule=rule,
+        start_rule=start_rule,
+        arithmetic=arithmetic,
+        max_steps=max_steps,
+        budget=budget,
+    )
     began = time.monotonic()
     with progress("walk", total=max_steps) as report:
 

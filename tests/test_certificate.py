@@ -14,6 +14,7 @@ from pathlib import Path
 import pyarrow.parquet
 import pytest
 from gmpy2 import mpq
+from test_corpus import STEMS, find_file
 
 from exactdrl import (
     InputError,
@@ -28,6 +29,7 @@ from exactdrl import (
     write_instance,
 )  # fmt: skip
 from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.certificate.export import points
 from exactdrl.certificate.replay import replay
 
 RULES = ("reference", "steepest", "first")
@@ -222,3 +224,12 @@ def test_unwritable_output_is_refused(published, tmp_path):
         tmp_path.chmod(0o500)
         with pytest.raises(InputError, match="cannot be written"):
             record_walk(Walk(instance), Path(tmp_path) / "a.drl")
+
+
+@pytest.mark.parametrize("stem", [s for s in STEMS if s.parent.name == "accept"], ids=lambda s: s.name)
+def test_every_accepted_certificate_is_exported(stem):
+    """Whatever the checker accepts has points, whose losses do not rise; also where flips leave the basis dependent."""
+    instance = read_instance(find_file(stem, ".json"))
+    found = list(points(IntegerProblem.from_instance(instance), read_certificate(find_file(stem, ".drl"), instance)))
+    losses = [point.loss for point in found]
+    assert losses == sorted(losses, reverse=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import oracle
 import pytest
 import strategies
+from exactdrl_cli.main import main
 from hypothesis import given
 from hypothesis import strategies as st
 from oracle import ZERO, Kink, Problem, Row
@@ -21,7 +22,6 @@ from exactdrl.minimality.point import judge_point
 from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum
 from exactdrl.problem.instance import Instance
 from exactdrl.walk.driver import StepLimit, Walk
-from exactdrl_cli.main import main
 
 problems = strategies.lad_problems(max_samples=14) | strategies.generic_instances(max_depth=0)
 

@@ -86,21 +86,16 @@ def advance(arithmetic: ExactArithmetic, step: Step) -> None:
         InputError: the step does not fit this problem or the vertex, or its basis is dependent.
     """
     try:
-        if step.basis is None:
+        if step.basis is None and not step.crossed and set(step.flips) <= set(arithmetic.basis):
             for kink in step.flips:
                 arithmetic.flip(kink)
+            arithmetic.pivot(step.leaving, step.entering)
         else:
-            pattern = arithmetic.pattern.copy()
-            for kink in step.flips:
-                pattern.flip(kink)
-            arithmetic.rebase(pattern, step.basis)
-        if step.crossed:
-            pattern, basis = arithmetic.pattern.copy(), list(arithmetic.basis)
-            for kink in step.crossed:
+            # in the cell after the flips the old basis may be dependent; only the new one has to be independent
+            pattern, basis = arithmetic.pattern.copy(), list(step.basis or arithmetic.basis)
+            for kink in (*step.flips, *step.crossed):
                 pattern.flip(kink)
             basis.remove(step.leaving)
             arithmetic.rebase(pattern, [*basis, step.entering])
-        else:
-            arithmetic.pivot(step.leaving, step.entering)
     except (IndexError, KeyError, ValueError, ZeroDivisionError):
         raise InputError(f"step {step.index} is no step from the vertex before it: verify the certificate") from None
