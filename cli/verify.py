@@ -14,23 +14,26 @@ _EXIT = {"accepted": 0, "rejected": 1, "malformed": 2}
 @click.command("verify")
 @click.argument("instance", type=click.Path(path_type=Path))
 @click.argument("run", type=click.Path(path_type=Path))
+@click.argument("claims", type=click.Path(path_type=Path), required=False)
 @click.option("--steps", metavar="A:B", help="Check steps A to B alone, counted from 1; either end may be left out.")
 @click.option("--gmpy2", is_flag=True, help="Compute with gmpy2's integers: faster with many parameters.")
 @click.option(
     "--fast", is_flag=True, help="The daily check: steps by this package's float filter, faster than the walk."
 )
-def verify_command(instance: Path, run: Path, steps: str | None, *, gmpy2: bool, fast: bool) -> int:
-    """Check the certificate RUN of a walk on INSTANCE with the stand-alone checker.
+def verify_command(
+    instance: Path, run: Path, claims: Path | None, *, steps: str | None, gmpy2: bool, fast: bool
+) -> int:
+    """Check the certificate RUN of a walk on INSTANCE, and CLAIMS about it, with the stand-alone checker.
 
-    The same as `python -I -S proofs/check.py INSTANCE RUN`, which needs no installation. Exit codes: 0 accepted, 1
-    rejected, 2 malformed.
+    The same as `python -I -S proofs/check.py INSTANCE RUN [CLAIMS]`, which needs no installation. Exit codes:
+    0 accepted, 1 rejected, 2 malformed.
     """
-    if fast and (steps is not None or gmpy2):
-        raise click.UsageError("--fast goes without --steps and --gmpy2")
+    if fast and (claims is not None or steps is not None or gmpy2):
+        raise click.UsageError("--fast goes without CLAIMS, --steps and --gmpy2")
     if fast:
         with progress("verify", total=None) as report:
             result = verify_fast(instance, run, on_step=report)
     else:
-        result = verify(instance, run, steps=steps, gmpy2=gmpy2)
+        result = verify(instance, run, claims, steps=steps, gmpy2=gmpy2)
     click.echo(result.line)
     return _EXIT[result.status]

@@ -1,7 +1,7 @@
-"""Checks a certificate of a vertex walk: python -I -S check.py INSTANCE RUN.
+"""Checks a certificate of a vertex walk, and claims about it: python -I -S check.py INSTANCE RUN [CLAIMS].
 
-Prints one line, `accepted: ...`, `rejected: REASON` or `malformed: REASON`, and exits with 0, 1 or 2. FORMAT.md
-beside this file says what the two files are and what is claimed; section numbers below are that page's.
+Prints one line, `accepted: ...`, `rejected: REASON` or `malformed: REASON`, and exits with 0, 1 or 2. FORMAT.md and
+CLAIMS.md beside this file say what the files are and what is claimed; section numbers below are FORMAT.md's.
 `--steps A:B` checks steps A to B alone, `--gmpy2` computes with that package's integers, to the same end but faster.
 
 All numbers are integers or fractions of integers, nothing is rounded, and nothing is searched for. From vertex to
@@ -10,7 +10,7 @@ vertex only what a pivot changes is computed anew; `Position` says what is kept,
 
 # What JSON holds is Any until it is parsed, shapes are checked there and not again, a verdict is no error, and a reader
 # of one file has no use for pathlib or a logger:
-# ruff: noqa: ANN401, B905, FBT001, FBT003, N818, PLR0917, PLR2004, PTH123, T201
+# ruff: noqa: ANN401, B905, FBT001, FBT003, N818, PLR0917, PLR2004, PLW2901, PTH123, T201
 
 from __future__ import annotations
 
@@ -21,21 +21,23 @@ import json
 import re
 import sys
 import zlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from math import gcd, lcm
+from itertools import accumulate, pairwise
+from math import gcd, isqrt, lcm, prod
 from operator import mul
 from typing import Any
 
 # Bounds on decompressed bytes, so that a small file cannot fill the memory. The largest problems in view (20,000
 # samples, 650 parameters, 10^6 steps) stay under a tenth of each.
-INSTANCE_CAP, CERTIFICATE_CAP, LINE_CAP = 2**28, 2**32, 2**26
+INSTANCE_CAP, CERTIFICATE_CAP, LINE_CAP, CLAIMS_CAP = 2**28, 2**32, 2**26, 2**24
 NUMBER_CAP, DECIMAL_CAP, BINARY_CAP = 100_000, 10_000, 40_000
 RATIO = re.compile(r"(-?[0-9]+)/([0-9]+)")
 DECIMAL = re.compile(r"(-?)(?:([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))(?:[eE]([+-]?[0-9]+))?")
 HEXADECIMAL = re.compile(r"(-?)0[xX](?:([0-9a-fA-F]+)(?:\.([0-9a-fA-F]*))?|\.([0-9a-fA-F]+))[pP]([+-]?[0-9]+)")
 NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
-USAGE = "usage: python -I -S check.py INSTANCE RUN [--steps A:B] [--gmpy2]"
+USAGE = "usage: python -I -S check.py INSTANCE RUN [CLAIMS | --steps A:B] [--gmpy2]"
 GRID = 2**53
 
 Line = dict[str, Any]  # a JSON object
@@ -47,6 +49,7 @@ Rows = list[list[Fraction]]
 Form = dict[tuple[int, ...], Fraction]  # nonzero coefficients: of parameter p under (p,), of |z_k| under kink k
 Function = tuple[list[int], int]  # (a, c) stands for a · (E times the parameters) + c, see find_function
 Moduli = dict[Kink, tuple[int, Form]]  # (s, a) with |z_k| = s (a · d) on a cone
+Point = tuple[list[list[int]], int]  # (t, den): the parameters t / den, of shape (n_ℓ, m)
 
 OUTCOMES: list[Line] = [
     {"outcome": "strict-local-minimum", "by": "likq"},
@@ -61,8 +64,17 @@ INTEGER: Any = int  # or gmpy2's, which are faster
 OPEN: Line = {"active": 0, "settled": [], "blocks": []}  # what these keys hold is not compared with OUTCOMES
 
 
+CLAIM_KEYS = {
+    "loss": "step low high",
+    "decay": "quantity from to rate low high",
+    "estimate": "method fraction from to low high",
+    "trajectory-density": "squared_radii counts",
+    "line-density": "step offset direction bounds counts",
+}
+
+
 class Rejected(Exception):
-    """A claim of a well-formed certificate is false (section 6)."""
+    """A claim of well-formed files is false (section 6)."""
 
 
 class Malformed(Exception):
@@ -160,14 +172,17 @@ def integer(value: Any, low: int, high: int | None, place: str) -> int:
     return int(value)
 
 
+def rational(value: Any, place: str) -> Fraction:
+    """Returns a number (section 1) that stands in JSON."""
+    demand(type(value) in {str, int, bytes}, f"{place}: not a number")
+    return Fraction(value) if type(value) is int else parse_number(value if type(value) is str else value.decode())
+
+
 def matrix(value: Any, rows: int | None, columns: int | None, place: str) -> Rows:
     """Returns a matrix of numbers (section 1) with rows of one length."""
     lists = [entries(row, columns, place) for row in entries(value, rows, place)]
     demand(len({len(row) for row in lists}) == 1, f"{place}: rows of different lengths")
-    types = {type(entry) for row in lists for entry in row}
-    demand(types <= {str, int, bytes}, f"{place}: an entry is not a number")
-    texts = ([entry.decode() if type(entry) is bytes else entry for entry in row] for row in lists)
-    return [[Fraction(entry) if type(entry) is int else parse_number(entry) for entry in row] for row in texts]
+    return [[rational(entry, place) for entry in row] for row in lists]
 
 
 def combine(weights: list[int], columns: Iterable[Iterable[int]], total: list[int]) -> list[int]:
@@ -513,8 +528,8 @@ class Position:
         loss = dot(normal, self.numerators) + offset * self.den
         self.loss = Fraction(int(loss), int(den * problem.common * problem.total))
 
-    def find_parameters(self) -> tuple[list[list[int]], int]:
-        """Returns theta and den > 0 with the vertex theta / den, of shape (n_ℓ, m)."""
+    def find_parameters(self) -> Point:
+        """Returns the vertex, in all parameters."""
         theta = [[entry * self.den for entry in row] for row in self.problem.start]
         for (j, k), value in zip(self.problem.free, self.numerators):
             theta[j][k] = value
@@ -822,8 +837,224 @@ def check_outcome(position: Position, content: Line) -> str:
     return f"{name} by {by}" if by else str(name)
 
 
-def check(instance: str, run: str, first: int = 1, last: int | None = None) -> str:
-    """Checks a certificate, or some of its steps, and returns a summary; raises Rejected or Malformed (section 6)."""
+def read_claims(path: str, problem: Problem, run: str, steps: int) -> list[Line]:
+    """Returns the claims of a claims file; its numbers stay text, which is short (CLAIMS.md, 1 and 3)."""
+    content = parse_json(b"".join(read_lines(path, CLAIMS_CAP)), "claims")
+    content = fields(content, "claims", "format version instance run claims")
+    demand(content["format"] == "exactdrl-claims", "claims: unknown format")
+    integer(content["version"], 1, 1, "claims: version")
+    demand(content["instance"] == problem.digest, "claims: they are about another instance")
+    digest = hashlib.sha256()
+    for line in read_lines(run, CERTIFICATE_CAP):
+        digest.update(line)
+    demand(content["run"] == digest.hexdigest(), "claims: they are about another run")
+    claims = enumerate(entries(content["claims"], None, "claims"), 1)
+    return [parse_claim(claim, problem, steps, f"claim {index}") for index, claim in claims]
+
+
+def parse_claim(value: Any, problem: Problem, steps: int, place: str) -> Line:
+    """Returns a claim about a run of so many steps, if it is of the form (CLAIMS.md, 3)."""
+    demand(isinstance(value, dict), f"{place}: not an object")
+    kind, quantity = value.get("claim"), value.get("quantity")
+    demand(isinstance(kind, str) and kind in CLAIM_KEYS, f"{place}: unknown claim")
+    claim = fields(value, place, f"claim {CLAIM_KEYS[kind]}" + " window bits" * (quantity == "length-sum"))
+    for key in {"step", "from", "to"} & claim.keys():
+        if kind != "line-density" or claim[key] is not None:
+            integer(claim[key], 0, steps, f"{place}: {key}")
+    demand(claim.get("from", 0) <= claim.get("to", 0), f"{place}: from is after to")
+    keys = {"rate", "fraction", "low", "high"} & claim.keys()
+    numbers = {key: rational(claim[key], f"{place}: {key}") for key in keys}
+    if kind == "decay":
+        demand(quantity in ("loss-gap", "squared-distance", "length-sum"), f"{place}: unknown quantity")
+        rate = numbers["rate"]
+        demand(rate > 0 and max(rate.as_integer_ratio()) <= 2**64, f"{place}: rate: out of range")
+        demand(0 <= numbers["low"] <= 1 <= numbers["high"], f"{place}: not 0 <= low <= 1 <= high")
+    if quantity == "length-sum":
+        integer(claim["window"], 1, claim["from"], f"{place}: window")
+        integer(claim["bits"], 1, 4096, f"{place}: bits")
+    if kind == "estimate":
+        demand(claim["method"] == "aitken", f"{place}: unknown method")
+        demand(0 <= 2 * numbers["fraction"] <= 1, f"{place}: fraction: out of range")
+    for key in {"offset", "direction"} & claim.keys():
+        matrix(claim[key], len(problem.start), len(problem.start[0]), f"{place}: {key}")
+    for key in {"squared_radii", "bounds"} & claim.keys():
+        before = None
+        for entry in entries(claim[key], None, f"{place}: {key}"):
+            radius = rational(entry, f"{place}: {key}")
+            is_first = before is None and (radius > 0 or (key == "squared_radii" and radius == 0))
+            demand(is_first or (before is not None and before < radius), f"{place}: {key}: not positive and increasing")
+            before = radius
+        for count in entries(claim["counts"], len(claim[key]), f"{place}: counts"):
+            integer(count, 0, None, f"{place}: counts")
+    return claim
+
+
+class Track:
+    """What claims speak of: losses, lengths and distances of a run, and the points that lines start from."""
+
+    def __init__(self, end: Position, claims: list[Line]) -> None:
+        """Starts before the first vertex; the distances are those to `end`, which costs less room than all points."""
+        self.end = self.here = end.find_parameters()
+        self.losses: list[Fraction] = []
+        self.lengths: list[Fraction] = []  # squared; the first one has no meaning
+        self.distances: list[Fraction] = []  # squared
+        zero = [[0 for _ in row] for row in self.here[0]], 1
+        self.points = {claim.get("step"): zero for claim in claims if claim["claim"] == "line-density"}
+
+    def add(self, position: Position) -> None:
+        """Adds the next vertex of the run."""
+        before, self.here = self.here, position.find_parameters()
+        if len(self.losses) in self.points:
+            self.points[len(self.losses)] = self.here
+        self.losses.append(position.loss)
+        self.lengths.append(find_squared_distance(before, self.here))
+        self.distances.append(find_squared_distance(self.end, self.here))
+
+
+def find_squared_distance(left: Point, right: Point) -> Fraction:
+    """Returns the squared distance of two points."""
+    (rows, den), (others, common) = left, right
+    pairs = [both for one in zip(rows, others) for both in zip(*one)]
+    return Fraction(int(sum((x * common - y * den) ** 2 for x, y in pairs)), int(den * common) ** 2)
+
+
+def check_decay(track: Track, claim: Line, place: str) -> None:
+    """Checks that a quantity stays in its bracket (CLAIMS.md, `decay`)."""
+    first, last = claim["from"], claim["to"] + 1
+    rate, low, high = (rational(claim[key], place) for key in ("rate", "low", "high"))
+    lower: list[Any] = track.distances[first:last]  # integers or fractions, as upper
+    if claim["quantity"] == "loss-gap":
+        lower = [loss - track.losses[-1] for loss in track.losses[first:last]]
+    upper = lower
+    if claim["quantity"] == "length-sum":
+        bits, window = claim["bits"], claim["window"]
+        squares = [
+            (4**bits * length.numerator, length.denominator) for length in track.lengths[first + 1 - window : last]
+        ]
+        roots = [isqrt(top // den) for top, den in squares]
+        others = [root + (root * root * den != top) for root, (top, den) in zip(roots, squares)]
+        sums = ([0, *accumulate(lengths)] for lengths in (roots, others))
+        lower, upper = ([y - x for x, y in zip(total, total[window:])] for total in sums)
+    require(lower[0] > 0, f"{place}: nothing is left at step {first}")
+    least, most = low * upper[0], high * lower[0]
+    top = bottom = 1
+    for step, (small, large) in enumerate(zip(lower[1:], upper[1:]), first + 1):
+        top, bottom = top * rate.numerator, bottom * rate.denominator
+        # Long powers are cut off first: top / bottom lies between p / (q + 1) and (p + 1) / q.
+        cut = max(min(top.bit_length(), bottom.bit_length()) - 256, 0)
+        p, q = top >> cut, bottom >> cut
+        is_high = is_ordered(least, p + 1, q, small) or is_ordered(least, top, bottom, small)
+        require(is_high, f"{place}: step {step} is below the bracket")
+        is_low = is_ordered(-most, p, q + 1, -large) or is_ordered(-most, top, bottom, -large)
+        require(is_low, f"{place}: step {step} is above the bracket")
+
+
+def is_ordered(bound: Fraction, top: int, bottom: int, value: Any) -> bool:
+    """Returns whether bound · top / bottom <= value, an integer or a fraction."""
+    return bool(bound.numerator * top * value.denominator <= value.numerator * bound.denominator * bottom)
+
+
+def check_estimate(track: Track, claim: Line, place: str) -> None:
+    """Checks that estimates of the final loss are in their bracket (CLAIMS.md, `estimate`)."""
+    fraction, low, high = (rational(claim[key], place) for key in ("fraction", "low", "high"))
+    for step in range(claim["from"], claim["to"] + 1):
+        back = fraction.numerator * step // fraction.denominator
+        losses = [track.losses[index] for index in (step, step - back, step - 2 * back, -1)]
+        last, middle, first, final = to_integers(losses, prod(loss.denominator for loss in losses))
+        q, p = last - middle, middle - first
+        # Without an estimate, q = p, den is 0 and the error q · q is in no bracket.
+        top, den = (last * (q - p) - q * q, q - p) if q else (last, 1)
+        error, unit = (top - den * final) * (1 if den > 0 else -1), final * abs(den)
+        is_low, is_high = (
+            error * high.denominator <= high.numerator * unit,
+            error * low.denominator >= low.numerator * unit,
+        )
+        require(is_low and is_high, f"{place}: step {step} has no estimate in the bracket")
+
+
+def check_counts(values: list[Fraction], bounds: list[Any], counts: list[int], side: Any, place: str) -> None:
+    """Checks how many values are below each bound."""
+    values.sort()
+    for bound, count in zip(bounds, counts):
+        found = side(values, rational(bound, place))
+        require(found == count, f"{place}: a count is {found}, not {count}")
+
+
+def find_breakpoints(problem: Problem, origin: Point, direction: list[list[int]], bound: Fraction) -> list[Fraction]:
+    """Returns the breakpoints t of the loss, |t| < bound, at (theta + t direction) / den with the origin theta / den.
+
+    A sample's values are affine functions a + b t between breakpoints, held as `evaluate` holds them.
+    """
+    theta, den = origin
+    jumps: dict[Fraction, int] = {}
+    for x, goals, scale in zip(problem.points, problem.goals, problem.scales):
+        pieces = [(-bound, bound, [(dot(u, x), dot(d, x)) for u, d in zip(theta, direction)])]
+        for depth, (weight, bias) in enumerate(problem.layers):
+            parts, pieces = pieces, []
+            for left, right, lines in parts:
+                if depth > 0:
+                    starts, slopes = zip(*lines)
+                    lines = [(dot(row, starts) + c * scale * den, dot(row, slopes)) for row, c in zip(weight, bias)]
+                if depth == problem.last:
+                    lines = [(a - y * den, b) for (a, b), y in zip(lines, goals)]
+                zeros = {Fraction(int(-a), int(b)) for a, b in lines if b}
+                ends = [left, *sorted(t for t in zeros if left < t < right), right]
+                for low, high in pairwise(ends):
+                    p, q = (low + high).as_integer_ratio()  # no value has a zero inside, so its sign is that at p / 2q
+                    signs = [1 if 2 * a * q + b * p > 0 else -(depth == problem.last) for a, b in lines]
+                    pieces.append((low, high, [(sign * a, sign * b) for sign, (a, b) in zip(signs, lines)]))
+        rates = [sum(b for _, b in lines) * (problem.common // scale) for _, _, lines in pieces]
+        for (t, _, _), before, after in zip(pieces[1:], rates, rates[1:]):
+            jumps[t] = jumps.get(t, 0) + after - before
+    return [t for t, jump in jumps.items() if jump]
+
+
+def check_claim(problem: Problem, track: Track, claim: Line, place: str) -> None:
+    """Checks a claim about an accepted run (CLAIMS.md, 3)."""
+    kind = claim["claim"]
+    if kind == "loss":
+        low, high = rational(claim["low"], place), rational(claim["high"], place)
+        require(low <= track.losses[claim["step"]] <= high, f"{place}: the loss is outside the bracket")
+    elif kind == "decay":
+        check_decay(track, claim, place)
+    elif kind == "estimate":
+        check_estimate(track, claim, place)
+    elif kind == "trajectory-density":
+        check_counts(track.distances[:], claim["squared_radii"], claim["counts"], bisect_right, place)
+    else:
+        theta, den = track.points[claim["step"]]
+        offset, direction = (matrix(claim[key], len(theta), None, place) for key in ("offset", "direction"))
+        scale = find_common([*offset, *direction])
+        more = [[den * o for o in to_integers(row, scale)] for row in offset]
+        origin = [[scale * t + o for t, o in zip(*both)] for both in zip(theta, more)]
+        way = [[den * d for d in to_integers(row, scale)] for row in direction]
+        found = find_breakpoints(problem, (origin, scale * den), way, rational(claim["bounds"][-1], place))
+        check_counts([abs(t) for t in found], claim["bounds"], claim["counts"], bisect_left, place)
+
+
+def replay(problem: Problem, run: str, count: int) -> tuple[Position, Line, Iterator[tuple[str, Line]]]:
+    """Returns the vertex after some steps, without checking those; the first line and the lines that follow."""
+    lines = read_certificate(run, problem)
+    place, vertex = next(lines)
+    pattern, basis = vertex["pattern"], vertex["basis"]
+    for number in range(1, count + 1):
+        place, step = next(lines)
+        problem.flip(pattern, step["flip"] + step.get("cross", []))
+        basis = [kink for kink in step.get("basis") or basis if kink != step["leave"]] + [step["enter"]]
+        show_progress(number, count, "replayed")
+    position = Position(problem, pattern)
+    position.occupy(basis, place)
+    position.arrive(place)
+    return position, vertex, lines
+
+
+def check(instance: str, run: str, about: str | None = None, first: int = 1, last: int | None = None) -> str:
+    """Checks a certificate, or some of its steps, and claims about it; returns a summary (section 6).
+
+    Raises:
+        Rejected: a claim is false.
+        Malformed: a file is not of the form.
+    """
     sys.set_int_max_str_digits(0)  # parse_number bounds the digits itself
     problem = Problem(instance)
     # All of the form first: what is not of the form is malformed even if a claim in it is false.
@@ -831,23 +1062,17 @@ def check(instance: str, run: str, first: int = 1, last: int | None = None) -> s
     total = len(kinds)
     last = total if last is None else last
     demand(1 <= first <= max(last, 1) and last <= total, f"--steps: {first}:{last} is no span of {total} steps")
-    claims = read_certificate(run, problem)
-    place, content = next(claims)
-    pattern, basis = content["pattern"], content["basis"]
-    for number in range(1, first):
-        place, step = next(claims)
-        problem.flip(pattern, step["flip"] + step.get("cross", []))
-        basis = [kink for kink in step.get("basis") or basis if kink != step["leave"]] + [step["enter"]]
-        show_progress(number, total, "replayed")
-    position = Position(problem, pattern)
-    position.occupy(basis, place)
-    position.arrive(place)
+    claims = read_claims(about, problem, run, total) if about else []
+    track = Track(replay(problem, run, total)[0], claims) if claims else None
+    position, vertex, lines = replay(problem, run, first - 1)
     if first == 1:
         signs, loss = problem.find_start()
-        check_inside(problem, pattern, {} if "elsewhere" in content else signs, f"{place}: the start")
-        require(position.loss <= loss, f"{place}: the loss is above the loss at the start")
+        check_inside(problem, position.pattern, {} if "elsewhere" in vertex else signs, "line 2: the start")
+        require(position.loss <= loss, "line 2: the loss is above the loss at the start")
+    if track:
+        track.add(position)
     result = ""
-    for number, (place, claim) in enumerate(claims, first):
+    for number, (place, claim) in enumerate(lines, first):
         if "leave" not in claim:
             result = check_outcome(position, claim)
         elif number > last:
@@ -855,12 +1080,18 @@ def check(instance: str, run: str, first: int = 1, last: int | None = None) -> s
         else:
             check_step(position, claim, place)
             show_progress(number, total, "checked")
+            if track:
+                track.add(position)
+    for number, claim in enumerate(claims, 1):
+        if track:
+            check_claim(problem, track, claim, f"claim {number}")
     count, long = last - first + 1, sum(kinds[first - 1 : last])
     notes = [f"{count - long} adjacent, {long} long"] if long else []
-    notes += ["first vertex elsewhere"] if first == 1 and "elsewhere" in content else []
+    notes += ["first vertex elsewhere"] if first == 1 and "elsewhere" in vertex else []
     notes += [f"part: the rest {'was' if result else 'and the outcome were'} not checked"] if count < total else []
     words = f"steps {first} to {last} of {total}" if count < total else f"{total} steps"
-    return words + (f", {result}" if result else "") + (f" ({'; '.join(notes)})" if notes else "")
+    words += (f", {result}" if result else "") + (f", {len(claims)} claims" if claims else "")
+    return words + (f" ({'; '.join(notes)})" if notes else "")
 
 
 def show_progress(number: int, total: int, word: str) -> None:
@@ -875,17 +1106,18 @@ def main(argv: list[str]) -> int:
     INTEGER, span = int, None
     try:
         arguments = [word for word in argv if word != "--gmpy2"]
-        if "--steps" in arguments[:-1]:
+        if "--steps" in arguments:
             index = arguments.index("--steps")
-            span = re.fullmatch("([0-9]{0,9}):([0-9]{0,9})", arguments[index + 1])
+            span = re.fullmatch("([0-9]{0,9}):([0-9]{0,9})", "".join(arguments[index + 1 : index + 2]))
             demand(span is not None, USAGE)
             del arguments[index : index + 2]
-        demand(len(arguments) == 2, USAGE)
+        demand(len(arguments) == 2 or (len(arguments) == 3 and span is None), USAGE)
         if "--gmpy2" in argv:
             demand(importlib.util.find_spec("gmpy2") is not None, "--gmpy2: gmpy2 cannot be imported")
             INTEGER = importlib.import_module("gmpy2").mpz
         first, last = (int(span[1] or 1), int(span[2]) if span[2] else None) if span else (1, None)
-        line, code = f"accepted: {check(arguments[0], arguments[1], first, last)}", 0
+        instance, run, *claims = arguments
+        line, code = f"accepted: {check(instance, run, claims[0] if claims else None, first, last)}", 0
     except Rejected as reason:
         line, code = f"rejected: {reason}", 1
     except Malformed as reason:

@@ -6,7 +6,7 @@ import re
 import types
 
 import pytest
-from test_corpus import CHECKER, CODES, SPECIAL, STEMS, fits, load_checker, run_case
+from test_corpus import CHECKER, CODES, SPECIAL, STEMS, find_inputs, fits, load_checker, run_case
 
 TREE = ast.parse(CHECKER.read_text("utf-8"))
 
@@ -62,7 +62,7 @@ def find_line_of_refusal(module, stem):
     """The line of check.py whose guard refuses a case."""
     lines = []
     try:
-        module.check(*(str(path) for path in sorted(stem.parent.glob(f"{stem.name}.[jd]*"), reverse=True)))
+        module.check(*map(str, find_inputs(stem)))
     except (module.Rejected, module.Malformed) as error:
         trace = error.__traceback__
         while trace.tb_next is not None:
@@ -112,3 +112,32 @@ def test_every_implied_condition_is_one_of_the_checker():
     assert len(IMPLIED) == len(set(IMPLIED)) > 0
     for reason in IMPLIED:
         assert sum(reason in ast.unparse(guard) for guard in GUARDS) == 1, reason
+
+
+# What `arrive` leaves out must not be left out for another bound. (GRID itself may be any number: a small one costs time.)
+BOUNDS = {
+    "no margin": ("[[sum(map(abs, x)) for x in self.points]]", "[[0 for x in self.points]]"),
+    "largest input": ("[[sum(map(abs, x)) for x in self.points]]", "[[max(map(abs, x)) for x in self.points]]"),
+    "signed inputs": ("[[sum(map(abs, x)) for x in self.points]]", "[[abs(sum(x)) for x in self.points]]"),
+    "no growth": ("[growth * margin for", "[margin for"),
+    "largest weight": ("max(sum(map(abs, row)) for row in rows)", "max(max(map(abs, row)) for row in rows)"),
+    "signed weights": ("max(sum(map(abs, row)) for row in rows)", "max(abs(sum(row)) for row in rows)"),
+    "smallest row": ("max(sum(map(abs, row)) for row in rows)", "min(sum(map(abs, row)) for row in rows)"),
+    "half": ("value * bit <= margin", "2 * value * bit <= margin"),
+    "without equality": ("value * bit <= margin", "value * bit < margin"),
+    "whatever the bit": ("value * bit <= margin", "value <= margin"),
+    "coarser than the grid": ("GRID * entry // den for", "(GRID * entry // den + 2) for"),
+}
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_every_bound_of_the_sign_filter_is_needed(name):
+    """With a smaller margin some case of the corpus gets another answer."""
+    old, new = BOUNDS[name]
+    text = CHECKER.read_text("utf-8")
+    assert text.count(old) == 1
+    module = types.ModuleType("mutant")
+    exec(compile(text.replace(old, new), "mutant", "exec"), module.__dict__)
+    names = {"margin-of-inputs", "margin-of-weights", "margin-of-signed-weights", "margin-of-zero"}
+    names |= {"three-layers", "line", "line-flip-missing", "published-stop-two-parameters", "no-bias"}
+    assert not all(answer_case(module, stem)[1] for stem in STEMS if stem.name in names)

@@ -1,13 +1,14 @@
-"""The corpus of the stand-alone checker: tests/corpus/{accept,reject,malformed}/NAME.{json,drl,reason}.
+"""The corpus of the stand-alone checker: tests/corpus/{accept,reject,malformed}/NAME.{json,drl,claims,reason}.
 
-Each case is an instance and a certificate (either may be .gz). The folder is the verdict, NAME.reason holds a part of the
-reason. A case in reject/ breaks exactly one condition of proofs/FORMAT.md.
+Each case is an instance and a certificate, perhaps with claims (each may be .gz). The folder is the verdict, NAME.reason
+holds a part of the reason. A case in reject/ breaks exactly one condition of proofs/FORMAT.md or proofs/CLAIMS.md.
 """
 
 import contextlib
 import gzip
 import importlib.util
 import io
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +21,7 @@ CODES = {"accept": 0, "reject": 1, "malformed": 2}
 VERDICTS = {"accept": "accepted: ", "reject": "rejected: ", "malformed": "malformed: "}
 
 
-USAGE = "malformed: usage: python -I -S check.py INSTANCE RUN [--steps A:B] [--gmpy2]\n"
+USAGE = "malformed: usage: python -I -S check.py INSTANCE RUN [CLAIMS | --steps A:B] [--gmpy2]\n"
 
 
 def find_file(stem, ending):
@@ -46,8 +47,14 @@ def run(module, *arguments):
     return code, out.getvalue()
 
 
+def find_inputs(stem):
+    """Instance and run of a case, and its claims if it has any."""
+    claims = stem.parent.glob(f"{stem.name}.claims*")
+    return [find_file(stem, ".json"), find_file(stem, ".drl"), *claims]
+
+
 def run_case(module, stem, *options):
-    return run(module, find_file(stem, ".json"), find_file(stem, ".drl"), *options)
+    return run(module, *find_inputs(stem), *options)
 
 
 def fits(stem, code, text):
@@ -75,11 +82,11 @@ def run_without_gmpy2(module):
 
 
 def run_capped(module, name, cap):
-    """A walk that is accepted, with one of the bounds on file sizes lowered."""
+    """A walk and claims that are accepted, with one of the bounds on file sizes lowered."""
     before = getattr(module, name)
     setattr(module, name, cap)
     try:
-        return run_case(module, CORPUS / "accept" / "median-gzip")
+        return run_case(module, CORPUS / "accept" / ("claims-gzip" if name == "CLAIMS_CAP" else "median-gzip"))
     finally:
         setattr(module, name, before)
 
@@ -100,9 +107,17 @@ def run_out_of_memory(module):
 # What files cannot hold: name, run, expected line.
 SPECIAL = {
     "no arguments": (run, USAGE),
-    "three arguments": (
-        lambda module: run(module, "a", "b", "c"),
+    "four arguments": (
+        lambda module: run(module, "a", "b", "c", "d"),
         USAGE,
+    ),
+    "claims about some steps": (
+        lambda module: run_case(module, CORPUS / "accept" / "claims-example", "--steps", "1:5"),
+        USAGE,
+    ),
+    "claims missing": (
+        lambda module: run(module, *find_inputs(CORPUS / "accept" / "median"), "no.claims"),
+        "malformed: a file cannot be read (FileNotFoundError): no.claims\n",
     ),
     "not a span": (lambda module: run_span(module, "1-1"), USAGE),
     "span of other digits": (lambda module: run_span(module, "\u0661:"), USAGE),
@@ -131,6 +146,10 @@ SPECIAL = {
     "large certificate": (
         lambda module: run_capped(module, "CERTIFICATE_CAP", 300),
         "malformed: a file has over 300 bytes\n",
+    ),
+    "large claims": (
+        lambda module: run_capped(module, "CLAIMS_CAP", 1000),
+        "malformed: a file has over 1000 bytes\n",
     ),
     "long line": (
         lambda module: run_capped(module, "LINE_CAP", 160),
@@ -161,17 +180,24 @@ def test_special(checker, name):
 def test_caps_are_sharp(checker):
     """A file of exactly as many bytes as allowed is read."""
     stem = CORPUS / "accept" / "median-gzip"
-    for name, ending in (("INSTANCE_CAP", ".json"), ("CERTIFICATE_CAP", ".drl")):
-        size = len(gzip.decompress(find_file(stem, ending).read_bytes()))
+    names = {
+        "INSTANCE_CAP": stem.name + ".json",
+        "CERTIFICATE_CAP": stem.name + ".drl",
+        "CLAIMS_CAP": "claims-gzip.claims",
+    }
+    for name, file in names.items():
+        size = len(gzip.decompress((stem.parent / f"{file}.gz").read_bytes()))
         assert run_capped(checker, name, size)[0] == 0
         assert run_capped(checker, name, size - 1)[0] == 2
 
 
-@pytest.mark.parametrize("name", ["accept/median-gzip", "reject/loss-rises", "malformed/end-missing"])
+@pytest.mark.parametrize(
+    "name", ["accept/median-gzip", "reject/loss-rises", "malformed/end-missing", "accept/claims-example"]
+)
 def test_alone(name, tmp_path):
     """The checker runs isolated and without site packages; progress is silent where there is no terminal."""
     stem = CORPUS / name
-    command = [sys.executable, "-I", "-S", CHECKER, find_file(stem, ".json"), find_file(stem, ".drl")]
+    command = [sys.executable, "-I", "-S", CHECKER, *find_inputs(stem)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert fits(stem, done.returncode, done.stdout)
     assert done.stderr == ""
@@ -181,6 +207,16 @@ def test_every_refusal_has_a_reason():
     """Every case in reject and malformed says why, and no case in accept does."""
     for stem in STEMS:
         assert (stem.parent / f"{stem.name}.reason").exists() == (stem.parent.name != "accept")
+
+
+def run_limited(mebibytes, *arguments):
+    """The checker in a process of its own with this much memory."""
+    code = (
+        f"import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_AS, ({mebibytes} << 20, {mebibytes} << 20)); "
+        "path = sys.argv.pop(1); runpy.run_path(path, run_name='__main__')"
+    )
+    command = [sys.executable, "-I", "-S", "-c", code, CHECKER, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def test_short_text_of_long_numbers_takes_no_room(checker, tmp_path):
@@ -195,11 +231,20 @@ def test_short_text_of_long_numbers_takes_no_room(checker, tmp_path):
         path.write_text(
             "\n".join([*lines[:number], line % ("1e9999," * 10**6 + "1e9999"), *lines[number + 1 :], ""]), "ascii"
         )
-        code = (
-            "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_AS, (2**29, 2**29)); "
-            "path = sys.argv.pop(1); runpy.run_path(path, run_name='__main__')"
-        )
-        command = [sys.executable, "-I", "-S", "-c", code, CHECKER, find_file(stem, ".json"), path]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = run_limited(512, find_file(stem, ".json"), path)
         assert (done.returncode, done.stderr) == (2, "")
         assert done.stdout.startswith(f"malformed: line {number + 1}: ")
+
+
+def test_claims_with_short_text_of_long_numbers_take_no_room(tmp_path):
+    """Thousands of radii and bounds of 10,000 digits each (4 KB) are counted without being kept."""
+    stem = CORPUS / "accept" / "claims-example"
+    content = json.loads(find_file(stem, ".claims").read_text("ascii"))
+    many = 10_000
+    claims = [content["claims"][7] | {"counts": [6] * many, "squared_radii": "LONG"}]
+    claims += [content["claims"][8] | {"counts": [7] * many, "bounds": "LONG"}]
+    path = tmp_path / "a.claims"
+    numbers = ",".join(f"{number}e9999" for number in range(1, many + 1))
+    path.write_text(json.dumps(content | {"claims": claims}).replace('"LONG"', f"[{numbers}]"), "ascii")
+    done = run_limited(64, find_file(stem, ".json"), find_file(stem, ".drl"), path)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout

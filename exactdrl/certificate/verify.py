@@ -31,21 +31,29 @@ class CheckResult:
     line: str
 
 
-def verify(instance: Path | str, run: Path | str, *, steps: str | None = None, gmpy2: bool = False) -> CheckResult:
-    """Returns the verdict of proofs/check.py on a certificate; its progress goes to stderr.
+def verify(
+    instance: Path | str,
+    run: Path | str,
+    claims: Path | str | None = None,
+    *,
+    steps: str | None = None,
+    gmpy2: bool = False,
+) -> CheckResult:
+    """Returns the verdict of proofs/check.py on a certificate, and on claims about it; its progress goes to stderr.
 
-    The same as `python -I -S proofs/check.py INSTANCE RUN`.
+    The same as `python -I -S proofs/check.py INSTANCE RUN [CLAIMS]`.
 
     Args:
         instance: the instance's file.
         run: the certificate's file.
-        steps: `A:B` checks steps A to B alone, counted from 1; either end may be left out.
+        claims: a claims file about the run, or None.
+        steps: `A:B` checks steps A to B alone, counted from 1; either end may be left out. Not with claims.
         gmpy2: let the checker compute with gmpy2's integers. It then sees the installed packages.
 
     Raises:
         InputError: the checker itself could not be run.
     """
-    with _started(instance, run, steps=steps, gmpy2=gmpy2) as done:
+    with _started(instance, run, *([] if claims is None else [claims]), steps=steps, gmpy2=gmpy2) as done:
         return _result(done)
 
 
@@ -92,13 +100,11 @@ def verify_fast(instance: Path | str, run: Path | str, *, on_step: Callable[[int
 
 
 @contextmanager
-def _started(
-    instance: Path | str, run: Path | str, *, steps: str | None, gmpy2: bool = False
-) -> Iterator[subprocess.Popen[str]]:
+def _started(*inputs: Path | str, steps: str | None, gmpy2: bool = False) -> Iterator[subprocess.Popen[str]]:
     """Starts the stand-alone checker."""
     with as_file(files("exactdrl_proofs") / "check.py") as checker:
         alone = ["-I"] if gmpy2 else ["-I", "-S"]
-        command = [sys.executable, *alone, str(checker), str(instance), str(run)]
+        command = [sys.executable, *alone, str(checker), *map(str, inputs)]
         command += ["--gmpy2"] if gmpy2 else []
         command += ["--steps", steps] if steps is not None else []
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as done:  # noqa: S603 - our own checker
