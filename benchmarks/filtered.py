@@ -15,6 +15,7 @@ import importlib
 import math
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -164,10 +165,16 @@ def show_growth() -> None:
     """Prints the cost a step as N grows, and as n grows, with the exponents between neighbours; and the memory."""
     for name, instances in (
         ("N", [(s, sample_experiment(samples=s, seed=1)) for s in (500, 1000, 2000, 5000, 10000, 20000)]),
-        ("n", [((w + 1) * 10, sample_experiment((w, 10, 1), samples=1797, seed=1)) for w in (4, 9, 19, 39, 64)]),
+        (
+            "n",
+            [
+                ((inputs + 1) * units, sample_experiment((inputs, units, 1), samples=1797, seed=1))
+                for inputs, units in ((24, 1), (64, 1), (64, 2), (64, 4), (64, 10))
+            ],
+        ),
     ):
         print(f"{name:>7} {'µs a step':>10} {'exponent':>9} {'steps in floats':>16} {'peak memory, MB':>16}")
-        last = (0, 0.0)
+        last, costs = (0, 0.0), []
         for size, instance in instances:
             walk = started(instance, start_rule="coordinate")
             step = seconds_a_step(walk, 300)
@@ -179,6 +186,9 @@ def show_growth() -> None:
                 flush=True,
             )
             last = (size, step)
+            costs.append((math.log(size), math.log(step)))
+        slope = statistics.linear_regression(*zip(*costs, strict=True)).slope
+        print(f"exponent fitted over all of them {slope:.2f}", flush=True)
 
 
 def show_exact() -> None:

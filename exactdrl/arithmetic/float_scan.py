@@ -20,6 +20,8 @@ ROUNDING = 2.0**-53
 TINY = 2.0**-700
 # Samples that are scanned through all layers at once: what a layer passes on stays in the cache
 TILE = 256
+# Terms of the partial sums of a product of matrices
+BLOCK = 32
 
 
 @compiled
@@ -297,37 +299,47 @@ def _identity_defect_loops(inverse: Floats, matrix: Floats, defect: Floats) -> N
     defect[:] = 0.0
     for i in range(n):
         defect[i, i] = 1.0
-    # four rows at once, two terms a pass: each row of the matrix is fetched n/4 times
-    for i in range(0, n - 3, 4):
-        d, e, f, g = defect[i], defect[i + 1], defect[i + 2], defect[i + 3]
-        for k in range(0, n - 1, 2):
-            a, b = matrix[k], matrix[k + 1]
-            p, q, r, s = inverse[i, k], inverse[i + 1, k], inverse[i + 2, k], inverse[i + 3, k]
-            t, u, v, w = inverse[i, k + 1], inverse[i + 1, k + 1], inverse[i + 2, k + 1], inverse[i + 3, k + 1]
-            for j in range(n):
-                x, y = a[j], b[j]
-                d[j] -= p * x + t * y
-                e[j] -= q * x + u * y
-                f[j] -= r * x + v * y
-                g[j] -= s * x + w * y
-        if n % 2 == 1:
-            a = matrix[n - 1]
-            p, q, r, s = inverse[i, n - 1], inverse[i + 1, n - 1], inverse[i + 2, n - 1], inverse[i + 3, n - 1]
-            for j in range(n):
-                d[j] -= p * a[j]
-                e[j] -= q * a[j]
-                f[j] -= r * a[j]
-                g[j] -= s * a[j]
-    for i in range(n - n % 4, n):
-        d = defect[i]
-        for k in range(n):
-            p, a = inverse[i, k], matrix[k]
-            for j in range(n):
-                d[j] -= p * a[j]
+    # four rows at once, two terms a pass: each row of the matrix is fetched n/4 times; partial sums of BLOCK terms, so
+    # that rounding grows with BLOCK + n/BLOCK
+    sums = np.zeros((4, n))
+    d, e, f, g = sums[0], sums[1], sums[2], sums[3]
+    for i in range(0, n, 4):
+        rows = min(4, n - i)
+        # rows beyond the last are the last once more
+        i1, i2, i3 = i + min(1, rows - 1), i + min(2, rows - 1), i + min(3, rows - 1)
+        for low in range(0, n, BLOCK):
+            high = min(low + BLOCK, n)
+            sums[:] = 0.0
+            for k in range(low, high - 1, 2):
+                a, b = matrix[k], matrix[k + 1]
+                p, q, r, s = inverse[i, k], inverse[i1, k], inverse[i2, k], inverse[i3, k]
+                t, u, v, w = inverse[i, k + 1], inverse[i1, k + 1], inverse[i2, k + 1], inverse[i3, k + 1]
+                for j in range(n):
+                    x, y = a[j], b[j]
+                    d[j] += p * x + t * y
+                    e[j] += q * x + u * y
+                    f[j] += r * x + v * y
+                    g[j] += s * x + w * y
+            if (high - low) % 2 == 1:
+                a = matrix[high - 1]
+                p, q, r, s = inverse[i, high - 1], inverse[i1, high - 1], inverse[i2, high - 1], inverse[i3, high - 1]
+                for j in range(n):
+                    d[j] += p * a[j]
+                    e[j] += q * a[j]
+                    f[j] += r * a[j]
+                    g[j] += s * a[j]
+            for own in range(rows):
+                out, part = defect[i + own], sums[own]
+                for j in range(n):
+                    out[j] -= part[j]
 
 
 def _identity_defect_arrays(inverse: Floats, matrix: Floats, defect: Floats) -> None:
-    defect[:] = np.eye(matrix.shape[0]) - inverse @ matrix
+    # BLAS may add in any order: partial products keep to the bound
+    n = matrix.shape[0]
+    defect[:] = np.eye(n)
+    for low in range(0, n, BLOCK):
+        defect[:] -= inverse[:, low : low + BLOCK] @ matrix[low : low + BLOCK]
 
 
 # I - R A, by the computed matrices

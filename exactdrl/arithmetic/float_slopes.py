@@ -100,14 +100,21 @@ def bound_slopes(vertex: FloatVertex, slopes: Slopes) -> None:
     """Bounds the errors of the multipliers and of the columns of R."""
     n = vertex.matrix.shape[0]
     k = slack(n)
-    size, error = 0.0, 0.0
+    residual = vertex.gradient.copy()
+    rest = 0.0
+    for j in range(n):
+        multiplier = slopes.multipliers[j]
+        size = abs(multiplier)
+        rest += size * (k * vertex.row_sums[j] + vertex.row_errors[j])
+        row = vertex.matrix[j]
+        for i in range(n):
+            residual[i] -= multiplier * row[i]
     for i in range(n):
-        size += abs(vertex.gradient[i])
-        error += vertex.gradient_errors[i]
+        rest += abs(residual[i]) + vertex.gradient_errors[i] + k * abs(vertex.gradient[i])
     epsilon = vertex.scalars[EPSILON]
     # ε / (1 - ε), rounded up
     ratio = epsilon / (1.0 - epsilon) * (1.0 + 2.0**-50)
-    factor = (ratio * (size + error) + error + k * size) * (1.0 + 4.0 * k)
+    factor = rest * (1.0 + ratio) * (1.0 + 4.0 * k)
     for j in range(n):
         slopes.column_errors[j] = ratio * vertex.column_sizes[j] * (1.0 + 2.0**-50) + 2.0**-700
         slopes.bounds[j] = factor * vertex.column_sizes[j] * (1.0 + 4.0 * k) + 2.0**-700

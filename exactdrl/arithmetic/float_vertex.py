@@ -11,6 +11,7 @@ import numpy as np
 from exactdrl.arithmetic.compiling import compiled
 from exactdrl.arithmetic.float_problem import FloatProblem
 from exactdrl.arithmetic.float_scan import (
+    BLOCK,
     Floats,
     Integers,
     count_unsure,
@@ -25,17 +26,16 @@ LARGEST_DEFECT = 2.0**-10
 POLISHED_DEFECT = 2.0**-36
 # Rows, inverse and point beyond these are left to exact arithmetic, so that underflow stays below TINY
 LARGEST = 2.0**200
-# Where the bound on I - R A, carried from step to step, exceeds this and has grown so much, it is computed anew: with
-# many parameters its own rounding alone is above the first
-DRIFTED_DEFECT, GROWTH = 2.0**-24, 64.0
+# Where the bound on I - R A, carried from step to step, exceeds this, it is computed anew. Of the decisions only the
+# lengths of edges feel it; points and slopes have residuals
+DRIFTED_DEFECT = 2.0**-16
 # Flips until the gradient is computed anew, its accumulated rounding with it
 FLIPS_A_GRADIENT = 512
 # Steps until the values are computed anew
 STEPS_A_SCAN = 64
 # Places in `scalars`: ε; flips since the gradient was computed; the largest condition met; bounds on the error of
-# every component of θ, and of every value: spread · gain · size + share · level; steps since values were computed anew;
-# ε when it was last computed anew
-EPSILON, FLIPS, CONDITION, POINT_ERROR, SPREAD, SHARE, AGE, FRESH = range(8)
+# every component of θ, and of every value: spread · gain · size + share · level; steps since values were computed anew
+EPSILON, FLIPS, CONDITION, POINT_ERROR, SPREAD, SHARE, AGE = range(7)
 
 
 class FloatVertex(NamedTuple):
@@ -123,7 +123,7 @@ def empty_vertex(problem: FloatProblem) -> FloatVertex:
         gradient_errors=np.zeros(n),
         theta=np.zeros(n),
         theta_errors=np.zeros(n),
-        scalars=np.zeros(8),
+        scalars=np.zeros(7),
     )
 
 
@@ -337,7 +337,8 @@ def check_defects(vertex: FloatVertex) -> bool:
 def enclose_inverse(vertex: FloatVertex) -> bool:
     """Bounds ‖I - R A‖ for the exact rows A, after Newton steps where R has drifted; False if it is too large."""
     n = vertex.matrix.shape[0]
-    k = slack(n)
+    # the sums of `identity_defect` are made of partial ones
+    k = slack(BLOCK + n // BLOCK + 1)
     for attempt in range(3):
         identity_defect(vertex.inverse, vertex.matrix, vertex.defect)
         computed = 0.0
@@ -350,10 +351,8 @@ def enclose_inverse(vertex: FloatVertex) -> bool:
                 rounding += r * (k * vertex.row_sums[j] + vertex.row_errors[j])
                 vertex.column_sizes[j] = max(vertex.column_sizes[j], r)
             computed = own if not (own <= computed) else computed
-            vertex.defects[i] = (own + rounding + 2.0 * k) * (1.0 + 4.0 * k)
-        is_sound = check_defects(vertex)
-        vertex.scalars[FRESH] = vertex.scalars[EPSILON]
-        if is_sound and computed <= POLISHED_DEFECT:
+            vertex.defects[i] = (own + rounding + 2.0 * k) * (1.0 + 4.0 * slack(n))
+        if check_defects(vertex) and computed <= POLISHED_DEFECT:
             return True
         # a Newton step helps a defect below 1, unless the bound's own rounding is what is too large
         if not (computed < 0.5 and attempt < 2):
@@ -365,7 +364,7 @@ def enclose_inverse(vertex: FloatVertex) -> bool:
 @compiled
 def keep_inverse(vertex: FloatVertex) -> bool:
     """Returns whether R encloses the inverse; computes I - R A anew where the bound on it has grown too much."""
-    if check_defects(vertex) and vertex.scalars[EPSILON] < max(DRIFTED_DEFECT, GROWTH * vertex.scalars[FRESH]):
+    if check_defects(vertex) and vertex.scalars[EPSILON] < DRIFTED_DEFECT:
         return True
     return enclose_inverse(vertex)
 
