@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from gmpy2 import mpq
 
 from exactdrl.arithmetic.exact import ExactArithmetic
-from exactdrl.arithmetic.filtered import DecisionCounts, FilteredArithmetic, find_first_basis
+from exactdrl.arithmetic.filtered import LARGEST_EXACT, DecisionCounts, FilteredArithmetic, find_first_basis
 from exactdrl.arithmetic.protocol import Arithmetic
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
@@ -117,7 +117,8 @@ class Walk:
 
     def _find_first(self) -> FirstVertex:
         # projections have no float version: they are for few parameters
-        if self.arithmetic_name == "filtered" and self.start_rule == "coordinate" and self.problem.dimension:
+        is_large = self.problem.dimension > LARGEST_EXACT
+        if is_large and self.arithmetic_name == "filtered" and self.start_rule == "coordinate":
             cell = find_start_cell(self.problem)
             basis = find_first_basis(self.problem, cell)
             if basis is not None:
