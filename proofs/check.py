@@ -349,21 +349,18 @@ class Problem:
         values[-1] = [[value - y * den for value, y in zip(*both)] for both in zip(values[-1], goals)]
         return values
 
-    def find_start(self) -> tuple[Signs, Fraction]:
-        """Returns the signs of all kinks and the loss at the start."""
-        values = self.evaluate(self.start, self.den, self.samples)
-        sizes = [sum(map(abs, residuals)) for residuals in zip(*values[-1])]
-        loss = sum(size * (self.common // scale) for size, scale in zip(sizes, self.scales))
-        return self.find_signs(values, self.samples), Fraction(int(loss), int(self.common * self.total * self.den))
-
-    def find_signs(self, values: list[Columns], samples: list[int]) -> Signs:
-        """Returns the signs of what `evaluate` returns, sample by sample."""
-        return {
+    def survey(self, point: Point, samples: list[int]) -> tuple[Signs, Fraction]:
+        """Returns the signs of the kinks of some samples, and what those samples add to the loss."""
+        values = self.evaluate(*point, samples)
+        signs = {
             (self.first + depth, sample, u): (column[index] > 0) - (column[index] < 0)
             for index, sample in enumerate(samples)
             for depth, columns in enumerate(values)
             for u, column in enumerate(columns)
         }
+        sizes = (sum(map(abs, residuals)) for residuals in zip(*values[-1]))
+        loss = sum(size * (self.common // self.scales[sample]) for size, sample in zip(sizes, samples))
+        return signs, Fraction(int(loss), int(self.common * self.total * point[1]))
 
     def find_function(self, pattern: Pattern, sample: int, depth: int, v: list[int]) -> Function:
         """Returns v · (preactivations at this depth, residuals at the last) as an affine function in the cell.
@@ -461,14 +458,16 @@ class Position:
                 self.owners[index] = None
 
     def find_edge(self, index: int) -> list[int]:
-        """Returns the integers r with a_index · r = den and a_j · r = 0 for the other rows."""
+        """Returns the integers r with a_index · r = den, a_j · r = 0 for the other rows; ends only if they are."""
         lines, prime, power = list(zip(*self.inverse)), self.prime, 1
         edge, left = [0] * len(lines), [0] * len(lines)
         left[index] = self.den
         while any(left):
-            digits = [(dot(line, left) + prime // 2) % prime - prime // 2 for line in lines]
+            rest = [value // power for value in left]
+            digits = [(dot(line, rest) + prime // 2) % prime - prime // 2 for line in lines]
             edge = [r + power * digit for r, digit in zip(edge, digits)]
-            left = [(rest - dot(row, digits)) // prime for rest, (row, _) in zip(left, self.rows)]
+            left = [-dot(row, edge) for row, _ in self.rows]
+            left[index] += self.den
             power *= prime
         return edge
 
@@ -521,7 +520,7 @@ class Position:
             for column, bits in zip(columns, self.pattern[depth]):
                 tests = enumerate(zip(column, bits, problem.margins[depth]))
                 doubtful.update([sample for sample, (value, bit, margin) in tests if value * bit <= margin])
-        signs = problem.find_signs(problem.evaluate(theta, den, sorted(doubtful)), sorted(doubtful))
+        signs, _ = problem.survey((theta, den), sorted(doubtful))
         check_inside(problem, self.pattern, signs, f"{place}: the vertex")
         self.zeros = [kink for kink, sign in signs.items() if sign == 0]
         normal, offset = self.piece
@@ -708,8 +707,10 @@ def reduce(rows: dict[Kink, Form], change: Form) -> None:
 
 
 def check_likq(problem: Problem, rows: dict[Kink, Form], change: Form, strict: bool) -> None:
-    """Checks that a point with this local form is a local minimum by LIKQ, a strict one if asked (section 5)."""
-    reduce(rows, change)
+    """Checks that a point with this local form is a local minimum by LIKQ, a strict one if asked (section 5).
+
+    That is a tree without blocks, whose settled kinks have the only multipliers there are.
+    """
     zero, kinks = Fraction(0), sorted(rows)
     count, n = len(kinks), len(problem.free)
     # A column for each Z_j and the last one for g: where the Z_j are independent, g = Zᵀλ reads off the echelon form.
@@ -717,14 +718,8 @@ def check_likq(problem: Problem, rows: dict[Kink, Form], change: Form, strict: b
     system = [[column.get((p,), zero) for column in columns] for p in range(n)]
     pivots, system = echelon(system) if count <= n else ([], [])
     require(pivots[:count] == list(range(count)), f"outcome: no LIKQ, the {count} reduced kinks are dependent")
-    require(count not in pivots, "outcome: no local minimum, the gradient is not in the span of the kinks")
-    multipliers = {kink: row[count] for kink, row in zip(kinks, system)}
-    for kink in kinks:
-        bound = change.get(kink, zero) - sum(rows[k].get(kink, zero) * multipliers[k] for k in kinks)
-        require(abs(multipliers[kink]) <= bound, f"outcome: no local minimum, the multiplier of {kink} is too large")
-        require(not strict or abs(multipliers[kink]) < bound, f"outcome: not strict, {kink} is at its bound")
-    require(not strict or count == n, f"outcome: not strict, {count} reduced kinks in {n} parameters")
-    require(not strict or len(problem.pivots) == len(problem.inputs[0]), "outcome: not strict, there is lineality")
+    settled = {kink: row[count] for kink, row in zip(kinks, system)}
+    check_tree(problem, rows, change, {"settled": settled, "blocks": []}, strict)
 
 
 def find_rank(rows: dict[Kink, Form], kinks: list[Kink], keys: list[tuple[int, ...]]) -> int:
@@ -794,7 +789,6 @@ def check_block(problem: Problem, rows: dict[Kink, Form], change: Form, block: L
 
 def check_tree(problem: Problem, rows: dict[Kink, Form], change: Form, tree: Line, strict: bool) -> None:
     """Checks that a point with this local form is a local minimum by a tree, a strict one if asked (section 5)."""
-    reduce(rows, change)
     settled: dict[Kink, Fraction] = tree["settled"]
     blocks: list[Line] = tree["blocks"]
     left = [kink for block in blocks for kink in block["kinks"]]
@@ -808,12 +802,12 @@ def check_tree(problem: Problem, rows: dict[Kink, Form], change: Form, tree: Lin
         add(change, -multiplier, rows[kink])
     for kink, multiplier in settled.items():
         bound = change.pop(kink, Fraction(0))
-        require(abs(multiplier) <= bound, f"outcome: the multiplier of settled kink {kink} is too large")
+        require(abs(multiplier) <= bound, f"outcome: the multiplier of {kink} is too large")
         if abs(multiplier) < bound and rows[kink].keys() <= known:
             known.add(kink)
     for number, block in enumerate(blocks, 1):
         check_block(problem, rows, change, block, strict, f"outcome: block {number}")
-    require(not change, "outcome: the slope is not that of the blocks")
+    require(not change, "outcome: the slope is not that of the multipliers")
     if strict:
         is_full = find_rank(rows, [kink for kink in rows if kink in known], keys) == len(keys)
         require(is_full, "outcome: not strict")
@@ -826,10 +820,11 @@ def check_outcome(position: Position, content: Line) -> str:
     require(by != "zero-loss" or position.loss == 0, "outcome: the loss is not zero")
     needs_form = by in {"likq", "tree"} or "active" in content
     problem = position.problem
-    values = problem.evaluate(*position.find_parameters(), problem.samples)
-    signs = problem.find_signs(values, problem.samples)
+    signs, _ = problem.survey(position.find_parameters(), problem.samples)
     rows, change = find_local_form(problem, signs) if needs_form else ({}, {})
     require(content.get("active", len(rows)) == len(rows), f"outcome: {len(rows)} kinks are active")
+    if by in {"likq", "tree"}:
+        reduce(rows, change)
     if by == "likq":
         check_likq(problem, rows, change, name == "strict-local-minimum")
     if by == "tree":
@@ -965,11 +960,8 @@ def check_estimate(track: Track, claim: Line, place: str) -> None:
         # Without an estimate, q = p, den is 0 and the error q · q is in no bracket.
         top, den = (last * (q - p) - q * q, q - p) if q else (last, 1)
         error, unit = (top - den * final) * (1 if den > 0 else -1), final * abs(den)
-        is_low, is_high = (
-            error * high.denominator <= high.numerator * unit,
-            error * low.denominator >= low.numerator * unit,
-        )
-        require(is_low and is_high, f"{place}: step {step} has no estimate in the bracket")
+        is_inside = low * unit <= error <= high * unit
+        require(is_inside, f"{place}: step {step} has no estimate in the bracket")
 
 
 def check_counts(values: list[Fraction], bounds: list[Any], counts: list[int], side: Any, place: str) -> None:
@@ -1066,7 +1058,7 @@ def check(instance: str, run: str, about: str | None = None, first: int = 1, las
     track = Track(replay(problem, run, total)[0], claims) if claims else None
     position, vertex, lines = replay(problem, run, first - 1)
     if first == 1:
-        signs, loss = problem.find_start()
+        signs, loss = problem.survey((problem.start, problem.den), problem.samples)
         check_inside(problem, position.pattern, {} if "elsewhere" in vertex else signs, "line 2: the start")
         require(position.loss <= loss, "line 2: the loss is above the loss at the start")
     if track:
