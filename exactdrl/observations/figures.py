@@ -204,7 +204,7 @@ def _mark_bracket(axes: "Axes", found: Observations) -> None:
         line = [to_float(constant) * start * rate ** (k - bracket.begin) for k in steps]
         axes.plot(list(steps), line, color=_ORANGE, lw=1.0, ls=(0, (1, 1)))
     axes.plot([], [], color=_ORANGE, lw=1.0, ls=(0, (1, 1)), label=f"certified bracket, rate {rate:.6g}")
-    axes.legend(loc="upper right")
+    axes.legend(loc="upper right", frameon=True, framealpha=1.0, edgecolor="none")
 
 
 def _vertices(axes: "Axes", found: Observations) -> None:
