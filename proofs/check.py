@@ -25,7 +25,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import accumulate, pairwise
-from math import gcd, isqrt, lcm, prod
+from math import isqrt, lcm, prod
 from operator import mul
 from typing import Any
 
@@ -390,13 +390,8 @@ class Problem:
 
     def find_kink(self, pattern: Pattern, kink: Kink) -> Function:
         """Returns a kink's affine function in the cell, up to a positive factor."""
-        layer, sample, unit = kink
-        depth = layer - self.first
-        normal, constant = self.find_function(
-            pattern, sample, depth, [int(u == unit) for u in range(self.widths[depth])]
-        )
-        content = gcd(constant, *normal) or 1
-        return [a // content for a in normal], constant // content
+        depth = kink[0] - self.first
+        return self.find_function(pattern, kink[1], depth, [int(u == kink[2]) for u in range(self.widths[depth])])
 
     def find_loss(self, pattern: Pattern, samples: Iterable[int]) -> Function:
         """Returns what some samples add to the loss in the cell, each the same multiple of it."""
@@ -1041,12 +1036,7 @@ def replay(problem: Problem, run: str, count: int) -> tuple[Position, Line, Iter
 
 
 def check(instance: str, run: str, about: str | None = None, first: int = 1, last: int | None = None) -> str:
-    """Checks a certificate, or some of its steps, and claims about it; returns a summary (section 6).
-
-    Raises:
-        Rejected: a claim is false.
-        Malformed: a file is not of the form.
-    """
+    """Checks a certificate, or some of its steps, and claims about it; returns a summary or raises (section 6)."""
     sys.set_int_max_str_digits(0)  # parse_number bounds the digits itself
     problem = Problem(instance)
     # All of the form first: what is not of the form is malformed even if a claim in it is false.
