@@ -95,6 +95,9 @@ def find_first_basis(problem: FloatProblem, vertex: FloatVertex, start: Floats, 
     slopes = empty_slopes(n)
     for entered in range(n):
         leaving = steepest_coordinate(vertex, slopes)
+        # perhaps only the bound on the inverse, which grows from step to step
+        if leaving < 0 and enclose_inverse(vertex):
+            leaving = steepest_coordinate(vertex, slopes)
         if leaving < 0:
             return False
         # a slope whose interval is above 0 has a certain sign
