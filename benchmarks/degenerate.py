@@ -2,24 +2,27 @@
 
 Prints a table in Markdown, and the seeds of the cases: for each architecture, how many walks meet a degenerate vertex,
 how many the published rule stops at a vertex that is no local minimum, and how the verdicts at the ends are
-distributed. Every walk is reproduced by its architecture and seed:
+distributed. docs/published-stop.md shows them. Every walk is reproduced by its architecture and seed:
 
     exactdrl sample --widths W --samples N --seed S --bits B -o a.json
     exactdrl walk a.json -o a.drl
 
 With --check, each end is judged anew from an instance that starts there, and its certificate put through
-proofs/check.py.
+proofs/check.py. With --records, each walk's result is kept in a file as it ends, and walks that are there are not run
+again, so that a long table can be made in parts. A record does not say which version of the package made it.
 
-    python benchmarks/degenerate.py [--widths 2,3,1] [--bits 12] [--scale 0.1] [--processes 2] [--limit 300] [--check]
+    python benchmarks/degenerate.py [--widths 2,3,1] [--seeds 0-9,17] [--bits 12] [--processes 2] [--limit 300]
+                                    [--check] [--records FILE]
 """
 
 import argparse
+import json
 import signal
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from multiprocessing import Pool
 from pathlib import Path
 
@@ -43,16 +46,16 @@ COLUMNS = (
     "widths",
     "N",
     "bits",
-    "walks",
-    "degenerate",
-    "wrong stops",
-    "strict",
-    "minimum",
-    "by tree",
+    "runs",
+    "steps",
+    "meet a degenerate vertex",
+    "stop wrongly",
+    "strict minima",
+    "minima",
+    "of both, by the tree",
     "undecided",
     OUT_OF_TIME,
     "checked",
-    "longest",
 )
 
 
@@ -80,7 +83,7 @@ class Result:
         is_degenerate: whether a vertex of phase 2 was degenerate, the first and the last included.
         wrong_stops: steps before which the published rule stops at a vertex that is no local minimum.
         is_accepted: whether the checker accepts the end.
-        seconds: of CPU time, in all.
+        seconds: of CPU time, without the checker.
     """
 
     case: Case
@@ -149,40 +152,77 @@ def _is_end_accepted(walk: Walk) -> bool:
 def row(results: Sequence[Result]) -> tuple[object, ...]:
     """Returns a line of the table."""
     outcomes = Counter(result.outcome for result in results)
-    case = results[0].case
+    case, count = results[0].case, len(results)
+
+    def share(part: int) -> str:
+        return f"{part} ({100 * part / count:.0f} %)"
+
     return (
         ",".join(map(str, case.widths)),
         case.samples,
         case.bits,
-        len(results),
-        sum(result.is_degenerate for result in results),
-        sum(bool(result.wrong_stops) for result in results),
+        count,
+        sum(result.steps for result in results),
+        share(sum(result.is_degenerate for result in results)),
+        share(sum(bool(result.wrong_stops) for result in results)),
         outcomes[StrictLocalMinimum.__name__],
         outcomes[LocalMinimum.__name__],
         sum(result.by == "tree" for result in results),
         outcomes[Undecided.__name__],
         outcomes[OUT_OF_TIME],
         sum(result.is_accepted for result in results) if case.is_checked else "",
-        f"{max(result.seconds for result in results):.1f} s",
     )
 
 
 def notes(results: Sequence[Result]) -> list[str]:
     """Returns the seeds of the cases that the table counts."""
 
-    def seeds(chosen: Callable[[Result], bool]) -> list[int]:
-        return [result.case.seed for result in results if chosen(result)]
+    def seeds(chosen: Callable[[Result], bool]) -> str:
+        return to_ranges([result.case.seed for result in results if chosen(result)]) or "none"
 
     case = results[0].case
-    name = f"{','.join(map(str, case.widths))}, N = {case.samples}, bits {case.bits}"
-    wrong = {result.case.seed: list(result.wrong_stops) for result in results if result.wrong_stops}
+    wrong = [f"{r.case.seed}: {', '.join(map(str, r.wrong_stops))}" for r in results if r.wrong_stops]
+    slowest = max(results, key=lambda result: result.seconds)
     return [
-        f"{name}: wrong stops by seed, with the steps they come before: {wrong}",
-        f"{name}: undecided with seeds {seeds(lambda result: result.outcome == Undecided.__name__)}",
-        f"{name}: out of time with seeds {seeds(lambda result: result.outcome == OUT_OF_TIME)}",
-        f"{name}: met a degenerate vertex with seeds {seeds(lambda result: result.is_degenerate)}",
-        f"{name}: {sum(r.steps for r in results)} steps, {sum(r.seconds for r in results):.0f} s of CPU time",
+        (
+            f"**{','.join(map(str, case.widths))}, N = {case.samples}, {case.bits} bits.** "
+            f"Runs with seeds {seeds(lambda _: True)}."
+        ),
+        "",
+        f"- Wrong stops, as seed: before step. {'; '.join(wrong) or 'none'}.",
+        f"- Degenerate vertices: seeds {seeds(lambda result: result.is_degenerate)}.",
+        f"- By the tree: seeds {seeds(lambda result: result.by == 'tree')}.",
+        (
+            f"- Undecided: {seeds(lambda result: result.outcome == Undecided.__name__)}. "
+            f"Out of time: {seeds(lambda result: result.outcome == OUT_OF_TIME)}."
+        ),
+        (
+            f"- CPU time without the checker: {sum(r.seconds for r in results):.0f} s; "
+            f"most with seed {slowest.case.seed}: {slowest.seconds:.0f} s."
+        ),
+        "",
     ]
+
+
+def to_ranges(seeds: Sequence[int]) -> str:
+    """Returns increasing seeds as text, runs of three and more as ranges."""
+    runs: list[list[int]] = []
+    for seed in seeds:
+        if runs and seed == runs[-1][-1] + 1:
+            runs[-1].append(seed)
+        else:
+            runs.append([seed])
+    parts = [f"{run[0]}-{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]
+    return ", ".join(parts)
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Returns the seeds of a text like 0-9,17."""
+    seeds: set[int] = set()
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        seeds.update(range(int(first), int(last or first) + 1))
+    return sorted(seeds)
 
 
 def print_line(cells: Sequence[object]) -> None:
@@ -190,15 +230,46 @@ def print_line(cells: Sequence[object]) -> None:
     print("| " + " | ".join(map(str, cells)) + " |", flush=True)
 
 
+def read_records(path: Path | None) -> dict[tuple[tuple[int, ...], int, int, int], Result]:
+    """Returns kept results by widths, samples, seed and bits; the last of several counts."""
+    results = {}
+    if path is not None and path.exists():
+        for line in path.read_text(encoding="ascii").splitlines():
+            fields = json.loads(line)
+            case = Case(**{**fields["case"], "widths": tuple(fields["case"]["widths"])})
+            result = Result(**{**fields, "case": case, "wrong_stops": tuple(fields["wrong_stops"])})
+            results[case.widths, case.samples, case.seed, case.bits] = result
+    return results
+
+
+def run_all(cases: Sequence[Case], processes: int, path: Path | None) -> Iterator[Result]:
+    """Yields the results of walks, in any order, and keeps those that are new."""
+    kept = read_records(path)
+    missing = []
+    for case in cases:
+        result = kept.get((case.widths, case.samples, case.seed, case.bits))
+        if result is None or (case.is_checked and not result.case.is_checked):
+            missing.append(case)
+        else:
+            yield result
+    with Pool(processes) as pool:
+        for result in pool.imap_unordered(run, missing):
+            if path is not None:
+                with path.open("a", encoding="ascii") as file:
+                    file.write(json.dumps(asdict(result)) + "\n")
+            yield result
+
+
 def main() -> None:
     """Runs the campaigns."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--widths", help="one architecture alone")
+    parser.add_argument("--seeds", type=parse_seeds, help="these alone, as 0-9,17")
     parser.add_argument("--bits", type=int, default=12, help="of the random numbers")
-    parser.add_argument("--scale", type=float, default=1, help="share of the walks to run")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--limit", type=int, default=300, help="CPU seconds of one walk")
     parser.add_argument("--check", action="store_true", help="put each end through the checker")
+    parser.add_argument("--records", type=Path, help="keep results in this file, and take from it what is there")
     options = parser.parse_args()
     print_line(COLUMNS)
     print_line(["---"] * len(COLUMNS))
@@ -206,10 +277,9 @@ def main() -> None:
     for widths, samples, count in CAMPAIGNS:
         if options.widths not in (None, ",".join(map(str, widths))):
             continue
-        seeds = range(max(1, round(count * options.scale)))
+        seeds = options.seeds or range(count)
         cases = [Case(widths, samples, seed, options.bits, options.limit, options.check) for seed in seeds]
-        with Pool(options.processes) as pool:
-            results = pool.map(run, cases, chunksize=1)
+        results = sorted(run_all(cases, options.processes, options.records), key=lambda result: result.case.seed)
         print_line(row(results))
         lines += notes(results)
     print("\n" + "\n".join(lines))
