@@ -325,12 +325,18 @@ class Problem:
         demand(kinks == sorted(set(kinks)), f"{place}: kinks: not in address order, each once")
         leaves = []
         for entry in entries(block["leaves"], None, f"{place}: leaves"):
-            leaf = fields(entry, f"{place}: leaf", "signs empty multipliers")
+            leaf = fields(entry, f"{place}: leaf", "signs empty multipliers", "covers")
             signs, empty = leaf["signs"], leaf["empty"]
             demand(isinstance(signs, str), f"{place}: signs: not a string")
             demand(len(signs) == len(kinks) and set(signs) <= set("+-."), f"{place}: signs: not one for each kink")
             demand(isinstance(empty, bool), f"{place}: empty: neither true nor false")
-            matrix([leaf["multipliers"]], 1, len(kinks), f"{place}: multipliers")  # kept as text, which is short
+            covers = [
+                entries(cover, 2, f"{place}: cover") for cover in members(leaf.get("covers", []), f"{place}: covers")
+            ]
+            leaf["heads"] = self.parse_kinks([kink for kink, _ in covers], f"{place}: covers")
+            demand(set(leaf["heads"]) <= set(kinks), f"{place}: covers: not of the block")
+            leaf["rows"] = [leaf["multipliers"], *(shares for _, shares in covers)]
+            matrix(leaf["rows"], None, len(kinks), f"{place}: multipliers")  # kept as text, which is short
             leaves.append(leaf)
         return {"units": units, "kinks": kinks, "leaves": leaves}
 
@@ -761,13 +767,18 @@ def check_block(problem: Problem, rows: dict[Kink, Form], change: Form, block: L
     table = [to_integers(line, scale) for line in lines]
     for number, leaf in enumerate(block["leaves"], 1):
         spot = f"{place}, leaf {number}"
-        numbers = matrix([leaf["multipliers"]], 1, len(kinks), spot)
+        numbers = matrix(leaf["rows"], None, len(kinks), spot)
         den = find_common(numbers)
-        multipliers = to_integers(numbers[0], den)
+        multipliers, *covers = (to_integers(row, den) for row in numbers)
         rest = [(0 if leaf["empty"] else den * line[-1]) - sum(map(mul, multipliers, line)) for line in table]
         require(not any(rest[: len(keys)]), f"{spot}: the multipliers do not give the slope")
         signed = [{"+": x, "-": -x, ".": -abs(x)}[sign] for sign, x in zip(leaf["signs"], multipliers)]
         slacks = {kink: c + scale * x for kink, c, x in zip(kinks, rest[len(keys) :], signed)}
+        for head, shares in zip(leaf["heads"], covers):
+            bent = [dot(shares, line) for line in table]
+            require(not any(bent[: len(keys)]), f"{spot}: the cover of {head} is no relation")
+            for kink, share, fold in zip(kinks, shares, bent[len(keys) :]):
+                slacks[kink] += scale * (abs(share) if kink == head else -abs(share)) - abs(fold)
         moduli = find_moduli(rows, kinks, leaf["signs"])
         resting = {kink for kink, (_, row) in moduli.items() if not row}
         low = [kink for kink in kinks if slacks[kink] < 0 and kink not in resting]

@@ -27,7 +27,9 @@ def witness_fields(witness: TreeWitness) -> dict[str, object]:
 def _leaf_fields(block: BlockWitness, leaf: Leaf) -> dict[str, object]:
     signs = dict(leaf.signs)
     text = "".join("." if kink not in signs else "+" if signs[kink] > 0 else "-" for kink in block.kinks)
-    return {"signs": text, "empty": leaf.is_empty, "multipliers": [to_text(value) for value in leaf.multipliers]}
+    fields = {"signs": text, "empty": leaf.is_empty, "multipliers": [to_text(value) for value in leaf.multipliers]}
+    covers = [[kink, [to_text(share) for share in shares]] for kink, shares in leaf.covers]
+    return {**fields, "covers": covers} if covers else fields
 
 
 def parse_witness(line: dict[str, object], place: str) -> TreeWitness:
@@ -36,18 +38,19 @@ def parse_witness(line: dict[str, object], place: str) -> TreeWitness:
     Raises:
         InputError: it is not of the format.
     """
-    settled = tuple((_parse_kink(kink, place), _parse_number(number, place)) for kink, number in _pairs(line, place))
+    pairs = _parse_pairs(line.get("settled"), place)
+    settled = tuple((_parse_kink(kink, place), _parse_number(number, place)) for kink, number in pairs)
     return TreeWitness(settled, tuple(_parse_block(block, place) for block in _parse_list(line.get("blocks"), place)))
 
 
-def _pairs(line: dict[str, object], place: str) -> list[tuple[object, object]]:
+def _parse_pairs(value: object, place: str) -> list[tuple[object, object]]:
     pairs: list[tuple[object, object]] = []
-    for entry in _parse_list(line.get("settled"), place):
+    for entry in _parse_list(value, place):
         match entry:
-            case [kink, number]:
-                pairs.append((kink, number))
+            case [kink, numbers]:
+                pairs.append((kink, numbers))
             case _:
-                raise InputError(f"{place}: a settled kink is not of the format")
+                raise InputError(f"{place}: a settled kink or a cover is not of the format")
     return pairs
 
 
@@ -61,9 +64,15 @@ def _parse_block(value: object, place: str) -> BlockWitness:
 
 def _parse_leaf(kinks: tuple[Kink, ...], value: object, place: str) -> Leaf:
     match value:
-        case {"signs": str(signs), "empty": bool(empty), "multipliers": list(numbers)} if len(signs) == len(kinks):
+        case {"signs": str(signs), "empty": bool(empty), "multipliers": list(numbers), **others} if len(signs) == len(
+            kinks
+        ):
             fixed = tuple((kink, _SIGNS[sign]) for kink, sign in zip(kinks, signs, strict=True) if sign in _SIGNS)
-            return Leaf(fixed, tuple(_parse_number(number, place) for number in numbers), empty)
+            covers = tuple(
+                (_parse_kink(kink, place), _parse_numbers(shares, place))
+                for kink, shares in _parse_pairs(others.get("covers", []), place)
+            )
+            return Leaf(fixed, _parse_numbers(numbers, place), empty, covers)
     raise InputError(f"{place}: a leaf is not of the format")
 
 
@@ -77,6 +86,10 @@ def _parse_kink(value: object, place: str) -> Kink:
     if not isinstance(value, list) or [type(part) for part in value] != [int, int, int]:
         raise InputError(f"{place}: a kink is not three integers")
     return Kink(*value)
+
+
+def _parse_numbers(value: object, place: str) -> tuple[mpq, ...]:
+    return tuple(_parse_number(number, place) for number in _parse_list(value, place))
 
 
 def _parse_number(value: object, place: str) -> mpq:

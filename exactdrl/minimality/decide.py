@@ -7,6 +7,7 @@ from gmpy2 import mpz
 from exactdrl.minimality.block_edge import to_block_edge
 from exactdrl.minimality.blocks import Block
 from exactdrl.minimality.cell_program import cell_signs, descend_in_cell
+from exactdrl.minimality.covered_tree import close_covered
 from exactdrl.minimality.search import scatter
 from exactdrl.minimality.slide import slide
 from exactdrl.minimality.tree import Closed, OutOfBudget, Refuted, TreeResult, close_tree
@@ -68,7 +69,10 @@ def _decide_block(block: Block, proposals: Sequence[tuple[mpz, ...]], budget: Bu
     if not isinstance(result, OutOfBudget) or budget.work <= _SMALL:
         return result
     descent = _search_cells(block, proposals)
-    return close_tree(block, begin, budget.purse(budget.work)) if descent is None else Refuted(descent)
+    if descent is not None:
+        return Refuted(descent)
+    result = close_covered(block, begin, budget.purse(budget.work // 2))
+    return close_tree(block, begin, budget.purse(budget.work)) if isinstance(result, OutOfBudget) else result
 
 
 def _search_cells(block: Block, proposals: Sequence[tuple[mpz, ...]]) -> tuple[mpz, ...] | None:

@@ -19,6 +19,7 @@ from gmpy2 import mpq, mpz
 
 from exactdrl.exact.linear import common_denominator, independent_rows, to_integers
 from exactdrl.minimality.blocks import Block, cell_row
+from exactdrl.minimality.cover import Cover, lowered
 from exactdrl.minimality.feasibility import BoundedForms, Conflict
 
 _ZERO = mpq(0)
@@ -33,12 +34,14 @@ class CellLeaf:
         multipliers: λ, for the block's scaled kinks.
         is_empty: the cone has no interior; λ shows that instead of F ≥ 0.
         point: inside the cone, None if it is empty.
+        covers: λ is for the weights that these leave.
     """
 
     signs: dict[int, int]
     multipliers: tuple[mpq, ...]
     is_empty: bool
     point: tuple[mpz, ...] | None
+    covers: tuple[Cover, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,14 @@ TreeResult: TypeAlias = Closed | Refuted | OutOfBudget
 
 
 @dataclass(frozen=True, slots=True)
-class _Node:
+class Node:
+    """A node whose parent was split.
+
+    Attributes:
+        signs: as of a leaf.
+        point: inside the cone; None if none is known.
+    """
+
     signs: dict[int, int]
     point: tuple[mpz, ...] | None
 
@@ -77,16 +87,16 @@ def close_tree(block: Block, point: Sequence[mpz], spend: Callable[[int], bool])
         point: where the search begins: each kink's first side is the one of this point.
         spend: called with the work of each node before it; False ends the search.
     """
-    program = _Multipliers(block)
+    program = Multipliers(block)
     leaves: list[CellLeaf] = []
-    stack = [_Node({}, tuple(point))]
+    stack = [Node({}, tuple(point))]
     while stack:
         if not spend(program.cost):
             return OutOfBudget()
         node = stack.pop()
         inside = node.point
         if inside is None:
-            found = _find_inside(block, node.signs)
+            found = find_inside(block, node.signs)
             if isinstance(found, CellLeaf):
                 leaves.append(found)
                 continue
@@ -104,19 +114,19 @@ def close_tree(block: Block, point: Sequence[mpz], spend: Callable[[int], bool])
             # only kinks that others fold can make the bound too low
             kink = next(j for j in program.folded if j not in node.signs)
         row = cell_row(block, node.signs, kink)
-        stack += _children(node.signs, kink, row, inside) if any(row) else [_Node({**node.signs, kink: 0}, inside)]
+        stack += children(node.signs, kink, row, inside) if any(row) else [Node({**node.signs, kink: 0}, inside)]
     return Closed(tuple(leaves))
 
 
-def _children(signs: dict[int, int], kink: int, row: Sequence[mpq], inside: tuple[mpz, ...]) -> Iterator[_Node]:
+def children(signs: dict[int, int], kink: int, row: Sequence[mpq], inside: tuple[mpz, ...]) -> Iterator[Node]:
     """Yields the two children, the one that holds the point last, so that it is visited first."""
     value = sum((a * d for a, d in zip(row, inside, strict=True)), _ZERO)
     near = -1 if value < 0 else 1
-    yield _Node({**signs, kink: -near}, None)
-    yield _Node({**signs, kink: near}, inside if value else None)
+    yield Node({**signs, kink: -near}, None)
+    yield Node({**signs, kink: near}, inside if value else None)
 
 
-def _find_inside(block: Block, signs: dict[int, int]) -> tuple[mpz, ...] | CellLeaf:
+def find_inside(block: Block, signs: dict[int, int]) -> tuple[mpz, ...] | CellLeaf:
     """Returns a point inside a cone, or the leaf that shows that there is none."""
     rows = {j: to_integers(cell_row(block, signs, j)) for j in sorted(signs) if signs[j]}
     forms = BoundedForms([row for row, _ in rows.values()], block.width)
@@ -140,15 +150,23 @@ def _empty_leaf(block: Block, signs: dict[int, int], relation: dict[int, mpz]) -
     return CellLeaf(signs, tuple(multipliers), is_empty=True, point=None)
 
 
+def slacks(block: Block, leaf: CellLeaf) -> list[mpq]:
+    """Returns, for each kink, by how much a leaf's inequality holds; it need not where the kink rests on the cone."""
+    found: list[mpq] = []
+    weights = lowered(block, leaf.covers).weights
+    for j, multiplier in enumerate(leaf.multipliers):
+        later = range(j + 1, len(block.rows))
+        c = weights[j] - sum((block.folds[k].get(j, _ZERO) * leaf.multipliers[k] for k in later), _ZERO)
+        sign = leaf.signs.get(j)
+        found.append(c - abs(multiplier) if sign is None else sign * multiplier + c)
+    return found
+
+
 def strict_kinks(block: Block, leaf: CellLeaf) -> list[int]:
     """Returns the kinks that must rest where F = 0 on a leaf's cone: strict inequalities, closed under folds."""
     strict: list[int] = []
-    for j, multiplier in enumerate(leaf.multipliers):
-        later = range(j + 1, len(block.rows))
-        c = block.weights[j] - sum((block.folds[k].get(j, _ZERO) * leaf.multipliers[k] for k in later), _ZERO)
-        sign = leaf.signs.get(j)
-        slack = c - abs(multiplier) if sign is None else sign * multiplier + c
-        if (slack > 0 or sign == 0) and all(k in strict for k in block.folds[j]):
+    for j, slack in enumerate(slacks(block, leaf)):
+        if (slack > 0 or leaf.signs.get(j) == 0) and all(k in strict for k in block.folds[j]):
             strict.append(j)
     return strict
 
@@ -159,13 +177,14 @@ def is_strict(block: Block, leaf: CellLeaf) -> bool:
     return leaf.is_empty or len(independent_rows([block.rows[j] for j in strict], block.width)) == block.width
 
 
-class _Multipliers:
-    """The inequalities for λ as bounds, changed as the search goes from node to node.
+class Multipliers:
+    """The inequalities for λ on a block as bounds, changed as the search goes from node to node.
 
     Variables: λ_j of kinks that no other kink folds, c_j - λ_j of the others; forms: Zᵀλ, and c_j + λ_j of the others.
     """
 
     def __init__(self, block: Block) -> None:
+        """Takes the block; no kink is fixed."""
         self.block = block
         count = len(block.rows)
         self.folded = sorted({j for fold in block.folds for j in fold})

@@ -47,13 +47,18 @@ def to_witness(problem: IntegerProblem, state: Settled, closed: Sequence[tuple[B
     witnesses = []
     for block, tree in closed:
         scales = [scale * factor[j] for scale, j in zip(block.scales, block.positions, strict=True)]
+        own = tuple(kinks[j] for j in block.positions)
         leaves = tuple(
             Leaf(
-                tuple((kinks[block.positions[j]], sign) for j, sign in sorted(leaf.signs.items()) if sign),
+                tuple((own[j], sign) for j, sign in sorted(leaf.signs.items()) if sign),
                 tuple(m * scale for m, scale in zip(leaf.multipliers, scales, strict=True)),
                 leaf.is_empty,
+                tuple(
+                    (own[cover.kink], tuple(r * scale for r, scale in zip(cover.shares, scales, strict=True)))
+                    for cover in leaf.covers
+                ),
             )
             for leaf in tree.leaves
         )
-        witnesses.append(BlockWitness(block.units, tuple(kinks[j] for j in block.positions), leaves))
+        witnesses.append(BlockWitness(block.units, own, leaves))
     return TreeWitness(tuple(settled), tuple(witnesses))

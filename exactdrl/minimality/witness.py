@@ -19,11 +19,13 @@ class Leaf:
         signs: the kinks whose signs it fixes, in address order, each with 1 or -1.
         multipliers: λ, one for each kink of the block in address order.
         is_empty: λ shows that the cone of these signs has no interior; else that F ≥ 0 on it.
+        covers: each a kink and r, one number for each kink of the block, by which that kink is at most others.
     """
 
     signs: tuple[tuple[Kink, int], ...]
     multipliers: tuple[mpq, ...]
     is_empty: bool
+    covers: tuple[tuple[Kink, tuple[mpq, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,9 @@ def is_writable(witness: TreeWitness) -> bool:
         for leaf in block.leaves:
             length += _FRAME + len(block.kinks)
             sizes += map(_number_size, leaf.multipliers)
+            for kink, shares in leaf.covers:
+                length += _kink_size(kink) + len("[,[]],")
+                sizes += map(_number_size, shares)
     return max(sizes, default=0) <= LONGEST_NUMBER and length + sum(sizes) + 3 * len(sizes) <= LONGEST_LINE
 
 
