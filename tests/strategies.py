@@ -129,6 +129,36 @@ def starts(draw: Callable, units: int, m: int, numbers: st.SearchStrategy[Fracti
     return start
 
 
+@st.composite
+def one_layer_instances(draw: Callable, *, max_parameters: int = 6, max_samples: int = 10) -> Instance:
+    """Units that are 0 on all samples, below one output, with no residual at 0: F is a sum of |linear forms|.
+
+    Integers from -2 to 2, so that forms coincide, cancel, and are dependent in many ways. Without the labels' signs
+    every form would be convex. Some units may be elsewhere; or the only layer is trained, and some residuals vanish.
+    """
+    small = st.integers(-2, 2).map(Fraction)
+    units = draw(st.sampled_from([1, 1, 1, 2]))
+    m = draw(st.integers(1, max_parameters // units))
+    samples = draw(st.integers(1, max_samples) | st.integers(max(1, max_samples - 3), max_samples))
+    inputs = draw(data(samples, m, small))
+    if draw(st.booleans()):
+        # forms instead of ReLUs: |z| = ReLU(z) + ReLU(-z)
+        inputs = [*inputs, *([-entry for entry in row] for row in inputs)]
+        samples *= 2
+    if draw(st.sampled_from([False, False, False, True])):
+        start = draw(starts(units, m, small))
+        targets = [[sum((a * b for a, b in zip(row, x, strict=True)), Fraction(0)) for row in start] for x in inputs]
+        off = draw(matrices(samples, units, st.sampled_from([Fraction(0), Fraction(0), Fraction(1), Fraction(-1)])))
+        moved = [[y + e for y, e in zip(*rows, strict=True)] for rows in zip(targets, off, strict=True)]
+        return Instance.create([(start, None)], inputs, moved, start=start)
+    start = [[Fraction(draw(st.sampled_from([0, 0, 0, 1])))] * m for _ in range(units)]
+    outer = [[draw(st.sampled_from([Fraction(1), Fraction(2)])) for _ in range(units)]]
+    # the unit's activation raises the loss where the label is below the output, and lowers it elsewhere
+    rising = draw(st.integers(2, 9))
+    targets = draw(matrices(samples, 1, st.integers(0, 9).map(lambda k: Fraction(-99 if k <= rising else 99))))
+    return Instance.create([(start, None), (outer, None)], inputs, targets, layer=1, start=start)
+
+
 def _onto_kinks(draw: Callable, instance: Instance, start: Matrix) -> Matrix:
     """Changes one parameter a unit so that the unit's preactivation vanishes on one sample."""
     pushed = [[Fraction(str(value)) for value in row] for row in instance.pushed_inputs()]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracle import Problem
 from test_minimality import TRIANGLE, cut_instance
-from treecheck import check_tree
+from treecheck import check_tree, is_tree_of_signs
 
 from exactdrl.certificate.lines import outcome_text, parse_object, parse_outcome
 from exactdrl.minimality.feasibility import BoundedForms, Conflict
@@ -129,6 +129,43 @@ def spoiled(witness):
     yield replace(witness, blocks=(*witness.blocks, block))
     yield replace(witness, blocks=(replace(block, kinks=block.kinks[1:]), *witness.blocks[1:]))
     yield replace(witness, settled=((block.kinks[0], mpq(10**9)),))
+
+
+def sign_maps(*texts):
+    """Returns sign maps of kinks 0, 1, ... from texts of +, - and ."""
+    return [{k: {"+": 1, "-": -1}[c] for k, c in enumerate(text) if c != "."} for text in texts]
+
+
+def test_maps_that_cover_but_are_no_tree():
+    """Five maps that cover all signs once, 3/4 + 2/8, and share no kink: refused. A tree with one leaf changed, too."""
+    assert not is_tree_of_signs(sign_maps("+-.", ".+-", "-.+", "+++", "---"))
+    tree = ["++.", "+-+", "+--", "-.."]
+    assert is_tree_of_signs(sign_maps(*tree))
+    for place, leaf in enumerate(tree):
+        for k, c in enumerate(leaf):
+            for other in set("+-.") - {c}:
+                changed = [*tree[:place], leaf[:k] + other + leaf[k + 1 :], *tree[place + 1 :]]
+                assert not is_tree_of_signs(sign_maps(*changed))
+    assert not is_tree_of_signs([])
+    assert not is_tree_of_signs(sign_maps("...", "..."))
+
+
+@strategies.examples(60)
+@given(st.randoms(use_true_random=False), st.permutations(range(4)))
+def test_trees_by_any_split(source, order):
+    """Leaves of a tree that splits by kinks in another order on each path are a tree, in any order."""
+
+    def grow(left, own):
+        if not left or source.random() < 0.3:
+            return [own]
+        kink = source.choice(sorted(left))
+        return [leaf for side in (1, -1) for leaf in grow(left - {kink}, {**own, kink: side})]
+
+    leaves = grow(set(order), {})
+    source.shuffle(leaves)
+    assert is_tree_of_signs(leaves)
+    if len(leaves) > 1:
+        assert not is_tree_of_signs(leaves[1:])
 
 
 def test_spoiled_witnesses_are_refused():

@@ -16,7 +16,7 @@ def check_tree(problem: Problem, theta: Sequence[Sequence[Fraction]], witness: o
     check_partition(problem, form, witness, left, gradient)
     for block in witness.blocks:
         columns = [u * problem.m + c for u in block.units for c in range(problem.m)]
-        check_cover(block)
+        check_tree_of_signs(block)
         rank = oracle.rank([[form.linear[k][c] for c in columns] for k in map(tuple, block.kinks)])
         for leaf in block.leaves:
             strict = check_leaf(form, block, leaf, columns, [gradient[c] for c in columns], weights)
@@ -102,16 +102,26 @@ def check_partition(problem: Problem, form: LocalForm, witness: object, left: li
     assert all(g == 0 or c // problem.m in units for c, g in enumerate(gradient))
 
 
-def check_cover(block: object) -> None:
-    """Σ 2^-|σ| = 1, and any two leaves differ in the sign of some kink."""
+def check_tree_of_signs(block: object) -> None:
+    """The leaves are those of a tree: FORMAT.md, section 5, item 6, by its own recursion."""
     signs = [{tuple(k): s for k, s in leaf.signs} for leaf in block.leaves]
     for leaf, own in zip(block.leaves, signs, strict=True):
         assert len(own) == len(leaf.signs)
         assert set(own) <= {tuple(k) for k in block.kinks}
         assert set(own.values()) <= {1, -1}
-    assert sum((Fraction(1, 2 ** len(own)) for own in signs), ZERO) == 1
-    for i, a in enumerate(signs):
-        assert all(any(b.get(k, s) != s for k, s in a.items()) for b in signs[:i])
+    assert is_tree_of_signs(signs), "the leaves are not those of a tree"
+
+
+def is_tree_of_signs(leaves: list[dict[Kink, int]]) -> bool:
+    """Returns whether there is one leaf without a sign, or a kink splits the leaves into two such trees."""
+    if len(leaves) == 1:
+        return not leaves[0]
+    shared = sorted(set.intersection(*map(set, leaves))) if leaves else []
+    split = next((k for k in shared if {leaf[k] for leaf in leaves} == {1, -1}), None)
+    return split is not None and all(
+        is_tree_of_signs([{k: s for k, s in leaf.items() if k != split} for leaf in leaves if leaf[split] == side])
+        for side in (1, -1)
+    )
 
 
 def check_leaf(
@@ -129,7 +139,7 @@ def check_leaf(
     rests = {j for j in kinks if is_at_rest(form, signs, j)}
     assert all(s >= 0 for j, s in slack.items() if j not in rests)
     if leaf.is_empty:
-        assert any(slack[j] > 0 and any(cone_row(form, signs, j) or [0]) for j in signs)
+        assert any(slack[j] > 0 and any(cone_row(form, signs, j) or [0]) for j in signs), "not shown to be empty"
     strict: list[Kink] = []
     for j in kinks:
         if (slack[j] > 0 or j in rests) and set(form.absolute[j]) <= set(strict):
@@ -149,6 +159,6 @@ def cone_row(form: LocalForm, signs: dict[Kink, int], kink: Kink) -> Row | None:
 
 
 def is_at_rest(form: LocalForm, signs: dict[Kink, int], kink: Kink) -> bool:
-    """Returns whether a kink without a sign is 0 on the whole cone."""
+    """Returns whether a kink is 0 on the whole cone."""
     row = cone_row(form, signs, kink)
-    return kink not in signs and row is not None and not any(row)
+    return row is not None and not any(row)
