@@ -5,7 +5,7 @@ bounds, comparisons when intervals do not meet, the ratio test when the next ver
 other kink active there. Theorem and proof: proofs/filter.md.
 """
 
-from exactdrl.arithmetic.compiling import compiled
+from exactdrl.arithmetic.compiling import compiled, inlined
 from exactdrl.arithmetic.float_problem import FloatProblem
 from exactdrl.arithmetic.float_scan import Integers, scan_rates
 from exactdrl.arithmetic.float_slopes import Slopes, choose_among_all, choose_reference, empty_slopes, is_on, set_slopes
@@ -49,7 +49,7 @@ def begin(problem: FloatProblem, vertex: FloatVertex) -> bool:
     return enclose_inverse(vertex) and settle(problem, vertex)
 
 
-@compiled
+@inlined
 def choose(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, rule: int) -> tuple[int, int, int]:
     """Returns how the choice by a pivot rule ended, the slot that leaves, and the number of flips before."""
     end, leaving, flips = 0, -1, 0
@@ -71,7 +71,7 @@ def choose(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, rule: int
     return end, leaving, flips
 
 
-@compiled
+@inlined
 def take(problem: FloatProblem, vertex: FloatVertex, leaving: int, record: Integers) -> bool:
     """Goes along the current cell's edge that leaves a slot's kink, if what it meets is certain.
 

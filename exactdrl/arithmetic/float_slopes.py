@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exactdrl.arithmetic.compiling import compiled
+from exactdrl.arithmetic.compiling import compiled, inlined
 from exactdrl.arithmetic.float_problem import FloatProblem
 from exactdrl.arithmetic.float_scan import Floats, Integers, slack
 from exactdrl.arithmetic.float_structure import find_zero_slopes
-from exactdrl.arithmetic.float_vertex import EPSILON, FloatVertex, fold_coefficient, gradient_jump
+from exactdrl.arithmetic.float_vertex import FloatVertex, fold_coefficient, gradient_jump
 
 # How a choice of the edge ended
 CHOSEN, NO_EDGE, UNSURE_SIGN, UNSURE_STEEPEST = 0, 1, 2, 3
@@ -29,7 +29,6 @@ class Slopes(NamedTuple):
         bounds: on the errors of both.
         across: slopes along the edges on the other side; where they have been asked for.
         across_bounds: their bounds; -1 where `across` has not been asked for.
-        column_errors: bounds on the error of each entry of a column of R.
         squares: squared lengths of the columns of R.
         off_zero: 1 where the slope on the kink's off side is 0 by structure.
         on_zero: the same for the on side.
@@ -42,7 +41,6 @@ class Slopes(NamedTuple):
     bounds: Floats
     across: Floats
     across_bounds: Floats
-    column_errors: Floats
     squares: Floats
     off_zero: Integers
     on_zero: Integers
@@ -54,7 +52,6 @@ class Slopes(NamedTuple):
 def empty_slopes(n: int) -> Slopes:
     """Returns room for the slopes of n kinks."""
     return Slopes(
-        np.zeros(n),
         np.zeros(n),
         np.zeros(n),
         np.zeros(n),
@@ -74,9 +71,9 @@ def is_on(vertex: FloatVertex, slot: int) -> bool:
     return bool(vertex.masks[vertex.kinks[slot, 0], vertex.kinks[slot, 2], vertex.kinks[slot, 1]] != 0.0)
 
 
-@compiled
+@inlined
 def set_slopes(vertex: FloatVertex, slopes: Slopes) -> None:
-    """Computes multipliers, slopes in the cell and column errors; those across are computed when they are asked for."""
+    """Computes multipliers and slopes in the cell; those across are computed when they are asked for."""
     n = vertex.matrix.shape[0]
     slopes.multipliers[:] = 0.0
     slopes.squares[:] = 0.0
@@ -97,7 +94,7 @@ def set_slopes(vertex: FloatVertex, slopes: Slopes) -> None:
 
 @compiled
 def bound_slopes(vertex: FloatVertex, slopes: Slopes) -> None:
-    """Bounds the errors of the multipliers and of the columns of R."""
+    """Bounds the errors of the multipliers."""
     n = vertex.matrix.shape[0]
     k = slack(n)
     residual = vertex.gradient.copy()
@@ -111,13 +108,9 @@ def bound_slopes(vertex: FloatVertex, slopes: Slopes) -> None:
             residual[i] -= multiplier * row[i]
     for i in range(n):
         rest += abs(residual[i]) + vertex.gradient_errors[i] + k * abs(vertex.gradient[i])
-    epsilon = vertex.scalars[EPSILON]
-    # ε / (1 - ε), rounded up
-    ratio = epsilon / (1.0 - epsilon) * (1.0 + 2.0**-50)
-    factor = rest * (1.0 + ratio) * (1.0 + 4.0 * k)
+    factor = rest * (1.0 + 4.0 * k)
     for j in range(n):
-        slopes.column_errors[j] = ratio * vertex.column_sizes[j] * (1.0 + 2.0**-50) + 2.0**-700
-        slopes.bounds[j] = factor * vertex.column_sizes[j] * (1.0 + 4.0 * k) + 2.0**-700
+        slopes.bounds[j] = factor * (vertex.column_sizes[j] + vertex.column_errors[j]) * (1.0 + 4.0 * k) + 2.0**-700
 
 
 @compiled
@@ -197,10 +190,10 @@ def direction_length(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes,
     slot = edge // 2
     if edge % 2 == 0 or not has_deeper(vertex, slot):
         length = np.sqrt(slopes.squares[slot])
-        bound = np.sqrt(float(n)) * slopes.column_errors[slot] + slack(n) * length
+        bound = np.sqrt(float(n)) * vertex.column_errors[slot] + slack(n) * length
         return length, bound * (1.0 + 4.0 * slack(n)) + 2.0**-300
     column = vertex.inverse[:, slot].copy()
-    error = slopes.column_errors[slot]
+    error = vertex.column_errors[slot]
     largest, terms = vertex.column_sizes[slot], 1
     for other in range(n):
         if vertex.kinks[other, 1] == vertex.kinks[slot, 1] and vertex.kinks[other, 0] > vertex.kinks[slot, 0]:
@@ -208,7 +201,7 @@ def direction_length(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes,
             for i in range(n):
                 column[i] -= c * vertex.inverse[i, other]
             entry = vertex.column_sizes[other]
-            error += abs(c) * slopes.column_errors[other] + e * (entry + slopes.column_errors[other])
+            error += abs(c) * vertex.column_errors[other] + e * (entry + vertex.column_errors[other])
             largest += abs(c) * entry
             terms += 1
     # partial sums of an entry stay below `largest`; each of the operations rounds once
@@ -253,7 +246,7 @@ def find_steepest(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, co
     return best
 
 
-@compiled
+@inlined
 def choose_reference(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes) -> tuple[int, int, int]:
     """Returns how the published rule's choice ended, the chosen edge's slot, and the number of flips before it.
 
@@ -289,7 +282,7 @@ def choose_reference(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes)
     return (0 if sign > 0 else 1), vertex.order[0], 0
 
 
-@compiled
+@inlined
 def choose_among_all(
     problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, takes_first: bool
 ) -> tuple[int, int, int]:

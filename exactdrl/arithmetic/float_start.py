@@ -65,7 +65,7 @@ def steepest_coordinate(vertex: FloatVertex, slopes: Slopes) -> int:
                 continue
             slope, bound = abs(slopes.multipliers[j]), slopes.bounds[j]
             length = np.sqrt(slopes.squares[j])
-            error = (np.sqrt(float(n)) * slopes.column_errors[j] + k * length) * (1.0 + 4.0 * k) + 2.0**-300
+            error = (np.sqrt(float(n)) * vertex.column_errors[j] + k * length) * (1.0 + 4.0 * k) + 2.0**-300
             if not (length > 2.0 * error and length < 2.0**300):
                 return -1
             if turn == 0:
