@@ -132,9 +132,9 @@ def take_bounds_away() -> None:
     def yes(_at: Any) -> bool:
         return True
 
-    def bound_slopes(_at: Any, found: Any) -> None:
+    def bound_slopes(at: Any, found: Any) -> None:
         found.bounds[:] = 1e-9
-        found.column_errors[:] = 0.0
+        at.column_errors[:] = 0.0
 
     # every STEPS_A_SCAN steps values are still computed anew, as a plain code would, and the inverse with them
     kernel.move, kernel.exchange, kernel.flip, kernel.keep_inverse = map(compiled, (move, exchange, flip, yes))

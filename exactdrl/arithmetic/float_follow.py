@@ -24,7 +24,7 @@ from exactdrl.arithmetic.float_vertex import (
     keep_inverse,
     move,
     set_gradient,
-    settle,
+    settle_anew,
 )
 
 
@@ -84,7 +84,7 @@ def follow_step(problem: FloatProblem, vertex: FloatVertex, leaving: int, enteri
         return False
     if vertex.scalars[AGE] < STEPS_A_SCAN and move(problem, vertex, direction, distance):
         return True
-    return enclose_inverse(vertex) and settle(problem, vertex)
+    return settle_anew(problem, vertex)
 
 
 @compiled

@@ -22,7 +22,7 @@ from exactdrl.arithmetic.float_vertex import (
     move,
     set_gradient,
     set_row,
-    settle,
+    settle_anew,
 )
 
 REFERENCE, STEEPEST, FIRST = 0, 1, 2
@@ -46,7 +46,7 @@ def load(problem: FloatProblem, vertex: FloatVertex) -> bool:
 @compiled
 def begin(problem: FloatProblem, vertex: FloatVertex) -> bool:
     """Encloses inverse and point, once R is a first approximation; True if the vertex is certainly regular."""
-    return enclose_inverse(vertex) and settle(problem, vertex)
+    return enclose_inverse(vertex) and settle_anew(problem, vertex)
 
 
 @inlined
@@ -101,7 +101,7 @@ def take(problem: FloatProblem, vertex: FloatVertex, leaving: int, record: Integ
     if exchange(problem, vertex, leaving, depth, sample, unit) and keep_inverse(vertex):
         if vertex.scalars[AGE] < STEPS_A_SCAN and move(problem, vertex, direction, distance):
             return True
-        if enclose_inverse(vertex) and settle(problem, vertex):
+        if settle_anew(problem, vertex):
             return True
     vertex.kinks[leaving] = record[1:4]
     for place in range(n):

@@ -11,11 +11,13 @@ from exactdrl.arithmetic.compiling import compiled, inlined
 from exactdrl.arithmetic.float_problem import FloatProblem
 from exactdrl.arithmetic.float_scan import Floats, Integers, slack
 from exactdrl.arithmetic.float_structure import find_zero_slopes
-from exactdrl.arithmetic.float_vertex import FloatVertex, fold_coefficient, gradient_jump
+from exactdrl.arithmetic.float_vertex import FloatVertex, fold_coefficient, gradient_jump, tighten_column
 
 # How a choice of the edge ended
 CHOSEN, NO_EDGE, UNSURE_SIGN, UNSURE_STEEPEST = 0, 1, 2, 3
 NEGATIVE, NOT_NEGATIVE, UNSURE = 1, -1, 0
+# With more rivals than these for the steepest edge, the inverse is enclosed anew rather than their columns one by one
+MOST_RIVALS = 8
 
 
 class Slopes(NamedTuple):
@@ -215,34 +217,64 @@ def direction_length(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes,
 
 
 @compiled
+def tighten_edge(vertex: FloatVertex, edge: int) -> None:
+    """Bounds anew the errors of the columns that make up an edge's direction."""
+    slot = edge // 2
+    tighten_column(vertex, slot)
+    if edge % 2 == 1:
+        for other in range(vertex.kinks.shape[0]):
+            if vertex.kinks[other, 1] == vertex.kinks[slot, 1] and vertex.kinks[other, 0] > vertex.kinks[slot, 0]:
+                tighten_column(vertex, other)
+
+
+@compiled
 def find_steepest(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, count: int) -> int:
     """Returns the place of the certainly steepest of the first `count` of `edges`, -1 where it is not certain.
 
     At least one of them has a certainly negative slope; those of others may turn out not to be negative: an edge that
-    is certainly steeper than they could be is the steepest improving one all the same.
+    is certainly steeper than they could be is the steepest improving one all the same. Where few come near, their
+    columns' errors are bounded by residuals, which costs n² each.
     """
     if count == 1:
         return 0
     lower, upper = np.zeros(count), np.zeros(count)
+    best = bound_steepness(problem, vertex, slopes, lower, upper)
+    for attempt in range(2):
+        rivals = 0
+        for place in range(count):
+            # written so that a NaN is a rival
+            rivals += place != best and not (upper[place] < lower[best])
+        if rivals == 0:
+            return best if sign_of(slopes, slopes.edges[best]) == 1 else -1
+        if attempt == 1 or rivals > MOST_RIVALS:
+            return -1
+        bar = lower[best]
+        for place in range(count):
+            if place == best or not (upper[place] < bar):
+                tighten_edge(vertex, slopes.edges[place])
+        best = bound_steepness(problem, vertex, slopes, lower, upper)
+    return -1
+
+
+@compiled
+def bound_steepness(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, lower: Floats, upper: Floats) -> int:
+    """Fills in bounds on |slope| / length of the first of `edges`; returns the place of the highest lower one."""
     best = 0
-    for place in range(count):
+    for place in range(lower.shape[0]):
         edge = slopes.edges[place]
         slot = edge // 2
         slope, bound = abs(slopes.inside[slot]), slopes.bounds[slot]
         if edge % 2 == 1:
             slope, bound = abs(slopes.across[slot]), slopes.across_bounds[slot]
         length, error = direction_length(problem, vertex, slopes, edge)
+        # a length that is not certain decides nothing; written so that a NaN does not either
+        lower[place], upper[place] = 0.0, np.inf
         if not (length > 2.0 * error and length < 2.0**300):
-            return -1
+            continue
         lower[place] = (slope - bound) / (length + error) * (1.0 - 16.0 * 2.0**-53)
         upper[place] = (slope + bound) / (length - error) * (1.0 + 16.0 * 2.0**-53)
         if lower[place] > lower[best]:
             best = place
-    for place in range(count):
-        if place != best and not (upper[place] < lower[best]):
-            return -1
-    if sign_of(slopes, slopes.edges[best]) != 1:
-        return -1
     return best
 
 

@@ -23,12 +23,9 @@ from exactdrl.arithmetic.float_scan import (
 
 # The inverse is given up as an enclosure above this, and polished by a Newton step above the second
 LARGEST_DEFECT = 2.0**-10
-POLISHED_DEFECT = 2.0**-36
+POLISHED_DEFECT = 2.0**-24
 # Rows, inverse and point beyond these are left to exact arithmetic, so that underflow stays below TINY
 LARGEST = 2.0**200
-# Where the bound on I - A R, carried from step to step, exceeds this, it is computed anew. Of the decisions only the
-# lengths of edges feel it; points and slopes have residuals
-DRIFTED_DEFECT = 2.0**-16
 # Flips until the gradient is computed anew, its accumulated rounding with it
 FLIPS_A_GRADIENT = 512
 # Steps until the values are computed anew
@@ -393,9 +390,26 @@ def enclose_inverse(vertex: FloatVertex) -> bool:
 @compiled
 def keep_inverse(vertex: FloatVertex) -> bool:
     """Returns whether R encloses the inverse; computes I - A R anew where the bound on it has grown too much."""
-    if check_inverse(vertex) and vertex.scalars[EPSILON] < DRIFTED_DEFECT:
-        return True
-    return enclose_inverse(vertex)
+    return check_inverse(vertex) or enclose_inverse(vertex)
+
+
+@compiled
+def tighten_column(vertex: FloatVertex, slot: int) -> None:
+    """Bounds the error of one column of R by its residual, which is less than what the levels say."""
+    n = vertex.matrix.shape[0]
+    k = slack(n)
+    column = vertex.inverse[:, slot].copy()
+    size = vertex.column_sizes[slot]
+    error = 0.0
+    for i in range(n):
+        row = vertex.matrix[i]
+        residual = 1.0 if i == slot else 0.0
+        for p in range(n):
+            residual -= row[p] * column[p]
+        own = abs(residual) + (k * vertex.row_sums[i] + vertex.row_errors[i]) * size + (k if i == slot else 0.0)
+        error += (vertex.column_sizes[i] + vertex.column_errors[i]) * own
+    error = error * (1.0 + 4.0 * k) + 2.0**-700
+    vertex.column_errors[slot] = min(vertex.column_errors[slot], error)
 
 
 @compiled
@@ -480,6 +494,12 @@ def settle(problem: FloatProblem, vertex: FloatVertex) -> bool:
     vertex.scalars[SHARE] = problem.rounding[0]
     vertex.scalars[AGE] = 0.0
     return True
+
+
+@compiled
+def settle_anew(problem: FloatProblem, vertex: FloatVertex) -> bool:
+    """Settles a vertex, if need be with the inverse enclosed anew."""
+    return settle(problem, vertex) or (enclose_inverse(vertex) and settle(problem, vertex))
 
 
 @compiled
