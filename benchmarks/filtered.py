@@ -164,7 +164,6 @@ def show_tax() -> None:
 def show_growth() -> None:
     """Prints the cost a step as N grows, and as n grows, with the exponents between neighbours; and the memory."""
     for name, instances in (
-        ("N", [(s, sample_experiment(samples=s, seed=1)) for s in (500, 1000, 2000, 5000, 10000, 20000)]),
         (
             "n",
             [
@@ -172,6 +171,7 @@ def show_growth() -> None:
                 for inputs, units in ((24, 1), (64, 1), (64, 2), (64, 4), (64, 10))
             ],
         ),
+        ("N", [(s, sample_experiment(samples=s, seed=1)) for s in (500, 1000, 2000, 5000, 10000, 20000)]),
     ):
         print(f"{name:>7} {'µs a step':>10} {'exponent':>9} {'steps in floats':>16} {'peak memory, MB':>16}")
         last, costs = (0, 0.0), []
