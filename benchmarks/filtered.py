@@ -132,9 +132,9 @@ def take_bounds_away() -> None:
     def yes(_at: Any) -> bool:
         return True
 
-    def bound_slopes(_at: Any, found: Any) -> None:
+    def bound_slopes(at: Any, found: Any) -> None:
         found.bounds[:] = 1e-9
-        found.column_errors[:] = 0.0
+        at.column_errors[:] = 0.0
 
     # every STEPS_A_SCAN steps values are still computed anew, as a plain code would, and the inverse with them
     kernel.move, kernel.exchange, kernel.flip, kernel.keep_inverse = map(compiled, (move, exchange, flip, yes))
@@ -164,7 +164,6 @@ def show_tax() -> None:
 def show_growth() -> None:
     """Prints the cost a step as N grows, and as n grows, with the exponents between neighbours; and the memory."""
     for name, instances in (
-        ("N", [(s, sample_experiment(samples=s, seed=1)) for s in (500, 1000, 2000, 5000, 10000, 20000)]),
         (
             "n",
             [
@@ -172,6 +171,7 @@ def show_growth() -> None:
                 for inputs, units in ((24, 1), (64, 1), (64, 2), (64, 4), (64, 10))
             ],
         ),
+        ("N", [(s, sample_experiment(samples=s, seed=1)) for s in (500, 1000, 2000, 5000, 10000, 20000)]),
     ):
         print(f"{name:>7} {'µs a step':>10} {'exponent':>9} {'steps in floats':>16} {'peak memory, MB':>16}")
         last, costs = (0, 0.0), []

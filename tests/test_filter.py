@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from flint import fmpq, fmpq_mat
 from gmpy2 import mpq
 from hypothesis import given
 from strategies import instances
@@ -175,12 +176,22 @@ def exact_row(instance, pattern, kink, scale):
     return [Fraction(str(values[kink.layer, kink.unit] - zero)) * Fraction(float(scale)) for values in at], zero
 
 
-def exact_defects(inverse, rows):
-    """The row sums of |I - R A|, as fractions."""
+def exact_defect(inverse, rows):
+    """|I - A R|, as fractions."""
     n = len(rows)
     exact = [[Fraction(float(r)) for r in row] for row in inverse]
-    products = [[sum(row[k] * rows[k][j] for k in range(n)) for j in range(n)] for row in exact]
-    return [sum(abs((i == j) - products[i][j]) for j in range(n)) for i in range(n)]
+    return [[abs((i == j) - sum(rows[i][k] * exact[k][j] for k in range(n))) for j in range(n)] for i in range(n)]
+
+
+def check_levels(vertex, rows):
+    """Asserts that the levels bound |I - A R| and the rows; returns the defect."""
+    defect = exact_defect(vertex.inverse, rows)
+    levels = [[Fraction(float(level)) for level in part] for part in (vertex.row_levels, vertex.column_levels)]
+    for row, own, level in zip(rows, defect, levels[0], strict=True):
+        assert sum(map(abs, row)) <= level
+        assert all(size <= level * other for size, other in zip(own, levels[1], strict=True))
+    assert (np.abs(vertex.inverse) <= vertex.column_sizes).all()
+    return defect
 
 
 def check_bounds(instance, arithmetic, exact):
@@ -222,10 +233,14 @@ def check_bounds(instance, arithmetic, exact):
         error = sum(abs(a - Fraction(float(b))) for a, b in zip(row, vertex.matrix[slot], strict=True))
         assert error <= Fraction(float(vertex.row_errors[slot]))
         within(mpq(-zero) * mpq(scale.numerator, scale.denominator), vertex.right[slot], vertex.right_errors[slot])
-    largest = Fraction(float(vertex.scalars[float_vertex.EPSILON]))
-    for i, defect in enumerate(exact_defects(vertex.inverse, rows)):
-        assert defect <= Fraction(float(vertex.defects[i])) <= largest
-        assert (np.abs(vertex.inverse[i]) <= vertex.column_sizes).all()
+    check_levels(vertex, rows)
+    levels = zip(vertex.row_levels, vertex.column_levels, strict=True)
+    epsilon = Fraction(float(vertex.scalars[float_vertex.EPSILON]))
+    assert sum(Fraction(float(x)) * Fraction(float(y)) for x, y in levels) <= epsilon
+    inverse = fmpq_mat(n, n, [fmpq(v.numerator, v.denominator) for row in rows for v in row]).inv()
+    for p in range(n):
+        for slot in range(n):
+            within(inverse[p, slot], vertex.inverse[p, slot], vertex.column_errors[slot])
     # slopes along all 2n edges: gradient · direction, with direction scaled so that the slot's own row gives ±1
     slopes = float_slopes.empty_slopes(n)
     float_slopes.set_slopes(vertex, slopes)
@@ -307,20 +322,26 @@ def test_steps_in_floats_are_updates():
 
 
 @pytest.mark.parametrize("size", [2.0**-12, 2.0**-30])
-def test_defects_are_carried_through_exchanges_and_flips(size):
-    """From an inverse that is far off, updates keep a bound on |I - R A|; the bound from before would not do."""
+def test_levels_are_carried_through_exchanges_and_flips(size):
+    """From an inverse that is far off, updates keep a bound on |I - A R|; the bound from before would not do."""
     noticed, flips, random = 0, 0, np.random.default_rng(5)
     for case in CASES:
         instance, arithmetic, exact = ready(case)
         problem, floats, vertex = arithmetic._problem, arithmetic._floats, arithmetic._vertex
         n, pattern, kinks = problem.dimension, exact.pattern.copy(), list(exact.basis)
         for _ in range(12):
-            # an inverse off by about `size`, and its defects, rounded up
+            # an inverse off by about `size`, and levels that are tight in one row of each column
             vertex.inverse[:] = np.linalg.inv(vertex.matrix) * (1 + size * random.uniform(-1, 1, (n, n)))
             vertex.column_sizes[:] = np.abs(vertex.inverse).max(axis=0)
             rows = [exact_row(instance, pattern, kink, vertex.scales[slot])[0] for slot, kink in enumerate(kinks)]
-            before = [np.nextafter(float(d), 1) for d in exact_defects(vertex.inverse, rows)]
-            vertex.defects[:] = before
+            before = exact_defect(vertex.inverse, rows)
+            vertex.row_levels[:] = [np.nextafter(float(sum(map(abs, row))), np.inf) for row in rows]
+            vertex.column_levels[:] = [
+                np.nextafter(max(float(before[i][j]) / vertex.row_levels[i] for i in range(n)) * (1 + 2.0**-50), 1)
+                for j in range(n)
+            ]
+            check_levels(vertex, rows)
+            levels = vertex.column_levels.copy()
             slot = int(random.integers(n))
             if random.random() < 0.5:
                 pattern.flip(kinks[slot])
@@ -335,10 +356,9 @@ def test_defects_are_carried_through_exchanges_and_flips(size):
                 assert float_vertex.exchange(floats, vertex, slot, depth, sample, kink.unit)
                 kinks[slot] = kink
             rows = [exact_row(instance, pattern, kink, vertex.scales[slot])[0] for slot, kink in enumerate(kinks)]
-            for i, defect in enumerate(exact_defects(vertex.inverse, rows)):
-                assert defect <= Fraction(float(vertex.defects[i]))
-                noticed += defect > Fraction(before[i])
-            assert (np.abs(vertex.inverse) <= vertex.column_sizes).all()
+            after = check_levels(vertex, rows)
+            sums = [sum(map(abs, row)) for row in rows]
+            noticed += any(after[i][j] > sums[i] * Fraction(float(levels[j])) for i in range(n) for j in range(n))
     assert noticed > 10
     assert flips
 
@@ -376,8 +396,10 @@ MUTATIONS = {
     "values": "m.errors[:] = 0.0",
     "values, one bound": "m.scalars[float_vertex.SPREAD] = m.scalars[float_vertex.SHARE] = 0.0",
     "gradient": "m.gradient_errors[:] = 0.0",
-    "inverse": "m.scalars[float_vertex.EPSILON] = 0.0",
-    "defects": "m.defects[:] = 0.0",
+    "defect": "m.scalars[float_vertex.EPSILON] = 0.0",
+    "inverse": "m.column_errors[:] = 0.0",
+    "levels of rows": "m.row_levels[:] = 0.0",
+    "levels of columns": "m.column_levels[:] = 0.0",
     "column sizes": "m.column_sizes[:] = 0.0",
 }
 

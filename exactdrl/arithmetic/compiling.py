@@ -31,7 +31,7 @@ def is_compiled_already() -> bool:
     return IS_COMPILED and any(_cache_folder().rglob("*.nbc"))
 
 
-def _compile(function: _Function) -> _Function:
+def _compile(function: _Function, **options: str) -> _Function:
     # IEEE semantics: no fastmath, so the error bounds hold for the loops as written
     numba: Any = importlib.import_module("numba")
     before = numba.config.CACHE_DIR
@@ -39,10 +39,10 @@ def _compile(function: _Function) -> _Function:
         folder = _cache_folder()
         folder.mkdir(parents=True, exist_ok=True)
         numba.config.CACHE_DIR = str(folder)
-        result = numba.njit(cache=True, error_model="numpy")(function)
+        result = numba.njit(cache=True, error_model="numpy", **options)(function)
     except (OSError, RuntimeError):
         # nowhere to keep compiled code: it is compiled anew in each process
-        result = numba.njit(error_model="numpy")(function)
+        result = numba.njit(error_model="numpy", **options)(function)
     finally:
         numba.config.CACHE_DIR = before
     return cast(_Function, result)
@@ -51,6 +51,11 @@ def _compile(function: _Function) -> _Function:
 def compiled(function: _Function) -> _Function:
     """Returns the function compiled, or as it is where numba is missing or EXACTDRL_NO_NUMBA is set."""
     return _compile(function) if IS_COMPILED else function
+
+
+def inlined(function: _Function) -> _Function:
+    """Returns the function compiled as a part of its callers: where there is one, it need not be compiled twice."""
+    return _compile(function, inline="always") if IS_COMPILED else function
 
 
 def either(loops: _Function, arrays: _Function) -> _Function:

@@ -13,18 +13,18 @@ from exactdrl.arithmetic.float_scan import Integers, scan_rates, slack
 from exactdrl.arithmetic.float_slopes import is_on
 from exactdrl.arithmetic.float_vertex import (
     AGE,
-    EPSILON,
     FLIPS,
     FLIPS_A_GRADIENT,
     STEPS_A_SCAN,
     FloatVertex,
+    check_inverse,
     enclose_inverse,
     exchange,
     flip,
     keep_inverse,
     move,
     set_gradient,
-    settle,
+    settle_anew,
 )
 
 
@@ -41,6 +41,8 @@ def find_slot(vertex: FloatVertex, kink: Integers) -> int:
 @compiled
 def falls(vertex: FloatVertex, slot: int) -> bool:
     """Returns whether the loss certainly falls along the cell's edge that leaves the kink in a slot."""
+    if not check_inverse(vertex):
+        return False
     n = vertex.matrix.shape[0]
     k = slack(n)
     slope, size, error = 0.0, 0.0, 0.0
@@ -48,9 +50,8 @@ def falls(vertex: FloatVertex, slot: int) -> bool:
         slope += vertex.gradient[i] * vertex.inverse[i, slot]
         size += abs(vertex.gradient[i])
         error += vertex.gradient_errors[i]
-    epsilon = vertex.scalars[EPSILON]
-    ratio = epsilon / (1.0 - epsilon) * (1.0 + 2.0**-50)
-    bound = (ratio * (size + error) + error + k * size) * (1.0 + 8.0 * k) * vertex.column_sizes[slot] + 2.0**-700
+    largest, off = vertex.column_sizes[slot], vertex.column_errors[slot]
+    bound = (off * (size + error) + largest * (error + k * size)) * (1.0 + 8.0 * k) + 2.0**-700
     return bool((slope if is_on(vertex, slot) else -slope) < -bound * (1.0 + 4.0 * k))
 
 
@@ -83,7 +84,7 @@ def follow_step(problem: FloatProblem, vertex: FloatVertex, leaving: int, enteri
         return False
     if vertex.scalars[AGE] < STEPS_A_SCAN and move(problem, vertex, direction, distance):
         return True
-    return enclose_inverse(vertex) and settle(problem, vertex)
+    return settle_anew(problem, vertex)
 
 
 @compiled

@@ -5,7 +5,7 @@ bounds, comparisons when intervals do not meet, the ratio test when the next ver
 other kink active there. Theorem and proof: proofs/filter.md.
 """
 
-from exactdrl.arithmetic.compiling import compiled
+from exactdrl.arithmetic.compiling import compiled, inlined
 from exactdrl.arithmetic.float_problem import FloatProblem
 from exactdrl.arithmetic.float_scan import Integers, scan_rates
 from exactdrl.arithmetic.float_slopes import Slopes, choose_among_all, choose_reference, empty_slopes, is_on, set_slopes
@@ -22,7 +22,7 @@ from exactdrl.arithmetic.float_vertex import (
     move,
     set_gradient,
     set_row,
-    settle,
+    settle_anew,
 )
 
 REFERENCE, STEEPEST, FIRST = 0, 1, 2
@@ -46,10 +46,10 @@ def load(problem: FloatProblem, vertex: FloatVertex) -> bool:
 @compiled
 def begin(problem: FloatProblem, vertex: FloatVertex) -> bool:
     """Encloses inverse and point, once R is a first approximation; True if the vertex is certainly regular."""
-    return enclose_inverse(vertex) and settle(problem, vertex)
+    return enclose_inverse(vertex) and settle_anew(problem, vertex)
 
 
-@compiled
+@inlined
 def choose(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, rule: int) -> tuple[int, int, int]:
     """Returns how the choice by a pivot rule ended, the slot that leaves, and the number of flips before."""
     end, leaving, flips = 0, -1, 0
@@ -71,7 +71,7 @@ def choose(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, rule: int
     return end, leaving, flips
 
 
-@compiled
+@inlined
 def take(problem: FloatProblem, vertex: FloatVertex, leaving: int, record: Integers) -> bool:
     """Goes along the current cell's edge that leaves a slot's kink, if what it meets is certain.
 
@@ -101,7 +101,7 @@ def take(problem: FloatProblem, vertex: FloatVertex, leaving: int, record: Integ
     if exchange(problem, vertex, leaving, depth, sample, unit) and keep_inverse(vertex):
         if vertex.scalars[AGE] < STEPS_A_SCAN and move(problem, vertex, direction, distance):
             return True
-        if enclose_inverse(vertex) and settle(problem, vertex):
+        if settle_anew(problem, vertex):
             return True
     vertex.kinks[leaving] = record[1:4]
     for place in range(n):

@@ -294,13 +294,13 @@ def _count_unsure_arrays(widths: Integers, masks: Floats, values: Floats, errors
 count_unsure = either(_count_unsure_loops, _count_unsure_arrays)
 
 
-def _identity_defect_loops(inverse: Floats, matrix: Floats, defect: Floats) -> None:
-    n = matrix.shape[0]
+def _identity_defect_loops(left: Floats, right: Floats, defect: Floats) -> None:
+    n = right.shape[0]
     defect[:] = 0.0
     for i in range(n):
         defect[i, i] = 1.0
-    # four rows at once, two terms a pass: each row of the matrix is fetched n/4 times; partial sums of BLOCK terms, so
-    # that rounding grows with BLOCK + n/BLOCK
+    # four rows at once, two terms a pass: each row of the right one is fetched n/4 times; partial sums of BLOCK terms,
+    # so that rounding grows with BLOCK + n/BLOCK
     sums = np.zeros((4, n))
     d, e, f, g = sums[0], sums[1], sums[2], sums[3]
     for i in range(0, n, 4):
@@ -311,9 +311,9 @@ def _identity_defect_loops(inverse: Floats, matrix: Floats, defect: Floats) -> N
             high = min(low + BLOCK, n)
             sums[:] = 0.0
             for k in range(low, high - 1, 2):
-                a, b = matrix[k], matrix[k + 1]
-                p, q, r, s = inverse[i, k], inverse[i1, k], inverse[i2, k], inverse[i3, k]
-                t, u, v, w = inverse[i, k + 1], inverse[i1, k + 1], inverse[i2, k + 1], inverse[i3, k + 1]
+                a, b = right[k], right[k + 1]
+                p, q, r, s = left[i, k], left[i1, k], left[i2, k], left[i3, k]
+                t, u, v, w = left[i, k + 1], left[i1, k + 1], left[i2, k + 1], left[i3, k + 1]
                 for j in range(n):
                     x, y = a[j], b[j]
                     d[j] += p * x + t * y
@@ -321,8 +321,8 @@ def _identity_defect_loops(inverse: Floats, matrix: Floats, defect: Floats) -> N
                     f[j] += r * x + v * y
                     g[j] += s * x + w * y
             if (high - low) % 2 == 1:
-                a = matrix[high - 1]
-                p, q, r, s = inverse[i, high - 1], inverse[i1, high - 1], inverse[i2, high - 1], inverse[i3, high - 1]
+                a = right[high - 1]
+                p, q, r, s = left[i, high - 1], left[i1, high - 1], left[i2, high - 1], left[i3, high - 1]
                 for j in range(n):
                     d[j] += p * a[j]
                     e[j] += q * a[j]
@@ -334,13 +334,13 @@ def _identity_defect_loops(inverse: Floats, matrix: Floats, defect: Floats) -> N
                     out[j] -= part[j]
 
 
-def _identity_defect_arrays(inverse: Floats, matrix: Floats, defect: Floats) -> None:
+def _identity_defect_arrays(left: Floats, right: Floats, defect: Floats) -> None:
     # BLAS may add in any order: partial products keep to the bound
-    n = matrix.shape[0]
+    n = right.shape[0]
     defect[:] = np.eye(n)
     for low in range(0, n, BLOCK):
-        defect[:] -= inverse[:, low : low + BLOCK] @ matrix[low : low + BLOCK]
+        defect[:] -= left[:, low : low + BLOCK] @ right[low : low + BLOCK]
 
 
-# I - R A, by the computed matrices
+# I - left · right
 identity_defect = either(_identity_defect_loops, _identity_defect_arrays)

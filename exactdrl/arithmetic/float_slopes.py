@@ -7,15 +7,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exactdrl.arithmetic.compiling import compiled
+from exactdrl.arithmetic.compiling import compiled, inlined
 from exactdrl.arithmetic.float_problem import FloatProblem
 from exactdrl.arithmetic.float_scan import Floats, Integers, slack
 from exactdrl.arithmetic.float_structure import find_zero_slopes
-from exactdrl.arithmetic.float_vertex import EPSILON, FloatVertex, fold_coefficient, gradient_jump
+from exactdrl.arithmetic.float_vertex import FloatVertex, fold_coefficient, gradient_jump, tighten_column
 
 # How a choice of the edge ended
 CHOSEN, NO_EDGE, UNSURE_SIGN, UNSURE_STEEPEST = 0, 1, 2, 3
 NEGATIVE, NOT_NEGATIVE, UNSURE = 1, -1, 0
+# With more rivals than these for the steepest edge, the inverse is enclosed anew rather than their columns one by one
+MOST_RIVALS = 8
 
 
 class Slopes(NamedTuple):
@@ -29,7 +31,6 @@ class Slopes(NamedTuple):
         bounds: on the errors of both.
         across: slopes along the edges on the other side; where they have been asked for.
         across_bounds: their bounds; -1 where `across` has not been asked for.
-        column_errors: bounds on the error of each entry of a column of R.
         squares: squared lengths of the columns of R.
         off_zero: 1 where the slope on the kink's off side is 0 by structure.
         on_zero: the same for the on side.
@@ -42,7 +43,6 @@ class Slopes(NamedTuple):
     bounds: Floats
     across: Floats
     across_bounds: Floats
-    column_errors: Floats
     squares: Floats
     off_zero: Integers
     on_zero: Integers
@@ -54,7 +54,6 @@ class Slopes(NamedTuple):
 def empty_slopes(n: int) -> Slopes:
     """Returns room for the slopes of n kinks."""
     return Slopes(
-        np.zeros(n),
         np.zeros(n),
         np.zeros(n),
         np.zeros(n),
@@ -74,9 +73,9 @@ def is_on(vertex: FloatVertex, slot: int) -> bool:
     return bool(vertex.masks[vertex.kinks[slot, 0], vertex.kinks[slot, 2], vertex.kinks[slot, 1]] != 0.0)
 
 
-@compiled
+@inlined
 def set_slopes(vertex: FloatVertex, slopes: Slopes) -> None:
-    """Computes multipliers, slopes in the cell and column errors; those across are computed when they are asked for."""
+    """Computes multipliers and slopes in the cell; those across are computed when they are asked for."""
     n = vertex.matrix.shape[0]
     slopes.multipliers[:] = 0.0
     slopes.squares[:] = 0.0
@@ -97,7 +96,7 @@ def set_slopes(vertex: FloatVertex, slopes: Slopes) -> None:
 
 @compiled
 def bound_slopes(vertex: FloatVertex, slopes: Slopes) -> None:
-    """Bounds the errors of the multipliers and of the columns of R."""
+    """Bounds the errors of the multipliers."""
     n = vertex.matrix.shape[0]
     k = slack(n)
     residual = vertex.gradient.copy()
@@ -111,13 +110,9 @@ def bound_slopes(vertex: FloatVertex, slopes: Slopes) -> None:
             residual[i] -= multiplier * row[i]
     for i in range(n):
         rest += abs(residual[i]) + vertex.gradient_errors[i] + k * abs(vertex.gradient[i])
-    epsilon = vertex.scalars[EPSILON]
-    # ε / (1 - ε), rounded up
-    ratio = epsilon / (1.0 - epsilon) * (1.0 + 2.0**-50)
-    factor = rest * (1.0 + ratio) * (1.0 + 4.0 * k)
+    factor = rest * (1.0 + 4.0 * k)
     for j in range(n):
-        slopes.column_errors[j] = ratio * vertex.column_sizes[j] * (1.0 + 2.0**-50) + 2.0**-700
-        slopes.bounds[j] = factor * vertex.column_sizes[j] * (1.0 + 4.0 * k) + 2.0**-700
+        slopes.bounds[j] = factor * (vertex.column_sizes[j] + vertex.column_errors[j]) * (1.0 + 4.0 * k) + 2.0**-700
 
 
 @compiled
@@ -197,10 +192,10 @@ def direction_length(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes,
     slot = edge // 2
     if edge % 2 == 0 or not has_deeper(vertex, slot):
         length = np.sqrt(slopes.squares[slot])
-        bound = np.sqrt(float(n)) * slopes.column_errors[slot] + slack(n) * length
+        bound = np.sqrt(float(n)) * vertex.column_errors[slot] + slack(n) * length
         return length, bound * (1.0 + 4.0 * slack(n)) + 2.0**-300
     column = vertex.inverse[:, slot].copy()
-    error = slopes.column_errors[slot]
+    error = vertex.column_errors[slot]
     largest, terms = vertex.column_sizes[slot], 1
     for other in range(n):
         if vertex.kinks[other, 1] == vertex.kinks[slot, 1] and vertex.kinks[other, 0] > vertex.kinks[slot, 0]:
@@ -208,7 +203,7 @@ def direction_length(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes,
             for i in range(n):
                 column[i] -= c * vertex.inverse[i, other]
             entry = vertex.column_sizes[other]
-            error += abs(c) * slopes.column_errors[other] + e * (entry + slopes.column_errors[other])
+            error += abs(c) * vertex.column_errors[other] + e * (entry + vertex.column_errors[other])
             largest += abs(c) * entry
             terms += 1
     # partial sums of an entry stay below `largest`; each of the operations rounds once
@@ -222,38 +217,68 @@ def direction_length(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes,
 
 
 @compiled
+def tighten_edge(vertex: FloatVertex, edge: int) -> None:
+    """Bounds anew the errors of the columns that make up an edge's direction."""
+    slot = edge // 2
+    tighten_column(vertex, slot)
+    if edge % 2 == 1:
+        for other in range(vertex.kinks.shape[0]):
+            if vertex.kinks[other, 1] == vertex.kinks[slot, 1] and vertex.kinks[other, 0] > vertex.kinks[slot, 0]:
+                tighten_column(vertex, other)
+
+
+@compiled
 def find_steepest(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, count: int) -> int:
     """Returns the place of the certainly steepest of the first `count` of `edges`, -1 where it is not certain.
 
     At least one of them has a certainly negative slope; those of others may turn out not to be negative: an edge that
-    is certainly steeper than they could be is the steepest improving one all the same.
+    is certainly steeper than they could be is the steepest improving one all the same. Where few come near, their
+    columns' errors are bounded by residuals, which costs n² each.
     """
     if count == 1:
         return 0
     lower, upper = np.zeros(count), np.zeros(count)
+    best = bound_steepness(problem, vertex, slopes, lower, upper)
+    for attempt in range(2):
+        rivals = 0
+        for place in range(count):
+            # written so that a NaN is a rival
+            rivals += place != best and not (upper[place] < lower[best])
+        if rivals == 0:
+            return best if sign_of(slopes, slopes.edges[best]) == 1 else -1
+        if attempt == 1 or rivals > MOST_RIVALS:
+            return -1
+        bar = lower[best]
+        for place in range(count):
+            if place == best or not (upper[place] < bar):
+                tighten_edge(vertex, slopes.edges[place])
+        best = bound_steepness(problem, vertex, slopes, lower, upper)
+    return -1
+
+
+@compiled
+def bound_steepness(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, lower: Floats, upper: Floats) -> int:
+    """Fills in bounds on |slope| / length of the first of `edges`; returns the place of the highest lower one."""
     best = 0
-    for place in range(count):
+    for place in range(lower.shape[0]):
         edge = slopes.edges[place]
         slot = edge // 2
         slope, bound = abs(slopes.inside[slot]), slopes.bounds[slot]
         if edge % 2 == 1:
             slope, bound = abs(slopes.across[slot]), slopes.across_bounds[slot]
         length, error = direction_length(problem, vertex, slopes, edge)
+        # a length that is not certain decides nothing; written so that a NaN does not either
+        lower[place], upper[place] = 0.0, np.inf
         if not (length > 2.0 * error and length < 2.0**300):
-            return -1
+            continue
         lower[place] = (slope - bound) / (length + error) * (1.0 - 16.0 * 2.0**-53)
         upper[place] = (slope + bound) / (length - error) * (1.0 + 16.0 * 2.0**-53)
         if lower[place] > lower[best]:
             best = place
-    for place in range(count):
-        if place != best and not (upper[place] < lower[best]):
-            return -1
-    if sign_of(slopes, slopes.edges[best]) != 1:
-        return -1
     return best
 
 
-@compiled
+@inlined
 def choose_reference(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes) -> tuple[int, int, int]:
     """Returns how the published rule's choice ended, the chosen edge's slot, and the number of flips before it.
 
@@ -289,7 +314,7 @@ def choose_reference(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes)
     return (0 if sign > 0 else 1), vertex.order[0], 0
 
 
-@compiled
+@inlined
 def choose_among_all(
     problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, takes_first: bool
 ) -> tuple[int, int, int]:

@@ -20,7 +20,7 @@ from exactdrl.arithmetic.float_vertex import (
     keep_inverse,
     move,
     set_gradient,
-    settle,
+    settle_anew,
 )
 
 
@@ -65,7 +65,7 @@ def steepest_coordinate(vertex: FloatVertex, slopes: Slopes) -> int:
                 continue
             slope, bound = abs(slopes.multipliers[j]), slopes.bounds[j]
             length = np.sqrt(slopes.squares[j])
-            error = (np.sqrt(float(n)) * slopes.column_errors[j] + k * length) * (1.0 + 4.0 * k) + 2.0**-300
+            error = (np.sqrt(float(n)) * vertex.column_errors[j] + k * length) * (1.0 + 4.0 * k) + 2.0**-300
             if not (length > 2.0 * error and length < 2.0**300):
                 return -1
             if turn == 0:
@@ -90,7 +90,7 @@ def find_first_basis(problem: FloatProblem, vertex: FloatVertex, start: Floats, 
     n = start.shape[0]
     set_coordinates(vertex, start)
     set_gradient(problem, vertex)
-    if not enclose_inverse(vertex) or not settle(problem, vertex):
+    if not enclose_inverse(vertex) or not settle_anew(problem, vertex):
         return False
     slopes = empty_slopes(n)
     for entered in range(n):
@@ -118,8 +118,8 @@ def find_first_basis(problem: FloatProblem, vertex: FloatVertex, start: Floats, 
         distance = -vertex.values[depth, unit, sample] / vertex.rates[depth, unit, sample]
         if not exchange(problem, vertex, leaving, depth, sample, unit) or not keep_inverse(vertex):
             return False
-        if (vertex.scalars[AGE] >= STEPS_A_SCAN or not move(problem, vertex, direction, distance)) and not (
-            enclose_inverse(vertex) and settle(problem, vertex)
+        if (vertex.scalars[AGE] >= STEPS_A_SCAN or not move(problem, vertex, direction, distance)) and not settle_anew(
+            problem, vertex
         ):
             return False
         # the proof asks that the point moved along the direction, not against it

@@ -7,7 +7,7 @@ independence alone. Proofs/filter.md, 6.
 
 import numpy as np
 
-from exactdrl.arithmetic.compiling import compiled
+from exactdrl.arithmetic.compiling import compiled, inlined
 from exactdrl.arithmetic.float_problem import FloatProblem
 from exactdrl.arithmetic.float_scan import Integers
 from exactdrl.arithmetic.float_vertex import FloatVertex
@@ -63,7 +63,7 @@ def reach_down(below: Integers, on: Integers, sample: int, depth: int, until: in
     return units
 
 
-@compiled
+@inlined
 def mark_silent(vertex: FloatVertex, rank: int, touched: Integers, reaches: Integers, off_zero: Integers) -> None:
     """Marks rows on units on which the loss does not depend at all.
 
@@ -98,7 +98,7 @@ def mark_silent(vertex: FloatVertex, rank: int, touched: Integers, reaches: Inte
                 off_zero[slot] = 1
 
 
-@compiled
+@inlined
 def mark_apart(vertex: FloatVertex, rank: int, touched: Integers, reaches: Integers, off_zero: Integers) -> None:
     """Marks rows that are alone in their sample on a unit whose samples are independent and not in the loss.
 

@@ -1,14 +1,14 @@
 """A vertex in float64 with rigorous bounds: rows, enclosed inverse, gradient, point; what flips and pivots change.
 
-Everything that decides carries a bound on its error. The inverse R encloses the exact one by ε ≥ ‖I - R A‖: |A⁻¹ - R|
-in column k is at most ε/(1-ε) max |R_k|. Theorem and proof: proofs/filter.md, whose numbers the comments give.
+Everything that decides carries a bound on its error. The inverse R encloses the exact one by |I - A R| ≤ x yᵀ, entry by
+entry, with levels x of rows and y of columns. Theorem and proof: proofs/filter.md, whose numbers the comments give.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from exactdrl.arithmetic.compiling import compiled
+from exactdrl.arithmetic.compiling import compiled, inlined
 from exactdrl.arithmetic.float_problem import FloatProblem
 from exactdrl.arithmetic.float_scan import (
     BLOCK,
@@ -23,18 +23,15 @@ from exactdrl.arithmetic.float_scan import (
 
 # The inverse is given up as an enclosure above this, and polished by a Newton step above the second
 LARGEST_DEFECT = 2.0**-10
-POLISHED_DEFECT = 2.0**-36
+POLISHED_DEFECT = 2.0**-24
 # Rows, inverse and point beyond these are left to exact arithmetic, so that underflow stays below TINY
 LARGEST = 2.0**200
-# Where the bound on I - R A, carried from step to step, exceeds this, it is computed anew. Of the decisions only the
-# lengths of edges feel it; points and slopes have residuals
-DRIFTED_DEFECT = 2.0**-16
 # Flips until the gradient is computed anew, its accumulated rounding with it
 FLIPS_A_GRADIENT = 512
 # Steps until the values are computed anew
 STEPS_A_SCAN = 64
-# Places in `scalars`: ε; flips since the gradient was computed; the largest condition met; bounds on the error of
-# every component of θ, and of every value: spread · gain · size + share · level; steps since values were computed anew
+# Places in `scalars`: ε ≥ x · y; flips since the gradient was computed; the largest condition met; bounds on the error
+# of every component of θ, and of every value: spread · gain · size + share · level; steps since values were computed
 EPSILON, FLIPS, CONDITION, POINT_ERROR, SPREAD, SHARE, AGE = range(7)
 
 
@@ -59,8 +56,10 @@ class FloatVertex(NamedTuple):
         right_errors: their bounds.
         inverse: (n, n), R.
         column_sizes: the largest size of an entry in each column of R.
-        defects: bounds on the row sums of |I - R A|.
-        defect: (n, n), I - R A as last computed.
+        row_levels: x, at least the exact rows' sums of sizes.
+        column_levels: y.
+        column_errors: bounds on the error of each entry of a column of R, where `check_inverse` has computed them.
+        defect: (n, n), I - A R as last computed.
         gradient: of the loss.
         gradient_errors: their bounds.
         theta: the point.
@@ -85,7 +84,9 @@ class FloatVertex(NamedTuple):
     right_errors: Floats
     inverse: Floats
     column_sizes: Floats
-    defects: Floats
+    row_levels: Floats
+    column_levels: Floats
+    column_errors: Floats
     defect: Floats
     gradient: Floats
     gradient_errors: Floats
@@ -117,7 +118,9 @@ def empty_vertex(problem: FloatProblem) -> FloatVertex:
         right_errors=np.zeros(n),
         inverse=np.zeros(square),
         column_sizes=np.zeros(n),
-        defects=np.zeros(n),
+        row_levels=np.zeros(n),
+        column_levels=np.zeros(n),
+        column_errors=np.zeros(n),
         defect=np.zeros(square),
         gradient=np.zeros(n),
         gradient_errors=np.zeros(n),
@@ -300,14 +303,14 @@ def set_gradient(problem: FloatProblem, vertex: FloatVertex) -> None:
 
 @compiled
 def polish(inverse: Floats, defect: Floats) -> None:
-    """Replaces R by R + (I - R A) R, a Newton step."""
+    """Replaces R by R + R (I - A R), a Newton step."""
     n = inverse.shape[0]
     before = inverse.copy()
     for i in range(n):
         for k in range(n):
-            e = defect[i, k]
+            r = before[i, k]
             for j in range(n):
-                inverse[i, j] += e * before[k, j]
+                inverse[i, j] += r * defect[k, j]
 
 
 @compiled
@@ -320,53 +323,93 @@ def set_column_size(vertex: FloatVertex, slot: int) -> None:
 
 
 @compiled
-def check_defects(vertex: FloatVertex) -> bool:
-    """Sets ε; True if R is within range and encloses the inverse."""
-    epsilon, largest, condition = 0.0, 0.0, 0.0
-    for j in range(vertex.matrix.shape[0]):
+def check_inverse(vertex: FloatVertex) -> bool:
+    """Sets ε and the columns' errors from the levels; True if R is within range and encloses the inverse."""
+    n = vertex.matrix.shape[0]
+    epsilon, reach, largest, condition = 0.0, 0.0, 0.0, 0.0
+    for j in range(n):
+        size = vertex.column_sizes[j]
+        epsilon += vertex.row_levels[j] * vertex.column_levels[j]
+        reach += vertex.row_levels[j] * size
         # a NaN is kept
-        epsilon = vertex.defects[j] if not (vertex.defects[j] <= epsilon) else epsilon
-        largest = max(largest, vertex.column_sizes[j])
-        condition = max(condition, vertex.column_sizes[j] * vertex.row_sums[j])
+        largest = size if not (size <= largest) else largest
+        condition = max(condition, size * vertex.row_sums[j])
+    above = 1.0 + slack(n)
+    epsilon *= above
     vertex.scalars[EPSILON] = epsilon
     vertex.scalars[CONDITION] = max(vertex.scalars[CONDITION], condition)
-    return bool(epsilon < LARGEST_DEFECT and 1.0 / LARGEST <= largest <= LARGEST)
+    if not (epsilon < LARGEST_DEFECT and 1.0 / LARGEST <= largest <= LARGEST):
+        return False
+    reach *= above / (1.0 - epsilon) * above
+    for j in range(n):
+        vertex.column_errors[j] = reach * vertex.column_levels[j] * (1.0 + 2.0**-50)
+    return True
 
 
 @compiled
 def enclose_inverse(vertex: FloatVertex) -> bool:
-    """Bounds ‖I - R A‖ for the exact rows A, after Newton steps where R has drifted; False if it is too large."""
+    """Bounds I - A R for the exact rows A, after Newton steps where R has drifted; False if it is too large."""
     n = vertex.matrix.shape[0]
     # the sums of `identity_defect` are made of partial ones
     k = slack(BLOCK + n // BLOCK + 1)
     for attempt in range(3):
-        identity_defect(vertex.inverse, vertex.matrix, vertex.defect)
-        computed = 0.0
+        identity_defect(vertex.matrix, vertex.inverse, vertex.defect)
         vertex.column_sizes[:] = 0.0
+        vertex.column_levels[:] = 0.0
         for i in range(n):
-            own, rounding = 0.0, 0.0
+            row = vertex.inverse[i]
             for j in range(n):
-                own += abs(vertex.defect[i, j])
-                r = abs(vertex.inverse[i, j])
-                rounding += r * (k * vertex.row_sums[j] + vertex.row_errors[j])
-                vertex.column_sizes[j] = max(vertex.column_sizes[j], r)
-            computed = own if not (own <= computed) else computed
-            vertex.defects[i] = (own + rounding + 2.0 * k) * (1.0 + 4.0 * slack(n))
-        if check_defects(vertex) and computed <= POLISHED_DEFECT:
+                vertex.column_sizes[j] = max(vertex.column_sizes[j], abs(row[j]))
+        computed = 0.0
+        for i in range(n):
+            level = vertex.row_sums[i] + vertex.row_errors[i]
+            rounding = k * vertex.row_sums[i] + vertex.row_errors[i]
+            row = vertex.defect[i]
+            total = 0.0
+            for j in range(n):
+                total += abs(row[j])
+                own = (abs(row[j]) + rounding * vertex.column_sizes[j]) / level
+                vertex.column_levels[j] = max(vertex.column_levels[j], own)
+            # of the 1 on the diagonal
+            own = (abs(row[i]) + rounding * vertex.column_sizes[i] + 2.0 * k) / level
+            vertex.column_levels[i] = max(vertex.column_levels[i], own)
+            computed = total if not (total <= computed) else computed
+            vertex.row_levels[i] = level * (1.0 + 2.0**-50)
+        for j in range(n):
+            vertex.column_levels[j] = vertex.column_levels[j] * (1.0 + 4.0 * k) + 2.0**-700
+        sound = check_inverse(vertex)
+        if sound and computed <= POLISHED_DEFECT:
             return True
         # a Newton step helps a defect below 1, unless the bound's own rounding is what is too large
         if not (computed < 0.5 and attempt < 2):
-            return bool(vertex.scalars[EPSILON] < LARGEST_DEFECT)
+            return bool(sound and computed < 0.5)
         polish(vertex.inverse, vertex.defect)
     return False
 
 
 @compiled
 def keep_inverse(vertex: FloatVertex) -> bool:
-    """Returns whether R encloses the inverse; computes I - R A anew where the bound on it has grown too much."""
-    if check_defects(vertex) and vertex.scalars[EPSILON] < DRIFTED_DEFECT:
-        return True
-    return enclose_inverse(vertex)
+    """Returns whether R encloses the inverse; computes I - A R anew where the bound on it has grown too much."""
+    return check_inverse(vertex) or enclose_inverse(vertex)
+
+
+@compiled
+def tighten_column(vertex: FloatVertex, slot: int) -> None:
+    """Bounds the error of one column of R by its residual, which is less than what the levels say."""
+    n = vertex.matrix.shape[0]
+    k = slack(n)
+    column = vertex.inverse[:, slot].copy()
+    size = vertex.column_sizes[slot]
+    error = 0.0
+    for i in range(n):
+        row = vertex.matrix[i]
+        residual = 1.0 if i == slot else 0.0
+        for p in range(n):
+            residual -= row[p] * column[p]
+        own = abs(residual) + (k * vertex.row_sums[i] + vertex.row_errors[i]) * size + (k if i == slot else 0.0)
+        error += (vertex.column_sizes[i] + vertex.column_errors[i]) * own
+    error = error * (1.0 + 4.0 * k) + 2.0**-700
+    vertex.column_errors[slot] = min(vertex.column_errors[slot], error)
 
 
 @compiled
@@ -387,15 +430,15 @@ def enclose_point(vertex: FloatVertex) -> bool:
             total += vertex.inverse[i, j] * residual[j]
         theta[i] += total
     largest = bound_residual(vertex, residual, True)
-    worst = 0.0
+    worst, rest = 0.0, 0.0
+    for j in range(n):
+        rest += vertex.column_errors[j] * residual[j]
     for i in range(n):
         total = 0.0
         for j in range(n):
             total += abs(vertex.inverse[i, j]) * residual[j]
         vertex.theta_errors[i] = total
         worst = max(worst, total)
-    epsilon = vertex.scalars[EPSILON]
-    rest = epsilon / (1.0 - epsilon) * worst
     for i in range(n):
         vertex.theta_errors[i] = (vertex.theta_errors[i] + rest) * (1.0 + 4.0 * k) + 2.0**-700
     vertex.scalars[POINT_ERROR] = (worst + rest) * (1.0 + 4.0 * k) + 2.0**-700
@@ -454,6 +497,12 @@ def settle(problem: FloatProblem, vertex: FloatVertex) -> bool:
 
 
 @compiled
+def settle_anew(problem: FloatProblem, vertex: FloatVertex) -> bool:
+    """Settles a vertex, if need be with the inverse enclosed anew."""
+    return settle(problem, vertex) or (enclose_inverse(vertex) and settle(problem, vertex))
+
+
+@compiled
 def clear_basis(vertex: FloatVertex) -> None:
     """Sets the values of the basis' kinks to 0, which they are."""
     for slot in range(vertex.kinks.shape[0]):
@@ -505,7 +554,7 @@ def move(problem: FloatProblem, vertex: FloatVertex, direction: Floats, distance
     return bool(largest <= LARGEST)
 
 
-@compiled
+@inlined
 def enclose_moved_point(vertex: FloatVertex) -> float:
     """Bounds the error of θ as it is, the same for all components; returns the largest component."""
     n = vertex.matrix.shape[0]
@@ -513,8 +562,8 @@ def enclose_moved_point(vertex: FloatVertex) -> float:
     largest = bound_residual(vertex, residual, True)
     total = 0.0
     for j in range(n):
-        total += vertex.column_sizes[j] * residual[j]
-    error = total / (1.0 - vertex.scalars[EPSILON]) * (1.0 + 8.0 * slack(n)) + 2.0**-700
+        total += (vertex.column_sizes[j] + vertex.column_errors[j]) * residual[j]
+    error = total * (1.0 + 8.0 * slack(n)) + 2.0**-700
     vertex.scalars[POINT_ERROR] = error
     return largest
 
@@ -552,27 +601,27 @@ def flip(problem: FloatProblem, vertex: FloatVertex, slot: int) -> bool:
 
 @compiled
 def fold_column(problem: FloatProblem, vertex: FloatVertex, slot: int, other: int) -> None:
-    """Subtracts from a slot's column of R what its kink's flip adds to the row of a deeper one; bounds the defects."""
+    """Subtracts from a slot's column of R what its kink's flip adds to the row of a deeper one; bounds the defect."""
     n = vertex.matrix.shape[0]
     c, bound = fold_coefficient(problem, vertex, slot, other)
     for p in range(n):
         vertex.inverse[p, slot] -= c * vertex.inverse[p, other]
     set_column_size(vertex, slot)
-    own, deeper = vertex.column_sizes[slot], vertex.column_sizes[other]
-    change = bound * deeper + 4.0 * 2.0**-53 * (abs(c) * deeper + own)
-    added = change * (vertex.row_sums[slot] + vertex.row_errors[slot]) * (1.0 + 2.0**-40) + 2.0**-700
-    for p in range(n):
-        vertex.defects[p] = (vertex.defects[p] + added) * (1.0 + 4.0 * 2.0**-53)
+    u = 2.0**-53
+    sizes = vertex.column_sizes[slot] + abs(c) * vertex.column_sizes[other]
+    row_level = vertex.row_levels[other] + (abs(c) + bound) * vertex.row_levels[slot]
+    level = vertex.column_levels[slot] + abs(c) * vertex.column_levels[other] + 4.0 * u * sizes + bound / row_level
+    vertex.row_levels[other] = row_level * (1.0 + 8.0 * u)
+    vertex.column_levels[slot] = level * (1.0 + 16.0 * u) + 2.0**-700
 
 
 @compiled
 def exchange(problem: FloatProblem, vertex: FloatVertex, slot: int, depth: int, sample: int, unit: int) -> bool:
-    """Puts another kink into a slot and last in the order: row, R by the rank-one update, bounds on the defects."""
+    """Puts another kink into a slot and last in the order: row, R by the rank-one update, bounds on the defect."""
     n = vertex.matrix.shape[0]
-    leaving = vertex.row_sums[slot] + vertex.row_errors[slot]
     if not set_row(problem, vertex, slot, depth, sample, unit, True):
         return False
-    products, factors = np.zeros(n), np.zeros(n)
+    products = np.zeros(n)
     for p in range(n):
         a = vertex.matrix[slot, p]
         if a != 0.0:
@@ -591,12 +640,11 @@ def exchange(problem: FloatProblem, vertex: FloatVertex, slot: int, depth: int, 
     for p in range(n):
         row = vertex.inverse[p]
         factor = row[slot] / pivot
-        factors[p] = factor
         for j in range(n):
             r = row[j] - factor * products[j]
             row[j] = r
             sizes[j] = max(sizes[j], abs(r))
-    bound_exchange(vertex, slot, leaving, products, factors, before)
+    bound_exchange(vertex, slot, products, pivot, before)
     vertex.kinks[slot, 0], vertex.kinks[slot, 1], vertex.kinks[slot, 2] = depth, sample, unit
     place = 0
     while vertex.order[place] != slot:
@@ -607,39 +655,31 @@ def exchange(problem: FloatProblem, vertex: FloatVertex, slot: int, depth: int, 
     return True
 
 
-@compiled
-def bound_exchange(
-    vertex: FloatVertex, slot: int, leaving: float, products: Floats, factors: Floats, before: Floats
-) -> None:
-    """Bounds |I - R A| after a rank-one update by what it was: proofs/filter.md, 4.
+@inlined
+def bound_exchange(vertex: FloatVertex, slot: int, products: Floats, pivot: float, before: Floats) -> None:
+    """Bounds I - A R after a rank-one update by what it was: proofs/filter.md, 4.
 
     Args:
-        vertex: with the new row, R and column sizes, and the old defects.
+        vertex: with the new row, R and column sizes, and the old levels.
         slot: of the new row.
-        leaving: the size of the old row there.
         products: w.
-        factors: h.
+        pivot: p.
         before: the old column sizes.
     """
     n = vertex.matrix.shape[0]
-    k = slack(n)
-    row = vertex.matrix[slot]
-    entering = vertex.row_sums[slot] + vertex.row_errors[slot]
-    # of the new row's product with the old R, for a column of size 1
-    eta = vertex.row_errors[slot] + k * vertex.row_sums[slot]
-    drift, worst, spread, products_size, size = 0.0, 0.0, 0.0, 0.0, 0.0
-    for j in range(n):
-        s = vertex.row_sums[j] + vertex.row_errors[j]
-        drift += abs(row[j]) * vertex.defects[j]
-        worst = max(worst, vertex.defects[j])
-        spread += before[j] * s
-        products_size += abs(products[j]) * s
-        size += vertex.column_sizes[j] * s
-    own = before[slot] * (entering + leaving)
     u = 2.0**-53
-    shared = (drift + vertex.row_errors[slot] * worst + eta * (own + spread) + 4.0 * u * products_size) * (
-        1.0 + 4.0 * k
-    )
-    added = (4.0 * u * own + 4.0 * u * size) * (1.0 + 4.0 * k) + 2.0**-700
-    for i in range(n):
-        vertex.defects[i] = (vertex.defects[i] + abs(factors[i]) * shared + added) * (1.0 + 8.0 * u)
+    sizes, levels = vertex.column_sizes, vertex.column_levels
+    row_level = (vertex.row_sums[slot] + vertex.row_errors[slot]) * (1.0 + 2.0**-50)
+    # of the new row's product with the old R, for a column of size 1 and a row of sum 1
+    eta = (vertex.row_errors[slot] / row_level + slack(n)) * (1.0 + 2.0**-50)
+    leaving, size = levels[slot], before[slot]
+    for j in range(n):
+        ratio = abs(products[j] / pivot)
+        rounding = 4.0 * u * size * ratio + 2.0 * u * sizes[j]
+        kept = levels[j] + leaving * ratio + rounding
+        own = eta * (before[j] + size * ratio) + rounding
+        if j == slot:
+            kept = leaving / abs(pivot) + 2.0 * u * leaving * ratio + rounding
+            own += 2.0 * u * abs(products[j]) / row_level
+        levels[j] = max(kept, own) * (1.0 + 16.0 * u) + 2.0**-700
+    vertex.row_levels[slot] = row_level
