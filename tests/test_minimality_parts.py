@@ -15,6 +15,7 @@ from test_minimality import TRIANGLE, cut_instance
 from treecheck import check_tree, is_tree_of_signs
 
 from exactdrl.certificate.lines import outcome_text, parse_object, parse_outcome
+from exactdrl.minimality import feasibility as feasibility_module
 from exactdrl.minimality.feasibility import BoundedForms, Conflict
 from exactdrl.minimality.point import judge_point
 from exactdrl.minimality.reach import short_step
@@ -44,6 +45,21 @@ def programs(draw):
 @given(programs())
 def test_feasibility_proves_its_answer(program):
     """Either values within all bounds, or multipliers by which the bounds contradict each other; also after changes."""
+    solve_and_check(program)
+
+
+@strategies.examples(100)
+@given(programs(), st.integers(0, 2))
+def test_feasibility_by_blands_rule(program, greedy):
+    """The same where Bland's rule makes all choices, or all but the first."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(feasibility_module, "_GREEDY", greedy)
+        patch.setattr(feasibility_module, "_GREEDY_EACH", 0)
+        solve_and_check(program)
+
+
+def solve_and_check(program) -> None:
+    """Solves a program round by round, and checks each answer."""
     rows, width, rounds = program
     forms = BoundedForms([[mpz(a) for a in row] for row in rows], width)
     current = dict.fromkeys(range(width + len(rows)), (None, None))

@@ -8,6 +8,7 @@ from exactdrl.minimality.block_edge import to_block_edge
 from exactdrl.minimality.blocks import Block
 from exactdrl.minimality.cell_program import cell_signs, descend_in_cell
 from exactdrl.minimality.covered_tree import close_covered
+from exactdrl.minimality.planes import descend_on_planes
 from exactdrl.minimality.search import scatter
 from exactdrl.minimality.slide import slide
 from exactdrl.minimality.tree import Closed, OutOfBudget, Refuted, TreeResult, close_tree
@@ -68,7 +69,7 @@ def _decide_block(block: Block, proposals: Sequence[tuple[mpz, ...]], budget: Bu
     result = close_tree(block, begin, budget.purse(min(_SMALL, budget.work)))
     if not isinstance(result, OutOfBudget) or budget.work <= _SMALL:
         return result
-    descent = _search_cells(block, proposals)
+    descent = descend_on_planes(block) or _search_cells(block, proposals)
     if descent is not None:
         return Refuted(descent)
     result = close_covered(block, begin, budget.purse(budget.work // 2))
