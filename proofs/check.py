@@ -331,11 +331,11 @@ class Problem:
             demand(len(signs) == len(kinks) and set(signs) <= set("+-."), f"{place}: signs: not one for each kink")
             demand(isinstance(empty, bool), f"{place}: empty: neither true nor false")
             covers = [
-                entries(cover, 2, f"{place}: cover") for cover in members(leaf.get("covers", []), f"{place}: covers")
+                fields(cover, place, "kink shares") for cover in members(leaf.get("covers", []), f"{place}: covers")
             ]
-            leaf["heads"] = self.parse_kinks([kink for kink, _ in covers], f"{place}: covers")
+            leaf["heads"] = self.parse_kinks([cover["kink"] for cover in covers], f"{place}: covers")
             demand(set(leaf["heads"]) <= set(kinks), f"{place}: covers: not of the block")
-            leaf["rows"] = [leaf["multipliers"], *(shares for _, shares in covers)]
+            leaf["rows"] = [leaf["multipliers"], *(cover["shares"] for cover in covers)]
             matrix(leaf["rows"], None, len(kinks), f"{place}: multipliers")  # kept as text, which is short
             leaves.append(leaf)
         return {"units": units, "kinks": kinks, "leaves": leaves}

@@ -28,7 +28,7 @@ def _leaf_fields(block: BlockWitness, leaf: Leaf) -> dict[str, object]:
     signs = dict(leaf.signs)
     text = "".join("." if kink not in signs else "+" if signs[kink] > 0 else "-" for kink in block.kinks)
     fields = {"signs": text, "empty": leaf.is_empty, "multipliers": [to_text(value) for value in leaf.multipliers]}
-    covers = [[kink, [to_text(share) for share in shares]] for kink, shares in leaf.covers]
+    covers = [{"kink": kink, "shares": [to_text(share) for share in shares]} for kink, shares in leaf.covers]
     return {**fields, "covers": covers} if covers else fields
 
 
@@ -38,19 +38,18 @@ def parse_witness(line: dict[str, object], place: str) -> TreeWitness:
     Raises:
         InputError: it is not of the format.
     """
-    pairs = _parse_pairs(line.get("settled"), place)
-    settled = tuple((_parse_kink(kink, place), _parse_number(number, place)) for kink, number in pairs)
+    settled = tuple((_parse_kink(kink, place), _parse_number(number, place)) for kink, number in _pairs(line, place))
     return TreeWitness(settled, tuple(_parse_block(block, place) for block in _parse_list(line.get("blocks"), place)))
 
 
-def _parse_pairs(value: object, place: str) -> list[tuple[object, object]]:
+def _pairs(line: dict[str, object], place: str) -> list[tuple[object, object]]:
     pairs: list[tuple[object, object]] = []
-    for entry in _parse_list(value, place):
+    for entry in _parse_list(line.get("settled"), place):
         match entry:
-            case [kink, numbers]:
-                pairs.append((kink, numbers))
+            case [kink, number]:
+                pairs.append((kink, number))
             case _:
-                raise InputError(f"{place}: a settled kink or a cover is not of the format")
+                raise InputError(f"{place}: a settled kink is not of the format")
     return pairs
 
 
@@ -64,16 +63,20 @@ def _parse_block(value: object, place: str) -> BlockWitness:
 
 def _parse_leaf(kinks: tuple[Kink, ...], value: object, place: str) -> Leaf:
     match value:
-        case {"signs": str(signs), "empty": bool(empty), "multipliers": list(numbers), **others} if len(signs) == len(
+        case {"signs": str(signs), "empty": bool(empty), "multipliers": list(numbers), **more} if len(signs) == len(
             kinks
         ):
             fixed = tuple((kink, _SIGNS[sign]) for kink, sign in zip(kinks, signs, strict=True) if sign in _SIGNS)
-            covers = tuple(
-                (_parse_kink(kink, place), _parse_numbers(shares, place))
-                for kink, shares in _parse_pairs(others.get("covers", []), place)
-            )
+            covers = tuple(_parse_cover(cover, place) for cover in _parse_list(more.get("covers", []), place))
             return Leaf(fixed, _parse_numbers(numbers, place), empty, covers)
     raise InputError(f"{place}: a leaf is not of the format")
+
+
+def _parse_cover(value: object, place: str) -> tuple[Kink, tuple[mpq, ...]]:
+    match value:
+        case {"kink": kink, "shares": shares}:
+            return _parse_kink(kink, place), _parse_numbers(shares, place)
+    raise InputError(f"{place}: a cover is not of the format")
 
 
 def _parse_list(value: object, place: str) -> list[object]:
