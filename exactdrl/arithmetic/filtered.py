@@ -6,6 +6,7 @@ not taken in floats.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
     from exactdrl.arithmetic.float_problem import FloatProblem
     from exactdrl.arithmetic.float_vertex import FloatVertex
 
-# Exact steps before floats are tried: loading the kernel costs as much as the first number of them, compiling it as
-# much as the second; a short walk ends before. The trajectory does not depend on it.
-WARM_UP, WARM_UP_UNCOMPILED = 100, 1000
+# Exact steps before floats are tried: loading the kernel costs as much as so many of them; a short walk ends before.
+# Where the kernel is not compiled yet, which takes forty seconds, exact steps go on for so many seconds of the
+# processor's time. The trajectory does not depend on it.
+WARM_UP, WARM_UP_UNCOMPILED = 100, 5.0
 # Beyond this many parameters an exact vertex costs seconds and more
 LARGEST_EXACT = 60
 KINDS = ("slope sign", "steepest edge", "first kink")
@@ -104,17 +106,18 @@ class FilteredArithmetic:
         self._vertex: FloatVertex | None = None
         self._is_out_of_range = False
         self._is_loaded = False
-        self._rest, self._next_rest = WARM_UP if is_compiled_already() else WARM_UP_UNCOMPILED, 1
+        self._rest, self._next_rest = WARM_UP, 1
+        self._compile_from = time.process_time() + (0.0 if is_compiled_already() else WARM_UP_UNCOMPILED)
         self.counts = DecisionCounts()
         if problem.dimension > LARGEST_EXACT:
-            self._rest = 0
+            self._rest, self._compile_from = 0, 0.0
         else:
             self._exact_here()
 
     def restart(self, pattern: Pattern, basis: Sequence[Kink]) -> None:
         """Takes another vertex, and tries floats there at once."""
         self._exact, self._recorded = None, (pattern, list(basis))
-        self._is_loaded, self._rest = False, 0
+        self._is_loaded, self._rest, self._compile_from = False, 0, 0.0
 
     # -- steps in floats
 
@@ -124,6 +127,8 @@ class FilteredArithmetic:
             return []
         if not self._is_loaded and self._rest:
             self._rest -= 1
+            return []
+        if not self._is_loaded and time.process_time() < self._compile_from:
             return []
         # numba takes a second to import, which a short walk need not pay
         from exactdrl.arithmetic import float_kernel as kernel  # noqa: PLC0415
