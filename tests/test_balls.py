@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 from flint import arb, fmpz
+from gmpy2 import mpz
 from hypothesis import given
 from strategies import instances
 
@@ -14,7 +15,9 @@ from exactdrl.arithmetic.balls import BallVertex, Reach, UncertainError
 from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.arithmetic.filtered import FilteredArithmetic
 from exactdrl.arithmetic.protocol import Edge
-from exactdrl.cells.scan import scan
+from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.cells.kinks import Kink
+from exactdrl.cells.scan import pattern_of, scan
 from exactdrl.exact.linear import to_integers
 
 CASES = [((2, 3, 2, 1), 8, 1, 53), ((3, 2, 3, 2), 9, 4, 53), ((2, 2), 9, 5, 53), ((3, 4, 1), 30, 2, 12)]
@@ -144,29 +147,25 @@ def test_generic_walks_are_decided_in_balls(monkeypatch, rule):
 TINY = Fraction(1, 2**150)
 
 
-def test_precision_grows(monkeypatch):
-    """Kinks 2^-150 apart are told apart by more bits, not by 128."""
-    data = [([[1]], [0])]
-    instance = Instance.create(data, [[1], [1 + TINY], [3], [-2]], [[1], [1 + 2 * TINY], [4], [1]], start=[[5, 7]])
-    exact = steps_of(Walk(instance, rule="steepest", arithmetic="exact"))
-    refused, settled, honest = set(), set(), BallVertex.first_kink
-
-    def watched(self, leaving):
-        at = (tuple(self._pattern.to_hex()), tuple(self._kinks), leaving)
-        try:
-            kink = honest(self, leaving)
-        except UncertainError:
-            refused.add((*at, self.bits))
-            raise
-        if self.bits > 128:
-            settled.add((*at, 128))
-        return kink
-
-    monkeypatch.setattr(BallVertex, "first_kink", watched)
-    steps, walk = walk_in_balls(monkeypatch, instance, "steepest", None)
-    assert steps == exact
-    assert refused & settled
-    assert walk.counts.balls["first kink"]
+def test_precision_grows():
+    """Kinks 2^-150 apart along an edge are told apart by 256 bits, not by 128."""
+    # lines through (-2, 1) and (3, 4); leaving the second, the others are met at slopes 0 and 2/3 TINY
+    inputs, targets = [[1], [1 + TINY], [3], [-2]], [[1], [1 + 2 * TINY], [4], [1]]
+    problem = IntegerProblem.from_instance(Instance.create([([[1]], [0])], inputs, targets))
+    cell = pattern_of(problem, scan(problem, [mpz(3), mpz(11)], mpz(5), None))
+    basis = [Kink(1, 2, 0), Kink(1, 3, 0)]
+    for is_on in (False, True):
+        pattern = cell.copy()
+        if pattern.is_on(basis[0]) != is_on:
+            pattern.flip(basis[0])
+        found = ExactArithmetic(problem, pattern, basis).first_kinks(basis[0])
+        rough, fine = (BallVertex(problem, Reach.of(problem), pattern, basis, bits=bits) for bits in (128, 256))
+        if is_on:
+            assert fine.first_kink(basis[0]) is rough.first_kink(basis[0]) is found is None
+            continue
+        with pytest.raises(UncertainError):
+            rough.first_kink(basis[0])
+        assert (fine.first_kink(basis[0]),) == found.kinks == (Kink(1, 1, 0),)
 
 
 def test_ties_are_passed_on():

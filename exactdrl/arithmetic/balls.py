@@ -169,7 +169,9 @@ class BallVertex:
         """
         slot = self._slot_of[leaving]
         is_on = self._pattern.is_on(leaving)
-        column = self._columns[slot] if is_on else [-entry for entry in self._columns[slot]]
+        with ctx.workprec(self.bits):
+            # a negation rounds, too
+            column = self._columns[slot] if is_on else [-entry for entry in self._columns[slot]]
         values, value_errors = self._scan(self._point, mpz(1))
         rates, rate_errors = self._scan(column, mpz(0))
         rivals: list[tuple[fmpz, fmpz, fmpz, fmpz, Kink]] = []
