@@ -50,8 +50,12 @@ def count_words(counts: DecisionCounts | None) -> list[str]:
     """Returns how the decisions of a walk were made, in lines; counts are of this session, not of what was resumed."""
     if counts is None:
         return ["decisions    all exact"]
-    lines = [f"steps        {counts.steps[0]} with every decision certain in float64, {counts.steps[1]} exact"]
+    lines = [
+        f"steps        {counts.steps[0]} in float64 alone, {counts.steps[1]} not",
+        f"decisions        {'calls':>9} {'in float64':>11} {'by balls':>9} {'exact':>9}",
+    ]
     for kind, exact in counts.exact.items():
-        lines.append(f"{kind:<13}{counts.unsure[kind]} times not certain in float64; {exact} decided exactly")
+        floats, balls = counts.floats[kind], counts.balls[kind]
+        lines.append(f"  {kind:<14} {floats + balls + exact:>9} {floats:>11} {balls:>9} {exact:>9}")
     lines.append(f"set-ups      {counts.loads} of the float arithmetic; largest condition met {counts.condition:.3g}")
     return lines

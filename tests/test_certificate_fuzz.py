@@ -320,17 +320,17 @@ def test_a_position_is_what_it_says(checker, find_case):
         for lines in case.runs:
             case.check(checker, lines)
             problem = checker.Problem(str(case.path))
-            claims = checker.read_certificate(str(case.run_path), problem)
+            claims = checker.read_certificate(str(case.run_path), problem, hashlib.sha256())
             place, first = next(claims)
             position = checker.Position(problem, first["pattern"])
             position.occupy(first["basis"], place)
             position.arrive(place)
             for place, step in claims:
                 if "leave" in step:
-                    checker.check_step(position, step, place)
-                for normal, constant in position.rows:
-                    assert checker.dot(normal, position.numerators) + constant * position.den == 0
-                rows = [[oracle.to_fraction(entry) for entry in normal] for normal, _ in position.rows]
+                    position.check_step(step, place)
+                for function in position.rows:
+                    assert checker.dot(function, [*position.numerators, position.den]) == 0
+                rows = [[oracle.to_fraction(entry) for entry in normal] for *normal, _ in position.rows]
                 assert abs(determinant(rows)) == position.den > 0
                 theta, den = position.find_parameters()
                 assert position.loss == case.problem.loss([[oracle.Fraction(x, den) for x in row] for row in theta])

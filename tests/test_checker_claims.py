@@ -143,7 +143,7 @@ def test_verify_takes_claims(capsys):
         ((*inputs[:2], "--steps", "2:6"), 2, "malformed: --steps: 2:6 is no span of 5 steps"),
         ((*inputs, "--steps", "2:4"), 2, "malformed: usage: "),
         (find_inputs(CORPUS / "reject" / "claims-loss-below"), 1, "rejected: claim 1: the loss is outside the bracket"),
-        (find_inputs(CORPUS / "malformed" / "claims-empty"), 2, "malformed: claims: 0 entries"),
+        (find_inputs(CORPUS / "malformed" / "claims-empty"), 2, "malformed: claims file: claims: 0 entries"),
     ):
         got, out, err = run_cli(capsys, "verify", *arguments)
         assert (got, out[: len(part)], err) == (code, part, ""), out

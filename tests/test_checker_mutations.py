@@ -34,8 +34,19 @@ class Deletion(ast.NodeTransformer):
         return ast.copy_location(ast.Pass(), node) if deleted else node
 
 
-def load_mutant(guard):
-    tree = Deletion(guard).visit(ast.parse(CHECKER.read_text("utf-8")))
+class Replacement(ast.NodeTransformer):
+    """Replaces the expression at one place."""
+
+    def __init__(self, node, other):
+        self.place, self.other = (node.lineno, node.col_offset, type(node)), other
+
+    def generic_visit(self, node):
+        found = (getattr(node, "lineno", None), getattr(node, "col_offset", None), type(node)) == self.place
+        return ast.copy_location(self.other, node) if found else super().generic_visit(node)
+
+
+def load_mutant(change):
+    tree = ast.fix_missing_locations(change.visit(ast.parse(CHECKER.read_text("utf-8"))))
     module = types.ModuleType("mutant")
     exec(compile(tree, "mutant", "exec"), module.__dict__)
     return module
@@ -81,9 +92,9 @@ def refusals():
 
 
 def test_guards_are_the_only_way_to_fail():
-    """No assert, no raise but those in require and demand, and every call of those is a statement of its own."""
+    """No assert, no raise but that in require, and every call of require and demand is a statement of its own."""
     assert not [node for node in ast.walk(TREE) if isinstance(node, ast.Assert)]
-    assert sum(isinstance(node, ast.Raise) for node in ast.walk(TREE)) == 2
+    assert sum(isinstance(node, ast.Raise) for node in ast.walk(TREE)) == 1
     calls = [node for node in ast.walk(TREE) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
     assert sum(call.func.id in {"require", "demand"} for call in calls) == len(GUARDS)
 
@@ -91,7 +102,7 @@ def test_guards_are_the_only_way_to_fail():
 @pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: f"line {guard.lineno}")
 def test_deletion_is_noticed(guard, refusals):
     """Without one require or demand a verdict changes or the checker crashes; the reason alone where another implies it."""
-    mutant = load_mutant(guard)
+    mutant = load_mutant(Deletion(guard))
     own = [stem for line in range(guard.lineno, guard.end_lineno + 1) for stem in refusals.get(line, [])]
     trials = itertools.chain(
         ((CODES[stem.parent.name], *answer_case(mutant, stem)) for stem in own),
@@ -112,6 +123,75 @@ def test_every_implied_condition_is_one_of_the_checker():
     assert len(IMPLIED) == len(set(IMPLIED)) > 0
     for reason in IMPLIED:
         assert sum(reason in ast.unparse(guard) for guard in GUARDS) == 1, reason
+
+
+def find_conditions(guard):
+    """The expressions that a guard's condition consists of: its own, or the one that its name was given just before."""
+    condition = guard.value.args[0]
+    if isinstance(condition, ast.Name):
+        bodies = [body for node in ast.walk(TREE) for body in (getattr(node, "body", []), getattr(node, "orelse", []))]
+        body = next(body for body in bodies if isinstance(body, list) and guard in body)
+        before = body[body.index(guard) - 1]
+        condition = (
+            before.value if isinstance(before, ast.Assign) and before.targets[0].id == condition.id else condition
+        )
+    return ast.walk(condition)
+
+
+def find_weaker(guard):
+    """Pairs of an expression in a guard's condition and a weaker one: without a part of an `and`, or of a chain."""
+    for node in find_conditions(guard):
+        if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.And):
+            for index in range(len(node.values)):
+                rest = node.values[:index] + node.values[index + 1 :]
+                yield node, rest[0] if len(rest) == 1 else ast.BoolOp(ast.And(), rest)
+        if isinstance(node, ast.Compare) and len(node.ops) > 1:
+            terms = [node.left, *node.comparators]
+            for index in range(len(node.ops)):
+                parts = zip(terms, node.ops, terms[1:], strict=False)
+                others = [ast.Compare(a, [op], [b]) for k, (a, op, b) in enumerate(parts) if k != index]
+                yield node, ast.BoolOp(ast.And(), [ast.Constant(True), *others])
+
+
+WEAKER = [(guard, *pair) for guard in GUARDS for pair in find_weaker(guard)]
+
+
+@pytest.mark.parametrize("weaker", WEAKER, ids=lambda weaker: f"line {weaker[0].lineno} {ast.unparse(weaker[2])[:60]}")
+def test_every_part_of_a_condition_is_needed(weaker, refusals):
+    """Without one part of a condition, some case gets another answer."""
+    guard, node, other = weaker
+    mutant = load_mutant(Replacement(node, other))
+    own = [stem for line in range(guard.lineno, guard.end_lineno + 1) for stem in refusals.get(line, [])]
+    special = [(2, line) == answer_special(mutant, run, line) for run, line in SPECIAL.values()] if not own else []
+    assert not all([answer_case(mutant, stem)[1] for stem in own] + special), ast.unparse(node)
+
+
+def find_entries():
+    """Keys and shapes in the tables that say what instance, certificate and claims hold."""
+    for table in ast.walk(TREE):
+        keys, values = (table.keys, table.values) if isinstance(table, ast.Dict) else ([], [])
+        # what has several keys, and text under each, is not a shape
+        if len(keys) == 1 or not all(isinstance(value, ast.Constant) for value in values):
+            for key, value in zip(keys, values, strict=True):
+                is_shape = isinstance(value, (ast.Name, ast.Attribute, ast.List, ast.Set, ast.Call, ast.Constant))
+                is_shape &= ast.unparse(value) != "[]" and ast.unparse(value) != "str.encode"
+                if isinstance(key, ast.Constant) and is_shape:
+                    yield key.value, value
+
+
+ENTRIES = [
+    (key, value) for key, value in find_entries() if re.fullmatch("[a-z0-9_]+[?]?", key) and key != "object_pairs_hook"
+]
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: f"line {entry[1].lineno} {entry[0]}")
+def test_every_entry_of_a_shape_is_needed(entry):
+    """If anything may stand under one key, some malformed case gets another answer."""
+    key, value = entry
+    mutant = load_mutant(Replacement(value, ast.parse("lambda value, place: value", mode="eval").body))
+    stems = [stem for stem in STEMS if stem.parent.name == "malformed"]
+    named = [stem for stem in stems if key.rstrip("?") in (stem.parent / f"{stem.name}.reason").read_text("ascii")]
+    assert not all(answer_case(mutant, stem)[1] for stem in named), key
 
 
 # What `arrive` leaves out must not be left out for another bound. (GRID itself may be any number: a small one costs time.)

@@ -1,18 +1,20 @@
-"""The filtered arithmetic: steps whose decisions are all certain in float64 are taken there, every other one is exact.
+"""The filtered arithmetic: a ladder of whole steps in float64, decisions in balls of growing precision, exact integers.
 
-The trajectory is that of the exact arithmetic, since a decision is certain by a proved bound (proofs/filter.md) or is
-not taken in floats.
+The trajectory is that of the exact arithmetic, since a decision is certain by a proved bound (proofs/filter.md) or
+goes up the ladder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from gmpy2 import mpq
 
+from exactdrl.arithmetic.balls import BallVertex, Reach, UncertainError
 from exactdrl.arithmetic.compiling import is_compiled_already
 from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.arithmetic.protocol import Edge, Move
@@ -25,29 +27,41 @@ if TYPE_CHECKING:
     from exactdrl.arithmetic.float_problem import FloatProblem
     from exactdrl.arithmetic.float_vertex import FloatVertex
 
-# Exact steps before floats are tried: loading the kernel costs as much as the first number of them, compiling it as
-# much as the second; a short walk ends before. The trajectory does not depend on it.
-WARM_UP, WARM_UP_UNCOMPILED = 100, 1000
+# Exact steps before floats are tried: loading the kernel costs as much as so many of them; a short walk ends before.
+# Where the kernel is not compiled yet, which takes forty seconds, exact steps go on for so many seconds of the
+# processor's time. The trajectory does not depend on it.
+WARM_UP, WARM_UP_UNCOMPILED = 100, 5.0
 # Beyond this many parameters an exact vertex costs seconds and more
 LARGEST_EXACT = 60
 KINDS = ("slope sign", "steepest edge", "first kink")
+# Precisions of the balls, one after another; those after the third where an exact vertex is dear. Few parameters make
+# exact steps as cheap as balls, once the first is there: balls are for floats that fail at a vertex here and there.
+BALL_BITS = (128, 256, 512, 1024, 2048)
+_SHORT_LADDER, _SHORT_REST = 3, 2
 # After a vertex that floats cannot hold, so many exact steps pass before the next trial, twice as many after each
 # failure
 _LONGEST_REST = 64
 
+Result = TypeVar("Result")
+
 
 @dataclass(slots=True)
 class DecisionCounts:
-    """How many decisions were certain in float64, and how many were made exactly.
+    """How many decisions were certain in float64, how many in balls, and how many were made exactly.
 
     Attributes:
-        steps: (in float64, exact).
-        unsure: vertices at which a decision was not certain, by its kind; that whole step was then decided exactly.
+        steps: (in float64 alone, others).
+        floats: decisions made in float64, by kind.
+        unsure: vertices at which a decision was not certain in float64, by its kind; that step then went up the
+            ladder.
+        balls: decisions made in balls, by kind.
         exact: decisions made exactly, by kind.
         loads: vertices at which floats were set up anew.
         condition: the largest condition number met, ‖ |R| |A| ‖.
     """
 
+    floats: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
+    balls: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     exact: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     steps: list[int] = field(default_factory=lambda: [0, 0])
     unsure: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
@@ -100,21 +114,24 @@ class FilteredArithmetic:
         self._problem = problem
         self._exact: ExactArithmetic | None = None
         self._recorded: tuple[Pattern, list[Kink]] | None = (pattern.copy(), list(basis))
+        self._balls: BallVertex | None = None
+        self._reach: Reach | None = None
         self._floats: FloatProblem | None = None
         self._vertex: FloatVertex | None = None
         self._is_out_of_range = False
         self._is_loaded = False
-        self._rest, self._next_rest = WARM_UP if is_compiled_already() else WARM_UP_UNCOMPILED, 1
+        self._rest, self._next_rest = WARM_UP, 1
+        self._compile_from = time.process_time() + (0.0 if is_compiled_already() else WARM_UP_UNCOMPILED)
         self.counts = DecisionCounts()
         if problem.dimension > LARGEST_EXACT:
-            self._rest = 0
+            self._rest, self._compile_from = 0, 0.0
         else:
             self._exact_here()
 
     def restart(self, pattern: Pattern, basis: Sequence[Kink]) -> None:
         """Takes another vertex, and tries floats there at once."""
-        self._exact, self._recorded = None, (pattern, list(basis))
-        self._is_loaded, self._rest = False, 0
+        self._exact, self._balls, self._recorded = None, None, (pattern.copy(), list(basis))
+        self._is_loaded, self._rest, self._compile_from = False, 0, 0.0
 
     # -- steps in floats
 
@@ -124,6 +141,8 @@ class FilteredArithmetic:
             return []
         if not self._is_loaded and self._rest:
             self._rest -= 1
+            return []
+        if not self._is_loaded and time.process_time() < self._compile_from:
             return []
         # numba takes a second to import, which a short walk need not pay
         from exactdrl.arithmetic import float_kernel as kernel  # noqa: PLC0415
@@ -140,8 +159,9 @@ class FilteredArithmetic:
         taken, end = kernel.walk_steps(floats, vertex, rules[rule], records, flips)
         self.counts.steps[0] += taken
         self.counts.condition = max(self.counts.condition, float(vertex.scalars[CONDITION]))
+        self._count_floats(vertex, taken)
         if taken:
-            self._exact, self._recorded, self._next_rest = None, None, 1
+            self._exact, self._balls, self._recorded, self._next_rest = None, None, None, 1
         if end != kernel.FULL:
             self._is_loaded = False
             if end != kernel.NO_EDGE:
@@ -171,9 +191,16 @@ class FilteredArithmetic:
         taken = int(follow_steps(floats, vertex, steps, np.cumsum([len(move.flips) for move in moves]), flips))
         self.counts.steps[0] += taken
         if taken:
-            self._exact, self._recorded, self._next_rest = None, None, 1
+            self._exact, self._balls, self._recorded, self._next_rest = None, None, None, 1
         self._is_loaded = taken == len(moves)
         return taken
+
+    def _count_floats(self, vertex: FloatVertex, steps: int) -> None:
+        from exactdrl.arithmetic.float_vertex import SIGNS, STEEPEST_EDGES  # noqa: PLC0415
+
+        for kind, count in zip(KINDS, (vertex.scalars[SIGNS], vertex.scalars[STEEPEST_EDGES], steps), strict=True):
+            self.counts.floats[kind] += int(count)
+        vertex.scalars[SIGNS] = vertex.scalars[STEEPEST_EDGES] = 0.0
 
     def _to_moves(self, records: list[list[int]], flips: list[list[int]]) -> list[Move]:
         moves, place = [], 0
@@ -230,7 +257,7 @@ class FilteredArithmetic:
         """Returns the current vertex in exact arithmetic."""
         if self._exact is None:
             self._exact = ExactArithmetic(self._problem, self.pattern, self.basis)
-            self._recorded = None
+            self._recorded = self._balls = None
         return self._exact
 
     @property
@@ -279,39 +306,87 @@ class FilteredArithmetic:
         """Returns all kinks that vanish at the vertex, in address order."""
         return self._exact_here().vanishing_kinks()
 
-    # -- exact decisions, where floats are not certain
+    # -- single decisions, where floats are not certain: balls, then exact
+
+    def _decide(
+        self, kind: str, in_balls: Callable[[BallVertex], Result], exactly: Callable[[ExactArithmetic], Result]
+    ) -> Result:
+        """Returns a decision from the lowest rung of the ladder that settles it.
+
+        An exact vertex that is there already is asked at once.
+        """
+        is_dear = self._problem.dimension > LARGEST_EXACT
+        if self._exact is None and (is_dear or self._next_rest <= _SHORT_REST):
+            for bits in BALL_BITS if is_dear else BALL_BITS[:_SHORT_LADDER]:
+                try:
+                    result = in_balls(self._balls_here(bits))
+                except UncertainError:
+                    continue
+                self.counts.balls[kind] += 1
+                return result
+        self.counts.exact[kind] += 1
+        return exactly(self._exact_here())
+
+    def _balls_here(self, bits: int) -> BallVertex:
+        """Returns the current vertex in balls of at least a precision."""
+        if self._balls is None or self._balls.bits < bits:
+            if self._reach is None:
+                self._reach = Reach.of(self._problem)
+            self._balls = BallVertex(self._problem, self._reach, self.pattern, self.basis, bits=bits)
+        return self._balls
 
     def slope_sign(self, edge: Edge) -> int:
         """Returns the sign of the loss's slope along an edge: -1, 0 or 1."""
-        self.counts.exact["slope sign"] += 1
-        return self._exact_here().slope_sign(edge)
+        return self._decide("slope sign", lambda balls: balls.slope_sign(edge), lambda exact: exact.slope_sign(edge))
 
     def steepest(self, edges: Sequence[Edge]) -> Edge:
         """Returns the edge with the largest -slope / |direction| of edges with negative slope; ties: the first."""
-        self.counts.exact["steepest edge"] += 1
-        return self._exact_here().steepest(edges)
+        return self._decide("steepest edge", lambda balls: balls.steepest(edges), lambda exact: exact.steepest(edges))
 
     def first_kinks(self, leaving: Kink) -> Breakpoint | None:
-        """Returns the ratio test along the current cell's edge that leaves a kink; None if the edge meets no kink."""
-        self.counts.exact["first kink"] += 1
-        return self._exact_here().first_kinks(leaving)
+        """Returns the ratio test along the current cell's edge that leaves a kink; None if the edge meets no kink.
+
+        Its distance is None where the test did not need it exactly.
+        """
+
+        def in_balls(balls: BallVertex) -> Breakpoint | None:
+            kink = balls.first_kink(leaving)
+            return None if kink is None else Breakpoint((kink,), None, is_blocked=False)
+
+        return self._decide("first kink", in_balls, lambda exact: exact.first_kinks(leaving))
+
+    # -- moves
 
     def flip(self, kink: Kink) -> None:
         """Goes over to the cell on the other side of a basis kink; the vertex stays."""
-        self._leave_floats()
-        self._exact_here().flip(kink)
+        recorded = self._leave_floats()
+        if recorded is None:
+            self._exact_here().flip(kink)
+            return
+        # balls first: they look at the cell before the flip
+        if self._balls is not None:
+            self._balls.flip(kink)
+        recorded[0].flip(kink)
 
     def pivot(self, leaving: Kink, entering: Kink) -> None:
         """Exchanges two kinks: the entering one, met by the edge, joins the basis as its last."""
-        self._leave_floats()
+        recorded = self._leave_floats()
         self.counts.steps[1] += 1
-        self._exact_here().pivot(leaving, entering)
+        if recorded is None:
+            self._exact_here().pivot(leaving, entering)
+            return
+        self._balls = None
+        recorded[1].remove(leaving)
+        recorded[1].append(entering)
 
     def rebase(self, pattern: Pattern, candidates: Sequence[Kink]) -> None:
         """Takes another cell at the same vertex; its basis are the first n independent ones of some kinks."""
         self._leave_floats()
         self._exact_here().rebase(pattern, candidates)
 
-    def _leave_floats(self) -> None:
-        self._exact_here()
+    def _leave_floats(self) -> tuple[Pattern, list[Kink]] | None:
+        """Returns pattern and basis, to be changed; None if the exact vertex holds them."""
+        if self._exact is None and self._recorded is None:
+            self._recorded = (self.pattern, self.basis)
         self._is_loaded = False
+        return self._recorded

@@ -11,7 +11,14 @@ from exactdrl.arithmetic.compiling import compiled, inlined
 from exactdrl.arithmetic.float_problem import FloatProblem
 from exactdrl.arithmetic.float_scan import Floats, Integers, slack
 from exactdrl.arithmetic.float_structure import find_zero_slopes
-from exactdrl.arithmetic.float_vertex import FloatVertex, fold_coefficient, gradient_jump, tighten_column
+from exactdrl.arithmetic.float_vertex import (
+    SIGNS,
+    STEEPEST_EDGES,
+    FloatVertex,
+    fold_coefficient,
+    gradient_jump,
+    tighten_column,
+)
 
 # How a choice of the edge ended
 CHOSEN, NO_EDGE, UNSURE_SIGN, UNSURE_STEEPEST = 0, 1, 2, 3
@@ -288,6 +295,7 @@ def choose_reference(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes)
     count = 1
     while count <= n:
         set_across(problem, vertex, slopes, vertex.order[count - 1])
+        vertex.scalars[SIGNS] += n
         total, sure = 0, 0
         for place in range(n):
             edge = 2 * vertex.order[place] + (1 if place < count else 0)
@@ -306,6 +314,7 @@ def choose_reference(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes)
             best = find_steepest(problem, vertex, slopes, total)
             if best < 0:
                 return 3, -1, 0
+            vertex.scalars[STEEPEST_EDGES] += 1.0
             return 0, slopes.edges[best] // 2, count
         count += 1
     sign = sign_of(slopes, 2 * vertex.order[0])
@@ -328,6 +337,7 @@ def choose_among_all(
             if place % 2 == 1:
                 set_across(problem, vertex, slopes, slot)
             sign = sign_of(slopes, 2 * slot + place % 2)
+            vertex.scalars[SIGNS] += 1.0
             if sign >= 0:
                 slopes.edges[total] = 2 * slot + place % 2
                 total += 1
@@ -340,6 +350,7 @@ def choose_among_all(
             best = find_steepest(problem, vertex, slopes, total)
             if best < 0:
                 return 3, -1, 0
+            vertex.scalars[STEEPEST_EDGES] += 1.0
             return 0, slopes.edges[best] // 2, slopes.edges[best] % 2
         if slopes.known[0] == 0:
             clear_zeros(problem, vertex, slopes)

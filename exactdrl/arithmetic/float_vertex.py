@@ -33,6 +33,8 @@ STEPS_A_SCAN = 64
 # Places in `scalars`: ε ≥ x · y; flips since the gradient was computed; the largest condition met; bounds on the error
 # of every component of θ, and of every value: spread · gain · size + share · level; steps since values were computed
 EPSILON, FLIPS, CONDITION, POINT_ERROR, SPREAD, SHARE, AGE = range(7)
+# Signs of slopes and steepest edges that were decided, for the record
+SIGNS, STEEPEST_EDGES = 7, 8
 
 
 class FloatVertex(NamedTuple):
@@ -126,7 +128,7 @@ def empty_vertex(problem: FloatProblem) -> FloatVertex:
         gradient_errors=np.zeros(n),
         theta=np.zeros(n),
         theta_errors=np.zeros(n),
-        scalars=np.zeros(7),
+        scalars=np.zeros(9),
     )
 
 

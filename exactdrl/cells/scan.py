@@ -20,7 +20,7 @@ class Breakpoint:
 
     Attributes:
         kinks: all that it meets first, in address order.
-        distance: the ray's parameter t there, at point + t · direction; None where `is_blocked`.
+        distance: the ray's parameter t there, at point + t · direction; None where `is_blocked`, or not asked for.
         is_blocked: the ray leaves the cell at once: the kinks vanish at its origin already.
     """
 

@@ -19,6 +19,7 @@ from exactdrl.problem.instance_file import write_new
 FORMAT = "exactdrl-claims"
 VERSION = 1
 MAX_BYTES = 1 << 24
+MAX_CLAIMS = 1000
 _MAX_CHARACTERS = 100_000
 
 
@@ -101,13 +102,15 @@ def to_claims_text(instance: str, run: str, claims: Sequence[Claim]) -> str:
     Args:
         instance: the instance's digest.
         run: SHA-256 of the certificate's bytes, decompressed.
-        claims: at least one.
+        claims: from one to `MAX_CLAIMS`.
 
     Raises:
-        InputError: no claims, a number over the format's limit, or too much text.
+        InputError: no claims or too many, a number over the format's limit, or too much text.
     """
     if not claims:
         raise InputError("a claims file needs at least one claim")
+    if len(claims) > MAX_CLAIMS:
+        raise InputError(f"{len(claims)} claims: a claims file holds at most {MAX_CLAIMS}; fewer lines are possible")
     lines = ",\n".join(json.dumps(to_fields(claim), separators=(",", ":")) for claim in claims)
     head = f'{{"format":"{FORMAT}","version":{VERSION},\n"instance":"{instance}",\n"run":"{run}",\n"claims":[\n'
     content = f"{head}{lines}\n]}}\n"
