@@ -205,7 +205,9 @@ def spoiled(witness):
     other = next(k for k in block.kinks if k != kink)
     yield "a cover is missing", with_covers(*others)
     yield "another kink is named", with_covers((other, shares), *others)
-    yield "no relation", with_covers((kink, (shares[0] + 1, *shares[1:])), *others)
+    place = next(k for k, share in enumerate(shares) if share and block.kinks[k] != kink)
+    # it takes less than the relation does: all slacks grow
+    yield "no relation", with_covers((kink, (*shares[:place], shares[place] / 2, *shares[place + 1 :])), *others)
     yield "more than there is", with_covers((kink, tuple(1000 * share for share in shares)), *others)
     yield "less than is needed", with_covers((kink, tuple(share / 2 for share in shares)), *others)
     yield "a kink of no block", with_covers((kink._replace(sample=999), shares), *others)

@@ -6,7 +6,7 @@ one evaluation of F. In two and three dimensions all rays are seen. Beyond, from
 to planes through its best ray, where width - 3 kinks rest as well, until none is better: a walk on F over rays.
 
 It proves nothing where it finds none, and finds narrow descents beside wide cones where F is 0, which draw in whatever
-slides down F: at a unit of widths (2,3,1) that is dead on 200 samples, 12 of 39,402 rays were descents. Exact.
+slides down F: at a unit of widths (2,3,1) that is dead on 200 samples, 34 of 39,402 rays were descents. Exact.
 """
 
 from collections.abc import Iterator, Sequence
