@@ -13,11 +13,12 @@ from exactdrl.certificate.parallel import available_jobs
 from exactdrl.exact.rationals import to_number_text, to_rational
 from exactdrl.observations.brackets import Bracket
 from exactdrl.observations.claims import refuse_claims_name, write_claims
+from exactdrl.observations.figures import FORMATS, draw, figure_paths
 from exactdrl.observations.observe import LINES, WINDOW, Observations, Progress, check_options, observe
 from exactdrl.observations.phases import SPREAD
 from exactdrl.observations.series import to_series
 from exactdrl.observations.summary import to_summary
-from exactdrl.observations.tables import ENDINGS, all_tables, table_paths, write_tables
+from exactdrl.observations.tables import ENDINGS, TABLES, all_tables, refuse_written, table_paths, write_tables
 from exactdrl.problem.instance_file import refuse_existing
 
 from .progress import progress
@@ -56,6 +57,8 @@ def observing(title: str) -> Iterator[Callable[[Progress], None]]:
 @click.option("--jobs", type=click.IntRange(min=1), help="processes; default: one for each processor")
 @click.option("--tables", type=click.Path(path_type=Path), help="a folder for tables of all that was observed")
 @click.option("--table-format", type=click.Choice(ENDINGS), default="csv", show_default=True)
+@click.option("--figures", type=click.Path(path_type=Path), help="a folder for the figures of `plot`, too")
+@click.option("--format", "formats", type=click.Choice(FORMATS), multiple=True, default=("png",), show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="print the summary as JSON")
 @click.option("--force", is_flag=True, help="write over existing files")
 def observe_command(
@@ -71,6 +74,8 @@ def observe_command(
     jobs: int | None,
     tables: Path | None,
     table_format: str,
+    figures: Path | None,
+    formats: tuple[str, ...],
     as_json: bool,
     force: bool,
 ) -> None:
@@ -84,6 +89,8 @@ def observe_command(
     except InputError as error:
         raise InputError(f"--spread: {error}") from None
     check_options(len(certificate.steps), window=window, spread=factor, between=between, lines=lines)
+    planned = table_paths(tables, TABLES, table_format) if tables else []
+    refuse_written(planned + (figure_paths(figures, formats) if figures else []), force=force)
     with observing("observe") as report:
         found = observe(
             problem_instance,
@@ -97,19 +104,25 @@ def observe_command(
             jobs=jobs or available_jobs(),
             on_progress=report,
         )
-    paths = []
-    if tables is not None:
-        problem = IntegerProblem.from_instance(problem_instance)
-        contents = all_tables(found, to_series(problem, certificate, found.trajectory, window))
-        if not force:
-            for path in table_paths(tables, contents, table_format):
-                if path.exists():
-                    raise InputError(f"{path}: exists already (--force writes over it)")
-        paths = write_tables(tables, contents, ending=table_format, force=force)
+    paths: list[Path] = []
+    drawn: list[Path] = []
+    if tables or figures:
+        series = to_series(IntegerProblem.from_instance(problem_instance), certificate, found.trajectory, window)
+        paths = write_tables(tables, all_tables(found, series), ending=table_format, force=force) if tables else []
+        # in one folder the figures' tables are some of the tables
+        again = force or figures == tables
+        drawn = draw(found, series, figures, formats=formats, force=again) if figures else []
     write_claims(claims, found.instance_digest, found.run_digest, found.claims, force=force)
     if as_json:
         click.echo(
-            json.dumps(to_summary(found) | {"claims_file": str(claims), "tables": [str(path) for path in paths]})
+            json.dumps(
+                to_summary(found)
+                | {
+                    "claims_file": str(claims),
+                    "tables": [str(path) for path in paths],
+                    "figures": [str(path) for path in drawn],
+                }
+            )
         )
         return
     for line in summary_lines(found):
@@ -117,6 +130,8 @@ def observe_command(
     click.echo(f"claims       {claims} ({len(found.claims)})")
     if paths:
         click.echo(f"tables       {tables} ({len(paths)})")
+    if drawn:
+        click.echo(f"figures      {figures} ({len(drawn)} files)")
 
 
 def summary_lines(found: Observations) -> list[str]:

@@ -8,10 +8,11 @@ from exactdrl import InputError, read_certificate, read_instance
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.certificate.parallel import available_jobs
 from exactdrl.exact.rationals import to_rational
-from exactdrl.observations.figures import FORMATS, draw
+from exactdrl.observations.figures import FORMATS, draw, figure_paths
 from exactdrl.observations.observe import LINES, WINDOW, check_options, observe
 from exactdrl.observations.phases import SPREAD
 from exactdrl.observations.series import to_series
+from exactdrl.observations.tables import refuse_written
 
 from .observe import observing
 
@@ -48,6 +49,7 @@ def plot_command(
     except InputError as error:
         raise InputError(f"--spread: {error}") from None
     check_options(len(certificate.steps), window=window, spread=factor, between=(), lines=lines)
+    refuse_written(figure_paths(folder, formats), force=force)
     with observing("plot") as report:
         found = observe(
             problem_instance,

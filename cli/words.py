@@ -3,7 +3,7 @@
 from gmpy2 import mpq
 
 from exactdrl import LocalMinimum, Outcome, StepLimit, StrictLocalMinimum, Undecided, to_float, to_text
-from exactdrl.arithmetic.filtered import DecisionCounts
+from exactdrl.arithmetic.counts import DecisionCounts
 
 _BY = {
     "likq": "linear-independence kink qualification",
@@ -54,8 +54,10 @@ def count_words(counts: DecisionCounts | None) -> list[str]:
         f"steps        {counts.steps[0]} in float64 alone, {counts.steps[1]} not",
         f"decisions        {'calls':>9} {'in float64':>11} {'by balls':>9} {'exact':>9}",
     ]
-    for kind, exact in counts.exact.items():
-        floats, balls = counts.floats[kind], counts.balls[kind]
+    for kind in counts.kinds:
+        floats, balls, exact = counts.floats[kind], counts.balls[kind], counts.exact[kind]
         lines.append(f"  {kind:<14} {floats + balls + exact:>9} {floats:>11} {balls:>9} {exact:>9}")
-    lines.append(f"set-ups      {counts.loads} of the float arithmetic; largest condition met {counts.condition:.3g}")
+    if counts.loads:
+        condition = f"{counts.condition:.3g}"
+        lines.append(f"set-ups      {counts.loads} of the float arithmetic; largest condition met {condition}")
     return lines

@@ -23,7 +23,7 @@ import zlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
-from functools import partial
+from functools import lru_cache, partial
 from itertools import accumulate, count, islice, pairwise
 from math import isqrt, lcm
 from operator import add, mul
@@ -36,7 +36,7 @@ RATIO = re.compile(r"(-?[0-9]+)/(0*[1-9][0-9]*)")
 DECIMAL = re.compile(r"(-?)(?=\.?[0-9])([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]+))?")
 HEXADECIMAL = re.compile(r"(-?)0[xX](?=\.?[0-9a-fA-F])([0-9a-fA-F]*)(?:\.([0-9a-fA-F]*))?[pP]([+-]?[0-9]+)")
 USAGE = "usage: python -I -S check.py INSTANCE RUN [CLAIMS | --steps A:B] [--gmpy2]"
-GRID = 2**53
+GRID, POWER = 2**53, lru_cache(64)(pow)  # 1e9999 is short, and may be in a file a million times
 
 Line = dict[str, Any]  # a JSON object
 Kink = tuple[int, int, int]  # layer, sample, unit
@@ -98,7 +98,8 @@ def rational(value: Any, place: str) -> Fraction:
     demand(match is not None, f"{place}: a number is neither decimal, ratio nor hexadecimal float")
     exponent = int(power or "0")
     demand(abs(exponent) <= cap, f"{place}: a number's exponent is over {cap}")
-    return Fraction(int(sign + whole + behind, base)) * Fraction(root) ** (exponent - places * len(behind))
+    exponent -= places * len(behind)
+    return Fraction(int(sign + whole + behind, base) * POWER(root, max(exponent, 0)), POWER(root, max(-exponent, 0)))
 
 
 def numeral(value: Any, place: str) -> Any:
@@ -287,9 +288,8 @@ class Problem:
                 demand(is_fit, f"{place}: leaves: covers: not a kink of the block with shares, one for each kink")
         return block
 
-    def evaluate(self, point: Point, samples: Sequence[int]) -> Table:
+    def evaluate(self, theta: list[list[int]], den: int, samples: Sequence[int]) -> Table:
         """Returns some samples' preactivations, the last ones as residuals, S_d D_i den times, without a pattern."""
-        theta, den = point
         inputs = list(zip(*(self.points[sample] for sample in samples)))
         values: Table = []
         for weight, shifts in zip([theta, *self.layers[1:]], self.shifts):
@@ -307,14 +307,14 @@ class Problem:
         # The network is evaluated close by, where numbers are short, and at the point only where signs are still open.
         # Up to the first kink that breaks the pattern its values are those of the affine functions.
         theta, den = point
-        close = [[GRID * entry // den for entry in row] for row in theta], GRID
+        close = [[GRID * entry // den for entry in row] for row in theta]
         doubtful = []
-        for depth, columns in enumerate(self.evaluate(close, self.samples)):
+        for depth, columns in enumerate(self.evaluate(close, GRID, self.samples)):
             for unit, column in enumerate(columns):
                 tests = zip(self.samples, column, pattern[depth][unit], self.margins[depth])
                 doubtful += [(depth, unit, sample) for sample, value, bit, margin in tests if value * bit <= margin]
         samples = sorted({sample for _, _, sample in doubtful})
-        values, zeros = self.evaluate(point, samples), set()
+        values, zeros = self.evaluate(*point, samples), set()
         for depth, unit, sample in doubtful:
             kink, value = (self.first + depth, sample, unit), values[depth][unit][bisect_left(samples, sample)]
             require(value * pattern[depth][unit][sample] >= 0, f"{place} is outside the cell, at kink {kink}")
@@ -863,7 +863,7 @@ def check(instance: str, run: str, about: str | None = None, *, span: str = ":")
         start = problem.start, problem.den
         if "elsewhere" not in vertex:
             problem.find_zeros(position.pattern, start, "line 2: the start")
-        loss = sum(dot(map(abs, column), problem.factors) for column in problem.evaluate(start, problem.samples)[-1])
+        loss = sum(dot(map(abs, column), problem.factors) for column in problem.evaluate(*start, problem.samples)[-1])
         require(position.loss * problem.unit <= int(loss), "line 2: the loss is above the loss at the start")
     for number, (place, step) in enumerate(islice(lines, last - first + 1), first):
         position.check_step(step, place)

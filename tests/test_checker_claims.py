@@ -10,11 +10,13 @@ from fractions import Fraction
 
 import pytest
 from claimcheck import Run, is_true
+from gmpy2 import mpq
 from test_cli import run as run_cli
 from test_corpus import CORPUS, find_inputs, load_checker, run
 
 from exactdrl import Walk, read_instance, record_walk, sample_experiment, verify, write_instance
-from exactdrl.observations.claims import write_claims
+from exactdrl.exact.rationals import InputError
+from exactdrl.observations.claims import MAX_CLAIMS, LossClaim, to_claims_text, write_claims
 from exactdrl.observations.observe import observe
 
 # Widths, samples, bits, seed, rule, window of step lengths: deep and degenerate ones, and long steps.
@@ -97,6 +99,18 @@ def test_a_changed_constant_is_judged_as_by_the_definition(checker, observed):
         assert code == 0 or text.startswith("rejected: claim 2: ")
         seen.append(code)
     assert seen.count(1) > len(seen) / 2
+
+
+def test_as_many_claims_as_allowed_are_written_and_no_more(checker, tmp_path):
+    """The library's bound is the checker's: what it writes is read, and it refuses to write one claim more."""
+    instance, run_path, _ = find_inputs(CORPUS / "accept" / "claims-example")
+    content = json.loads((CORPUS / "accept" / "claims-example.claims").read_text("ascii"))
+    claims = [LossClaim(step=5, low=mpq(71), high=mpq(71))] * MAX_CLAIMS
+    path = tmp_path / "a.claims"
+    write_claims(path, content["instance"], content["run"], claims)
+    assert run(checker, instance, run_path, path)[0] == 0
+    with pytest.raises(InputError, match="1001 claims: a claims file holds at most 1000"):
+        to_claims_text(content["instance"], content["run"], [*claims, claims[0]])
 
 
 def test_other_files_are_not_meant(checker, observed):

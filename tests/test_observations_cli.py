@@ -15,6 +15,7 @@ from exactdrl import Walk, read_certificate, read_instance, record_walk, sample_
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.certificate.export import points
 from exactdrl.exact.rationals import to_float
+from exactdrl.observations.tables import TABLES
 
 
 def run(capsys, *arguments):
@@ -100,6 +101,31 @@ def test_plot(folder, tmp_path, capsys):
         assert (tmp_path / "p" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
     for path in (tmp_path / "q").iterdir():
         assert path.read_bytes() == (tmp_path / "p" / path.name).read_bytes(), path.name
+
+
+def test_figures_of_an_observation(folder, tmp_path, capsys):
+    """`observe --figures` writes what `plot` writes, from one computation; existing files are refused before it."""
+    inputs = (folder / "a.json", folder / "a.drl")
+    options = ("--lines", 2, "--jobs", 1, "--window", 3)
+    run(capsys, "plot", *inputs, "-o", tmp_path / "p", *options)
+    both = ("--tables", tmp_path / "o", "--figures", tmp_path / "o")
+    code, out, err = run(capsys, "observe", *inputs, "-o", tmp_path / "a.claims", *options, *both)
+    assert (code, err) == (0, "")
+    assert "figures " in out
+    drawn = {path.name: path.read_bytes() for path in (tmp_path / "o").iterdir()}
+    assert {name: drawn[name] for name in drawn if (tmp_path / "p" / name).exists()} == {
+        path.name: path.read_bytes() for path in (tmp_path / "p").iterdir()
+    }
+    assert {name.removesuffix(".csv") for name in drawn if name.endswith(".csv")} == set(TABLES)
+    for command, output, more in (
+        ("plot", tmp_path / "p", ()),
+        ("observe", tmp_path / "b.claims", ("--figures", tmp_path / "p")),
+    ):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("exactdrl_cli.observe.observe", None)
+            patch.setattr("exactdrl_cli.plot.observe", None)
+            code, _, err = run(capsys, command, *inputs, "-o", output, *options, *more)
+        assert code == 2 and "exists already" in err
 
 
 def test_walks_without_a_step(tmp_path, capsys):

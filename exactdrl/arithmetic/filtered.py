@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -16,6 +15,7 @@ from gmpy2 import mpq
 
 from exactdrl.arithmetic.balls import BallVertex, Reach, UncertainError
 from exactdrl.arithmetic.compiling import is_compiled_already
+from exactdrl.arithmetic.counts import KINDS, DecisionCounts
 from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.arithmetic.protocol import Edge, Move
 from exactdrl.cells.integer_problem import IntegerProblem
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 WARM_UP, WARM_UP_UNCOMPILED = 100, 5.0
 # Beyond this many parameters an exact vertex costs seconds and more
 LARGEST_EXACT = 60
-KINDS = ("slope sign", "steepest edge", "first kink")
 # Precisions of the balls, one after another; those after the third where an exact vertex is dear. Few parameters make
 # exact steps as cheap as balls, once the first is there: balls are for floats that fail at a vertex here and there.
 BALL_BITS = (128, 256, 512, 1024, 2048)
@@ -43,30 +42,6 @@ _SHORT_LADDER, _SHORT_REST = 3, 2
 _LONGEST_REST = 64
 
 Result = TypeVar("Result")
-
-
-@dataclass(slots=True)
-class DecisionCounts:
-    """How many decisions were certain in float64, how many in balls, and how many were made exactly.
-
-    Attributes:
-        steps: (in float64 alone, others).
-        floats: decisions made in float64, by kind.
-        unsure: vertices at which a decision was not certain in float64, by its kind; that step then went up the
-            ladder.
-        balls: decisions made in balls, by kind.
-        exact: decisions made exactly, by kind.
-        loads: vertices at which floats were set up anew.
-        condition: the largest condition number met, ‖ |R| |A| ‖.
-    """
-
-    floats: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
-    balls: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
-    exact: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
-    steps: list[int] = field(default_factory=lambda: [0, 0])
-    unsure: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
-    loads: int = 0
-    condition: float = 0.0
 
 
 def set_masks(vertex: FloatVertex, pattern: Pattern) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from gmpy2 import mpq
 
-from exactdrl.arithmetic.filtered import DecisionCounts
+from exactdrl.arithmetic.counts import LONG_KINDS, DecisionCounts
 from exactdrl.arithmetic.regression import MIXED_DEPTHS, Met, Regression, local_offset
 from exactdrl.arithmetic.regression_bounds import (
     Vertex,
@@ -53,7 +53,7 @@ class FilteredRegression:
             counts: to which decisions are added.
         """
         self.regression = regression
-        self.counts = counts if counts is not None else DecisionCounts()
+        self.counts = counts if counts is not None else DecisionCounts(LONG_KINDS)
         self._floats = floats if floats is not None or regression.depth else load(regression)
         self._can_move, self._missed = True, 0
         self._exact: ExactRegression | None = None
@@ -85,8 +85,10 @@ class FilteredRegression:
             located = locate(floats, basis, at)
             signs, unsure = certain_signs(located, self.regression.count, basis)
         vanishing: list[int] = []
-        if unsure:
-            self.counts.exact["slope sign"] += 1
+        if not unsure:
+            self.counts.floats["residual signs"] += 1
+        else:
+            self.counts.exact["residual signs"] += 1
             found = ExactRegression(self.regression, basis).signs_of(unsure)
             signs[unsure] = found
             vanishing = [place for place, sign in zip(unsure, found, strict=True) if not sign]
@@ -116,6 +118,7 @@ class FilteredRegression:
             if is_coordinate.any():
                 bound, sizes = 0.0, np.where(is_coordinate, sizes, -np.inf)
             elif bool((sizes + errors < 1.0).all()):
+                self.counts.floats["leaving row"] += 1
                 return None
             else:
                 bound = 1.0
@@ -123,9 +126,10 @@ class FilteredRegression:
             low, others = sizes[best] - errors[best], sizes + errors
             others[best] = bound
             if low > others.max():
+                self.counts.floats["leaving row"] += 1
                 return self.basis[best], -1 if multipliers[best] > 0.0 else 1
-            self.counts.unsure["steepest edge"] += 1
-        self.counts.exact["steepest edge"] += 1
+            self.counts.unsure["leaving row"] += 1
+        self.counts.exact["leaving row"] += 1
         return self._exact_here().leaving()
 
     def go(self, leaving: int, side: int) -> Met | None:
@@ -139,14 +143,16 @@ class FilteredRegression:
             proposed = _propose(vertex, direction, rates, own)
             if proposed is None:
                 if falls_forever(floats, vertex, direction, rates, own):
+                    self.counts.floats["stopping kink"] += 1
                     return None
             else:
                 met = self._confirm(floats, vertex, leaving, side, proposed)
                 if met is not None:
+                    self.counts.floats["stopping kink"] += 1
                     self.counts.steps[0] += 1
                     return met
-            self.counts.unsure["first kink"] += 1
-        self.counts.exact["first kink"] += 1
+            self.counts.unsure["stopping kink"] += 1
+        self.counts.exact["stopping kink"] += 1
         exact = self._exact_here()
         met = exact.go(leaving, side)
         if met is not None:

@@ -11,8 +11,9 @@ from itertools import islice
 from flint import fmpq_mat, fmpz_mat
 from gmpy2 import mpq, mpz
 
+from exactdrl.arithmetic.counts import DecisionCounts
 from exactdrl.arithmetic.exact import ExactArithmetic
-from exactdrl.arithmetic.filtered import DecisionCounts, FilteredArithmetic
+from exactdrl.arithmetic.filtered import FilteredArithmetic
 from exactdrl.arithmetic.protocol import Edge, Move
 from exactdrl.cells.affine import affine_form
 from exactdrl.cells.integer_problem import IntegerProblem

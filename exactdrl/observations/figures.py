@@ -18,13 +18,12 @@ from exactdrl.observations.series import Series
 from exactdrl.observations.tables import (
     Table,
     kink_density_table,
-    make_folder,
+    refuse_written,
     table_paths,
     vertex_density_table,
     walk_table,
     write_tables,
 )
-from exactdrl.problem.instance_file import refuse_existing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,6 +48,10 @@ _STYLE: dict[Any, Any] = {
     "pdf.fonttype": 42,
     "svg.hashsalt": "exactdrl",
 }
+
+
+_FIGURES = ("walk", "loss", "lengths", "distance", "density")
+_TABLES = ("walk", "vertex_density", "kink_density")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +80,23 @@ def draw(
     for name in formats:
         if name not in FORMATS:
             raise InputError(f"figure format is {name!r}; one of {', '.join(FORMATS)} is needed")
-    make_folder(folder)
-    drawings = _drawings(found, series)
+    refuse_written(figure_paths(folder, formats), force=force)
     tables: list[Table] = [walk_table(series), vertex_density_table(found), kink_density_table(found)]
-    paths = {drawing.name: [folder / f"{drawing.name}.{name}" for name in formats] for drawing in drawings}
-    for path in [*(path for group in paths.values() for path in group), *table_paths(folder, tables, "csv")]:
-        refuse_existing(path, force=force)
+    drawn: list[Path] = []
     try:
-        for drawing in drawings:
-            _save(drawing, found.phases, found.steps, paths[drawing.name])
+        for drawing in _drawings(found, series):
+            paths = [folder / f"{drawing.name}.{name}" for name in formats]
+            _save(drawing, found.phases, found.steps, paths)
+            drawn += paths
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error.strerror or error})") from None
-    return [*(path for group in paths.values() for path in group), *write_tables(folder, tables, force=force)]
+    return [*drawn, *write_tables(folder, tables, force=force)]
+
+
+def figure_paths(folder: Path, formats: Sequence[str]) -> list[Path]:
+    """Returns the files that `draw` writes."""
+    figures = [folder / f"{name}.{ending}" for name in _FIGURES for ending in formats]
+    return figures + table_paths(folder, _TABLES, "csv")
 
 
 def _drawings(found: Observations, series: Series) -> list[_Drawing]:

@@ -154,9 +154,13 @@ def all_tables(found: Observations, series: Series) -> list[Table]:
     return [*tables, vertex_density_table(found), kink_density_table(found), line_table(found)]
 
 
-def table_paths(folder: Path, tables: Sequence[Table], ending: str) -> list[Path]:
-    """Returns the tables' files."""
-    return [folder / f"{table.name}.{ending}" for table in tables]
+# The names of `all_tables`, in their order
+TABLES = ("walk", "decay", "estimates", "settled", "vertex_density", "kink_density", "lines")
+
+
+def table_paths(folder: Path, names: Sequence[str], ending: str) -> list[Path]:
+    """Returns the files of tables by their names."""
+    return [folder / f"{name}.{ending}" for name in names]
 
 
 def make_folder(folder: Path) -> None:
@@ -169,6 +173,17 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: cannot be made ({error.strerror or error})") from None
+
+
+def refuse_written(paths: Sequence[Path], *, force: bool) -> None:
+    """Refuses files that exist, before anything is computed for them; makes their folders.
+
+    Raises:
+        InputError: a file exists and `force` is not set, or a folder cannot be made.
+    """
+    for path in paths:
+        make_folder(path.parent)
+        refuse_existing(path, force=force)
 
 
 def write_tables(folder: Path, tables: Sequence[Table], *, ending: str = "csv", force: bool = False) -> list[Path]:
@@ -185,10 +200,8 @@ def write_tables(folder: Path, tables: Sequence[Table], *, ending: str = "csv", 
     """
     if ending not in ENDINGS:
         raise InputError(f"table format is {ending!r}; one of {', '.join(ENDINGS)} is needed")
-    make_folder(folder)
-    paths = table_paths(folder, tables, ending)
-    for path in paths:
-        refuse_existing(path, force=force)
+    paths = table_paths(folder, [table.name for table in tables], ending)
+    refuse_written(paths, force=force)
     for path, table in zip(paths, tables, strict=True):
         try:
             _write_csv(path, table) if ending == "csv" else _write_parquet(path, table)

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from gmpy2 import mpq
 
+from exactdrl.arithmetic.counts import DecisionCounts
 from exactdrl.arithmetic.exact import ExactArithmetic
-from exactdrl.arithmetic.filtered import LARGEST_EXACT, DecisionCounts, FilteredArithmetic, find_first_basis
+from exactdrl.arithmetic.filtered import LARGEST_EXACT, FilteredArithmetic, find_first_basis
 from exactdrl.arithmetic.protocol import Arithmetic
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern

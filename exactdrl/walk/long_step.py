@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from gmpy2 import mpq
 
-from exactdrl.arithmetic.filtered import DecisionCounts
+from exactdrl.arithmetic.counts import LONG_KINDS, DecisionCounts
 from exactdrl.arithmetic.regression import Regression, RegressionArithmetic
 from exactdrl.arithmetic.regression_exact import ExactRegression
 from exactdrl.arithmetic.regression_filtered import FilteredRegression
@@ -130,7 +130,7 @@ class LongSteps:
             arithmetic: `filtered` or `exact`.
         """
         self._problem = problem
-        self._counts = None if arithmetic == "exact" else DecisionCounts()
+        self._counts = None if arithmetic == "exact" else DecisionCounts(LONG_KINDS)
         self._regressions = [Regression.of_unit(problem, unit) for unit in range(problem.widths[0])]
         self._units: list[RegressionArithmetic] = []
         self._first: FirstVertex | None = None
