@@ -556,7 +556,7 @@ def mix(terms: Iterable[tuple[Fraction, Form]]) -> Form:
     """Returns the sum of multiples of forms; coefficients that cancel vanish."""
     total: Form = {}
     for factor, form in terms:
-        for key, value in form.items():
+        for key, value in form.items() if factor else ():
             total[key] = total.get(key, ZERO) + factor * value
     return {key: value for key, value in total.items() if value}
 
@@ -660,9 +660,10 @@ class LocalForm:
                     slacks[kink] += (abs(x) if kink == cover["kink"] else -abs(x)) - abs(bent.get(kink, ZERO))
             moduli: dict[Key, Form] = {}  # a with |z_j| = a · d on the leaf's cone, for determined kinks j
             for kink, sign in signs.items():
-                row = mix((x, moduli.get(key, {key: ONE})) for key, x in rows[kink].items())
+                terms = ((x, moduli.get(key, {key: ONE})) for key, x in rows[kink].items())
+                row = rows[kink] if rows[kink].keys().isdisjoint(moduli) else mix(terms)
                 if not row or (sign != "." and not row.keys() & rows.keys()):
-                    moduli[kink] = mix([(-ONE if sign == "-" else ONE, row)])
+                    moduli[kink] = mix([(-ONE, row)]) if sign == "-" else row
             resting = {kink for kink, row in moduli.items() if not row}
             low = next((kink for kink in kinks if slacks[kink] < 0 and kink not in resting), None)
             require(low is None, f"{spot}: the multiplier of {low} is too large")

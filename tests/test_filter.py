@@ -176,11 +176,16 @@ def exact_row(instance, pattern, kink, scale):
     return [Fraction(str(values[kink.layer, kink.unit] - zero)) * Fraction(float(scale)) for values in at], zero
 
 
+def to_flint(rows):
+    return fmpq_mat(len(rows), len(rows), [fmpq(v.numerator, v.denominator) for row in rows for v in row])
+
+
 def exact_defect(inverse, rows):
     """|I - A R|, as fractions."""
     n = len(rows)
-    exact = [[Fraction(float(r)) for r in row] for row in inverse]
-    return [[abs((i == j) - sum(rows[i][k] * exact[k][j] for k in range(n))) for j in range(n)] for i in range(n)]
+    product = to_flint(rows) * to_flint([[Fraction(float(r)) for r in row] for row in inverse])
+    defect = [[abs((i == j) - product[i, j]) for j in range(n)] for i in range(n)]
+    return [[Fraction(int(value.p), int(value.q)) for value in row] for row in defect]
 
 
 def check_levels(vertex, rows):
@@ -237,7 +242,7 @@ def check_bounds(instance, arithmetic, exact):
     levels = zip(vertex.row_levels, vertex.column_levels, strict=True)
     epsilon = Fraction(float(vertex.scalars[float_vertex.EPSILON]))
     assert sum(Fraction(float(x)) * Fraction(float(y)) for x, y in levels) <= epsilon
-    inverse = fmpq_mat(n, n, [fmpq(v.numerator, v.denominator) for row in rows for v in row]).inv()
+    inverse = to_flint(rows).inv()
     for p in range(n):
         for slot in range(n):
             within(inverse[p, slot], vertex.inverse[p, slot], vertex.column_errors[slot])
@@ -304,7 +309,7 @@ def moved(case, steps=4):
     return instance, arithmetic, ExactArithmetic(arithmetic._problem, exact.pattern, reorder)
 
 
-WALKS = [*CASES[:4], ((4, 5, 3, 1), 30, 2, 53), ((3, 3, 3, 1), 40, 3, 53)]
+WALKS = [*CASES[:4], ((4, 5, 3, 1), 80, 1, 53), ((3, 3, 3, 1), 40, 3, 53)]
 
 
 @pytest.mark.parametrize("case", WALKS)
