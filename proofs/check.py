@@ -9,7 +9,7 @@ vertex only what a pivot changes is computed anew; `Position` says what is kept,
 """
 
 # What JSON holds is Any until it is parsed, a verdict is no error, one file has no use for pathlib or a logger:
-# ruff: noqa: ANN401, B905, D107, FBT001, FBT003, N818, PLR2004, PLW2901, PTH123, T201
+# ruff: noqa: ANN401, B007, B905, D107, FBT001, FBT003, N818, PLR2004, PLW2901, PTH123, T201
 
 from __future__ import annotations
 
@@ -110,11 +110,10 @@ def numeral(value: Any, place: str) -> Any:
 
 def parse_json(data: bytes, place: str) -> Any:
     """Returns a JSON value: objects as pairs, and numbers with point or exponent as bytes, since 1e9999 is short."""
-    hooks: Line = {"object_pairs_hook": tuple, "parse_float": str.encode}
+    hooks: Line = {"parse_float": str.encode, "parse_constant": partial(rational, place=place)}  # no NaN, no Infinity
     hooks["parse_int"] = lambda text: rational(text, place).numerator
-    hooks["parse_constant"] = partial(rational, place=place)  # refuses NaN, Infinity, -Infinity
     try:
-        return json.loads(data.decode("ascii"), **hooks)
+        return json.loads(data.decode("ascii"), object_pairs_hook=tuple, **hooks)
     except (ValueError, RecursionError) as error:
         demand(False, f"{place}: not JSON in ASCII ({type(error).__name__})")
 
@@ -218,8 +217,7 @@ class Problem:
         start, sizes = instance.get("start") or start, [*map(len, start)]
         demand([*map(len, start)] == sizes, f"start: not {len(sizes)} rows of {sizes[0]} numbers")
         self.start, self.den = to_integers(start)  # E times the start, E
-        self.inputs = inputs  # x̃_i
-        self.pivots = list(echelon(inputs))  # P
+        self.inputs, self.pivots = inputs, list(echelon(inputs))  # x̃_i, P
         self.free = [(j, k) for j in range(len(start)) for k in self.pivots]  # the n parameters that remain
         self.weights = [[], *weights[first:], [[ONE] * widths[-1]]]
         self.widths = widths[first:]
@@ -281,11 +279,10 @@ class Problem:
         for key in ("units", "kinks"):
             demand(block[key] == sorted(set(block[key])), f"{place}: {key}: not in order, each once")
         for leaf in block["leaves"]:
-            is_fit = len(leaf["signs"]) == len(leaf["multipliers"]) == len(block["kinks"])
-            demand(is_fit, f"{place}: leaves: signs and multipliers are not one for each kink")
-            for cover in leaf.setdefault("covers", []):
-                is_fit = len(cover["shares"]) == len(block["kinks"]) and cover["kink"] in block["kinks"]
-                demand(is_fit, f"{place}: leaves: covers: not a kink of the block with shares, one for each kink")
+            own, covers = block["kinks"], leaf.setdefault("covers", [])
+            lists = [leaf["signs"], leaf["multipliers"], *(cover["shares"] for cover in covers)]
+            is_fit = {*map(len, lists)} == {len(own)} and all(cover["kink"] in own for cover in covers)
+            demand(is_fit, f"{place}: leaves: signs, multipliers or covers do not fit the kinks")
         return block
 
     def evaluate(self, theta: list[list[int]], den: int, samples: Sequence[int]) -> Table:
@@ -318,8 +315,7 @@ class Problem:
         for depth, unit, sample in doubtful:
             kink, value = (self.first + depth, sample, unit), values[depth][unit][bisect_left(samples, sample)]
             require(value * pattern[depth][unit][sample] >= 0, f"{place} is outside the cell, at kink {kink}")
-            if value == 0:
-                zeros.add(kink)
+            zeros |= set() if value else {kink}
         return zeros
 
     def find_function(self, pattern: Table, sample: int, depth: int, v: list[int]) -> Function:
@@ -479,19 +475,17 @@ class Position:
         if "published_stop" in step:
             self.check_published_stop(place)
         flips, crossed, leave, enter = step["flip"], step.get("cross", []), step["leave"], step["enter"]
-        require(len(set(flips)) == len(flips), f"{place}: a kink is flipped twice")
+        is_once = len(flips) == len({*flips}) and len(crossed) == len({*crossed})
+        require(is_once, f"{place}: a kink is flipped or crossed twice")
         # A zero kink satisfies either bit, and its activation is 0 with either: the vertex lies in the new cell.
-        other = next((kink for kink in flips if kink not in self.zeros), None)
-        require(other is None, f"{place}: flipped kink {other} is not zero at the vertex")
+        require({*flips} <= self.zeros, f"{place}: a flipped kink is not zero at the vertex")
         self.turn(flips)
         basis = step.get("basis", self.basis)
         if "basis" in step:
             self.occupy(basis, f"{place}: basis")
             is_same = all(x * den == y * self.den for x, y in zip(self.numerators, point))
             require(is_same, f"{place}: basis: it is another point's")
-        require(len(set(crossed)) == len(crossed), f"{place}: a kink is crossed twice")
-        other = next(iter(set(basis).intersection(crossed)), None)
-        require(other is None, f"{place}: crossed kink {other} is in the basis")
+        require({*basis}.isdisjoint(crossed), f"{place}: a crossed kink is in the basis")
         self.turn(crossed)
         require(leave in basis, f"{place}: leaving kink {leave} is not in the basis")
         require(enter not in basis, f"{place}: entering kink {enter} is already in the basis")
@@ -535,8 +529,7 @@ def read_certificate(path: str, problem: Problem, digest: Any) -> Lines:
         demand(part != "nothing", f"{place}: something follows the end line")
         demand(line.endswith(b"\n"), f"{place}: breaks off, or is longer than {LINE_CAP} bytes")
         value = parse_json(line, place)
-        if part == "step" and isinstance(value, tuple) and "outcome" in dict(value):
-            part = "outcome"
+        part = "outcome" if part == "step" and isinstance(value, tuple) and "outcome" in dict(value) else part
         content = parse(value, shapes[part], place)
         if part == "header":
             demand(content["instance"] == problem.digest, f"{place}: the certificate is for another instance")
@@ -746,8 +739,7 @@ class Track:
         """Checks a claim about an accepted run (CLAIMS.md, 3)."""
         kind = claim["claim"]
         if kind == "loss":
-            is_inside = claim["low"] <= self.losses[claim["step"]] <= claim["high"]
-            require(is_inside, f"{place}: the loss is outside the bracket")
+            require(claim["low"] <= self.losses[claim["step"]] <= claim["high"], f"{place}: outside the bracket")
         elif kind in {"decay", "estimate"}:
             (self.check_decay if kind == "decay" else self.check_estimate)(claim, place)
         else:
@@ -779,10 +771,9 @@ class Track:
             p, q, gap = p * rate.numerator, q * rate.denominator, gap * max(rate.as_integer_ratio())
             cut = max(p.bit_length(), q.bit_length(), 1024) - 1024
             p, q, gap = p >> cut, q >> cut, (gap >> cut) + 2 * (cut > 0)
-            is_high = is_ordered(least, p + gap, q, small) or least * rate**k <= small
-            require(is_high, f"{place}: step {first + k} is below the bracket")
-            is_low = is_ordered(-most, p, q + gap, -large) or most * rate**k >= large
-            require(is_low, f"{place}: step {first + k} is above the bracket")
+            at = f"{place}: step {first + k}"
+            require(is_ordered(least, p + gap, q, small) or least * rate**k <= small, f"{at} is below the bracket")
+            require(is_ordered(-most, p, q + gap, -large) or most * rate**k >= large, f"{at} is above the bracket")
 
     def check_estimate(self, claim: Line, place: str) -> None:
         """Checks that estimates of the final loss are in their bracket (CLAIMS.md, `estimate`)."""
@@ -837,8 +828,7 @@ def replay(problem: Problem, run: str, count: int, track: Track | None = None) -
     lines = read_certificate(run, problem, hashlib.sha256())
     place, vertex = next(lines)
     pattern, basis = vertex["pattern"], vertex["basis"]
-    for line in islice(lines, count):
-        place, step = line
+    for place, step in islice(lines, count):
         problem.flip(pattern, step["flip"] + step.get("cross", []))
         basis = [kink for kink in step.get("basis") or basis if kink != step["leave"]] + [step["enter"]]
     position = Position(problem, pattern, track)
@@ -875,8 +865,8 @@ def check(instance: str, run: str, about: str | None = None, *, span: str = ":")
         for number, claim in enumerate(claims, 1):
             track.check_claim(claim, f"claim {number}")
     count, long = last - first + 1, sum(kinds[first - 1 : last])
-    words = [f"{total} steps" if count == total else f"steps {first} to {last} of {total}", result]
-    words += [f"{len(claims)} claims"] if claims else []
+    part = f"{total} steps" if count == total else f"steps {first} to {last} of {total}"
+    words = [part, result, f"{len(claims)} claims" if claims else ""]
     notes = [f"{count - long} adjacent, {long} long"] if long else []
     notes += ["first vertex elsewhere"] if first == 1 and "elsewhere" in vertex else []
     notes += [f"part: the rest {'was' if result else 'and the outcome were'} not checked"] if count < total else []

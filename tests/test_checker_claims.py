@@ -156,7 +156,7 @@ def test_verify_takes_claims(capsys):
         ((*inputs[:2], "--steps", "4:", "--gmpy2"), 0, "accepted: steps 4 to 5 of 5, strict-local-minimum by likq"),
         ((*inputs[:2], "--steps", "2:6"), 2, "malformed: --steps: 2:6 is no span of 5 steps"),
         ((*inputs, "--steps", "2:4"), 2, "malformed: usage: "),
-        (find_inputs(CORPUS / "reject" / "claims-loss-below"), 1, "rejected: claim 1: the loss is outside the bracket"),
+        (find_inputs(CORPUS / "reject" / "claims-loss-below"), 1, "rejected: claim 1: outside the bracket"),
         (find_inputs(CORPUS / "malformed" / "claims-empty"), 2, "malformed: claims file: claims: 0 entries"),
     ):
         got, out, err = run_cli(capsys, "verify", *arguments)
