@@ -27,11 +27,11 @@ def _cache_folder() -> Path:
 
 
 def is_compiled_already() -> bool:
-    """Returns whether compiled code from an earlier run is there: the kernel starts in a second, not in twenty."""
+    """Returns whether compiled code from an earlier run is there: the kernel starts in a second, not in thirty."""
     return IS_COMPILED and any(_cache_folder().rglob("*.nbc"))
 
 
-def _compile(function: _Function, **options: str) -> _Function:
+def _compile(function: _Function, **options: object) -> _Function:
     # IEEE semantics: no fastmath, so the error bounds hold for the loops as written
     numba: Any = importlib.import_module("numba")
     before = numba.config.CACHE_DIR
@@ -48,16 +48,37 @@ def _compile(function: _Function, **options: str) -> _Function:
     return cast(_Function, result)
 
 
-def compiled(function: _Function) -> _Function:
-    """Returns the function compiled, or as it is where numba is missing or EXACTDRL_NO_NUMBA is set."""
+def exported(function: _Function) -> _Function:
+    """Returns the function compiled for calls from Python too; as it is where numba is missing or turned off."""
     return _compile(function) if IS_COMPILED else function
+
+
+def compiled(function: _Function) -> _Function:
+    """Returns the function compiled for calls from compiled code; called from Python it runs as it is.
+
+    What unpacks Python's arguments, dozens of arrays, would take a fifth of the time that the kernel takes to compile.
+    """
+    return _without_unpacking(_compile(function, no_cpython_wrapper=True)) if IS_COMPILED else function
 
 
 def inlined(function: _Function) -> _Function:
     """Returns the function compiled as a part of its callers: where there is one, it need not be compiled twice."""
-    return _compile(function, inline="always") if IS_COMPILED else function
+    return _without_unpacking(_compile(function, inline="always", no_cpython_wrapper=True)) if IS_COMPILED else function
+
+
+def _without_unpacking(dispatcher: _Function) -> _Function:
+    """Makes calls from Python run the Python function: without a wrapper they would end the interpreter."""
+
+    class Inner(type(dispatcher)):  # type: ignore[misc]
+        """A dispatcher that only compiled code dispatches with."""
+
+        def __call__(self, *arguments: object) -> object:
+            return self.py_func(*arguments)
+
+    dispatcher.__class__ = Inner
+    return dispatcher
 
 
 def either(loops: _Function, arrays: _Function) -> _Function:
     """Returns the loops, compiled, or where there is no compiler the same computation on NumPy arrays."""
-    return _compile(loops) if IS_COMPILED else arrays
+    return compiled(loops) if IS_COMPILED else arrays

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from exactdrl.arithmetic.float_vertex import FloatVertex
 
 # Exact steps before floats are tried: loading the kernel costs as much as so many of them; a short walk ends before.
-# Where the kernel is not compiled yet, which takes forty seconds, exact steps go on for so many seconds of the
+# Where the kernel is not compiled yet, which takes half a minute, exact steps go on for so many seconds of the
 # processor's time. The trajectory does not depend on it.
 WARM_UP, WARM_UP_UNCOMPILED = 100, 5.0
 # Beyond this many parameters an exact vertex costs seconds and more

@@ -7,7 +7,7 @@ falls. All but the last are certain by section 5 of proofs/filter.md, the last b
 
 import numpy as np
 
-from exactdrl.arithmetic.compiling import compiled
+from exactdrl.arithmetic.compiling import compiled, exported
 from exactdrl.arithmetic.float_problem import FloatProblem
 from exactdrl.arithmetic.float_scan import Integers, scan_rates, slack
 from exactdrl.arithmetic.float_slopes import is_on
@@ -87,7 +87,7 @@ def follow_step(problem: FloatProblem, vertex: FloatVertex, leaving: int, enteri
     return settle_anew(problem, vertex)
 
 
-@compiled
+@exported
 def follow_steps(problem: FloatProblem, vertex: FloatVertex, steps: Integers, ends: Integers, flips: Integers) -> int:
     """Takes steps as long as each is certain; returns how many it took.
 
@@ -128,7 +128,8 @@ def follow_steps(problem: FloatProblem, vertex: FloatVertex, steps: Integers, en
         ):
             # back to the vertex before
             if leaving >= 0:
-                vertex.kinks[leaving] = steps[step, :3]
+                for part in range(3):
+                    vertex.kinks[leaving, part] = steps[step, part]
             for place in range(n):
                 vertex.order[place] = order[place]
             for entry in range(begin, done):

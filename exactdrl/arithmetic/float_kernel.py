@@ -5,7 +5,7 @@ bounds, comparisons when intervals do not meet, the ratio test when the next ver
 other kink active there. Theorem and proof: proofs/filter.md.
 """
 
-from exactdrl.arithmetic.compiling import compiled, inlined
+from exactdrl.arithmetic.compiling import exported, inlined
 from exactdrl.arithmetic.float_problem import FloatProblem
 from exactdrl.arithmetic.float_scan import Integers, scan_rates
 from exactdrl.arithmetic.float_slopes import Slopes, choose_among_all, choose_reference, empty_slopes, is_on, set_slopes
@@ -32,7 +32,7 @@ RECORD = 8
 FULL, NO_EDGE, UNSURE_SIGN, UNSURE_STEEPEST, UNSURE_FIRST = 0, 1, 2, 3, 4
 
 
-@compiled
+@exported
 def load(problem: FloatProblem, vertex: FloatVertex) -> bool:
     """Computes rows and gradient for the masks and kinks that have been put in; False if float64 cannot hold them."""
     for slot in range(vertex.kinks.shape[0]):
@@ -43,7 +43,7 @@ def load(problem: FloatProblem, vertex: FloatVertex) -> bool:
     return True
 
 
-@compiled
+@exported
 def begin(problem: FloatProblem, vertex: FloatVertex) -> bool:
     """Encloses inverse and point, once R is a first approximation; True if the vertex is certainly regular."""
     return enclose_inverse(vertex) and settle_anew(problem, vertex)
@@ -95,7 +95,8 @@ def take(problem: FloatProblem, vertex: FloatVertex, leaving: int, record: Integ
     if depth < 0:
         return False
     distance = -vertex.values[depth, unit, sample] / vertex.rates[depth, unit, sample]
-    record[1:4] = vertex.kinks[leaving]
+    for part in range(3):
+        record[1 + part] = vertex.kinks[leaving, part]
     record[4], record[5], record[6] = depth, sample, unit
     order = vertex.order.copy()
     if exchange(problem, vertex, leaving, depth, sample, unit) and keep_inverse(vertex):
@@ -103,13 +104,14 @@ def take(problem: FloatProblem, vertex: FloatVertex, leaving: int, record: Integ
             return True
         if settle_anew(problem, vertex):
             return True
-    vertex.kinks[leaving] = record[1:4]
+    for part in range(3):
+        vertex.kinks[leaving, part] = record[1 + part]
     for place in range(n):
         vertex.order[place] = order[place]
     return False
 
 
-@compiled
+@exported
 def walk_steps(
     problem: FloatProblem,
     vertex: FloatVertex,
@@ -141,7 +143,8 @@ def walk_steps(
         begin_of_flips, sound = filled, True
         for count in range(flipped):
             slot = vertex.order[count] if rule == 0 else leaving
-            flips[filled] = vertex.kinks[slot]
+            for part in range(3):
+                flips[filled, part] = vertex.kinks[slot, part]
             filled += 1
             sound = sound and flip(problem, vertex, slot)
         record = records[step]

@@ -6,7 +6,7 @@ of depth -1 that no scan knows. Bounds: proofs/filter.md, 3 to 5, which ask of a
 
 import numpy as np
 
-from exactdrl.arithmetic.compiling import compiled
+from exactdrl.arithmetic.compiling import compiled, exported
 from exactdrl.arithmetic.float_problem import FloatProblem
 from exactdrl.arithmetic.float_scan import Floats, Integers, scan_rates, slack
 from exactdrl.arithmetic.float_slopes import Slopes, bound_slopes, empty_slopes
@@ -77,7 +77,7 @@ def steepest_coordinate(vertex: FloatVertex, slopes: Slopes) -> int:
     return best
 
 
-@compiled
+@exported
 def find_first_basis(problem: FloatProblem, vertex: FloatVertex, start: Floats, found: Integers) -> bool:
     """Fills in the basis of the first vertex, kinks as depth, sample, unit in order of entry; False if not certain.
 
@@ -125,7 +125,8 @@ def find_first_basis(problem: FloatProblem, vertex: FloatVertex, start: Floats, 
         # the proof asks that the point moved along the direction, not against it
         if not moved_forward(vertex, leaving, start, sign):
             return False
-        found[entered] = vertex.kinks[leaving]
+        for part in range(3):
+            found[entered, part] = vertex.kinks[leaving, part]
     return True
 
 

@@ -77,7 +77,9 @@ def mark_silent(vertex: FloatVertex, rank: int, touched: Integers, reaches: Inte
         for i in range(touched.shape[1]):
             if touched[u, i] & 1:
                 silent[u] = 0
-    units, total = silent.sum(), 0
+    units, total = 0, 0
+    for u in range(width):
+        units += silent[u]
     outside, group = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
     for slot in range(n):
         for u in range(width):

@@ -452,7 +452,8 @@ def bound_residual(vertex: FloatVertex, residual: Floats, with_bounds: bool) -> 
     """Fills in b - A θ, or bounds on its entries for the exact A and b; returns the largest component of θ."""
     n = vertex.matrix.shape[0]
     largest = 0.0
-    residual[:] = vertex.right
+    for j in range(n):
+        residual[j] = vertex.right[j]
     for p in range(n):
         t = vertex.theta[p]
         largest = abs(t) if not (abs(t) <= largest) else largest
@@ -491,7 +492,9 @@ def settle(problem: FloatProblem, vertex: FloatVertex) -> bool:
     if count_unsure(problem.widths, vertex.masks, vertex.values, vertex.errors) != count_kinks(vertex):
         return False
     clear_basis(vertex)
-    largest, above = np.abs(vertex.theta).max(), 1.0 + 2.0**-40
+    largest, above = 0.0, 1.0 + 2.0**-40
+    for p in range(vertex.theta.shape[0]):
+        largest = max(largest, abs(vertex.theta[p]))
     vertex.scalars[SPREAD] = (vertex.scalars[POINT_ERROR] + problem.rounding[0] * largest) * above
     vertex.scalars[SHARE] = problem.rounding[0]
     vertex.scalars[AGE] = 0.0
