@@ -13,7 +13,7 @@ from hypothesis import given
 from strategies import instances
 
 from exactdrl import Instance, Walk, sample_experiment
-from exactdrl.arithmetic import filtered, float_scan, float_slopes, float_structure, float_vertex
+from exactdrl.arithmetic import filtered, float_follow, float_scan, float_slopes, float_structure, float_vertex
 from exactdrl.arithmetic.compiling import IS_COMPILED
 from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.arithmetic.filtered import FilteredArithmetic
@@ -390,6 +390,23 @@ def test_point_far_off_is_bounded(case):
         exact = ExactArithmetic(arithmetic._problem, arithmetic.pattern, arithmetic.basis)
         reorder = [exact.basis[k] for k in np.argsort(vertex.order)]
         check_bounds(instance, arithmetic, ExactArithmetic(arithmetic._problem, exact.pattern, reorder))
+
+
+def test_the_fall_is_judged_by_the_bounds_at_hand():
+    """Flips make levels grow after `check_inverse` has set the columns' errors: these are set again, not trusted."""
+    seen = 0
+    for case in CASES:
+        vertex = ready(case)[1]._vertex
+        slots, errors = range(len(vertex.kinks)), vertex.column_errors.copy()
+        falling = {slot for slot in slots if float_follow.falls(vertex, slot)}
+        seen += len(falling)
+        vertex.column_levels[:] *= 2.0**20
+        vertex.column_errors[:] = 0.0
+        assert falling >= {slot for slot in slots if float_follow.falls(vertex, slot)}
+        assert (vertex.column_errors >= 2.0**19 * errors).all()
+        vertex.column_levels[:] = 1.0
+        assert not any(float_follow.falls(vertex, slot) for slot in slots)
+    assert seen
 
 
 MUTATIONS = {
