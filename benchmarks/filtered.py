@@ -137,7 +137,8 @@ def take_bounds_away() -> None:
         at.column_errors[:] = 0.0
 
     # every STEPS_A_SCAN steps values are still computed anew, as a plain code would, and the inverse with them
-    kernel.move, kernel.exchange, kernel.flip, kernel.keep_inverse = map(compiled, (move, exchange, flip, yes))
+    kernel.flip = compiled(flip)
+    vertex.move, vertex.exchange, vertex.keep_inverse = map(compiled, (move, exchange, yes))
     slopes.bound_slopes = compiled(bound_slopes)
 
 

@@ -9,22 +9,18 @@ import numpy as np
 
 from exactdrl.arithmetic.compiling import compiled, exported
 from exactdrl.arithmetic.float_problem import FloatProblem
-from exactdrl.arithmetic.float_scan import Integers, scan_rates, slack
+from exactdrl.arithmetic.float_scan import Integers, slack
 from exactdrl.arithmetic.float_slopes import is_on
 from exactdrl.arithmetic.float_vertex import (
-    AGE,
     FLIPS,
     FLIPS_A_GRADIENT,
-    STEPS_A_SCAN,
     FloatVertex,
     check_inverse,
     enclose_inverse,
-    exchange,
     flip,
-    keep_inverse,
-    move,
+    go,
+    propose,
     set_gradient,
-    settle_anew,
 )
 
 
@@ -67,24 +63,11 @@ def follow_step(problem: FloatProblem, vertex: FloatVertex, leaving: int, enteri
             return False
     sign = 1.0 if is_on(vertex, leaving) else -1.0
     direction = sign * vertex.inverse[:, leaving]
-    scan_rates(
-        problem.widths,
-        problem.inputs,
-        problem.weights,
-        vertex.masks,
-        direction,
-        vertex.values,
-        vertex.rates,
-        vertex.active,
-    )
+    propose(problem, vertex, direction)
     depth, sample, unit = entering[0], entering[1], entering[2]
     rate = vertex.rates[depth, unit, sample]
     distance = -vertex.values[depth, unit, sample] / rate if rate != 0.0 else 0.0
-    if not exchange(problem, vertex, leaving, depth, sample, unit) or not keep_inverse(vertex):
-        return False
-    if vertex.scalars[AGE] < STEPS_A_SCAN and move(problem, vertex, direction, distance):
-        return True
-    return settle_anew(problem, vertex)
+    return go(problem, vertex, leaving, direction, distance, depth, sample, unit)
 
 
 @exported

@@ -7,19 +7,16 @@ other kink active there. Theorem and proof: proofs/filter.md.
 
 from exactdrl.arithmetic.compiling import exported, inlined
 from exactdrl.arithmetic.float_problem import FloatProblem
-from exactdrl.arithmetic.float_scan import Integers, scan_rates
+from exactdrl.arithmetic.float_scan import Integers
 from exactdrl.arithmetic.float_slopes import Slopes, choose_among_all, choose_reference, empty_slopes, is_on, set_slopes
 from exactdrl.arithmetic.float_vertex import (
-    AGE,
     FLIPS,
     FLIPS_A_GRADIENT,
-    STEPS_A_SCAN,
     FloatVertex,
     enclose_inverse,
-    exchange,
     flip,
-    keep_inverse,
-    move,
+    go,
+    propose,
     set_gradient,
     set_row,
     settle_anew,
@@ -82,16 +79,7 @@ def take(problem: FloatProblem, vertex: FloatVertex, leaving: int, record: Integ
     sign = 1.0 if is_on(vertex, leaving) else -1.0
     direction = sign * vertex.inverse[:, leaving]
     # a proposal; the proof is that the next vertex lies in the cell
-    depth, unit, sample = scan_rates(
-        problem.widths,
-        problem.inputs,
-        problem.weights,
-        vertex.masks,
-        direction,
-        vertex.values,
-        vertex.rates,
-        vertex.active,
-    )
+    depth, unit, sample = propose(problem, vertex, direction)
     if depth < 0:
         return False
     distance = -vertex.values[depth, unit, sample] / vertex.rates[depth, unit, sample]
@@ -99,11 +87,8 @@ def take(problem: FloatProblem, vertex: FloatVertex, leaving: int, record: Integ
         record[1 + part] = vertex.kinks[leaving, part]
     record[4], record[5], record[6] = depth, sample, unit
     order = vertex.order.copy()
-    if exchange(problem, vertex, leaving, depth, sample, unit) and keep_inverse(vertex):
-        if vertex.scalars[AGE] < STEPS_A_SCAN and move(problem, vertex, direction, distance):
-            return True
-        if settle_anew(problem, vertex):
-            return True
+    if go(problem, vertex, leaving, direction, distance, depth, sample, unit):
+        return True
     for part in range(3):
         vertex.kinks[leaving, part] = record[1 + part]
     for place in range(n):

@@ -83,11 +83,19 @@ def is_on(vertex: FloatVertex, slot: int) -> bool:
 @inlined
 def set_slopes(vertex: FloatVertex, slopes: Slopes) -> None:
     """Computes multipliers and slopes in the cell; those across are computed when they are asked for."""
+    set_multipliers(vertex, slopes)
+    slopes.across_bounds[:] = -1.0
+    slopes.known[0] = 0
+    for j in range(vertex.matrix.shape[0]):
+        slopes.inside[j] = slopes.multipliers[j] if is_on(vertex, j) else -slopes.multipliers[j]
+
+
+@compiled
+def set_multipliers(vertex: FloatVertex, slopes: Slopes) -> None:
+    """Computes multipliers with their bounds, and the squared lengths of the columns."""
     n = vertex.matrix.shape[0]
     slopes.multipliers[:] = 0.0
     slopes.squares[:] = 0.0
-    slopes.across_bounds[:] = -1.0
-    slopes.known[0] = 0
     multipliers, squares = slopes.multipliers, slopes.squares
     for i in range(n):
         g = vertex.gradient[i]
@@ -97,8 +105,6 @@ def set_slopes(vertex: FloatVertex, slopes: Slopes) -> None:
             multipliers[j] += g * r
             squares[j] += r * r
     bound_slopes(vertex, slopes)
-    for j in range(n):
-        slopes.inside[j] = slopes.multipliers[j] if is_on(vertex, j) else -slopes.multipliers[j]
 
 
 @compiled

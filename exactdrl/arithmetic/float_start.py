@@ -8,17 +8,14 @@ import numpy as np
 
 from exactdrl.arithmetic.compiling import compiled, exported
 from exactdrl.arithmetic.float_problem import FloatProblem
-from exactdrl.arithmetic.float_scan import Floats, Integers, scan_rates, slack
-from exactdrl.arithmetic.float_slopes import Slopes, bound_slopes, empty_slopes
+from exactdrl.arithmetic.float_scan import Floats, Integers, slack
+from exactdrl.arithmetic.float_slopes import Slopes, empty_slopes, set_multipliers
 from exactdrl.arithmetic.float_vertex import (
-    AGE,
     POINT_ERROR,
-    STEPS_A_SCAN,
     FloatVertex,
     enclose_inverse,
-    exchange,
-    keep_inverse,
-    move,
+    go,
+    propose,
     set_gradient,
     settle_anew,
 )
@@ -49,15 +46,7 @@ def steepest_coordinate(vertex: FloatVertex, slopes: Slopes) -> int:
     """Returns the slot of the coordinate row whose column is certainly steepest, its slope not 0; -1 if none is."""
     n = vertex.matrix.shape[0]
     k = slack(n)
-    slopes.multipliers[:] = 0.0
-    slopes.squares[:] = 0.0
-    for i in range(n):
-        g = vertex.gradient[i]
-        row = vertex.inverse[i]
-        for j in range(n):
-            slopes.multipliers[j] += g * row[j]
-            slopes.squares[j] += row[j] * row[j]
-    bound_slopes(vertex, slopes)
+    set_multipliers(vertex, slopes)
     best, highest = -1, 0.0
     for turn in range(2):
         for j in range(n):
@@ -103,24 +92,11 @@ def find_first_basis(problem: FloatProblem, vertex: FloatVertex, start: Floats, 
         # a slope whose interval is above 0 has a certain sign
         sign = -1.0 if slopes.multipliers[leaving] > 0.0 else 1.0
         direction = sign * vertex.inverse[:, leaving]
-        depth, unit, sample = scan_rates(
-            problem.widths,
-            problem.inputs,
-            problem.weights,
-            vertex.masks,
-            direction,
-            vertex.values,
-            vertex.rates,
-            vertex.active,
-        )
+        depth, unit, sample = propose(problem, vertex, direction)
         if depth < 0:
             return False
         distance = -vertex.values[depth, unit, sample] / vertex.rates[depth, unit, sample]
-        if not exchange(problem, vertex, leaving, depth, sample, unit) or not keep_inverse(vertex):
-            return False
-        if (vertex.scalars[AGE] >= STEPS_A_SCAN or not move(problem, vertex, direction, distance)) and not settle_anew(
-            problem, vertex
-        ):
+        if not go(problem, vertex, leaving, direction, distance, depth, sample, unit):
             return False
         # the proof asks that the point moved along the direction, not against it
         if not moved_forward(vertex, leaving, start, sign):

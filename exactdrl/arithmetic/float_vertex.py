@@ -17,6 +17,7 @@ from exactdrl.arithmetic.float_scan import (
     count_unsure,
     identity_defect,
     move_values,
+    scan_rates,
     scan_values,
     slack,
 )
@@ -557,6 +558,43 @@ def move(problem: FloatProblem, vertex: FloatVertex, direction: Floats, distance
         return False
     clear_basis(vertex)
     return bool(largest <= LARGEST)
+
+
+@compiled
+def propose(problem: FloatProblem, vertex: FloatVertex, direction: Floats) -> tuple[int, int, int]:
+    """Computes all rates along a direction; returns which kink seems to be met first (depth, unit, sample), or -1."""
+    return scan_rates(
+        problem.widths,
+        problem.inputs,
+        problem.weights,
+        vertex.masks,
+        direction,
+        vertex.values,
+        vertex.rates,
+        vertex.active,
+    )
+
+
+@compiled
+def go(
+    problem: FloatProblem,
+    vertex: FloatVertex,
+    slot: int,
+    direction: Floats,
+    distance: float,
+    depth: int,
+    sample: int,
+    unit: int,
+) -> bool:
+    """Puts another kink into a slot, and goes to the vertex of that basis along a direction whose rates are there.
+
+    True if it certainly is one, lies in the cell, and no kink but the basis' is active.
+    """
+    if not (exchange(problem, vertex, slot, depth, sample, unit) and keep_inverse(vertex)):
+        return False
+    if vertex.scalars[AGE] < STEPS_A_SCAN and move(problem, vertex, direction, distance):
+        return True
+    return settle_anew(problem, vertex)
 
 
 @inlined
