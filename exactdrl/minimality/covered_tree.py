@@ -20,6 +20,7 @@ from exactdrl.minimality.tree import (
     OutOfBudget,
     Refuted,
     TreeResult,
+    both_sides,
     children,
     find_inside,
     slacks,
@@ -47,17 +48,14 @@ def close_covered(block: Block, point: Sequence[mpz], spend: Callable[[int], boo
         cost = 1 + len(block.rows) * (block.width + len(folded)) // 1000
         if not spend(cost if deep is not None else 2 * cost + work_of_covers(block, free)):
             return OutOfBudget()
-        inside = node.point
-        if inside is None:
-            found = find_inside(block, node.signs)
-            if isinstance(found, CellLeaf):
-                leaves.append(found)
-                continue
-            inside = found
+        inside = node.point if node.point is not None else find_inside(block, node.signs)
+        if isinstance(inside, CellLeaf):
+            leaves.append(inside)
+            continue
         if deep is not None:
             kink = min((k for k in _below(block, deep) if k not in node.signs), default=deep)
         else:
-            closed = _close_node(block, node.signs, inside, free)
+            closed = _close_node(block, node.signs, inside, free, folded)
             if isinstance(closed, CellLeaf):
                 leaves.append(closed)
                 continue
@@ -71,14 +69,13 @@ def close_covered(block: Block, point: Sequence[mpz], spend: Callable[[int], boo
 
 
 def _close_node(
-    block: Block, signs: dict[int, int], inside: tuple[mpz, ...], free: Sequence[int]
+    block: Block, signs: dict[int, int], inside: tuple[mpz, ...], free: Sequence[int], folded: set[int]
 ) -> CellLeaf | list[tuple[mpz, ...]]:
     """Returns a leaf, or directions in which F may be negative where the node does not close."""
-    folded = {k for fold in block.folds for k in fold}
     weights = [_ZERO if j in set(free) else weight for j, weight in enumerate(block.weights)]
     solved = Multipliers(replace(block, weights=tuple(weights))).solve(signs, inside)
     if not isinstance(solved, CellLeaf):
-        return _both(solved)
+        return both_sides(solved)
     if not free:
         return solved
     covers = find_covers(block, free, solved.multipliers)
@@ -90,14 +87,10 @@ def _close_node(
         return []
     again = Multipliers(low).solve(signs, inside)
     if not isinstance(again, CellLeaf):
-        return _both(again)
+        return both_sides(again)
     if any(slack < 0 for j, slack in enumerate(slacks(low, again)) if signs.get(j) != 0):
         raise AssertionError("a covered leaf does not close: this is a bug")
     return replace(again, covers=covers)
-
-
-def _both(direction: Sequence[mpz]) -> list[tuple[mpz, ...]]:
-    return [tuple(side * entry for entry in direction) for side in (1, -1)]
 
 
 def _next_kink(block: Block, signs: dict[int, int], free: Sequence[int], folded: set[int]) -> int:

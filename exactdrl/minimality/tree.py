@@ -94,21 +94,17 @@ def close_tree(block: Block, point: Sequence[mpz], spend: Callable[[int], bool])
         if not spend(program.cost):
             return OutOfBudget()
         node = stack.pop()
-        inside = node.point
-        if inside is None:
-            found = find_inside(block, node.signs)
-            if isinstance(found, CellLeaf):
-                leaves.append(found)
-                continue
-            inside = found
+        inside = node.point if node.point is not None else find_inside(block, node.signs)
+        if isinstance(inside, CellLeaf):
+            leaves.append(inside)
+            continue
         kink = program.first_concave(node.signs)
         if kink is None:
             solved = program.solve(node.signs, inside)
             if isinstance(solved, CellLeaf):
                 leaves.append(solved)
                 continue
-            for side in (1, -1):
-                direction = tuple(side * entry for entry in solved)
+            for direction in both_sides(solved):
                 if block.change(direction) < 0:
                     return Refuted(direction)
             # only kinks that others fold can make the bound too low
@@ -116,6 +112,11 @@ def close_tree(block: Block, point: Sequence[mpz], spend: Callable[[int], bool])
         row = cell_row(block, node.signs, kink)
         stack += children(node.signs, kink, row, inside) if any(row) else [Node({**node.signs, kink: 0}, inside)]
     return Closed(tuple(leaves))
+
+
+def both_sides(direction: Sequence[mpz]) -> list[tuple[mpz, ...]]:
+    """Returns a direction and its opposite."""
+    return [tuple(side * entry for entry in direction) for side in (1, -1)]
 
 
 def children(signs: dict[int, int], kink: int, row: Sequence[mpq], inside: tuple[mpz, ...]) -> Iterator[Node]:
