@@ -16,8 +16,6 @@ class DecisionCounts:
         kinds: what is counted.
         steps: (in float64 alone, others).
         floats: decisions made in float64, by kind.
-        unsure: vertices at which a decision was not certain in float64, by its kind; that step then went up the
-            ladder.
         balls: decisions made in balls, by kind.
         exact: decisions made exactly, by kind.
         loads: vertices at which floats were set up anew.
@@ -27,7 +25,6 @@ class DecisionCounts:
     kinds: tuple[str, ...] = KINDS
     steps: list[int] = field(default_factory=lambda: [0, 0])
     floats: Counter[str] = field(default_factory=Counter)
-    unsure: Counter[str] = field(default_factory=Counter)
     balls: Counter[str] = field(default_factory=Counter)
     exact: Counter[str] = field(default_factory=Counter)
     loads: int = 0

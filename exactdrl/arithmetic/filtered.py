@@ -136,11 +136,10 @@ class FilteredArithmetic:
         self.counts.condition = max(self.counts.condition, float(vertex.scalars[CONDITION]))
         self._count_floats(vertex, taken)
         if taken:
-            self._exact, self._balls, self._recorded, self._next_rest = None, None, None, 1
+            self._forget()
         if end != kernel.FULL:
             self._is_loaded = False
             if end != kernel.NO_EDGE:
-                self.counts.unsure[KINDS[end - kernel.UNSURE_SIGN]] += 1
                 self._rest = 1 if taken else self._back_off()
         return self._to_moves(records[:taken].tolist(), flips.tolist() if taken else [])
 
@@ -166,9 +165,13 @@ class FilteredArithmetic:
         taken = int(follow_steps(floats, vertex, steps, np.cumsum([len(move.flips) for move in moves]), flips))
         self.counts.steps[0] += taken
         if taken:
-            self._exact, self._balls, self._recorded, self._next_rest = None, None, None, 1
+            self._forget()
         self._is_loaded = taken == len(moves)
         return taken
+
+    def _forget(self) -> None:
+        """Drops every other form of the vertex: the floats have moved on."""
+        self._exact, self._balls, self._recorded, self._next_rest = None, None, None, 1
 
     def _count_floats(self, vertex: FloatVertex, steps: int) -> None:
         from exactdrl.arithmetic.float_vertex import SIGNS, STEEPEST_EDGES  # noqa: PLC0415

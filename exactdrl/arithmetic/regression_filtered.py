@@ -128,7 +128,6 @@ class FilteredRegression:
             if low > others.max():
                 self.counts.floats["leaving row"] += 1
                 return self.basis[best], -1 if multipliers[best] > 0.0 else 1
-            self.counts.unsure["leaving row"] += 1
         self.counts.exact["leaving row"] += 1
         return self._exact_here().leaving()
 
@@ -151,7 +150,6 @@ class FilteredRegression:
                     self.counts.floats["stopping kink"] += 1
                     self.counts.steps[0] += 1
                     return met
-            self.counts.unsure["stopping kink"] += 1
         self.counts.exact["stopping kink"] += 1
         exact = self._exact_here()
         met = exact.go(leaving, side)
