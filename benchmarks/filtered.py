@@ -3,7 +3,7 @@
     python benchmarks/filtered.py                   all tables; about ten minutes
     python benchmarks/filtered.py --part forward    a step against a forward pass, N = 500 and 5,000, whole walks
     python benchmarks/filtered.py --part tax        against the same kernel with certification off
-    python benchmarks/filtered.py --part growth     in N and in n
+    python benchmarks/filtered.py --part growth     in n, on scikit-learn's digits and on random data, and in N
     python benchmarks/filtered.py --part exact      against the exact arithmetic
 
 Ratios are taken in one process, the two sides in turn. The bars: tax at most 1.25, a step at most 3 forward passes at
@@ -20,12 +20,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from forward_pass import forward_pass, seconds_a_call
 
 from exactdrl import Instance, Walk, sample_experiment
 from exactdrl.arithmetic import filtered
+from exactdrl.doors.arrays import from_arrays
 
 BATCH = 64
 
@@ -44,6 +47,16 @@ def started(instance: Instance, *, start_rule: str | None = None) -> Walk:
     walk = Walk(instance, start_rule=start_rule)
     walk.advance(BATCH)
     return walk
+
+
+def digits(inputs: int, units: int) -> Instance:
+    """Returns a random network on scikit-learn's digits, whole pixels: 1,797 samples; the pixels that vary most."""
+    pixels, targets = importlib.import_module("sklearn.datasets").load_digits(return_X_y=True)
+    source = np.random.default_rng(0)
+    chosen = np.sort(np.argsort(-pixels.var(axis=0), kind="stable")[:inputs])
+    weights = [source.uniform(-1, 1, (units, inputs)), source.uniform(-1, 1, (1, units))]
+    biases = [source.uniform(-1, 1, units), source.uniform(-1, 1, 1)]
+    return from_arrays(weights, biases, pixels[:, chosen], targets[:, None].astype(float), layer=1)
 
 
 def show_forward() -> None:
@@ -65,8 +78,6 @@ def show_forward() -> None:
 
 def take_bounds_away() -> None:
     """Replaces, before anything is compiled, what only certifies by nothing: what is left is a plain float code."""
-    import numpy as np  # noqa: PLC0415 - in the child process alone
-
     vertex: Any = importlib.import_module("exactdrl.arithmetic.float_vertex")
     slopes: Any = importlib.import_module("exactdrl.arithmetic.float_slopes")
     kernel: Any = importlib.import_module("exactdrl.arithmetic.float_kernel")
@@ -163,33 +174,47 @@ def show_tax() -> None:
 
 
 def show_growth() -> None:
-    """Prints the cost a step as N grows, and as n grows, with the exponents between neighbours; and the memory."""
-    for name, instances in (
-        (
-            "n",
-            [
-                ((inputs + 1) * units, sample_experiment((inputs, units, 1), samples=1797, seed=1))
-                for inputs, units in ((24, 1), (64, 1), (64, 2), (64, 4), (64, 10))
-            ],
-        ),
-        ("N", [(s, sample_experiment(samples=s, seed=1)) for s in (500, 1000, 2000, 5000, 10000, 20000)]),
-    ):
-        print(f"{name:>7} {'µs a step':>10} {'exponent':>9} {'steps in floats':>16} {'peak memory, MB':>16}")
-        last, costs = (0, 0.0), []
-        for size, instance in instances:
-            walk = started(instance, start_rule="coordinate")
-            step = seconds_a_step(walk, 300)
-            exponent = math.log(step / last[1]) / math.log(size / last[0]) if last[0] else math.nan
-            memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            floats = walk.counts.steps[0] if walk.counts else 0
-            print(
-                f"{size:7d} {step * 1e6:10.1f} {exponent:9.2f} {floats:7d} of {walk.steps:5d} {memory:16.0f}",
-                flush=True,
-            )
-            last = (size, step)
-            costs.append((math.log(size), math.log(step)))
-        slope = statistics.linear_regression(*zip(*costs, strict=True)).slope
-        print(f"exponent fitted over all of them {slope:.2f}", flush=True)
+    """Prints the cost a step as n grows, and as N grows, with the exponents between neighbours; and the memory."""
+    shapes = ((24, 1), (64, 1), (64, 2), (64, 4), (64, 10))
+    print("n, on scikit-learn's digits: whole pixels, some of them 0 on all samples, on nearly all, ...")
+    show_exponents([digits(*shape) for shape in shapes], lambda walk: walk.problem.dimension)
+    print("n, on random doubles of that size")
+    random = [sample_experiment((inputs, units, 1), samples=1797, seed=1) for inputs, units in shapes]
+    show_exponents(random, lambda walk: walk.problem.dimension)
+    print("N, on random doubles")
+    numbers = (500, 1000, 2000, 5000, 10000, 20000)
+    show_exponents([sample_experiment(samples=s, seed=1) for s in numbers], lambda walk: walk.problem.samples)
+
+
+def show_exponents(instances: Sequence[Instance], size_of: Callable[[Walk], int]) -> None:
+    """Prints a line for each instance, and the exponent fitted over all."""
+    heads = ("size", "to first vertex, s", "µs a step", "exponent", "steps in floats", "peak memory, MB")
+    print("  ".join(f"{head:>15}" for head in heads))
+    points: list[tuple[float, float]] = []
+    for instance in instances:
+        began = time.process_time()
+        walk = started(instance, start_rule="coordinate")
+        to_first = time.process_time() - began
+        step = seconds_a_step(walk, 300)
+        points.append((math.log(size_of(walk)), math.log(step)))
+        exponent = "-" if len(points) == 1 else f"{slope(points[-2:]):.2f}"
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        floats = walk.counts.steps[0] if walk.counts else 0
+        cells = (
+            size_of(walk),
+            f"{to_first:.2f}",
+            f"{step * 1e6:.1f}",
+            exponent,
+            f"{floats} of {walk.steps}",
+            f"{memory:.0f}",
+        )
+        print("  ".join(f"{cell:>15}" for cell in cells), flush=True)
+    print(f"exponent fitted over all of them {slope(points):.2f}", flush=True)
+
+
+def slope(points: Sequence[tuple[float, float]]) -> float:
+    """Returns the slope of the line fitted to points."""
+    return statistics.linear_regression(*zip(*points, strict=True)).slope
 
 
 def show_exact() -> None:

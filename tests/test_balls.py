@@ -48,21 +48,20 @@ def check_vertex(problem, pattern, basis, exact, bits):
     for kink in basis:
         for side in (False, True):
             edge = Edge(kink, side)
-            slope, direction = Fraction(int(exact._slope(edge))), exact._direction(edge)
             # balls count the kink's own value, integers a common denominator
-            size = Fraction(int(exact._inverse.den))
-            assert holds(vertex._slope(edge), slope / size)
+            direction, size = exact._direction(edge)
+            assert holds(vertex._slope(edge), Fraction(int(exact._slope(edge)), int(exact._cell_slopes()[1])))
             slot = vertex._slot_of[kink]
             column = vertex._bent_column(slot, vertex._multiples(kink) if side else {})
             sign = 1 if pattern.is_on(kink) != side else -1
-            assert all(holds(sign * a, Fraction(int(b)) / size) for a, b in zip(column, direction, strict=True))
+            assert all(holds(sign * a, Fraction(int(b), int(size))) for a, b in zip(column, direction, strict=True))
             assert vertex._bent_slope(slot, kink, vertex._multiples(kink)).is_finite()
     numerators, denominator = to_integers(exact.vertex())
-    own = exact._inverse.columns[exact._slot_of[basis[0]]]
+    own, scale = exact._inverse.column(exact._slot_of[basis[0]])
     values = scan(problem, numerators, denominator, pattern)
     for balls_, is_point, truth, den in (
         (vertex._point, 1, values, int(denominator)),
-        (vertex._columns[0], 0, scan(problem, own, 0, pattern), int(exact._inverse.den)),
+        (vertex._columns[0], 0, scan(problem, own, 0, pattern), int(scale)),
     ):
         shift = balls._to_integers(balls_, bits)[0]
         middle, errors = vertex._scan(balls_, is_point)
@@ -108,7 +107,7 @@ def test_bounds_are_needed(monkeypatch, name):
 def walk_in_balls(monkeypatch, instance, rule, limit):
     """A walk whose floats never hold a vertex, and which forgets its exact vertex after every step."""
     monkeypatch.setattr(FilteredArithmetic, "_load", lambda _self: False)
-    monkeypatch.setattr(filtered, "LARGEST_EXACT", 0)
+    monkeypatch.setattr(filtered, "LARGEST_KEPT", 0)
     walk = Walk(instance, rule=rule, max_steps=limit)
     steps = []
     while taken := walk.advance(1):
@@ -201,5 +200,5 @@ def test_flips_of_balls_are_those_of_the_exact_vertex():
                     vertex.flip(kink)
                     exact.flip(kink)
                 for kink in basis:
-                    truth = Fraction(int(exact._slope(Edge(kink, False))), int(exact._inverse.den))
+                    truth = Fraction(int(exact._slope(Edge(kink, False))), int(exact._cell_slopes()[1]))
                     assert holds(vertex._slope(Edge(kink, False)), truth)

@@ -1,27 +1,48 @@
-"""Phase 1 by the coordinate rule in floats: the exact one's vertex, or nothing."""
+"""Phase 1 by the coordinate rule, floats first: the exact search's vertex and points."""
+
+import random
 
 import numpy as np
 import pytest
 from hypothesis import given
-from strategies import instances
+from strategies import examples, instances
 
-from exactdrl import Walk, sample_experiment
-from exactdrl.arithmetic import filtered
-from exactdrl.arithmetic.filtered import FilteredArithmetic, find_first_basis
+from exactdrl import Instance, Walk, sample_experiment
+from exactdrl.arithmetic import filtered_start
+from exactdrl.arithmetic.filtered import FilteredArithmetic
+from exactdrl.arithmetic.filtered_start import FilteredSearch
 from exactdrl.cells.integer_problem import IntegerProblem
-from exactdrl.walk.start import find_first_vertex, find_start_cell
+from exactdrl.exact.solved import LARGEST_KEPT
+from exactdrl.walk import coordinate_search
+from exactdrl.walk.coordinate_search import CoordinateSearch
+from exactdrl.walk.start import find_first_vertex
 
 
-def check_same(instance):
-    """Whether floats find a first vertex; it is the exact one."""
+def search_filtered(problem, monkeypatch, *, with_points=True):
+    """Phase 1 with floats, however few the parameters; and how many exchanges floats did."""
+    monkeypatch.setattr(coordinate_search, "LARGEST_KEPT", 0)
+    taken = []
+    honest = FilteredSearch.take_in
+
+    def take_in(self, entered, *, is_flat):
+        found, rivals = honest(self, entered, is_flat=is_flat)
+        taken.extend(found)
+        return found, rivals
+
+    monkeypatch.setattr(FilteredSearch, "take_in", take_in)
+    return find_first_vertex(problem, "coordinate", filtered=True, with_points=with_points), len(taken)
+
+
+def check_same(instance, **options):
+    """How many exchanges floats did, and of how many; the vertex and each point are the exact ones."""
     problem = IntegerProblem.from_instance(instance)
-    found = find_first_basis(problem, find_start_cell(problem)) if problem.dimension else None
-    if found is None:
-        return False
     exact = find_first_vertex(problem, "coordinate")
-    assert tuple(found) == exact.basis
-    assert find_start_cell(problem) == exact.pattern
-    return True
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in options.items():
+            patch.setattr(filtered_start, name, value)
+        found, taken = search_filtered(problem, patch)
+    assert found == exact
+    return taken, len(exact.basis)
 
 
 @given(instance=instances())
@@ -36,19 +57,47 @@ def test_same_first_vertex_on_random_problems(widths, bits):
     """From doubles to single bits; doubles are certain in floats, but for slopes that are 0."""
     found = [check_same(sample_experiment(widths, samples=30, seed=seed, bits=bits)) for seed in range(3)]
     if bits == 53:
-        assert sum(found) >= 2
+        assert sum(taken == n for taken, n in found) >= 2
+
+
+def sparse(seed):
+    """Inputs of small integers, most of them 0, and units that are on for few samples: images in small."""
+    numbers = random.Random(seed)
+    inputs = [[numbers.choice([0] * (2 + 3 * j) + [1, 2, 5]) for j in range(6)] for _ in range(25)]
+    first = [([numbers.randint(-9, 9) for _ in range(6)], numbers.choice([-30, -8, 3])) for _ in range(4)]
+    weights = [[numbers.randint(1, 9) * numbers.choice([-1, 1]) for _ in range(4)]]
+    layers = [([list(row) for row, _ in first], [b for _, b in first]), (weights, [1])]
+    return Instance.create(layers, inputs, [[numbers.randint(-20, 20)] for _ in inputs])
+
+
+def test_slopes_that_are_zero_go_up_the_ladder():
+    """Where all slopes are 0 and edges meet nothing on one side, exact exchanges go on and floats take over again."""
+    found = [check_same(sparse(seed)) for seed in range(12)]
+    assert any(0 < taken < n for taken, n in found)
+
+
+@examples(40)
+@given(instance=instances())
+def test_balls_narrow_down_what_floats_leave(instance):
+    """Floats never hold a point; balls look at every choice among two coordinates and more."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FilteredSearch, "_load", lambda self, entered: False)
+        taken, _ = check_same(instance, _MANY_RIVALS=1)
+    assert taken == 0
 
 
 def test_many_parameters_take_no_exact_vertex(monkeypatch):
-    """With n = 130, first vertex and steps are found without an exact vertex."""
+    """With n = 130, first vertex and steps are found without an exact vertex, or one exact exchange."""
 
-    def refuse(self):
-        raise AssertionError("an exact vertex was asked for")
+    def refuse(self, *arguments):
+        raise AssertionError("an exact decision was asked for")
 
     monkeypatch.setattr(FilteredArithmetic, "_exact_here", refuse)
+    monkeypatch.setattr(CoordinateSearch, "_exchange_one", refuse)
     walk = Walk(sample_experiment((12, 10, 1), samples=200, seed=1), max_steps=40)
     assert walk.start_rule == "coordinate"
-    assert walk.problem.dimension > filtered.LARGEST_EXACT
+    assert walk.problem.dimension > LARGEST_KEPT
+    assert len(walk.first_vertex.points) == 1
     while walk.advance(8):
         assert np.isfinite(walk.loss_estimate)
     assert walk.steps == 40

@@ -15,7 +15,7 @@ from exactdrl.cells.affine import affine_form, flip_multiple, gradient, gradient
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.cells.scan import Values, scan
-from exactdrl.exact.linear import to_fmpz, to_mpz
+from exactdrl.exact.linear import Row, to_fmpz, to_mpz
 
 
 class UncertainError(Exception):
@@ -81,10 +81,7 @@ class BallVertex:
         forms = [affine_form(problem, pattern, kink) for kink in basis]
         n = len(forms)
         with ctx.workprec(bits):
-            try:
-                inverse = arb_mat(fmpz_mat(n, n, [to_fmpz(entry) for form in forms for entry in form.row])).inv()
-            except ZeroDivisionError:
-                raise UncertainError from None
+            inverse = _invert([form.row for form in forms])
             row = arb_mat(fmpz_mat(1, n, [to_fmpz(entry) for entry in gradient(problem, pattern)]))
             offsets = arb_mat(fmpz_mat(n, 1, [to_fmpz(-form.offset) for form in forms]))
             self._slopes: list[arb] = (row * inverse).entries()
@@ -138,26 +135,15 @@ class BallVertex:
             return -1
         raise UncertainError
 
-    def steepest(self, edges: Sequence[Edge]) -> Edge:
-        """Returns the edge with the largest -slope / |direction| of edges with negative slope.
-
-        Raises:
-            UncertainError: two of them may be equally steep.
-        """
+    def steepest(self, edges: Sequence[Edge]) -> list[Edge]:
+        """Returns, of edges with negative slope, those that may have the largest -slope / |direction|."""
         with ctx.workprec(self.bits):
             steepness = []
             for edge in edges:
                 slot = self._slot_of[edge.kink]
                 column = self._bent_column(slot, self._multiples(edge.kink) if edge.is_flipped else {})
-                steepness.append(self._slope(edge) ** 2 / sum((entry * entry for entry in column), arb(0)))
-            best = 0
-            for place, size in enumerate(steepness):
-                if size > steepness[best]:
-                    best = place
-            # an arb comparison is False both ways where it is undecided
-            if not all(place == best or size < steepness[best] for place, size in enumerate(steepness)):
-                raise UncertainError
-        return edges[best]
+                steepness.append(_steepness(self._slope(edge), column))
+            return [edges[place] for place in _largest(steepness)]
 
     # -- the ratio test
 
@@ -211,6 +197,47 @@ class BallVertex:
             self._slopes[slot] = self._bent_slope(slot, kink, multiples)
             self._columns[slot] = self._bent_column(slot, multiples)
         self._pattern.flip(kink)
+
+
+def steepest_columns(rows: Sequence[Row], slope: Row, slots: Sequence[int], bits: int) -> list[int]:
+    """Returns which of some columns of a matrix' inverse may have the largest |slope · column| / |column|.
+
+    Args:
+        rows: of the matrix, which is regular.
+        slope: a vector.
+        slots: of the columns.
+        bits: the precision.
+
+    Raises:
+        UncertainError: the matrix is not certainly regular at this precision.
+    """
+    n = len(rows)
+    with ctx.workprec(bits):
+        inverse = _invert(rows)
+        slopes = (arb_mat(fmpz_mat(1, n, [to_fmpz(entry) for entry in slope])) * inverse).entries()
+        entries = inverse.entries()
+        return [slots[place] for place in _largest([_steepness(slopes[slot], entries[slot::n]) for slot in slots])]
+
+
+def _invert(rows: Sequence[Row]) -> arb_mat:
+    try:
+        return arb_mat(fmpz_mat(len(rows), len(rows), [to_fmpz(entry) for row in rows for entry in row])).inv()
+    except ZeroDivisionError:
+        raise UncertainError from None
+
+
+def _steepness(slope: arb, column: Sequence[arb]) -> arb:
+    return slope**2 / sum((entry * entry for entry in column), arb(0))
+
+
+def _largest(sizes: Sequence[arb]) -> list[int]:
+    """Returns the places of the numbers that may be the largest one."""
+    best = 0
+    for place, size in enumerate(sizes):
+        # an arb comparison is False both ways where it is undecided
+        if size > sizes[best]:
+            best = place
+    return [place for place, size in enumerate(sizes) if place == best or not size < sizes[best]]
 
 
 def _to_integers(balls: Sequence[arb], bits: int) -> tuple[int, list[fmpz], list[fmpz]]:

@@ -1,4 +1,7 @@
-"""The exact arithmetic: integers only, one integer-preserving inverse of the basis, one scan of all kinks a step."""
+"""The exact arithmetic: integers only, one scan of all kinks a step.
+
+The inverse of the basis is kept without fractions up to 60 parameters; beyond, its columns are solved for one by one.
+"""
 
 from collections.abc import Sequence
 
@@ -9,9 +12,10 @@ from exactdrl.cells.affine import AffineForm, affine_form, flip_multiple, gradie
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.cells.scan import Breakpoint, Values, first_breakpoint, scaled_loss, scan, vanishing_kinks
-from exactdrl.exact.basis import IntegerBasis, dot
+from exactdrl.exact.basis import Scaled, dot
 from exactdrl.exact.linear import independent_rows, to_mpz
 from exactdrl.exact.rationals import InputError, to_float
+from exactdrl.exact.solved import DependentRowError, invert
 
 
 class ExactArithmetic:
@@ -24,10 +28,10 @@ class ExactArithmetic:
 
     __slots__ = (
         "_forms",
+        "_found_point",
         "_gradient",
         "_inverse",
         "_kink_of",
-        "_numerators",
         "_problem",
         "_slopes",
         "_slot_of",
@@ -53,22 +57,18 @@ class ExactArithmetic:
 
     def _set_cell(self, pattern: Pattern, basis: list[Kink], forms: list[AffineForm]) -> None:
         self.pattern, self.basis = pattern, basis
-        self._inverse = IntegerBasis(len(basis))
-        self._kink_of: list[Kink] = [Kink(-1, -1, -1)] * len(basis)
-        self._forms: list[AffineForm] = [AffineForm([], mpz(0))] * len(basis)
-        free = list(range(len(basis)))
-        for kink, form in zip(basis, forms, strict=True):
-            products = self._inverse.products(form.row)
-            slot = next((slot for slot in free if products[slot]), None)
-            if slot is None:
-                raise InputError(f"the normal of kink {tuple(kink)} depends on those before it in the basis")
-            free.remove(slot)
-            self._inverse.replace(slot, products)
-            self._kink_of[slot], self._forms[slot] = kink, form
-        self._slot_of = {kink: slot for slot, kink in enumerate(self._kink_of)}
+        try:
+            self._inverse, slots = invert([form.row for form in forms])
+        except DependentRowError as error:
+            kink = tuple(basis[error.index])
+            raise InputError(f"the normal of kink {kink} depends on those before it in the basis") from None
+        self._slot_of = dict(zip(basis, slots, strict=True))
+        placed = sorted(zip(slots, basis, forms, strict=True), key=lambda one: one[0])
+        self._kink_of = [kink for _, kink, _ in placed]
+        self._forms = [form for _, _, form in placed]
         self._gradient = gradient(self._problem, pattern)
-        self._slopes: list[mpz] | None = None
-        self._numerators: list[mpz] | None = None
+        self._slopes: Scaled | None = None
+        self._found_point: Scaled | None = None
         self._values: Values | None = None
 
     def run_ahead(self, rule: str, limit: int) -> list[Move]:
@@ -78,24 +78,25 @@ class ExactArithmetic:
 
     # -- positions
 
-    def _point(self) -> list[mpz]:
-        if self._numerators is None:
-            self._numerators = self._inverse.solve([-form.offset for form in self._forms])
-        return self._numerators
+    def _point(self) -> Scaled:
+        if self._found_point is None:
+            self._found_point = self._inverse.solve([-form.offset for form in self._forms])
+        return self._found_point
 
     def values(self) -> Values:
         """Returns every kink's scaled value at the vertex."""
         if self._values is None:
-            self._values = scan(self._problem, self._point(), self._inverse.den, self.pattern)
+            self._values = scan(self._problem, *self._point(), self.pattern)
         return self._values
 
     def vertex(self) -> tuple[mpq, ...]:
         """Returns the reduced parameters, n rationals."""
-        return tuple(mpq(numerator, self._inverse.den) for numerator in self._point())
+        numerators, denominator = self._point()
+        return tuple(mpq(numerator, denominator) for numerator in numerators)
 
     def loss(self) -> mpq:
         """Returns the loss at the vertex."""
-        return mpq(to_mpz(scaled_loss(self._problem, self.values())), self._problem.loss_scale * self._inverse.den)
+        return mpq(to_mpz(scaled_loss(self._problem, self.values())), self._problem.loss_scale * self._point()[1])
 
     def loss_estimate(self) -> float:
         """Returns the loss in floats, for display only."""
@@ -107,7 +108,7 @@ class ExactArithmetic:
 
     # -- edges
 
-    def _cell_slopes(self) -> list[mpz]:
+    def _cell_slopes(self) -> Scaled:
         if self._slopes is None:
             self._slopes = self._inverse.products(self._gradient)
         return self._slopes
@@ -122,23 +123,23 @@ class ExactArithmetic:
         return multiples
 
     def _slope(self, edge: Edge) -> mpz:
-        """Returns the scaled slope along the edge's direction, `_direction(edge)`."""
-        slopes, slot = self._cell_slopes(), self._slot_of[edge.kink]
+        """Returns the slope along the edge's direction, times the denominator of `_cell_slopes`."""
+        (slopes, denominator), slot = self._cell_slopes(), self._slot_of[edge.kink]
         is_on = self.pattern.is_on(edge.kink)
         if not edge.is_flipped:
             return slopes[slot] if is_on else -slopes[slot]
         multiples = self._multiples(edge.kink)
-        slope = slopes[slot] + gradient_jump(self._problem, self.pattern, edge.kink) * self._inverse.den
+        slope = slopes[slot] + gradient_jump(self._problem, self.pattern, edge.kink) * denominator
         for other, multiple in multiples.items():
             slope -= multiple * slopes[other]
         return -slope if is_on else slope
 
-    def _direction(self, edge: Edge) -> list[mpz]:
+    def _direction(self, edge: Edge) -> Scaled:
         slot = self._slot_of[edge.kink]
-        column = self._inverse.columns[slot]
-        if edge.is_flipped:
-            column = self._inverse.bent_column(slot, self._multiples(edge.kink))
-        return column if self.pattern.is_on(edge.kink) != edge.is_flipped else [-entry for entry in column]
+        multiples = self._multiples(edge.kink) if edge.is_flipped else {}
+        column, denominator = self._inverse.bent_column(slot, multiples)
+        is_along = self.pattern.is_on(edge.kink) != edge.is_flipped
+        return column if is_along else [-entry for entry in column], denominator
 
     def slope_sign(self, edge: Edge) -> int:
         """Returns the sign of the loss's slope along an edge: -1, 0 or 1."""
@@ -150,9 +151,12 @@ class ExactArithmetic:
         Compared by squares: s²/|r|² ; no root is taken.
         """
         best, best_slope, best_length = None, mpz(0), mpz(1)
+        own = self._cell_slopes()[1]
         for edge in sorted(edges):
-            slope, direction = self._slope(edge), self._direction(edge)
+            slope, (direction, denominator) = self._slope(edge), self._direction(edge)
             slope, length = slope * slope, dot(direction, direction)
+            if denominator != own:
+                slope, length = slope * denominator * denominator, length * own * own
             if best is None or slope * best_length > best_slope * length:
                 best, best_slope, best_length = edge, slope, length
         if best is None:
@@ -161,7 +165,8 @@ class ExactArithmetic:
 
     def first_kinks(self, leaving: Kink) -> Breakpoint | None:
         """Returns the ratio test along the current cell's edge that leaves a kink; None if the edge meets no kink."""
-        rates = scan(self._problem, self._direction(Edge(leaving, is_flipped=False)), mpz(0), self.pattern)
+        direction, _ = self._direction(Edge(leaving, is_flipped=False))
+        rates = scan(self._problem, direction, mpz(0), self.pattern)
         return first_breakpoint(self.pattern, self.values(), rates)
 
     # -- moves
@@ -186,11 +191,11 @@ class ExactArithmetic:
         """Exchanges two kinks: the entering one, met by the edge, joins the basis as its last."""
         slot = self._slot_of.pop(leaving)
         form = affine_form(self._problem, self.pattern, entering)
-        self._inverse.replace(slot, self._inverse.products(form.row))
+        self._inverse.replace(slot, form.row)
         self._forms[slot], self._kink_of[slot], self._slot_of[entering] = form, entering, slot
         self.basis.remove(leaving)
         self.basis.append(entering)
-        self._slopes = self._numerators = self._values = None
+        self._slopes = self._found_point = self._values = None
 
     def rebase(self, pattern: Pattern, candidates: Sequence[Kink]) -> None:
         """Takes another cell at the same vertex; its basis are the first n independent ones of some kinks.

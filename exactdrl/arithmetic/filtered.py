@@ -21,7 +21,7 @@ from exactdrl.arithmetic.protocol import Edge, Move
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.cells.scan import Breakpoint
-from exactdrl.exact.rationals import to_float
+from exactdrl.exact.solved import LARGEST_KEPT
 
 if TYPE_CHECKING:
     from exactdrl.arithmetic.float_problem import FloatProblem
@@ -31,46 +31,17 @@ if TYPE_CHECKING:
 # Where the kernel is not compiled yet, which takes half a minute, exact steps go on for so many seconds of the
 # processor's time. The trajectory does not depend on it.
 WARM_UP, WARM_UP_UNCOMPILED = 100, 5.0
-# Beyond this many parameters an exact vertex costs seconds and more
-LARGEST_EXACT = 60
-# Precisions of the balls, one after another; those after the third where an exact vertex is dear. Few parameters make
-# exact steps as cheap as balls, once the first is there: balls are for floats that fail at a vertex here and there.
-BALL_BITS = (128, 256, 512, 1024, 2048)
-_SHORT_LADDER, _SHORT_REST = 3, 2
+# Precisions of the balls, one after another; many parameters make the later ones dearer than an exact linear system
+BALL_BITS = (128, 256, 512)
+_DEAR_LADDER = 1
+# Few parameters make exact steps as cheap as balls, once the first is there: balls are for floats that fail at a vertex
+# here and there
+_SHORT_REST = 2
 # After a vertex that floats cannot hold, so many exact steps pass before the next trial, twice as many after each
 # failure
 _LONGEST_REST = 64
 
 Result = TypeVar("Result")
-
-
-def set_masks(vertex: FloatVertex, pattern: Pattern) -> None:
-    """Puts a pattern's bits into a vertex' masks."""
-    for depth, (bits, width) in enumerate(zip(pattern.bits, pattern.widths, strict=True)):
-        vertex.masks[depth, :width] = np.frombuffer(bits, dtype=np.uint8).reshape(pattern.samples, width).T
-
-
-def find_first_basis(problem: IntegerProblem, pattern: Pattern) -> list[Kink] | None:
-    """Returns the basis that phase 1 finds by the coordinate rule, None if a decision is not certain in float64.
-
-    Args:
-        problem: the scaled problem.
-        pattern: the start's cell; that no kink vanishes at the start is one of the decisions.
-    """
-    from exactdrl.arithmetic import float_start  # noqa: PLC0415 - numba takes a second to import
-    from exactdrl.arithmetic.float_problem import to_float_problem  # noqa: PLC0415
-    from exactdrl.arithmetic.float_vertex import empty_vertex  # noqa: PLC0415
-
-    floats = to_float_problem(problem)
-    if floats is None:
-        return None
-    vertex = empty_vertex(floats)
-    set_masks(vertex, pattern)
-    start = np.array([to_float(value) for value in problem.to_reduced(problem.instance.start)])
-    found = np.zeros((problem.dimension, 3), dtype=np.int64)
-    if not np.isfinite(start).all() or not float_start.find_first_basis(floats, vertex, start, found):
-        return None
-    return [Kink(problem.first + depth, sample, unit) for depth, sample, unit in found.tolist()]
 
 
 class FilteredArithmetic:
@@ -79,7 +50,7 @@ class FilteredArithmetic:
     def __init__(self, problem: IntegerProblem, pattern: Pattern, basis: Sequence[Kink]) -> None:
         """Takes a vertex; see `ExactArithmetic`.
 
-        With more than LARGEST_EXACT parameters floats are tried first, and the exact vertex is computed where it is
+        With more than LARGEST_KEPT parameters floats are tried first, and the exact vertex is computed where it is
         asked for.
 
         Raises:
@@ -98,7 +69,8 @@ class FilteredArithmetic:
         self._rest, self._next_rest = WARM_UP, 1
         self._compile_from = time.process_time() + (0.0 if is_compiled_already() else WARM_UP_UNCOMPILED)
         self.counts = DecisionCounts()
-        if problem.dimension > LARGEST_EXACT:
+        self._is_dear = problem.dimension > LARGEST_KEPT
+        if self._is_dear:
             self._rest, self._compile_from = 0, 0.0
         else:
             self._exact_here()
@@ -202,7 +174,7 @@ class FilteredArithmetic:
             return True
         from exactdrl.arithmetic.float_kernel import begin, load  # noqa: PLC0415
         from exactdrl.arithmetic.float_problem import to_float_problem  # noqa: PLC0415
-        from exactdrl.arithmetic.float_vertex import empty_vertex  # noqa: PLC0415
+        from exactdrl.arithmetic.float_vertex import approximate_inverse, empty_vertex, set_masks  # noqa: PLC0415
 
         if self._floats is None:
             self._floats = to_float_problem(self._problem)
@@ -216,26 +188,21 @@ class FilteredArithmetic:
         vertex.kinks[:] = [(kink.layer - first, kink.sample, kink.unit) for kink in basis]
         vertex.order[:] = np.arange(len(basis))
         self.counts.loads += 1
-        self._is_loaded = load(self._floats, vertex) and self._invert(vertex) and begin(self._floats, vertex)
+        self._is_loaded = load(self._floats, vertex) and approximate_inverse(vertex) and begin(self._floats, vertex)
         if not self._is_loaded:
             self._rest = self._back_off()
         return self._is_loaded
 
-    @staticmethod
-    def _invert(vertex: FloatVertex) -> bool:
-        try:
-            vertex.inverse[:] = np.linalg.inv(vertex.matrix)
-        except np.linalg.LinAlgError:
-            return False
-        return bool(np.isfinite(vertex.inverse).all())
-
     # -- the vertex
 
     def _exact_here(self) -> ExactArithmetic:
-        """Returns the current vertex in exact arithmetic."""
+        """Returns the current vertex in exact arithmetic; where that is dear, other forms of it are kept."""
         if self._exact is None:
             self._exact = ExactArithmetic(self._problem, self.pattern, self.basis)
-            self._recorded = self._balls = None
+            if not self._is_dear:
+                self._recorded = self._balls = None
+            elif self._recorded is None:
+                self._recorded = (self._exact.pattern.copy(), list(self._exact.basis))
         return self._exact
 
     @property
@@ -273,7 +240,7 @@ class FilteredArithmetic:
 
     def loss_estimate(self) -> float:
         """Returns the loss in floats, for display only."""
-        if self._recorded is not None and self._problem.dimension > LARGEST_EXACT:
+        if self._recorded is not None and self._is_dear:
             # floats are asked first where an exact vertex is dear
             self._load()
         if self._exact is not None or self._vertex is None or (self._recorded is not None and not self._is_loaded):
@@ -291,11 +258,10 @@ class FilteredArithmetic:
     ) -> Result:
         """Returns a decision from the lowest rung of the ladder that settles it.
 
-        An exact vertex that is there already is asked at once.
+        A cheap exact vertex that is there already is asked at once.
         """
-        is_dear = self._problem.dimension > LARGEST_EXACT
-        if self._exact is None and (is_dear or self._next_rest <= _SHORT_REST):
-            for bits in BALL_BITS if is_dear else BALL_BITS[:_SHORT_LADDER]:
+        if self._is_dear or (self._exact is None and self._next_rest <= _SHORT_REST):
+            for bits in BALL_BITS[:_DEAR_LADDER] if self._is_dear else BALL_BITS:
                 try:
                     result = in_balls(self._balls_here(bits))
                 except UncertainError:
@@ -319,7 +285,16 @@ class FilteredArithmetic:
 
     def steepest(self, edges: Sequence[Edge]) -> Edge:
         """Returns the edge with the largest -slope / |direction| of edges with negative slope; ties: the first."""
-        return self._decide("steepest edge", lambda balls: balls.steepest(edges), lambda exact: exact.steepest(edges))
+        rivals = sorted(edges)
+
+        def in_balls(balls: BallVertex) -> Edge:
+            nonlocal rivals
+            rivals = balls.steepest(rivals)
+            if len(rivals) > 1:
+                raise UncertainError
+            return rivals[0]
+
+        return self._decide("steepest edge", in_balls, lambda exact: exact.steepest(rivals))
 
     def first_kinks(self, leaving: Kink) -> Breakpoint | None:
         """Returns the ratio test along the current cell's edge that leaves a kink; None if the edge meets no kink.
@@ -338,13 +313,13 @@ class FilteredArithmetic:
     def flip(self, kink: Kink) -> None:
         """Goes over to the cell on the other side of a basis kink; the vertex stays."""
         recorded = self._leave_floats()
-        if recorded is None:
-            self._exact_here().flip(kink)
-            return
+        if self._exact is not None:
+            self._exact.flip(kink)
         # balls first: they look at the cell before the flip
         if self._balls is not None:
             self._balls.flip(kink)
-        recorded[0].flip(kink)
+        if recorded is not None:
+            recorded[0].flip(kink)
 
     def pivot(self, leaving: Kink, entering: Kink) -> None:
         """Exchanges two kinks: the entering one, met by the edge, joins the basis as its last."""
@@ -353,14 +328,17 @@ class FilteredArithmetic:
         if recorded is None:
             self._exact_here().pivot(leaving, entering)
             return
-        self._balls = None
+        self._exact = self._balls = None
         recorded[1].remove(leaving)
         recorded[1].append(entering)
 
     def rebase(self, pattern: Pattern, candidates: Sequence[Kink]) -> None:
         """Takes another cell at the same vertex; its basis are the first n independent ones of some kinks."""
         self._leave_floats()
-        self._exact_here().rebase(pattern, candidates)
+        exact = self._exact_here()
+        exact.rebase(pattern, candidates)
+        if self._recorded is not None:
+            self._balls, self._recorded = None, (exact.pattern.copy(), list(exact.basis))
 
     def _leave_floats(self) -> tuple[Pattern, list[Kink]] | None:
         """Returns pattern and basis, to be changed; None if the exact vertex holds them."""

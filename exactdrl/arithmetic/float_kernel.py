@@ -31,10 +31,13 @@ FULL, NO_EDGE, UNSURE_SIGN, UNSURE_STEEPEST, UNSURE_FIRST = 0, 1, 2, 3, 4
 
 @exported
 def load(problem: FloatProblem, vertex: FloatVertex) -> bool:
-    """Computes rows and gradient for the masks and kinks that have been put in; False if float64 cannot hold them."""
+    """Computes rows and gradient for the masks and kinks that have been put in; False if float64 cannot hold them.
+
+    In phase 1 the rows of coordinates, kinks of depth -1, are there already.
+    """
     for slot in range(vertex.kinks.shape[0]):
         depth, sample, unit = vertex.kinks[slot, 0], vertex.kinks[slot, 1], vertex.kinks[slot, 2]
-        if not set_row(problem, vertex, slot, depth, sample, unit, True):
+        if depth >= 0 and not set_row(problem, vertex, slot, depth, sample, unit, True):
             return False
     set_gradient(problem, vertex)
     return True

@@ -21,6 +21,7 @@ from exactdrl.arithmetic.float_scan import (
     scan_values,
     slack,
 )
+from exactdrl.cells.kinks import Pattern
 
 # The inverse is given up as an enclosure above this, and polished by a Newton step above the second
 LARGEST_DEFECT = 2.0**-10
@@ -52,7 +53,7 @@ class FloatVertex(NamedTuple):
         order: slots in order of entry.
         matrix: (n, n), the rows A, each scaled by a power of two, to entries of at most 1 when the kink enters.
         columns: (n, n), the same transposed.
-        row_errors: bounds on the sums of the rows' entries' errors.
+        row_errors: bounds on the sums of the rows' entries' errors, beyond 8 u of each entry, which `slack` covers.
         row_sums: bounds on the sums of the computed entries' sizes.
         scales: the powers of two.
         right: b, so that A θ = b.
@@ -133,6 +134,21 @@ def empty_vertex(problem: FloatProblem) -> FloatVertex:
     )
 
 
+def set_masks(vertex: FloatVertex, pattern: Pattern) -> None:
+    """Puts a pattern's bits into the masks."""
+    for depth, (bits, width) in enumerate(zip(pattern.bits, pattern.widths, strict=True)):
+        vertex.masks[depth, :width] = np.frombuffer(bits, dtype=np.uint8).reshape(pattern.samples, width).T
+
+
+def approximate_inverse(vertex: FloatVertex) -> bool:
+    """Sets R by NumPy, an approximation that is still to be enclosed; False if there is none."""
+    try:
+        vertex.inverse[:] = np.linalg.inv(vertex.matrix)
+    except np.linalg.LinAlgError:
+        return False
+    return bool(np.isfinite(vertex.inverse).all())
+
+
 @compiled
 def pull_back(
     problem: FloatProblem, depth: int, coefficients: Floats, bounds: Floats, below: Floats, below_bounds: Floats
@@ -210,7 +226,7 @@ def set_row(
             row[j * rank + p] = entry
             largest = max(largest, abs(entry))
             total += abs(entry)
-            error += bounds[j] * abs(x) + 8.0 * 2.0**-53 * abs(entry)
+            error += bounds[j] * abs(x)
     if not (2.0**-300 <= largest <= 2.0**300):
         return False
     if fresh:
@@ -377,7 +393,7 @@ def enclose_inverse(vertex: FloatVertex) -> bool:
             own = (abs(row[i]) + rounding * vertex.column_sizes[i] + 2.0 * k) / level
             vertex.column_levels[i] = max(vertex.column_levels[i], own)
             computed = total if not (total <= computed) else computed
-            vertex.row_levels[i] = level * (1.0 + 2.0**-50)
+            vertex.row_levels[i] = level * (1.0 + 2.0**-49)
         for j in range(n):
             vertex.column_levels[j] = vertex.column_levels[j] * (1.0 + 4.0 * k) + 2.0**-700
         sound = check_inverse(vertex)
@@ -453,19 +469,23 @@ def bound_residual(vertex: FloatVertex, residual: Floats, with_bounds: bool) -> 
     """Fills in b - A θ, or bounds on its entries for the exact A and b; returns the largest component of θ."""
     n = vertex.matrix.shape[0]
     largest = 0.0
+    sizes = np.zeros(n)
     for j in range(n):
         residual[j] = vertex.right[j]
+        sizes[j] = abs(vertex.right[j])
     for p in range(n):
         t = vertex.theta[p]
         largest = abs(t) if not (abs(t) <= largest) else largest
         column = vertex.columns[p]
         for j in range(n):
-            residual[j] -= column[j] * t
+            term = column[j] * t
+            residual[j] -= term
+            sizes[j] += abs(term)
     if with_bounds:
         k = slack(n)
         for j in range(n):
-            size = abs(vertex.right[j]) + vertex.row_sums[j] * largest
-            residual[j] = abs(residual[j]) + vertex.row_errors[j] * largest + vertex.right_errors[j] + k * size
+            errors = vertex.row_errors[j] * largest + vertex.right_errors[j]
+            residual[j] = abs(residual[j]) + errors + k * sizes[j]
     return largest
 
 
@@ -624,7 +644,7 @@ def flip(problem: FloatProblem, vertex: FloatVertex, slot: int) -> bool:
             vertex.gradient_errors[p]
             + jump_bound * (abs(a) + vertex.row_errors[slot])
             + abs(jump) * vertex.row_errors[slot]
-            + 8.0 * 2.0**-53 * (abs(change) + abs(vertex.gradient[p]))
+            + 16.0 * 2.0**-53 * (abs(change) + abs(vertex.gradient[p]))
         ) * (1.0 + 16.0 * 2.0**-53)
     vertex.scalars[FLIPS] += 1.0
     depth, sample, unit = vertex.kinks[slot, 0], vertex.kinks[slot, 1], vertex.kinks[slot, 2]
@@ -712,7 +732,7 @@ def bound_exchange(vertex: FloatVertex, slot: int, products: Floats, pivot: floa
     n = vertex.matrix.shape[0]
     u = 2.0**-53
     sizes, levels = vertex.column_sizes, vertex.column_levels
-    row_level = (vertex.row_sums[slot] + vertex.row_errors[slot]) * (1.0 + 2.0**-50)
+    row_level = (vertex.row_sums[slot] + vertex.row_errors[slot]) * (1.0 + 2.0**-49)
     # of the new row's product with the old R, for a column of size 1 and a row of sum 1
     eta = (vertex.row_errors[slot] / row_level + slack(n)) * (1.0 + 2.0**-50)
     leaving, size = levels[slot], before[slot]

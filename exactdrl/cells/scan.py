@@ -125,6 +125,24 @@ def first_breakpoint(pattern: Pattern, values: Values, rates: Values) -> Breakpo
     return _nearest(pattern, values, rates, candidates) if candidates else None
 
 
+def first_on_line(
+    problem: IntegerProblem, pattern: Pattern, values: Values, direction: list[mpz]
+) -> tuple[list[mpz], Breakpoint]:
+    """Returns a direction, or its opposite where it meets no kink of the cell, and what it meets.
+
+    Args:
+        problem: the scaled problem, whose reduced parameters change some value along every line.
+        pattern: the cell that holds the line's origin.
+        values: of the origin.
+        direction: n integers.
+    """
+    for candidate in (direction, [-entry for entry in direction]):
+        met = first_breakpoint(pattern, values, scan(problem, candidate, mpz(0), pattern))
+        if met is not None:
+            return candidate, met
+    raise AssertionError("a line meets no kink, yet the parameters are reduced: this is a bug")
+
+
 def _nearest(pattern: Pattern, values: Values, rates: Values, candidates: Sequence[tuple[int, int, int]]) -> Breakpoint:
     """Returns the least |value / rate| of candidates (difference of bit lengths, depth, index), and who has it."""
     # |value / rate| lies in (2^(e-1), 2^(e+1)) for a difference e of bit lengths: only e and e + 1 of the least e can

@@ -119,7 +119,7 @@ def phase_one_points(problem: IntegerProblem, certificate: Certificate) -> Seque
     """Returns the points of phase 1 before the first vertex, reduced: the start alone where they are not known."""
     rule = to_start_rule(certificate.header.start_rule)
     if rule is not None:
-        first = find_first_vertex(problem, rule)
+        first = find_first_vertex(problem, rule, filtered=True)
         if (tuple(first.pattern.to_hex()), first.basis) == (certificate.first.pattern, certificate.first.basis):
             return first.points[:-1]
     start = tuple(problem.to_reduced(problem.instance.start))

@@ -89,7 +89,7 @@ class CellLoss(ExactArithmetic):
 
     def point(self) -> tuple[list[mpz], mpz]:
         """Returns the reduced parameters as n integers over a positive denominator, not in lowest terms."""
-        return self._point(), self._inverse.den
+        return self._point()
 
     def loss(self) -> mpq:
         """Returns the loss at the vertex."""

@@ -7,8 +7,12 @@ Source: Bareiss' and Edmonds' integer-preserving pivots; the page proofs/integer
 """
 
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 from gmpy2 import divexact, mpz
+
+# A vector: integers over a positive denominator
+Scaled: TypeAlias = tuple[list[mpz], mpz]
 
 _ZERO = mpz(0)
 
@@ -37,20 +41,26 @@ class IntegerBasis:
         self.columns: list[list[mpz]] = [[mpz(i == j) for i in range(n)] for j in range(n)]
         self.den = mpz(1)
 
-    def products(self, row: Sequence[mpz]) -> list[mpz]:
-        """Returns den · (row A⁻¹), one integer for each column."""
-        return [dot(row, column) for column in self.columns]
+    def products(self, row: Sequence[mpz]) -> Scaled:
+        """Returns row A⁻¹, one entry for each column."""
+        return [dot(row, column) for column in self.columns], self.den
 
-    def replace(self, slot: int, products: Sequence[mpz]) -> None:
+    def column(self, slot: int) -> Scaled:
+        """Returns one column of A⁻¹."""
+        return self.columns[slot], self.den
+
+    def replace(self, slot: int, row: Sequence[mpz], products: Sequence[mpz] | None = None) -> None:
         """Replaces row `slot` of A.
 
         Args:
             slot: the row to be replaced.
-            products: `self.products(new_row)`; entry `slot` must not be 0 (the new matrix would be singular).
+            row: the new one.
+            products: the integers of `self.products(row)`, where they are known.
 
         Raises:
             ZeroDivisionError: the new row depends on the other rows.
         """
+        products = self.products(row)[0] if products is None else products
         pivot, special = products[slot], self.columns[slot]
         kept = special
         if pivot == 0:
@@ -75,19 +85,19 @@ class IntegerBasis:
     def add_multiples(self, slot: int, multiples: Mapping[int, mpz]) -> None:
         """Adds multiples[j] times row `slot` to each row j ≠ slot of A; the determinant keeps its value."""
         if multiples:
-            self.columns[slot] = self.bent_column(slot, multiples)
+            self.columns[slot] = self.bent_column(slot, multiples)[0]
 
-    def bent_column(self, slot: int, multiples: Mapping[int, mpz]) -> list[mpz]:
+    def bent_column(self, slot: int, multiples: Mapping[int, mpz]) -> Scaled:
         """Returns the column `slot` as `add_multiples` would leave it."""
         column = self.columns[slot]
         for other, multiple in multiples.items():
             column = [a - multiple * b for a, b in zip(column, self.columns[other], strict=True)]
-        return column
+        return column, self.den
 
-    def solve(self, right: Sequence[mpz]) -> list[mpz]:
-        """Returns den · A⁻¹ right."""
+    def solve(self, right: Sequence[mpz]) -> Scaled:
+        """Returns A⁻¹ right."""
         total = [_ZERO] * len(self.columns)
         for value, column in zip(right, self.columns, strict=True):
             if value:
                 total = [a + value * b for a, b in zip(total, column, strict=True)]
-        return total
+        return total, self.den

@@ -9,7 +9,7 @@ from gmpy2 import mpq
 
 from exactdrl.arithmetic.counts import DecisionCounts
 from exactdrl.arithmetic.exact import ExactArithmetic
-from exactdrl.arithmetic.filtered import LARGEST_EXACT, FilteredArithmetic, find_first_basis
+from exactdrl.arithmetic.filtered import FilteredArithmetic
 from exactdrl.arithmetic.protocol import Arithmetic
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
@@ -23,7 +23,7 @@ from exactdrl.minimality.verdict import NotMinimum
 from exactdrl.problem.instance import Instance, Matrix
 from exactdrl.walk.long_step import LINE_SEARCH, LONG_STEP, LongSteps, check_long_step
 from exactdrl.walk.rules import RULES, Choice
-from exactdrl.walk.start import FirstVertex, default_start_rule, find_first_vertex, find_start_cell, to_start_rule
+from exactdrl.walk.start import FirstVertex, default_start_rule, find_first_vertex, to_start_rule
 from exactdrl.walk.step import Outcome, Step, StepLimit
 
 __all__ = ["ALL_RULES", "ARITHMETICS", "Outcome", "Step", "StepLimit", "Walk"]
@@ -113,18 +113,9 @@ class Walk:
         if self._long is not None:
             return self._long.first_vertex
         if self._first is None:
-            self._first = self._find_first()
+            is_filtered = self.arithmetic_name == "filtered"
+            self._first = find_first_vertex(self.problem, self._named_start, filtered=is_filtered, with_points=False)
         return self._first
-
-    def _find_first(self) -> FirstVertex:
-        # projections have no float version: they are for few parameters
-        is_large = self.problem.dimension > LARGEST_EXACT
-        if is_large and self.arithmetic_name == "filtered" and self.start_rule == "coordinate":
-            cell = find_start_cell(self.problem)
-            basis = find_first_basis(self.problem, cell)
-            if basis is not None:
-                return FirstVertex(cell, tuple(basis), ())
-        return find_first_vertex(self.problem, self._named_start)
 
     @property
     def arithmetic(self) -> Arithmetic:
