@@ -10,10 +10,20 @@ from test_long_step import FAMILIES, random_instance
 
 from exactdrl.arithmetic import regression_filtered
 from exactdrl.arithmetic.regression import Regression
-from exactdrl.arithmetic.regression_bounds import certain_signs, falls_forever, invert, locate
+from exactdrl.arithmetic.regression_bounds import (
+    Inverse,
+    Located,
+    Vertex,
+    certain_signs,
+    falls_forever,
+    invert,
+    is_certainly,
+    locate,
+)
 from exactdrl.arithmetic.regression_exact import ExactRegression
 from exactdrl.arithmetic.regression_filtered import FilteredRegression
-from exactdrl.arithmetic.regression_floats import load, product, split
+from exactdrl.arithmetic.regression_floats import FloatRegression, load
+from exactdrl.arithmetic.regression_products import PIECES, cut, piece_bits, product
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.problem.instance import Instance
 from exactdrl.walk.driver import Walk
@@ -26,49 +36,84 @@ def exact(array: np.ndarray) -> list[list[Fraction]]:
 
 
 def cancelling(rows: int, terms: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Data whose products cancel but for parts far below their last places."""
+    """Data whose products cancel but for parts far below their last places; rows and columns of very different sizes.
+
+    The terms are of one size: the bound is that of the greatest.
+    """
     source = random.Random(seed)
-    factors = np.array([[source.uniform(-1, 1)] for _ in range(terms)])
+    scales = [2.0 ** source.randint(-40, 40) for _ in range(terms)]
+    factors = np.array([[source.uniform(-1, 1) * scale] for scale in scales])
     high = np.array(
-        [[source.uniform(-1, 1) * 2.0 ** source.randint(-40, 40) for _ in range(terms)] for _ in range(rows)]
+        [
+            [source.uniform(-1, 1) / scale * size for scale in scales]
+            for size in (2.0 ** source.randint(-40, 40) for _ in range(rows))
+        ]
     )
     for row in high:
-        total = sum(Fraction(a) * Fraction(b[0]) for a, b in zip(row[:-1], factors[:-1], strict=True))
-        row[-1] = float(-total / Fraction(factors[-1][0]))
+        # the last entry cancels the leading bits, the one before it the bits behind them
+        row[-2:] = 0.0
+        for place in (-1, -2):
+            total = sum(Fraction(a) * Fraction(b[0]) for a, b in zip(row, factors, strict=True))
+            row[place] = float(-total / Fraction(factors[place][0]))
     low = high * np.array([[source.uniform(-1, 1) * 2.0**-54 for _ in range(terms)] for _ in range(rows)])
     return high, low, factors
 
 
 @pytest.mark.parametrize("with_low", [False, True])
-def test_product_is_as_if_in_twice_the_precision(*, with_low: bool) -> None:
+@pytest.mark.parametrize("terms", [3, 6, 27, 130])
+def test_product_is_as_if_in_twice_the_precision(terms: int, *, with_low: bool) -> None:
     """Its errors are below 2 u of the result plus the bound; the bound is needed, and far below one precision's."""
     needed = 0
-    for seed in range(20):
-        high, low, factors = cancelling(5, 6, seed)
+    for seed in range(12):
+        high, low, factors = cancelling(5, terms, seed)
         found, bounds = product(high, low if with_low else None, factors)
         lost = exact(low if with_low else 0.0 * low)
         for i, heads in enumerate(exact(high)):
             row = [a + b for a, b in zip(heads, lost[i], strict=True)]
-            true = sum(a * b[0] for a, b in zip(row, exact(factors), strict=True))
-            error = abs(Fraction(float(found[i, 0])) - true)
+            parts = [a * b[0] for a, b in zip(row, exact(factors), strict=True)]
+            error = abs(Fraction(float(found[i, 0])) - sum(parts))
             bound = Fraction(float(bounds[i, 0]))
-            assert error <= 2 * UNIT * abs(true) + bound
-            needed += error > 2 * UNIT * abs(true)
-            size = sum(abs(a * b[0]) for a, b in zip(row, exact(factors), strict=True))
-            assert bound <= size * 2**14 * UNIT**2
+            assert error <= 2 * UNIT * abs(sum(parts)) + bound
+            needed += error > 2 * UNIT * abs(sum(parts))
+            # the columns' greatest entries may stand in different rows
+            assert bound <= max(map(abs, parts)) * terms * 2**50 * UNIT**2
     assert needed
 
 
-def test_split_is_exact() -> None:
-    """The parts sum to the value and are short enough for exact products."""
+def test_sizes_do_not_matter_to_a_product() -> None:
+    """Zeros, a zero row, a zero column and factors of 2^±300: exact where the result has so few bits."""
+    high = np.array([[3.0, 0.0, 2.0**100], [0.0, 0.0, 0.0], [0.0, 0.0, 5.0]])
+    factors = np.array([[2.0**-300], [2.0**-300], [2.0**-301]])
+    found, bounds = product(high, None, factors)
+    assert found.tolist() == [[2.0**-300 * 3.0 + 2.0**-201], [0.0], [5.0 * 2.0**-301]]
+    assert (bounds > 0.0).all()
+    found, _ = product(np.ones((1, 2)), None, np.array([[np.inf], [1.0]]))
+    assert np.isnan(found).all()
+
+
+def test_pieces_are_short_enough() -> None:
+    """Pieces sum to the value but for half the last unit; sums of products of two are exact, with one bit more not."""
     source = random.Random(1)
-    values = np.array([source.uniform(-1, 1) * 2.0 ** source.randint(-100, 100) for _ in range(500)])
-    upper, lower = split(values)
-    for value, a, b in zip(values.tolist(), upper.tolist(), lower.tolist(), strict=True):
-        assert Fraction(a) + Fraction(b) == Fraction(value)
-        for left in (a, b):
-            for right in (a, b):
-                assert Fraction(left) * Fraction(right) == Fraction(left * right)
+    terms = 27
+    left = np.array([[source.uniform(-1, 1) for _ in range(terms)] for _ in range(40)])
+    right = left[:1].T.copy()
+    # large odd pieces make the longest sums
+    left[0] = right[:, 0] = 2.0 / 3.0
+    counts = []
+    for bits in (piece_bits(terms), piece_bits(terms) + 3):
+        rows = cut(left, np.ones((40, 1)), bits)
+        columns = cut(right, np.ones(1), bits)
+        for value, parts in zip(exact(left)[0], zip(*(exact(part)[0] for part in rows), strict=True), strict=True):
+            assert abs(value - sum(parts)) <= Fraction(1, 2 ** (bits * PIECES + 1))
+        wrong = 0
+        for k in range(1, PIECES + 1):
+            heads = np.concatenate(rows[:k], axis=1)
+            tails = np.concatenate(columns[k - 1 :: -1], axis=0)
+            for found, row in zip((heads @ tails)[:, 0].tolist(), exact(heads), strict=True):
+                wrong += Fraction(found) != sum(a * b[0] for a, b in zip(row, exact(tails), strict=True))
+        counts.append(wrong)
+    assert counts[0] == 0
+    assert counts[1] > 0
 
 
 def walked(family: str, seed: int) -> list[FilteredRegression]:
@@ -106,13 +151,19 @@ def test_residuals_and_multipliers_are_enclosed(family: str) -> None:
         for moved in (False, True):
             at = invert(floats, arithmetic.basis)
             assert at is not None
-            located = locate(floats, arithmetic.basis, at)
+            located = locate(floats, at)
+            errors = floats.errors(located.reach, located.error)
+            assert float(errors[: regression.count].max()) <= floats.greatest_error(located.reach, located.error)
             for place, value in enumerate(true):
                 error = abs(Fraction(float(located.values[place])) - value)
-                assert error <= Fraction(float(located.errors[place]))
+                assert error <= Fraction(float(errors[place]))
+                for side in (-1, 1):
+                    assert not is_certainly(floats, located, place, side) or value * side > 0
                 off["value"] += error > 0
-            signs, unsure = certain_signs(located, regression.count, arithmetic.basis)
-            assert all(sign == 0 or (sign > 0) == (v > 0) for sign, v in zip(signs, true, strict=True))
+            signs, unsure = certain_signs(floats, at, located)
+            assert not signs[regression.count :].any()
+            assert all(sign == 0 or (sign > 0) == (v > 0) for sign, v in zip(signs.tolist(), true, strict=False))
+            assert all(sign or place in {*unsure, *arithmetic.basis} for place, sign in enumerate(signs[: len(true)]))
             if moved:
                 assert all(true[place] == 0 for place in unsure)
             floats.move_origin(located.s)
@@ -151,10 +202,7 @@ def test_falling_forever_is_true(family: str) -> None:
                     local.rebase(own)
                     assert local._vertex is not None
                     assert local._floats is not None
-                    direction = local._vertex.at.inverse[:, own.index(leaving)] * side
-                    rates = local._floats.times(direction)[: local.regression.count]
-                    rates[own] = 0.0
-                    falls = falls_forever(local._floats, local._vertex, direction, rates, 1.0)
+                    falls = falls_forever(local._floats, local._vertex.at, own.index(leaving), side)
                     # a linear term may also make the loss fall from the start, or rise
                     slope = sum(
                         (a * b for a, b in zip(exact_pull(local), exact_edge(local, leaving, side), strict=True)),
@@ -201,9 +249,9 @@ def test_a_wrong_proposal_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     steps = list(plain)
     source = random.Random(0)
 
-    def propose(vertex: object, direction: object, rates: np.ndarray, own: object) -> int | None:
-        del vertex, direction, own
-        moving = np.flatnonzero(rates).tolist()
+    def propose(floats: FloatRegression, vertex: Vertex, slot: int, side: int) -> int | None:
+        del slot, side
+        moving = sorted(set(range(floats.count)).difference(vertex.at.places.tolist()))
         return source.choice(moving) if source.random() < 0.9 else None
 
     monkeypatch.setattr(regression_filtered, "_propose", propose)
@@ -219,9 +267,11 @@ def test_a_bound_of_zero_would_be_wrong(monkeypatch: pytest.MonkeyPatch) -> None
     regression = Regression.of_unit(IntegerProblem.from_instance(instance), 0)
     plain = regression_filtered.certain_signs
 
-    def certain(located: object, count: int, basis: object) -> object:
-        located.errors[:] = 0.0
-        return plain(located, count, basis)
+    def certain(floats: FloatRegression, at: Inverse, located: Located) -> tuple[np.ndarray, list[int]]:
+        for errors in (floats.reach_errors, floats.fixed_errors, floats.spreads):
+            errors[:] = 0.0
+        floats._greatest = 0.0, 0.0, 0.0
+        return plain(floats, at, located)
 
     monkeypatch.setattr(regression_filtered, "certain_signs", certain)
     wrong = 0

@@ -20,17 +20,20 @@ from exactdrl.arithmetic.regression_bounds import (
     certain_signs,
     falls_forever,
     invert,
+    is_certainly,
     locate,
     price,
     room_of_ties,
 )
 from exactdrl.arithmetic.regression_exact import ExactRegression
-from exactdrl.arithmetic.regression_floats import FloatRegression, Floats, load
+from exactdrl.arithmetic.regression_floats import FloatRegression, load
 
 # so many residuals of unsure sign, now and before, that do not vanish make it worth moving the origin
 _UNSURE = 16
 # breakpoints that are sorted at first; most line searches end within
 _SORTED = 64
+# vertices that are tried on an edge before the exact arithmetic searches it
+_PROPOSALS = 4
 
 
 class FilteredRegression:
@@ -66,7 +69,9 @@ class FilteredRegression:
     def _exact_here(self) -> ExactRegression:
         """Returns the current vertex in exact arithmetic."""
         if self._exact is None:
-            signs = None if self._vertex is None else [int(sign) for sign in self._vertex.signs.tolist()]
+            signs = None
+            if self._vertex is not None:
+                signs = self._vertex.signs[: self.regression.count].astype(np.int64).tolist()
             self._exact = ExactRegression(self.regression, self.basis, signs)
         return self._exact
 
@@ -76,14 +81,14 @@ class FilteredRegression:
         at = None if floats is None else invert(floats, basis)
         if floats is None or at is None:
             return None
-        located = locate(floats, basis, at)
-        signs, unsure = certain_signs(located, self.regression.count, basis)
+        located = locate(floats, at)
+        signs, unsure = certain_signs(floats, at, located)
         before = 0
         if len(unsure) + self._missed > _UNSURE and unsure and self._can_move and floats.coordinates is not None:
             before, self._missed = len(unsure), 0
             floats.move_origin(located.s)
-            located = locate(floats, basis, at)
-            signs, unsure = certain_signs(located, self.regression.count, basis)
+            located = locate(floats, at)
+            signs, unsure = certain_signs(floats, at, located)
         vanishing: list[int] = []
         if not unsure:
             self.counts.floats["residual signs"] += 1
@@ -111,21 +116,21 @@ class FilteredRegression:
 
     def leaving(self) -> tuple[int, int] | None:
         """Returns which row of the basis to leave, and to which side; see the protocol."""
-        if self._vertex is not None:
-            multipliers, errors = self._vertex.priced.multipliers, self._vertex.priced.errors
+        vertex = self._vertex
+        if vertex is not None:
+            multipliers, errors = vertex.priced.multipliers, vertex.priced.errors
             sizes = np.abs(multipliers)
-            is_coordinate = np.array(self.basis) >= self.regression.count
+            upper = sizes + errors
+            bound, is_coordinate = 1.0, vertex.at.places >= self.regression.count
             if is_coordinate.any():
-                bound, sizes = 0.0, np.where(is_coordinate, sizes, -np.inf)
-            elif bool((sizes + errors < 1.0).all()):
+                # the others stay
+                bound, sizes[~is_coordinate], upper[~is_coordinate] = 0.0, -np.inf, -np.inf
+            elif float(upper.max()) < 1.0:
                 self.counts.floats["leaving row"] += 1
                 return None
-            else:
-                bound = 1.0
-            best = int(np.argmax(sizes))
-            low, others = sizes[best] - errors[best], sizes + errors
-            others[best] = bound
-            if low > others.max():
+            best = int(sizes.argmax())
+            low, upper[best] = sizes[best] - errors[best], bound
+            if low > upper.max():
                 self.counts.floats["leaving row"] += 1
                 return self.basis[best], -1 if multipliers[best] > 0.0 else 1
         self.counts.exact["leaving row"] += 1
@@ -135,13 +140,9 @@ class FilteredRegression:
         """Goes along an edge to where the loss is least, the first such point; None, unmoved, if it falls forever."""
         floats, vertex = self._floats, self._vertex
         if floats is not None and vertex is not None:
-            direction = vertex.at.inverse[:, self.basis.index(leaving)] * side
-            rates = floats.times(direction)[: self.regression.count]
-            rates[[place for place in self.basis if place < len(rates)]] = 0.0
-            own = 1.0 if leaving < len(rates) else 0.0
-            proposed = _propose(vertex, direction, rates, own)
+            proposed = _propose(floats, vertex, self.basis.index(leaving), side)
             if proposed is None:
-                if falls_forever(floats, vertex, direction, rates, own):
+                if falls_forever(floats, vertex.at, self.basis.index(leaving), side):
                     self.counts.floats["stopping kink"] += 1
                     return None
             else:
@@ -158,25 +159,35 @@ class FilteredRegression:
             self._set(list(exact.basis), exact)
         return met
 
-    def _confirm(self, floats: FloatRegression, before: Vertex, leaving: int, side: int, entering: int) -> Met | None:
-        """Goes to the vertex where a member vanishes on an edge, if that is certainly where the loss is least."""
+    def _confirm(self, floats: FloatRegression, before: Vertex, leaving: int, side: int, proposed: int) -> Met | None:
+        """Goes to the vertex where a member vanishes on an edge, or one near it, if the loss is certainly least there.
+
+        A vertex that is refused holds the residuals near it far more accurately: it proposes the next one.
+        """
         kept = [place for place in self.basis if place != leaving]
-        after = self._find_vertex([*kept, entering])
-        if after is None:
-            return None
-        tied = [place for place in after.vanishing if before.signs[place] != 0.0]
-        # along the edge the slopes before and behind are λ ∓ room, per unit of the entering member's rate
-        room = 1.0 + room_of_ties(floats, after.at, len(kept), tied)
-        size = abs(float(after.priced.multipliers[-1])) + float(after.priced.errors[-1])
-        if not (size < room and _is_on_side(after, leaving, side)):
-            return None
-        if tied and tied[0] < entering:
-            entering = tied[0]
-            after = self._find_vertex([*kept, entering])
-            if after is None:
+        entering: int | None = proposed
+        for _ in range(_PROPOSALS):
+            after = None if entering is None else self._find_vertex([*kept, entering])
+            if entering is None or after is None:
                 return None
-        crossed = np.flatnonzero(before.signs * after.signs < 0.0)
-        self.basis, self._vertex, self._exact = [*kept, entering], after, None
+            tied = [place for place in after.vanishing if before.signs[place] != 0.0]
+            # along the edge the slopes before and behind are λ ∓ room, per unit of the entering member's rate
+            room = 1.0 + room_of_ties(floats, after.at, len(kept), tied)
+            multiplier = float(after.priced.multipliers[-1])
+            size = abs(multiplier) + float(after.priced.errors[-1])
+            if size < room and is_certainly(floats, after.located, leaving, side):
+                return self._take(before, after, kept, min([*tied, entering]))
+            entering = _propose(floats, after, len(kept), -1 if multiplier > 0.0 else 1)
+        return None
+
+    def _take(self, before: Vertex, after: Vertex, kept: list[int], entering: int) -> Met | None:
+        """Takes a vertex, with a member that vanishes there as the entering one."""
+        basis = [*kept, entering]
+        vertex = after if int(after.at.places[-1]) == entering else self._find_vertex(basis)
+        if vertex is None:
+            return None
+        crossed = (before.signs * vertex.signs < 0.0).nonzero()[0]
+        self.basis, self._vertex, self._exact = basis, vertex, None
         return Met(entering, crossed.tolist())
 
     def rebase(self, basis: Sequence[int]) -> None:
@@ -200,7 +211,7 @@ class FilteredRegression:
         local: FloatRegression | None = None
         if floats is not None and vertex is not None and regression.depth <= MIXED_DEPTHS:
             offsets = np.array([float(local_offset(sample, regression.depth)) for sample in regression.samples])
-            local = floats.local(members, offsets, vertex.priced.gradient, vertex.priced.gradient_error)
+            local = floats.local(members, offsets, vertex.priced.gradient, floats.gradient_error)
         basis = [position[place] for place in self.basis]
         return FilteredRegression(regression, basis, floats=local, counts=self.counts)
 
@@ -231,25 +242,35 @@ class FilteredRegression:
         return float(np.abs(self._vertex.located.values[: self.regression.count]).sum())
 
 
-def _is_on_side(vertex: Vertex, leaving: int, side: int) -> bool:
-    """Returns whether a row that left the basis certainly has a value of the sign of a side."""
-    if leaving < len(vertex.signs):
-        return bool(vertex.signs[leaving] == side)
-    return bool(vertex.located.values[leaving] * side > vertex.located.errors[leaving])
+def _propose(floats: FloatRegression, vertex: Vertex, slot: int, side: int) -> int | None:
+    """Returns a member at which the loss may be least along an edge, None if it seems to fall forever.
 
-
-def _propose(vertex: Vertex, direction: Floats, rates: Floats, own: float) -> int | None:
-    """Returns a member at which the loss may be least along an edge, None if it seems to fall forever."""
-    slope = float(vertex.priced.gradient @ direction) + own + float(np.abs(rates[vertex.vanishing]).sum())
-    approach = vertex.signs * -rates
-    ahead = np.flatnonzero(approach > 0.0)
-    speeds = approach[ahead]
-    times = np.abs(vertex.located.values[ahead]) / speeds
+    Args:
+        floats: the problem.
+        vertex: where the edge begins.
+        slot: of the row of the basis that the edge leaves,
+        side: to this side.
+    """
+    # backwards: a residual of the same sign as its rate comes nearer
+    backward = vertex.at.inverse[:, slot] * -side
+    rates = floats.times(backward)
+    rates[vertex.at.places] = 0.0
+    slope = -float(vertex.priced.gradient @ backward)
+    slope += 1.0 if vertex.at.places[slot] < floats.count else 0.0
+    if vertex.vanishing:
+        slope += float(np.abs(rates[vertex.vanishing]).sum())
+    approach = vertex.signs * rates
+    ahead = (approach > 0.0).nonzero()[0]
+    speeds, times = approach[ahead], vertex.located.values[ahead] / rates[ahead]
     many = _SORTED
     while True:
-        near = np.argpartition(times, many)[:many] if many < len(times) else np.arange(len(times))
-        near = near[np.argsort(times[near], kind="stable")]
-        place = int(np.searchsorted(slope + 2.0 * np.cumsum(speeds[near]), 0.0))
+        if many < len(times):
+            near = times.argpartition(many)[:many]
+            near = near[times[near].argsort()]
+        else:
+            near = times.argsort()
+        # the slope rises by twice the speed of each
+        place = int(speeds[near].cumsum().searchsorted(-0.5 * slope))
         if place < len(near):
             return int(ahead[near[place]])
         if many >= len(times):
