@@ -19,12 +19,14 @@ from exactdrl.arithmetic.regression_bounds import (
     invert,
     is_certainly,
     locate,
+    price,
 )
 from exactdrl.arithmetic.regression_exact import ExactRegression
 from exactdrl.arithmetic.regression_filtered import FilteredRegression
-from exactdrl.arithmetic.regression_floats import FloatRegression, load
+from exactdrl.arithmetic.regression_floats import FloatRegression, from_rows, load
 from exactdrl.arithmetic.regression_products import PIECES, cut, piece_bits, product
 from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.doors.arrays import from_regression
 from exactdrl.problem.instance import Instance
 from exactdrl.walk.driver import Walk
 
@@ -161,7 +163,7 @@ def test_residuals_and_multipliers_are_enclosed(family: str) -> None:
                     assert not is_certainly(floats, located, place, side) or value * side > 0
                 off["value"] += error > 0
             signs, unsure = certain_signs(floats, at, located)
-            assert not signs[regression.count :].any()
+            check_point(floats, located, point)
             assert all(sign == 0 or (sign > 0) == (v > 0) for sign, v in zip(signs.tolist(), true, strict=False))
             assert all(sign or place in {*unsure, *arithmetic.basis} for place, sign in enumerate(signs[: len(true)]))
             if moved:
@@ -175,6 +177,110 @@ def test_residuals_and_multipliers_are_enclosed(family: str) -> None:
     assert off["value"]
     # sums of small integers are exact
     assert off["multiplier"] or family in ("integers", "near ties", "collinear")
+
+
+def check_point(floats: FloatRegression, located: Located, point: list[Fraction]) -> None:
+    """Compares s, in the parameters themselves, with the exact point."""
+    coordinates = floats.coordinates
+    assert coordinates is not None
+    s, error = [Fraction(value) for value in located.s.tolist()], Fraction(located.error)
+    for true, origin, row in zip(point, coordinates.origin.tolist(), exact(coordinates.transform), strict=True):
+        off = true - Fraction(origin) - sum(a * b for a, b in zip(row, s, strict=True))
+        assert abs(off) <= sum(map(abs, row)) * error
+
+
+def at_zero(inputs: list[float], signs: list[int]) -> FilteredRegression:
+    """Returns the vertex u = 0 of a regression in one parameter; the first input is the basis."""
+    targets = [[0.0], *([float(-sign)] for sign in signs)]
+    instance = from_regression([[value] for value in inputs], targets, has_bias=False)
+    return FilteredRegression(Regression.of_unit(IntegerProblem.from_instance(instance), 0), [0])
+
+
+def test_the_gradient_s_error_is_needed() -> None:
+    """Where the gradient cancels, its own rounding is all of the multiplier's error."""
+    source, needed = random.Random(1), 0
+    for _ in range(20):
+        inputs = [source.uniform(-1, 1) for _ in range(200)]
+        signs = [source.choice([-1, 1]) for _ in inputs]
+        total = sum(Fraction(sign) * Fraction(value) for sign, value in zip(signs, inputs, strict=True))
+        arithmetic = at_zero([2.0**-10 / 3, *inputs, float(-total)], [*signs, 1])
+        vertex, floats = arithmetic._vertex, arithmetic._floats
+        assert vertex is not None
+        assert floats is not None
+        (true,) = [oracle.to_fraction(m) for m in ExactRegression(arithmetic.regression, [0]).multipliers_of([0], {})]
+        error = abs(Fraction(float(vertex.priced.multipliers[0])) - true)
+        assert error <= Fraction(float(vertex.priced.errors[0]))
+        floats.gradient_error[:] = 0.0
+        needed += error > Fraction(float(price(floats, vertex.at, vertex.signs).errors[0]))
+    assert needed
+
+
+def test_the_multipliers_own_rounding_is_needed() -> None:
+    """Where the gradient is exact, the multiplier is still rounded, though g - Aλ may vanish in floats."""
+    off = 0
+    for size in range(3, 60, 2):
+        arithmetic = at_zero([float(size), 1.0, 2.0, 4.0], [1, 1, 1])
+        vertex, floats = arithmetic._vertex, arithmetic._floats
+        assert vertex is not None
+        assert floats is not None
+        floats.gradient_error[:] = 0.0
+        priced = price(floats, vertex.at, vertex.signs)
+        error = abs(Fraction(float(priced.multipliers[0])) - Fraction(7, size))
+        assert error <= Fraction(float(priced.errors[0]))
+        off += error > 0
+    assert off
+
+
+def test_nearly_singular_bases_are_refused() -> None:
+    """Rows that are dependent up to the last place have no inverse in floats, whatever LAPACK returns."""
+    inputs = [[1.0, 1.0 / 3.0], [3.0, 1.0], [1.0, 2.0], [3.0, 1.0 + 2.0**-52]]
+    instance = from_regression(inputs, [0.0, 1.0, 2.0, 3.0], has_bias=False)
+    regression = Regression.of_unit(IntegerProblem.from_instance(instance), 0)
+    floats = load(regression)
+    assert floats is not None
+    for basis in ([0, 1], [1, 3], [1, 1]):
+        assert invert(floats, basis) is None
+    assert invert(floats, [0, 2]) is not None
+
+
+def test_a_refused_vertex_proposes_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where every second proposal is any member, floats still find all steps."""
+    instance = random_instance(30, 3, 4)
+    steps = list(Walk(instance, rule="long-step"))
+    plain, source = regression_filtered._propose, random.Random(0)
+    calls = [0]
+
+    def propose(floats: FloatRegression, vertex: Vertex, slot: int, side: int) -> int | None:
+        calls[0] += 1
+        if calls[0] % 2:
+            return plain(floats, vertex, slot, side)
+        return source.choice(sorted(set(range(floats.count)).difference(vertex.at.places.tolist())))
+
+    monkeypatch.setattr(regression_filtered, "_propose", propose)
+    walk = Walk(instance, rule="long-step")
+    assert list(walk) == steps
+    assert walk.counts is not None
+    assert walk.counts.steps[1] == 0
+
+
+def test_a_slope_of_zero_does_not_fall() -> None:
+    """Where the slope at infinity is 0, floats compute less than that now and then, and the bound forbids it."""
+    source, below = random.Random(2), 0
+    for _ in range(200):
+        rows = np.array([[source.uniform(0.1, 1)] for _ in range(6)])
+        pull = -np.array([float(sum(Fraction(value) for (value,) in rows.tolist()))])
+        zeros = np.zeros(7)
+        floats = from_rows(np.vstack([rows, [[1.0]]]), zeros, (zeros, zeros), (pull, np.zeros(1)), None)
+        at = invert(floats, [0])
+        assert at is not None
+        direction = at.inverse[:, 0]
+        sizes = np.abs(floats.times(direction)[1:6])
+        slope = sum(Fraction(value) for (value,) in rows.tolist()) + Fraction(float(pull[0]))
+        # the rounded sum is not below the true one
+        if slope >= 0:
+            below += float(pull @ direction) + float(sizes.sum()) + 1.0 < 0.0
+            assert not falls_forever(floats, at, 0, 1)
+    assert below
 
 
 @pytest.mark.parametrize("family", ["integers", "near ties"])
@@ -259,6 +365,24 @@ def test_a_wrong_proposal_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(walk) == steps
     assert walk.counts is not None
     assert walk.counts.steps[1] > 0
+
+
+def test_unsure_signs_are_left_open() -> None:
+    """At random bases of integer data, full of ties: what vanishes is unsure and has no sign, all else has its own."""
+    instance = random_instance(30, 2, 0, family="integers")
+    regression = Regression.of_unit(IntegerProblem.from_instance(instance), 0)
+    floats, source, ties = load(regression), random.Random(0), 0
+    assert floats is not None
+    for _ in range(60):
+        basis = source.sample(range(regression.count), 3)
+        if ExactRegression.is_basis(regression, basis):
+            at = invert(floats, basis)
+            assert at is not None
+            found, unsure = certain_signs(floats, at, locate(floats, at))
+            assert not found[regression.count :].any()
+            assert found[: regression.count].astype(int).tolist() == ExactRegression(regression, basis).signs()
+            ties += len(unsure)
+    assert ties
 
 
 def test_a_bound_of_zero_would_be_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
