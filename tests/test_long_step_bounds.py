@@ -8,13 +8,14 @@ import oracle
 import pytest
 from test_long_step import FAMILIES, random_instance
 
-from exactdrl.arithmetic import regression_filtered
+from exactdrl.arithmetic import regression_bounds, regression_filtered
 from exactdrl.arithmetic.regression import Regression
 from exactdrl.arithmetic.regression_bounds import (
     Inverse,
     Located,
     Vertex,
     certain_signs,
+    exchange,
     falls_forever,
     invert,
     is_certainly,
@@ -241,6 +242,51 @@ def test_nearly_singular_bases_are_refused() -> None:
     for basis in ([0, 1], [1, 3], [1, 1]):
         assert invert(floats, basis) is None
     assert invert(floats, [0, 2]) is not None
+
+
+def check_defects(floats: FloatRegression, at: Inverse) -> None:
+    """Compares |I - R A| with its bounds, for the rows as they are in floats."""
+    rows = exact(floats.rows[at.places])
+    defect = [
+        [(i == j) - sum(a * row[j] for a, row in zip(own, rows, strict=True)) for j in range(len(rows))]
+        for i, own in enumerate(exact(at.inverse))
+    ]
+    assert exact(at.rows) == rows
+    assert max(sum(map(abs, row)) for row in defect) <= Fraction(at.row_defect)
+    assert max(sum(map(abs, column)) for column in zip(*defect, strict=True)) <= Fraction(at.column_defect)
+
+
+@pytest.mark.parametrize("family", ["generic", "collinear", "integers"])
+def test_exchanged_inverses(monkeypatch: pytest.MonkeyPatch, family: str) -> None:
+    """Updated a hundred times an inverse keeps its defect small and below its bounds; a drifted one is made anew."""
+    instance = random_instance(60, 3, 2, family=family)
+    regression = Regression.of_unit(IntegerProblem.from_instance(instance), 0)
+    floats, source = load(regression), random.Random(0)
+    assert floats is not None
+    at = invert(floats, [0, 20, 40, floats.count])
+    assert at is not None
+    updated = 0
+    for turn in range(100):
+        slot, entering = source.randrange(4), source.randrange(floats.count + 4)
+        after = exchange(floats, at, slot, entering)
+        places = [entering if index == slot else place for index, place in enumerate(at.places.tolist())]
+        anew = invert(floats, places)
+        if after is None:
+            assert anew is None
+            continue
+        assert anew is not None
+        assert after.places.tolist() == places
+        if not turn % 10:
+            check_defects(floats, after)
+        with monkeypatch.context() as patch:
+            patch.setattr(regression_bounds, "_DRIFTED", 0.0)
+            again = exchange(floats, at, slot, entering)
+            assert again is not None
+            assert (again.inverse == anew.inverse).all()
+        updated += not (after.inverse == anew.inverse).all()
+        at = after
+    assert updated > 50
+    assert exchange(floats, at, 0, int(at.places[1])) is None
 
 
 def test_a_refused_vertex_proposes_the_next(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,8 @@ from exactdrl.arithmetic.regression_products import Floats
 
 # ‖I - R A‖ must be below these, by rows and by columns: the bounds assume it
 _REGULAR_ROWS, _REGULAR_COLUMNS = 0.25, 0.5
+# an update with a smaller pivot may overflow; one with a greater computed defect is worth an inverse from scratch
+_PIVOT, _DRIFTED = 2.0**-100, 2.0**-38
 
 Places = NDArray[np.intp]
 
@@ -27,7 +29,7 @@ class Inverse:
     """About the inverse of the rows of a basis.
 
     Attributes:
-        places: of the basis.
+        places: of the basis, in any order.
         rows: A, (r, r), rounded.
         reach_errors: of the rows, see `FloatRegression`.
         inverse: R.
@@ -77,27 +79,52 @@ class Priced:
     errors: Floats
 
 
-def invert(floats: FloatRegression, basis: Sequence[int]) -> Inverse | None:
+def invert(floats: FloatRegression, basis: Sequence[int] | Places) -> Inverse | None:
     """Returns the inverse of a basis' rows; None if it is too far from exact for the bounds.
 
     |I - R Â| ≤ |I - R A| + |R| |Â - A|, where the computed I - R A errs by at most slack · |R| |A|.
     """
     places = np.array(basis, dtype=np.intp)
-    rows, reach_errors = floats.rows.take(places, axis=0), floats.reach_errors.take(places)
+    rows = floats.rows.take(places, axis=0)
     try:
         # NumPy's types leave the kind of the result open
         inverse: Any = np.linalg.inv(rows)
     except np.linalg.LinAlgError:
         return None
+    return _certify(floats, places, rows, inverse, np.inf)
+
+
+def exchange(floats: FloatRegression, at: Inverse, slot: int, entering: int) -> Inverse | None:
+    """Returns the inverse of the basis with another row in a slot, updated where that is accurate; see `invert`."""
+    places = at.places.copy()
+    places[slot] = entering
+    row = floats.rows[entering]
+    products = row @ at.inverse
+    pivot = float(products[slot])
+    if abs(pivot) > _PIVOT:
+        rows = at.rows.copy()
+        rows[slot] = row
+        # R - R e_s (v - e_s) / v_s for v = row · R
+        products[slot] -= 1.0
+        inverse = at.inverse - np.multiply.outer(at.inverse[:, slot] / pivot, products)
+        updated = _certify(floats, places, rows, inverse, _DRIFTED)
+        if updated is not None:
+            return updated
+    return invert(floats, places)
+
+
+def _certify(floats: FloatRegression, places: Places, rows: Floats, inverse: Floats, accepted: float) -> Inverse | None:
+    """Returns an inverse with its defects; None if they, or the computed one, are too large."""
     sizes: Floats = np.abs(inverse)
     defect = inverse @ rows
     defect -= floats.identity
     total = floats.rank * float(np.abs(defect, out=defect).max())
+    reach_errors = floats.reach_errors.take(places)
     errors = sizes @ reach_errors
     row_defect = (total + float(errors.max())) * SAFETY
     column_defect = (total + float(errors.sum())) * SAFETY
     # written so that NaN is refused
-    if not (row_defect < _REGULAR_ROWS and column_defect < _REGULAR_COLUMNS):
+    if not (total < accepted and row_defect < _REGULAR_ROWS and column_defect < _REGULAR_COLUMNS):
         return None
     return Inverse(places, rows, reach_errors, inverse, sizes, row_defect, column_defect)
 

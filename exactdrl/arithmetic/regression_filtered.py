@@ -16,8 +16,10 @@ from gmpy2 import mpq
 from exactdrl.arithmetic.counts import LONG_KINDS, DecisionCounts
 from exactdrl.arithmetic.regression import MIXED_DEPTHS, Met, Regression, local_offset
 from exactdrl.arithmetic.regression_bounds import (
+    Inverse,
     Vertex,
     certain_signs,
+    exchange,
     falls_forever,
     invert,
     is_certainly,
@@ -64,7 +66,8 @@ class FilteredRegression:
 
     def _set(self, basis: list[int], exact: ExactRegression | None = None) -> None:
         self.basis, self._exact = basis, exact
-        self._vertex: Vertex | None = self._find_vertex(basis)
+        at = None if self._floats is None else invert(self._floats, basis)
+        self._vertex: Vertex | None = self._find_vertex(at)
 
     def _exact_here(self) -> ExactRegression:
         """Returns the current vertex in exact arithmetic."""
@@ -75,10 +78,9 @@ class FilteredRegression:
             self._exact = ExactRegression(self.regression, self.basis, signs)
         return self._exact
 
-    def _find_vertex(self, basis: list[int]) -> Vertex | None:
+    def _find_vertex(self, at: Inverse | None) -> Vertex | None:
         """Returns the vertex of a basis with all signs certain; None where floats cannot hold it."""
         floats = self._floats
-        at = None if floats is None else invert(floats, basis)
         if floats is None or at is None:
             return None
         located = locate(floats, at)
@@ -94,7 +96,7 @@ class FilteredRegression:
             self.counts.floats["residual signs"] += 1
         else:
             self.counts.exact["residual signs"] += 1
-            found = ExactRegression(self.regression, basis).signs_of(unsure)
+            found = ExactRegression(self.regression, at.places.tolist()).signs_of(unsure)
             signs[unsure] = found
             vanishing = [place for place, sign in zip(unsure, found, strict=True) if not sign]
             self._missed += len(unsure) - len(vanishing)
@@ -132,7 +134,7 @@ class FilteredRegression:
             low, upper[best] = sizes[best] - errors[best], bound
             if low > upper.max():
                 self.counts.floats["leaving row"] += 1
-                return self.basis[best], -1 if multipliers[best] > 0.0 else 1
+                return int(vertex.at.places[best]), -1 if multipliers[best] > 0.0 else 1
         self.counts.exact["leaving row"] += 1
         return self._exact_here().leaving()
 
@@ -140,13 +142,14 @@ class FilteredRegression:
         """Goes along an edge to where the loss is least, the first such point; None, unmoved, if it falls forever."""
         floats, vertex = self._floats, self._vertex
         if floats is not None and vertex is not None:
-            proposed = _propose(floats, vertex, self.basis.index(leaving), side)
+            slot = vertex.at.places.tolist().index(leaving)
+            proposed = _propose(floats, vertex, slot, side)
             if proposed is None:
-                if falls_forever(floats, vertex.at, self.basis.index(leaving), side):
+                if falls_forever(floats, vertex.at, slot, side):
                     self.counts.floats["stopping kink"] += 1
                     return None
             else:
-                met = self._confirm(floats, vertex, leaving, side, proposed)
+                met = self._confirm(floats, vertex, slot, side, proposed)
                 if met is not None:
                     self.counts.floats["stopping kink"] += 1
                     self.counts.steps[0] += 1
@@ -159,35 +162,35 @@ class FilteredRegression:
             self._set(list(exact.basis), exact)
         return met
 
-    def _confirm(self, floats: FloatRegression, before: Vertex, leaving: int, side: int, proposed: int) -> Met | None:
+    def _confirm(self, floats: FloatRegression, before: Vertex, slot: int, side: int, proposed: int) -> Met | None:
         """Goes to the vertex where a member vanishes on an edge, or one near it, if the loss is certainly least there.
 
         A vertex that is refused holds the residuals near it far more accurately: it proposes the next one.
         """
-        kept = [place for place in self.basis if place != leaving]
+        leaving = int(before.at.places[slot])
         entering: int | None = proposed
         for _ in range(_PROPOSALS):
-            after = None if entering is None else self._find_vertex([*kept, entering])
+            after = None if entering is None else self._find_vertex(exchange(floats, before.at, slot, entering))
             if entering is None or after is None:
                 return None
             tied = [place for place in after.vanishing if before.signs[place] != 0.0]
             # along the edge the slopes before and behind are λ ∓ room, per unit of the entering member's rate
-            room = 1.0 + room_of_ties(floats, after.at, len(kept), tied)
-            multiplier = float(after.priced.multipliers[-1])
-            size = abs(multiplier) + float(after.priced.errors[-1])
+            room = 1.0 + room_of_ties(floats, after.at, slot, tied)
+            multiplier = float(after.priced.multipliers[slot])
+            size = abs(multiplier) + float(after.priced.errors[slot])
             if size < room and is_certainly(floats, after.located, leaving, side):
-                return self._take(before, after, kept, min([*tied, entering]))
-            entering = _propose(floats, after, len(kept), -1 if multiplier > 0.0 else 1)
+                first = min([*tied, entering])
+                if first != entering:
+                    after = self._find_vertex(exchange(floats, before.at, slot, first))
+                return None if after is None else self._take(before, after, leaving, first)
+            entering = _propose(floats, after, slot, -1 if multiplier > 0.0 else 1)
         return None
 
-    def _take(self, before: Vertex, after: Vertex, kept: list[int], entering: int) -> Met | None:
-        """Takes a vertex, with a member that vanishes there as the entering one."""
-        basis = [*kept, entering]
-        vertex = after if int(after.at.places[-1]) == entering else self._find_vertex(basis)
-        if vertex is None:
-            return None
-        crossed = (before.signs * vertex.signs < 0.0).nonzero()[0]
-        self.basis, self._vertex, self._exact = basis, vertex, None
+    def _take(self, before: Vertex, after: Vertex, leaving: int, entering: int) -> Met:
+        """Takes the vertex behind an edge."""
+        self.basis = [*(place for place in self.basis if place != leaving), entering]
+        self._vertex, self._exact = after, None
+        crossed = (before.signs * after.signs < 0.0).nonzero()[0]
         return Met(entering, crossed.tolist())
 
     def rebase(self, basis: Sequence[int]) -> None:

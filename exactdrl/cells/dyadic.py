@@ -137,12 +137,12 @@ class DyadicSamples:
         totals = [mpz(0)] * self.doubles.shape[1]
         for begin in range(0, len(signs), _ROWS):
             rows = slice(begin, begin + _ROWS)
-            odd, own = self.odd[rows], signs[rows]
-            parts = (odd >> _LOWER, _LOWER), (odd & ((1 << _LOWER) - 1), 0)
-            for group in np.unique(groups[rows]).tolist():
+            odd = self.odd[rows]
+            upper, lower = (odd >> _LOWER) << within[rows], (odd & ((1 << _LOWER) - 1)) << within[rows]
+            for group in np.flatnonzero(np.bincount(groups[rows].ravel())).tolist():
                 belongs = groups[rows] == group
-                for part, shift in parts:
-                    sums = own @ np.where(belongs, part << within[rows], 0)
+                for part, shift in ((upper, _LOWER), (lower, 0)):
+                    sums = signs[rows] @ np.where(belongs, part, 0)
                     place = group * _GROUP + shift
                     totals = [total + (mpz(entry) << place) for total, entry in zip(totals, sums.tolist(), strict=True)]
         return totals
