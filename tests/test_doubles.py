@@ -76,11 +76,11 @@ def test_problems_are_the_same(
 
 
 @strategies.examples(40)
-@given(regressions())
-def test_walks_are_the_same(data: tuple[list[list[float]], list[list[float]]]) -> None:
-    """From floats and from rationals: the same steps, loss and optimum."""
+@given(regressions(), st.sampled_from(["long-step", "long-step", "steepest", "reference"]))
+def test_walks_are_the_same(data: tuple[list[list[float]], list[list[float]]], rule: str) -> None:
+    """From floats and from rationals, in either arithmetic: the same steps, end and loss, which is that of the end."""
     walks = [
-        Walk(from_regression(*own), rule="long-step", arithmetic=arithmetic)
+        Walk(from_regression(*own), rule=rule, arithmetic=arithmetic, max_steps=100)
         for own in (data, [to_rationals(rows) for rows in data])
         for arithmetic in ("filtered", "exact")
     ]
