@@ -70,9 +70,10 @@ def product(high: Floats, low: Floats | None, factors: Floats) -> tuple[Floats, 
     """
     terms, width = factors.shape
     bits = piece_bits(terms)
-    # the bounds are those of the greatest entries; powers of 2 first bring the columns to one size
-    scale = powers_above(np.abs(high).max(axis=0, initial=0.0))
-    left, right = high / scale, factors * scale[:, None]
+    # the bounds are those of the greatest entries; powers of 2 first bring the factors to one size, so that a row's
+    # bound is that of its own greatest term
+    scale = powers_above(np.abs(factors).max(axis=1))
+    left, right = high * scale, factors / scale[:, None]
     rows, columns = powers_above(np.abs(left).max(axis=1, keepdims=True)), powers_above(np.abs(right).max(axis=0))
     pieces = np.concatenate(cut(left, rows, bits), axis=1)
     reversed_pieces = np.concatenate(cut(right, columns, bits)[::-1], axis=0)
