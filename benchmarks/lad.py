@@ -38,6 +38,7 @@ from flint import fmpq_mat, fmpz_mat
 from gmpy2 import mpq
 
 from exactdrl import Instance, Walk, record_walk, verify, write_instance
+from exactdrl.doors.arrays import from_regression
 
 SIZES = "5x500,25x500,5x2000,25x2000,5x20000,25x20000"
 SOLVERS = "highs,qsopt,glpsol,ppl,z3"
@@ -284,9 +285,8 @@ class Own:
 
 def run_own(problem: Problem) -> Own:
     """Runs the rule long-step."""
-    inputs, targets, width = problem.x[:, :-1].tolist(), problem.y[:, None].tolist(), problem.inputs
     with Clock() as read:
-        instance = Instance.create([([[0] * width], [0])], inputs, targets)
+        instance = from_regression(problem.x[:, :-1], problem.y)
     with Clock() as scale:
         walk = Walk(instance, rule="long-step")
     with Clock() as solve:

@@ -8,13 +8,26 @@ import oracle
 import pytest
 from test_long_step import FAMILIES, random_instance
 
-from exactdrl.arithmetic import regression_filtered
+from exactdrl.arithmetic import regression_bounds, regression_filtered
 from exactdrl.arithmetic.regression import Regression
-from exactdrl.arithmetic.regression_bounds import certain_signs, falls_forever, invert, locate
+from exactdrl.arithmetic.regression_bounds import (
+    Inverse,
+    Located,
+    Vertex,
+    certain_signs,
+    exchange,
+    falls_forever,
+    invert,
+    is_certainly,
+    locate,
+    price,
+)
 from exactdrl.arithmetic.regression_exact import ExactRegression
 from exactdrl.arithmetic.regression_filtered import FilteredRegression
-from exactdrl.arithmetic.regression_floats import load, product, split
+from exactdrl.arithmetic.regression_floats import FloatRegression, from_rows, load
+from exactdrl.arithmetic.regression_products import PIECES, cut, piece_bits, product
 from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.doors.arrays import from_regression
 from exactdrl.problem.instance import Instance
 from exactdrl.walk.driver import Walk
 
@@ -26,49 +39,84 @@ def exact(array: np.ndarray) -> list[list[Fraction]]:
 
 
 def cancelling(rows: int, terms: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Data whose products cancel but for parts far below their last places."""
+    """Data whose products cancel but for parts far below their last places; rows and columns of very different sizes.
+
+    The terms are of one size: the bound is that of the greatest.
+    """
     source = random.Random(seed)
-    factors = np.array([[source.uniform(-1, 1)] for _ in range(terms)])
+    scales = [2.0 ** source.randint(-40, 40) for _ in range(terms)]
+    factors = np.array([[source.uniform(-1, 1) * scale] for scale in scales])
     high = np.array(
-        [[source.uniform(-1, 1) * 2.0 ** source.randint(-40, 40) for _ in range(terms)] for _ in range(rows)]
+        [
+            [source.uniform(-1, 1) / scale * size for scale in scales]
+            for size in (2.0 ** source.randint(-40, 40) for _ in range(rows))
+        ]
     )
     for row in high:
-        total = sum(Fraction(a) * Fraction(b[0]) for a, b in zip(row[:-1], factors[:-1], strict=True))
-        row[-1] = float(-total / Fraction(factors[-1][0]))
+        # the last entry cancels the leading bits, the one before it the bits behind them
+        row[-2:] = 0.0
+        for place in (-1, -2):
+            total = sum(Fraction(a) * Fraction(b[0]) for a, b in zip(row, factors, strict=True))
+            row[place] = float(-total / Fraction(factors[place][0]))
     low = high * np.array([[source.uniform(-1, 1) * 2.0**-54 for _ in range(terms)] for _ in range(rows)])
     return high, low, factors
 
 
 @pytest.mark.parametrize("with_low", [False, True])
-def test_product_is_as_if_in_twice_the_precision(*, with_low: bool) -> None:
+@pytest.mark.parametrize("terms", [3, 6, 27, 130])
+def test_product_is_as_if_in_twice_the_precision(terms: int, *, with_low: bool) -> None:
     """Its errors are below 2 u of the result plus the bound; the bound is needed, and far below one precision's."""
     needed = 0
-    for seed in range(20):
-        high, low, factors = cancelling(5, 6, seed)
+    for seed in range(12):
+        high, low, factors = cancelling(5, terms, seed)
         found, bounds = product(high, low if with_low else None, factors)
         lost = exact(low if with_low else 0.0 * low)
         for i, heads in enumerate(exact(high)):
             row = [a + b for a, b in zip(heads, lost[i], strict=True)]
-            true = sum(a * b[0] for a, b in zip(row, exact(factors), strict=True))
-            error = abs(Fraction(float(found[i, 0])) - true)
+            parts = [a * b[0] for a, b in zip(row, exact(factors), strict=True)]
+            error = abs(Fraction(float(found[i, 0])) - sum(parts))
             bound = Fraction(float(bounds[i, 0]))
-            assert error <= 2 * UNIT * abs(true) + bound
-            needed += error > 2 * UNIT * abs(true)
-            size = sum(abs(a * b[0]) for a, b in zip(row, exact(factors), strict=True))
-            assert bound <= size * 2**14 * UNIT**2
+            assert error <= 2 * UNIT * abs(sum(parts)) + bound
+            needed += error > 2 * UNIT * abs(sum(parts))
+            # it is that of the row's own greatest term, whatever the other rows are
+            assert bound <= max(map(abs, parts)) * terms * (terms + 17) * 2**6 * UNIT**2
     assert needed
 
 
-def test_split_is_exact() -> None:
-    """The parts sum to the value and are short enough for exact products."""
+def test_sizes_do_not_matter_to_a_product() -> None:
+    """Zeros, a zero row, a zero column and factors of 2^±300: exact where the result has so few bits."""
+    high = np.array([[3.0, 0.0, 2.0**100], [0.0, 0.0, 0.0], [0.0, 0.0, 5.0]])
+    factors = np.array([[2.0**-300], [2.0**-300], [2.0**-301]])
+    found, bounds = product(high, None, factors)
+    assert found.tolist() == [[2.0**-300 * 3.0 + 2.0**-201], [0.0], [5.0 * 2.0**-301]]
+    assert (bounds > 0.0).all()
+    found, _ = product(np.ones((1, 2)), None, np.array([[np.inf], [1.0]]))
+    assert np.isnan(found).all()
+
+
+def test_pieces_are_short_enough() -> None:
+    """Pieces sum to the value but for half the last unit; sums of products of two are exact, with one bit more not."""
     source = random.Random(1)
-    values = np.array([source.uniform(-1, 1) * 2.0 ** source.randint(-100, 100) for _ in range(500)])
-    upper, lower = split(values)
-    for value, a, b in zip(values.tolist(), upper.tolist(), lower.tolist(), strict=True):
-        assert Fraction(a) + Fraction(b) == Fraction(value)
-        for left in (a, b):
-            for right in (a, b):
-                assert Fraction(left) * Fraction(right) == Fraction(left * right)
+    terms = 27
+    left = np.array([[source.uniform(-1, 1) for _ in range(terms)] for _ in range(40)])
+    right = left[:1].T.copy()
+    # large odd pieces make the longest sums
+    left[0] = right[:, 0] = 2.0 / 3.0
+    counts = []
+    for bits in (piece_bits(terms), piece_bits(terms) + 3):
+        rows = cut(left, np.ones((40, 1)), bits)
+        columns = cut(right, np.ones(1), bits)
+        for value, parts in zip(exact(left)[0], zip(*(exact(part)[0] for part in rows), strict=True), strict=True):
+            assert abs(value - sum(parts)) <= Fraction(1, 2 ** (bits * PIECES + 1))
+        wrong = 0
+        for k in range(1, PIECES + 1):
+            heads = np.concatenate(rows[:k], axis=1)
+            tails = np.concatenate(columns[k - 1 :: -1], axis=0)
+            for found, row in zip((heads @ tails)[:, 0].tolist(), exact(heads), strict=True):
+                wrong += Fraction(found) != sum(a * b[0] for a, b in zip(row, exact(tails), strict=True))
+        counts.append(wrong)
+    assert counts[0] == 0
+    assert counts[1] > 0
 
 
 def walked(family: str, seed: int) -> list[FilteredRegression]:
@@ -106,13 +154,19 @@ def test_residuals_and_multipliers_are_enclosed(family: str) -> None:
         for moved in (False, True):
             at = invert(floats, arithmetic.basis)
             assert at is not None
-            located = locate(floats, arithmetic.basis, at)
+            located = locate(floats, at)
+            errors = floats.errors(located.reach, located.error)
+            assert float(errors[: regression.count].max()) <= floats.greatest_error(located.reach, located.error)
             for place, value in enumerate(true):
                 error = abs(Fraction(float(located.values[place])) - value)
-                assert error <= Fraction(float(located.errors[place]))
+                assert error <= Fraction(float(errors[place]))
+                for side in (-1, 1):
+                    assert not is_certainly(floats, located, place, side) or value * side > 0
                 off["value"] += error > 0
-            signs, unsure = certain_signs(located, regression.count, arithmetic.basis)
-            assert all(sign == 0 or (sign > 0) == (v > 0) for sign, v in zip(signs, true, strict=True))
+            signs, unsure = certain_signs(floats, at, located)
+            check_point(floats, located, point)
+            assert all(sign == 0 or (sign > 0) == (v > 0) for sign, v in zip(signs.tolist(), true, strict=False))
+            assert all(sign or place in {*unsure, *arithmetic.basis} for place, sign in enumerate(signs[: len(true)]))
             if moved:
                 assert all(true[place] == 0 for place in unsure)
             floats.move_origin(located.s)
@@ -124,6 +178,155 @@ def test_residuals_and_multipliers_are_enclosed(family: str) -> None:
     assert off["value"]
     # sums of small integers are exact
     assert off["multiplier"] or family in ("integers", "near ties", "collinear")
+
+
+def check_point(floats: FloatRegression, located: Located, point: list[Fraction]) -> None:
+    """Compares s, in the parameters themselves, with the exact point."""
+    coordinates = floats.coordinates
+    assert coordinates is not None
+    s, error = [Fraction(value) for value in located.s.tolist()], Fraction(located.error)
+    for true, origin, row in zip(point, coordinates.origin.tolist(), exact(coordinates.transform), strict=True):
+        off = true - Fraction(origin) - sum(a * b for a, b in zip(row, s, strict=True))
+        assert abs(off) <= sum(map(abs, row)) * error
+
+
+def at_zero(inputs: list[float], signs: list[int]) -> FilteredRegression:
+    """Returns the vertex u = 0 of a regression in one parameter; the first input is the basis."""
+    targets = [[0.0], *([float(-sign)] for sign in signs)]
+    instance = from_regression([[value] for value in inputs], targets, has_bias=False)
+    return FilteredRegression(Regression.of_unit(IntegerProblem.from_instance(instance), 0), [0])
+
+
+def test_the_gradient_s_error_is_needed() -> None:
+    """Where the gradient cancels, its own rounding is all of the multiplier's error."""
+    source, needed = random.Random(1), 0
+    for _ in range(20):
+        inputs = [source.uniform(-1, 1) for _ in range(200)]
+        signs = [source.choice([-1, 1]) for _ in inputs]
+        total = sum(Fraction(sign) * Fraction(value) for sign, value in zip(signs, inputs, strict=True))
+        arithmetic = at_zero([2.0**-10 / 3, *inputs, float(-total)], [*signs, 1])
+        vertex, floats = arithmetic._vertex, arithmetic._floats
+        assert vertex is not None
+        assert floats is not None
+        (true,) = [oracle.to_fraction(m) for m in ExactRegression(arithmetic.regression, [0]).multipliers_of([0], {})]
+        error = abs(Fraction(float(vertex.priced.multipliers[0])) - true)
+        assert error <= Fraction(float(vertex.priced.errors[0]))
+        floats.gradient_error[:] = 0.0
+        needed += error > Fraction(float(price(floats, vertex.at, vertex.signs).errors[0]))
+    assert needed
+
+
+def test_the_multipliers_own_rounding_is_needed() -> None:
+    """Where the gradient is exact, the multiplier is still rounded, though g - Aλ may vanish in floats."""
+    off = 0
+    for size in range(3, 60, 2):
+        arithmetic = at_zero([float(size), 1.0, 2.0, 4.0], [1, 1, 1])
+        vertex, floats = arithmetic._vertex, arithmetic._floats
+        assert vertex is not None
+        assert floats is not None
+        floats.gradient_error[:] = 0.0
+        priced = price(floats, vertex.at, vertex.signs)
+        error = abs(Fraction(float(priced.multipliers[0])) - Fraction(7, size))
+        assert error <= Fraction(float(priced.errors[0]))
+        off += error > 0
+    assert off
+
+
+def test_nearly_singular_bases_are_refused() -> None:
+    """Rows that are dependent up to the last place have no inverse in floats, whatever LAPACK returns."""
+    inputs = [[1.0, 1.0 / 3.0], [3.0, 1.0], [1.0, 2.0], [3.0, 1.0 + 2.0**-52]]
+    instance = from_regression(inputs, [0.0, 1.0, 2.0, 3.0], has_bias=False)
+    regression = Regression.of_unit(IntegerProblem.from_instance(instance), 0)
+    floats = load(regression)
+    assert floats is not None
+    for basis in ([0, 1], [1, 3], [1, 1]):
+        assert invert(floats, basis) is None
+    assert invert(floats, [0, 2]) is not None
+
+
+def check_defects(floats: FloatRegression, at: Inverse) -> None:
+    """Compares |I - R A| with its bounds, for the rows as they are in floats."""
+    rows = exact(floats.rows[at.places])
+    defect = [
+        [(i == j) - sum(a * row[j] for a, row in zip(own, rows, strict=True)) for j in range(len(rows))]
+        for i, own in enumerate(exact(at.inverse))
+    ]
+    assert exact(at.rows) == rows
+    assert max(sum(map(abs, row)) for row in defect) <= Fraction(at.row_defect)
+    assert max(sum(map(abs, column)) for column in zip(*defect, strict=True)) <= Fraction(at.column_defect)
+
+
+@pytest.mark.parametrize("family", ["generic", "collinear", "integers"])
+def test_exchanged_inverses(monkeypatch: pytest.MonkeyPatch, family: str) -> None:
+    """Updated a hundred times an inverse keeps its defect small and below its bounds; a drifted one is made anew."""
+    instance = random_instance(60, 3, 2, family=family)
+    regression = Regression.of_unit(IntegerProblem.from_instance(instance), 0)
+    floats, source = load(regression), random.Random(0)
+    assert floats is not None
+    at = invert(floats, [0, 20, 40, floats.count])
+    assert at is not None
+    updated = 0
+    for turn in range(100):
+        slot, entering = source.randrange(4), source.randrange(floats.count + 4)
+        after = exchange(floats, at, slot, entering)
+        places = [entering if index == slot else place for index, place in enumerate(at.places.tolist())]
+        anew = invert(floats, places)
+        if after is None:
+            assert anew is None
+            continue
+        assert anew is not None
+        assert after.places.tolist() == places
+        if not turn % 10:
+            check_defects(floats, after)
+        with monkeypatch.context() as patch:
+            patch.setattr(regression_bounds, "_DRIFTED", 0.0)
+            again = exchange(floats, at, slot, entering)
+            assert again is not None
+            assert (again.inverse == anew.inverse).all()
+        updated += not (after.inverse == anew.inverse).all()
+        at = after
+    assert updated > 50
+    assert exchange(floats, at, 0, int(at.places[1])) is None
+
+
+def test_a_refused_vertex_proposes_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where every second proposal is any member, floats still find all steps."""
+    instance = random_instance(30, 3, 4)
+    steps = list(Walk(instance, rule="long-step"))
+    plain, source = regression_filtered._propose, random.Random(0)
+    calls = [0]
+
+    def propose(floats: FloatRegression, vertex: Vertex, slot: int, side: int) -> int | None:
+        calls[0] += 1
+        if calls[0] % 2:
+            return plain(floats, vertex, slot, side)
+        return source.choice(sorted(set(range(floats.count)).difference(vertex.at.places.tolist())))
+
+    monkeypatch.setattr(regression_filtered, "_propose", propose)
+    walk = Walk(instance, rule="long-step")
+    assert list(walk) == steps
+    assert walk.counts is not None
+    assert walk.counts.steps[1] == 0
+
+
+def test_a_slope_of_zero_does_not_fall() -> None:
+    """Where the slope at infinity is 0, floats compute less than that now and then, and the bound forbids it."""
+    source, below = random.Random(2), 0
+    for _ in range(200):
+        rows = np.array([[source.uniform(0.1, 1)] for _ in range(6)])
+        pull = -np.array([float(sum(Fraction(value) for (value,) in rows.tolist()))])
+        zeros = np.zeros(7)
+        floats = from_rows(np.vstack([rows, [[1.0]]]), zeros, (zeros, zeros), (pull, np.zeros(1)), None)
+        at = invert(floats, [0])
+        assert at is not None
+        direction = at.inverse[:, 0]
+        sizes = np.abs(floats.times(direction)[1:6])
+        slope = sum(Fraction(value) for (value,) in rows.tolist()) + Fraction(float(pull[0]))
+        # the rounded sum is not below the true one
+        if slope >= 0:
+            below += float(pull @ direction) + float(sizes.sum()) + 1.0 < 0.0
+            assert not falls_forever(floats, at, 0, 1)
+    assert below
 
 
 @pytest.mark.parametrize("family", ["integers", "near ties"])
@@ -151,10 +354,7 @@ def test_falling_forever_is_true(family: str) -> None:
                     local.rebase(own)
                     assert local._vertex is not None
                     assert local._floats is not None
-                    direction = local._vertex.at.inverse[:, own.index(leaving)] * side
-                    rates = local._floats.times(direction)[: local.regression.count]
-                    rates[own] = 0.0
-                    falls = falls_forever(local._floats, local._vertex, direction, rates, 1.0)
+                    falls = falls_forever(local._floats, local._vertex.at, own.index(leaving), side)
                     # a linear term may also make the loss fall from the start, or rise
                     slope = sum(
                         (a * b for a, b in zip(exact_pull(local), exact_edge(local, leaving, side), strict=True)),
@@ -201,9 +401,9 @@ def test_a_wrong_proposal_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     steps = list(plain)
     source = random.Random(0)
 
-    def propose(vertex: object, direction: object, rates: np.ndarray, own: object) -> int | None:
-        del vertex, direction, own
-        moving = np.flatnonzero(rates).tolist()
+    def propose(floats: FloatRegression, vertex: Vertex, slot: int, side: int) -> int | None:
+        del slot, side
+        moving = sorted(set(range(floats.count)).difference(vertex.at.places.tolist()))
         return source.choice(moving) if source.random() < 0.9 else None
 
     monkeypatch.setattr(regression_filtered, "_propose", propose)
@@ -213,15 +413,35 @@ def test_a_wrong_proposal_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert walk.counts.steps[1] > 0
 
 
+def test_unsure_signs_are_left_open() -> None:
+    """At random bases of integer data, full of ties: what vanishes is unsure and has no sign, all else has its own."""
+    instance = random_instance(30, 2, 0, family="integers")
+    regression = Regression.of_unit(IntegerProblem.from_instance(instance), 0)
+    floats, source, ties = load(regression), random.Random(0), 0
+    assert floats is not None
+    for _ in range(60):
+        basis = source.sample(range(regression.count), 3)
+        if ExactRegression.is_basis(regression, basis):
+            at = invert(floats, basis)
+            assert at is not None
+            found, unsure = certain_signs(floats, at, locate(floats, at))
+            assert not found[regression.count :].any()
+            assert found[: regression.count].astype(int).tolist() == ExactRegression(regression, basis).signs()
+            ties += len(unsure)
+    assert ties
+
+
 def test_a_bound_of_zero_would_be_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the bounds of the residuals' errors, ties of integer data would be taken for signs."""
     instance = random_instance(30, 2, 0, family="integers")
     regression = Regression.of_unit(IntegerProblem.from_instance(instance), 0)
     plain = regression_filtered.certain_signs
 
-    def certain(located: object, count: int, basis: object) -> object:
-        located.errors[:] = 0.0
-        return plain(located, count, basis)
+    def certain(floats: FloatRegression, at: Inverse, located: Located) -> tuple[np.ndarray, list[int]]:
+        for errors in (floats.reach_errors, floats.fixed_errors, floats.spreads):
+            errors[:] = 0.0
+        floats._greatest = 0.0, 0.0, 0.0
+        return plain(floats, at, located)
 
     monkeypatch.setattr(regression_filtered, "certain_signs", certain)
     wrong = 0

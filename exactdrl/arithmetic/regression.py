@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple, Protocol
 
+import numpy as np
 from flint import fmpz_mat
 from gmpy2 import mpq, mpz
 
 from exactdrl.cells.integer_problem import IntegerProblem
-from exactdrl.exact.linear import to_matrix
+from exactdrl.exact.linear import to_fmpz, to_matrix, to_mpz
 
 # Local problems nested deeper than this have powers for offsets, and are decided exactly
 MIXED_DEPTHS = 8
@@ -45,7 +46,7 @@ class Regression:
         problem: the scaled problem, whose trained layer is the last.
         unit: of that layer.
         samples: of the members, increasing.
-        offsets: of the members' residuals, scaled like their rows.
+        find_offsets: returns `offsets`.
         start: reduced parameters of the start, r rationals; where coordinates in the basis stay.
         find_pull: returns `pull`, which a filter seldom needs.
         depth: 0 for the problem itself, 1 for a local problem at one of its vertices, and so on.
@@ -54,7 +55,7 @@ class Regression:
     problem: IntegerProblem
     unit: int
     samples: tuple[int, ...]
-    offsets: tuple[mpz, ...] = field(repr=False)
+    find_offsets: Callable[[], Sequence[mpz]] = field(repr=False)
     start: tuple[mpq, ...]
     find_pull: Callable[[], Sequence[mpz]] = field(repr=False)
     depth: int = 0
@@ -62,12 +63,15 @@ class Regression:
     @classmethod
     def of_unit(cls, problem: IntegerProblem, unit: int) -> "Regression":
         """Returns the problem of one output."""
-        samples = tuple(sample for sample, row in enumerate(problem.rows) if any(row))
-        offsets = tuple(problem.offsets[0][sample][unit] for sample in samples)
+        samples = problem.members
         reduced = problem.to_reduced(problem.instance.start)
         rank = problem.rank
         start = tuple(reduced[unit * rank : (unit + 1) * rank])
-        return cls(problem, unit, samples, offsets, start, lambda: (mpz(0),) * rank)
+
+        def find_offsets() -> list[mpz]:
+            return [problem.offsets[0][sample][unit] for sample in samples]
+
+        return cls(problem, unit, samples, find_offsets, start, lambda: (mpz(0),) * rank)
 
     def local(self, members: Sequence[int], find_pull: Callable[[], Sequence[mpz]]) -> "Regression":
         """Returns the problem of some members that vanish at a point, with residuals set apart there.
@@ -81,12 +85,33 @@ class Regression:
         # a residual is (row · u + offset) / D_i with D_i = common / weight
         scales = (problem.loss_scale // problem.sample_weights[sample] for sample in samples)
         offsets = tuple(local_offset(s, depth) * scale for s, scale in zip(samples, scales, strict=True))
-        return Regression(problem, self.unit, samples, offsets, (mpq(0),) * problem.rank, find_pull, depth)
+        return Regression(problem, self.unit, samples, lambda: offsets, (mpq(0),) * problem.rank, find_pull, depth)
+
+    @cached_property
+    def offsets(self) -> tuple[mpz, ...]:
+        """Returns the constant parts of the members' residuals, scaled like their rows."""
+        return tuple(self.find_offsets())
 
     @cached_property
     def pull(self) -> tuple[mpz, ...]:
         """Returns the linear term, r integers, scaled like the loss."""
         return tuple(self.find_pull())
+
+    def signed_sums(self, signs: Sequence[int]) -> tuple[list[mpz], mpz]:
+        """Returns Σ sign · residual of the members, scaled like the loss: its gradient, r integers, and its constant.
+
+        Args:
+            signs: of the members.
+        """
+        dyadic = self.problem.dyadic
+        if dyadic is not None and not self.depth:
+            every = np.zeros(self.problem.samples, dtype=np.int64)
+            every[list(self.samples)] = signs
+            sums = dyadic.signed_sums(every)
+            return [sums[column] for column in self.problem.pivots], -sums[dyadic.columns + self.unit]
+        own = fmpz_mat(1, self.count, [to_fmpz(s * w) for s, w in zip(signs, self.weights, strict=True)])
+        gradient = [to_mpz(entry) for entry in (own * self.matrix).entries()]
+        return gradient, to_mpz((own * self.offset_matrix)[0, 0])
 
     @property
     def count(self) -> int:
@@ -128,7 +153,10 @@ class Regression:
 
     def offset(self, place: int) -> mpz:
         """Returns the constant part of a scaled residual or coordinate."""
-        return self.offsets[place] if place < self.count else -self.start[place - self.count].numerator
+        if place >= self.count:
+            return -self.start[place - self.count].numerator
+        # one of them is seldom worth all
+        return self.offsets[place] if self.depth else self.problem.offsets[0][self.samples[place]][self.unit]
 
 
 class Met(NamedTuple):

@@ -33,7 +33,7 @@ class ExactRegression:
 
     def _set(self, basis: list[int], signs: Sequence[int] | None = None) -> None:
         self.basis = basis
-        for name in ("_rows", "point", "_signs", "pull", "_coordinate_edges"):
+        for name in ("_rows", "point", "_signs", "_sums", "pull", "_coordinate_edges"):
             self.__dict__.pop(name, None)
         if signs is not None:
             self._signs = list(signs)
@@ -56,7 +56,11 @@ class ExactRegression:
     def values(self) -> list[fmpz]:
         """Returns the scaled residuals of all members, with the factor of the point's denominator."""
         numerators, denominator = self.point
-        return (self.regression.matrix * numerators + self.regression.offset_matrix * denominator).entries()
+        constants = self.regression.offset_matrix * denominator
+        # the usual start
+        if not any(numerators.entries()):
+            return constants.entries()
+        return (self.regression.matrix * numerators + constants).entries()
 
     def signs_of(self, places: Sequence[int]) -> list[int]:
         """Returns the signs of some members' residuals."""
@@ -86,12 +90,13 @@ class ExactRegression:
         return [place for place, value in enumerate(self._signs) if not value and place not in inside]
 
     @cached_property
+    def _sums(self) -> tuple[list[mpz], mpz]:
+        return self.regression.signed_sums(self._signs)
+
+    @cached_property
     def pull(self) -> list[mpz]:
         """Returns the gradient of all that does not vanish, scaled like the loss."""
-        regression = self.regression
-        own = [to_fmpz(s * w) for s, w in zip(self._signs, regression.weights, strict=True)]
-        total = fmpz_mat(1, regression.count, own) * regression.matrix
-        return [to_mpz(entry) + p for entry, p in zip(total.entries(), regression.pull, strict=True)]
+        return [entry + p for entry, p in zip(self._sums[0], self.regression.pull, strict=True)]
 
     def multipliers_of(self, basis: Sequence[int], signs: Mapping[int, int]) -> list[mpq]:
         """Returns λ of a basis of this point: Σ λ_k (true normal k) is the gradient of the rest."""
@@ -120,10 +125,11 @@ class ExactRegression:
 
     def loss(self) -> mpq:
         """Returns the sum of the members' |residuals|, exact."""
-        total = fmpz(0)
-        for value, weight in zip(self.values(), self.regression.weights, strict=True):
-            total += abs(value) * to_fmpz(weight)
-        return mpq(int(total), self.regression.problem.loss_scale * int(self.point[1]))
+        gradient, constant = self._sums
+        numerators, denominator = self.point
+        scale = to_mpz(denominator)
+        total = dot(gradient, [to_mpz(entry) for entry in numerators.entries()]) + constant * scale
+        return mpq(total, self.regression.problem.loss_scale * scale)
 
     def loss_estimate(self) -> float:
         """Returns that sum in floats, for display only."""

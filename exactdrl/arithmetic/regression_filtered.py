@@ -16,21 +16,26 @@ from gmpy2 import mpq
 from exactdrl.arithmetic.counts import LONG_KINDS, DecisionCounts
 from exactdrl.arithmetic.regression import MIXED_DEPTHS, Met, Regression, local_offset
 from exactdrl.arithmetic.regression_bounds import (
+    Inverse,
     Vertex,
     certain_signs,
+    exchange,
     falls_forever,
     invert,
+    is_certainly,
     locate,
     price,
     room_of_ties,
 )
 from exactdrl.arithmetic.regression_exact import ExactRegression
-from exactdrl.arithmetic.regression_floats import FloatRegression, Floats, load
+from exactdrl.arithmetic.regression_floats import FloatRegression, load
 
 # so many residuals of unsure sign, now and before, that do not vanish make it worth moving the origin
 _UNSURE = 16
 # breakpoints that are sorted at first; most line searches end within
 _SORTED = 64
+# vertices that are tried on an edge before the exact arithmetic searches it
+_PROPOSALS = 4
 
 
 class FilteredRegression:
@@ -61,35 +66,37 @@ class FilteredRegression:
 
     def _set(self, basis: list[int], exact: ExactRegression | None = None) -> None:
         self.basis, self._exact = basis, exact
-        self._vertex: Vertex | None = self._find_vertex(basis)
+        at = None if self._floats is None else invert(self._floats, basis)
+        self._vertex: Vertex | None = self._find_vertex(at)
 
     def _exact_here(self) -> ExactRegression:
         """Returns the current vertex in exact arithmetic."""
         if self._exact is None:
-            signs = None if self._vertex is None else [int(sign) for sign in self._vertex.signs.tolist()]
+            signs = None
+            if self._vertex is not None:
+                signs = self._vertex.signs[: self.regression.count].astype(np.int64).tolist()
             self._exact = ExactRegression(self.regression, self.basis, signs)
         return self._exact
 
-    def _find_vertex(self, basis: list[int]) -> Vertex | None:
+    def _find_vertex(self, at: Inverse | None) -> Vertex | None:
         """Returns the vertex of a basis with all signs certain; None where floats cannot hold it."""
         floats = self._floats
-        at = None if floats is None else invert(floats, basis)
         if floats is None or at is None:
             return None
-        located = locate(floats, basis, at)
-        signs, unsure = certain_signs(located, self.regression.count, basis)
+        located = locate(floats, at)
+        signs, unsure = certain_signs(floats, at, located)
         before = 0
         if len(unsure) + self._missed > _UNSURE and unsure and self._can_move and floats.coordinates is not None:
             before, self._missed = len(unsure), 0
             floats.move_origin(located.s)
-            located = locate(floats, basis, at)
-            signs, unsure = certain_signs(located, self.regression.count, basis)
+            located = locate(floats, at)
+            signs, unsure = certain_signs(floats, at, located)
         vanishing: list[int] = []
         if not unsure:
             self.counts.floats["residual signs"] += 1
         else:
             self.counts.exact["residual signs"] += 1
-            found = ExactRegression(self.regression, basis).signs_of(unsure)
+            found = ExactRegression(self.regression, at.places.tolist()).signs_of(unsure)
             signs[unsure] = found
             vanishing = [place for place, sign in zip(unsure, found, strict=True) if not sign]
             self._missed += len(unsure) - len(vanishing)
@@ -111,23 +118,23 @@ class FilteredRegression:
 
     def leaving(self) -> tuple[int, int] | None:
         """Returns which row of the basis to leave, and to which side; see the protocol."""
-        if self._vertex is not None:
-            multipliers, errors = self._vertex.priced.multipliers, self._vertex.priced.errors
+        vertex = self._vertex
+        if vertex is not None:
+            multipliers, errors = vertex.priced.multipliers, vertex.priced.errors
             sizes = np.abs(multipliers)
-            is_coordinate = np.array(self.basis) >= self.regression.count
+            upper = sizes + errors
+            bound, is_coordinate = 1.0, vertex.at.places >= self.regression.count
             if is_coordinate.any():
-                bound, sizes = 0.0, np.where(is_coordinate, sizes, -np.inf)
-            elif bool((sizes + errors < 1.0).all()):
+                # the others stay
+                bound, sizes[~is_coordinate], upper[~is_coordinate] = 0.0, -np.inf, -np.inf
+            elif float(upper.max()) < 1.0:
                 self.counts.floats["leaving row"] += 1
                 return None
-            else:
-                bound = 1.0
-            best = int(np.argmax(sizes))
-            low, others = sizes[best] - errors[best], sizes + errors
-            others[best] = bound
-            if low > others.max():
+            best = int(sizes.argmax())
+            low, upper[best] = sizes[best] - errors[best], bound
+            if low > upper.max():
                 self.counts.floats["leaving row"] += 1
-                return self.basis[best], -1 if multipliers[best] > 0.0 else 1
+                return int(vertex.at.places[best]), -1 if multipliers[best] > 0.0 else 1
         self.counts.exact["leaving row"] += 1
         return self._exact_here().leaving()
 
@@ -135,17 +142,14 @@ class FilteredRegression:
         """Goes along an edge to where the loss is least, the first such point; None, unmoved, if it falls forever."""
         floats, vertex = self._floats, self._vertex
         if floats is not None and vertex is not None:
-            direction = vertex.at.inverse[:, self.basis.index(leaving)] * side
-            rates = floats.times(direction)[: self.regression.count]
-            rates[[place for place in self.basis if place < len(rates)]] = 0.0
-            own = 1.0 if leaving < len(rates) else 0.0
-            proposed = _propose(vertex, direction, rates, own)
+            slot = vertex.at.places.tolist().index(leaving)
+            proposed = _propose(floats, vertex, slot, side)
             if proposed is None:
-                if falls_forever(floats, vertex, direction, rates, own):
+                if falls_forever(floats, vertex.at, slot, side):
                     self.counts.floats["stopping kink"] += 1
                     return None
             else:
-                met = self._confirm(floats, vertex, leaving, side, proposed)
+                met = self._confirm(floats, vertex, slot, side, proposed)
                 if met is not None:
                     self.counts.floats["stopping kink"] += 1
                     self.counts.steps[0] += 1
@@ -158,25 +162,35 @@ class FilteredRegression:
             self._set(list(exact.basis), exact)
         return met
 
-    def _confirm(self, floats: FloatRegression, before: Vertex, leaving: int, side: int, entering: int) -> Met | None:
-        """Goes to the vertex where a member vanishes on an edge, if that is certainly where the loss is least."""
-        kept = [place for place in self.basis if place != leaving]
-        after = self._find_vertex([*kept, entering])
-        if after is None:
-            return None
-        tied = [place for place in after.vanishing if before.signs[place] != 0.0]
-        # along the edge the slopes before and behind are λ ∓ room, per unit of the entering member's rate
-        room = 1.0 + room_of_ties(floats, after.at, len(kept), tied)
-        size = abs(float(after.priced.multipliers[-1])) + float(after.priced.errors[-1])
-        if not (size < room and _is_on_side(after, leaving, side)):
-            return None
-        if tied and tied[0] < entering:
-            entering = tied[0]
-            after = self._find_vertex([*kept, entering])
-            if after is None:
+    def _confirm(self, floats: FloatRegression, before: Vertex, slot: int, side: int, proposed: int) -> Met | None:
+        """Goes to the vertex where a member vanishes on an edge, or one near it, if the loss is certainly least there.
+
+        A vertex that is refused holds the residuals near it far more accurately: it proposes the next one.
+        """
+        leaving = int(before.at.places[slot])
+        entering: int | None = proposed
+        for _ in range(_PROPOSALS):
+            after = None if entering is None else self._find_vertex(exchange(floats, before.at, slot, entering))
+            if entering is None or after is None:
                 return None
-        crossed = np.flatnonzero(before.signs * after.signs < 0.0)
-        self.basis, self._vertex, self._exact = [*kept, entering], after, None
+            tied = [place for place in after.vanishing if before.signs[place] != 0.0]
+            # along the edge the slopes before and behind are λ ∓ room, per unit of the entering member's rate
+            room = 1.0 + room_of_ties(floats, after.at, slot, tied)
+            multiplier = float(after.priced.multipliers[slot])
+            size = abs(multiplier) + float(after.priced.errors[slot])
+            if size < room and is_certainly(floats, after.located, leaving, side):
+                first = min([*tied, entering])
+                if first != entering:
+                    after = self._find_vertex(exchange(floats, before.at, slot, first))
+                return None if after is None else self._take(before, after, leaving, first)
+            entering = _propose(floats, after, slot, -1 if multiplier > 0.0 else 1)
+        return None
+
+    def _take(self, before: Vertex, after: Vertex, leaving: int, entering: int) -> Met:
+        """Takes the vertex behind an edge."""
+        self.basis = [*(place for place in self.basis if place != leaving), entering]
+        self._vertex, self._exact = after, None
+        crossed = (before.signs * after.signs < 0.0).nonzero()[0]
         return Met(entering, crossed.tolist())
 
     def rebase(self, basis: Sequence[int]) -> None:
@@ -200,7 +214,7 @@ class FilteredRegression:
         local: FloatRegression | None = None
         if floats is not None and vertex is not None and regression.depth <= MIXED_DEPTHS:
             offsets = np.array([float(local_offset(sample, regression.depth)) for sample in regression.samples])
-            local = floats.local(members, offsets, vertex.priced.gradient, vertex.priced.gradient_error)
+            local = floats.local(members, offsets, vertex.priced.gradient, floats.gradient_error)
         basis = [position[place] for place in self.basis]
         return FilteredRegression(regression, basis, floats=local, counts=self.counts)
 
@@ -231,25 +245,35 @@ class FilteredRegression:
         return float(np.abs(self._vertex.located.values[: self.regression.count]).sum())
 
 
-def _is_on_side(vertex: Vertex, leaving: int, side: int) -> bool:
-    """Returns whether a row that left the basis certainly has a value of the sign of a side."""
-    if leaving < len(vertex.signs):
-        return bool(vertex.signs[leaving] == side)
-    return bool(vertex.located.values[leaving] * side > vertex.located.errors[leaving])
+def _propose(floats: FloatRegression, vertex: Vertex, slot: int, side: int) -> int | None:
+    """Returns a member at which the loss may be least along an edge, None if it seems to fall forever.
 
-
-def _propose(vertex: Vertex, direction: Floats, rates: Floats, own: float) -> int | None:
-    """Returns a member at which the loss may be least along an edge, None if it seems to fall forever."""
-    slope = float(vertex.priced.gradient @ direction) + own + float(np.abs(rates[vertex.vanishing]).sum())
-    approach = vertex.signs * -rates
-    ahead = np.flatnonzero(approach > 0.0)
-    speeds = approach[ahead]
-    times = np.abs(vertex.located.values[ahead]) / speeds
+    Args:
+        floats: the problem.
+        vertex: where the edge begins.
+        slot: of the row of the basis that the edge leaves,
+        side: to this side.
+    """
+    # backwards: a residual of the same sign as its rate comes nearer
+    backward = vertex.at.inverse[:, slot] * -side
+    rates = floats.times(backward)
+    rates[vertex.at.places] = 0.0
+    slope = -float(vertex.priced.gradient @ backward)
+    slope += 1.0 if vertex.at.places[slot] < floats.count else 0.0
+    if vertex.vanishing:
+        slope += float(np.abs(rates[vertex.vanishing]).sum())
+    approach = vertex.signs * rates
+    ahead = (approach > 0.0).nonzero()[0]
+    speeds, times = approach[ahead], vertex.located.values[ahead] / rates[ahead]
     many = _SORTED
     while True:
-        near = np.argpartition(times, many)[:many] if many < len(times) else np.arange(len(times))
-        near = near[np.argsort(times[near], kind="stable")]
-        place = int(np.searchsorted(slope + 2.0 * np.cumsum(speeds[near]), 0.0))
+        if many < len(times):
+            near = times.argpartition(many)[:many]
+            near = near[times[near].argsort()]
+        else:
+            near = times.argsort()
+        # the slope rises by twice the speed of each
+        place = int(speeds[near].cumsum().searchsorted(-0.5 * slope))
         if place < len(near):
             return int(ahead[near[place]])
         if many >= len(times):

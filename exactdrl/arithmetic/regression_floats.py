@@ -10,23 +10,16 @@ Every bound holds for any order of summation. Theorems: proofs/long-step.md.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from gmpy2 import mpq
-from numpy.typing import NDArray
 
 from exactdrl.arithmetic.regression import Regression
-
-Floats = NDArray[np.float64]
+from exactdrl.arithmetic.regression_products import TINY, Floats, powers_above, product
 
 # numbers outside are left to exact arithmetic, as in float_problem.py: within, nothing that matters underflows
 RANGE = (2.0**-200, 2.0**200)
-# above whatever underflow can lose
-TINY = 2.0**-700
-# relative error of the products in twice the precision, times the square of their number: (n u)² and the lost digits of
-# the data, with room
-_DOUBLE = 2.0**-98
 # a condition of the scaled normal equations above which new coordinates are worth their cost
 _ILL = 1e8
 _ROUNDS = 4
@@ -34,9 +27,6 @@ _ROUNDS = 4
 SAFETY = 1.01
 # entries of a block: OpenBLAS takes no threads for fewer than 9,216
 _BLOCK = 9000
-# entries that stay in the processor's cache
-_CHUNK = 16_000
-_SPLITTER = 2.0**27 + 1.0
 
 
 def slack(terms: int) -> float:
@@ -56,17 +46,12 @@ def in_blocks(rows: Floats) -> Floats:
     return blocks
 
 
-def _multiply(rows: Floats, factors: Floats) -> Floats:
-    product: Floats = np.matmul(in_blocks(rows), factors).reshape(-1, factors.shape[1])[: len(rows)]
-    return product
-
-
 @dataclass(slots=True)
 class Coordinates:
     """The data of a problem, kept for a change of the origin.
 
     Attributes:
-        source: (count, r + 1), true rows and minus the targets.
+        source: (count, r + 1), true rows and minus the targets; None where `high` is exact.
         high: the same in float64, with relative errors of at most 2 u.
         start: the reduced start, r rationals.
         transform: T, (r, r).
@@ -75,7 +60,7 @@ class Coordinates:
         is_low_known: whether `low` was computed.
     """
 
-    source: list[tuple[mpq, ...]]
+    source: list[tuple[mpq, ...]] | None
     high: Floats
     start: tuple[mpq, ...]
     transform: Floats
@@ -85,7 +70,7 @@ class Coordinates:
 
     def lacking(self) -> Floats | None:
         """Returns what `high` lacks, None for nothing."""
-        if not self.is_low_known:
+        if self.source is not None and not self.is_low_known:
             values = self.high.tolist()
             if any(row != tuple(own) for row, own in zip(self.source, values, strict=True)):
                 self.low = np.array(
@@ -100,71 +85,107 @@ class Coordinates:
 
 @dataclass(slots=True)
 class FloatRegression:
-    """Rows and residuals at s = 0 of the members and, after them, of the r coordinates.
+    """Rows and residuals at s = 0: of the members, of the r coordinates after them, then zeros that fill up the blocks.
 
     Attributes:
-        blocks: the rows, count + r of them, and zeros, in blocks: (blocks, rows a block, r).
-        sizes: (count + r,), sums of |row|.
-        floors: (count + r,), or 0: sums of the rows' absolute errors, beyond relative ones of 2 u.
-        values: (count + r,), residuals at s = 0.
-        value_errors: (count + r,), absolute.
-        columns: (r,), sums of |column|.
-        pull: (r,), the linear term.
+        count: of the members.
+        blocks: the rows in blocks: (blocks, rows a block, r).
+        rows: the same as a matrix; M rows with the zeros.
+        sizes: (M,), sums of |row|.
+        floors: (M,), or 0: sums of the rows' absolute errors, beyond relative ones of 2 u.
+        values: (M,), residuals at s = 0.
+        value_errors: (M,), absolute.
+        pull: (r,), the linear term; None for 0.
         pull_error: (r,).
         coordinates: None for local problems, whose origin does not change.
+        reach_errors: (M,), what a residual's error has for each unit of max|s|.
+        fixed_errors: (M,), what it has at s = 0.
+        spreads: (M,), what it has for each unit of the error of s.
+        gradient_error: (r,), absolute, of any sum of ± rows and the linear term.
+        identity: (r, r).
     """
 
+    count: int
     blocks: Floats
     sizes: Floats
     floors: Floats
     values: Floats
     value_errors: Floats
-    columns: Floats
-    pull: Floats
+    pull: Floats | None
     pull_error: Floats
     coordinates: Coordinates | None
+    rows: Floats = field(init=False)
+    reach_errors: Floats = field(init=False)
+    fixed_errors: Floats = field(init=False)
+    spreads: Floats = field(init=False)
+    gradient_error: Floats = field(init=False)
+    identity: Floats = field(init=False)
+    _greatest: tuple[float, float, float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Computes what the bounds at every vertex have in common; one formula each in proofs/long-step.md."""
+        rank, count = self.rank, self.count
+        self.rows = self.blocks.reshape(-1, rank)
+        self.reach_errors = (slack(rank) * self.sizes + self.floors) * SAFETY
+        self.spreads = (self.sizes + self.floors) * SAFETY
+        error = slack(count) * np.abs(self.rows[:count]).sum(axis=0) + float(self.floors[:count].sum())
+        if self.pull is not None:
+            error += slack(count) * np.abs(self.pull)
+        self.gradient_error = (error + self.pull_error) * SAFETY
+        self.identity = np.eye(rank)
+        self._take_values()
+
+    def _take_values(self) -> None:
+        self.fixed_errors = (slack(self.rank) * np.abs(self.values) + self.value_errors) * SAFETY + TINY
+        reach, fixed, spread = (
+            float(errors[: self.count].max(initial=0.0))
+            for errors in (self.reach_errors, self.fixed_errors, self.spreads)
+        )
+        self._greatest = reach, fixed, spread
 
     @property
     def rank(self) -> int:
         """Returns r."""
         return int(self.blocks.shape[2])
 
-    @property
-    def rows(self) -> Floats:
-        """Returns the rows, (count + r, r)."""
-        return self.blocks.reshape(-1, self.rank)[: len(self.sizes)]
+    def errors(self, reach: float, error: float) -> Floats:
+        """Returns bounds of the errors of `values_at` an s, (M,).
+
+        Args:
+            reach: max|s|.
+            error: a bound of the error of each entry of s.
+        """
+        return self.reach_errors * reach + self.fixed_errors + self.spreads * error
+
+    def greatest_error(self, reach: float, error: float) -> float:
+        """Returns at least each of the members' `errors`."""
+        reaching, fixed, spread = self._greatest
+        return reaching * reach + fixed + spread * error
 
     def times(self, factors: Floats) -> Floats:
-        """Returns rows · factors, for r factors."""
-        product: Floats = np.matmul(self.blocks, factors[:, None]).reshape(-1)[: len(self.sizes)]
+        """Returns rows · factors, (M,), for r factors."""
+        product: Floats = np.matmul(self.blocks, factors).reshape(-1)
         return product
 
+    def values_at(self, s: Floats) -> Floats:
+        """Returns all residuals at s, (M,)."""
+        values = self.times(s)
+        values += self.values
+        return values
+
     def combine(self, factors: Floats) -> Floats:
-        """Returns factors · rows, for as many factors as there are members."""
-        padded = np.zeros(self.blocks.shape[0] * self.blocks.shape[1])
-        padded[: len(factors)] = factors
-        total: Floats = np.matmul(padded.reshape(len(self.blocks), 1, -1), self.blocks).sum(axis=0)[0]
+        """Returns factors · rows, for M factors."""
+        total: Floats = np.matmul(factors.reshape(len(self.blocks), 1, -1), self.blocks).sum(axis=0)[0]
         return total
 
     def local(self, members: Sequence[int], offsets: Floats, pull: Floats, pull_error: Floats) -> FloatRegression:
         """Returns the local problem of some members, with given residuals."""
         count, rank = len(members), self.rank
-        every = len(self.sizes)
-        place = np.concatenate([np.asarray(members, dtype=np.intp), np.arange(every - rank, every)])
-        rows = self.rows[place]
+        place = np.concatenate([np.asarray(members, dtype=np.intp), np.arange(self.count, self.count + rank)])
         values = np.concatenate([offsets, np.zeros(rank)])
-        sizes = self.sizes[place]
-        return FloatRegression(
-            in_blocks(rows),
-            sizes,
-            self.floors[place],
-            values,
-            np.zeros(count + rank),
-            np.abs(rows[:count]).sum(axis=0),
-            pull,
-            pull_error,
-            None,
-        )
+        errors = np.zeros(count + rank)
+        rows, floors = self.rows[place], self.floors[place]
+        return from_rows(rows, floors, (values, errors), (pull, pull_error), None)
 
     def move_origin(self, s: Floats) -> None:
         """Takes a point as the new origin: residuals there become exact but for their last bits."""
@@ -172,11 +193,41 @@ class FloatRegression:
         if coordinates is None:
             return
         coordinates.origin = coordinates.origin + coordinates.transform @ s
-        count, origin = len(coordinates.high), coordinates.origin
+        count, origin = self.count, coordinates.origin
         values, floors = product(coordinates.high, coordinates.lacking(), np.append(origin, 1.0)[:, None])
         self.values[:count], self.value_errors[:count] = values[:, 0], floors[:, 0]
         shifts = zip(origin.tolist(), coordinates.start, strict=True)
-        self.values[count:] = [float(mpq(there) - start) for there, start in shifts]
+        self.values[count : count + self.rank] = [float(mpq(there) - start) for there, start in shifts]
+        self._take_values()
+
+
+def from_rows(
+    rows: Floats,
+    floors: Floats,
+    values: tuple[Floats, Floats],
+    pull: tuple[Floats | None, Floats],
+    coordinates: Coordinates | None,
+) -> FloatRegression:
+    """Returns a problem from the rows of its members and coordinates.
+
+    Args:
+        rows: (count + r, r).
+        floors: (count + r,), see the class.
+        values: residuals at s = 0 and their errors, (count + r,) each.
+        pull: the linear term and its error.
+        coordinates: see the class.
+    """
+    blocks = in_blocks(rows)
+    size = blocks.shape[0] * blocks.shape[1]
+
+    def fill(own: Floats) -> Floats:
+        filled = np.zeros(size)
+        filled[: len(own)] = own
+        return filled
+
+    sizes = np.abs(rows).sum(axis=1)
+    parts = fill(sizes), fill(floors), fill(values[0]), fill(values[1])
+    return FloatRegression(len(rows) - blocks.shape[2], blocks, *parts, *pull, coordinates)
 
 
 def load(regression: Regression) -> FloatRegression | None:
@@ -184,10 +235,7 @@ def load(regression: Regression) -> FloatRegression | None:
     problem = regression.problem
     if not problem.rank:
         return None
-    pushed, targets, unit = problem.instance.pushed_inputs(), problem.instance.targets, regression.unit
-    columns = problem.pivots
-    source = [(*(pushed[i][c] for c in columns), -targets[i][unit]) for i in regression.samples]
-    high = np.array([[float(entry) for entry in row] for row in source])
+    source, high = _find_data(regression)
     start = [float(value) for value in regression.start]
     sizes = np.abs(np.concatenate([high[high != 0.0], [value for value in start if value]]))
     if not sizes.size or not (RANGE[0] <= float(sizes.min()) and float(sizes.max()) <= RANGE[1]):
@@ -197,25 +245,32 @@ def load(regression: Regression) -> FloatRegression | None:
     rows, floors = _transform(coordinates)
     if not (np.isfinite(rows).all() and np.isfinite(coordinates.transform).all()):
         return None
-    count = len(rows)
-    rows = np.concatenate([rows, coordinates.transform])
-    return FloatRegression(
-        in_blocks(rows),
-        np.abs(rows).sum(axis=1),
+    values = np.concatenate([high[:, rank], [-value for value in start]])
+    return from_rows(
+        np.concatenate([rows, coordinates.transform]),
         np.concatenate([floors, np.zeros(rank)]),
-        np.concatenate([high[:, rank], [-value for value in start]]),
-        np.zeros(count + rank),
-        np.abs(rows[:count]).sum(axis=0),
-        np.zeros(rank),
-        np.zeros(rank),
+        (values, np.zeros(len(values))),
+        (None, np.zeros(rank)),
         coordinates,
     )
+
+
+def _find_data(regression: Regression) -> tuple[list[tuple[mpq, ...]] | None, Floats]:
+    """Returns the members' rows and minus their targets: true, None if they are binary floats; and in float64."""
+    problem, unit, members = regression.problem, regression.unit, list(regression.samples)
+    dyadic = problem.dyadic
+    if dyadic is not None:
+        chosen = dyadic.doubles if len(members) == problem.samples else dyadic.doubles[members]
+        return None, np.hstack([chosen[:, list(problem.pivots)], -chosen[:, [dyadic.columns + unit]]])
+    pushed, targets = problem.instance.pushed_inputs(), problem.instance.targets
+    source = [(*(pushed[i][c] for c in problem.pivots), -targets[i][unit]) for i in members]
+    return source, np.array([[float(entry) for entry in row] for row in source])
 
 
 def _transform(coordinates: Coordinates) -> tuple[Floats, Floats]:
     """Sets T so that the rows x T are well conditioned, and returns them with sums of their absolute errors."""
     inputs = coordinates.high[:, :-1]
-    scale = _powers(np.abs(inputs).max(axis=0))
+    scale = 1.0 / powers_above(np.abs(inputs).max(axis=0))
     transform, rows, floors = np.diag(scale), inputs * scale, np.zeros(len(inputs))
     for _ in range(_ROUNDS):
         better = _orthogonaliser(rows) if _is_ill(rows) else None
@@ -224,16 +279,11 @@ def _transform(coordinates: Coordinates) -> tuple[Floats, Floats]:
         transform = transform @ better
         low = coordinates.lacking()
         rows, errors = product(inputs, None if low is None else low[:, :-1], transform)
-        scale = _powers(np.abs(rows).max(axis=0))
+        scale = 1.0 / powers_above(np.abs(rows).max(axis=0))
         transform, rows = transform * scale, rows * scale
         floors = (errors * scale).sum(axis=1)
     coordinates.transform = transform
     return rows, floors
-
-
-def _powers(sizes: Floats) -> Floats:
-    """Returns powers of 2 that bring positive sizes to [1/2, 1), and 1 for 0."""
-    return np.where(sizes > 0.0, np.ldexp(1.0, -np.frexp(sizes)[1]), 1.0)
 
 
 def _is_ill(rows: Floats) -> bool:
@@ -254,44 +304,5 @@ def _orthogonaliser(rows: Floats) -> Floats | None:
         inverse = np.linalg.inv(factor)
     except np.linalg.LinAlgError:
         return None
-    inverse = inverse * _powers(np.abs(inverse).max(axis=0))
+    inverse = inverse / powers_above(np.abs(inverse).max(axis=0))
     return inverse if bool(np.isfinite(inverse).all()) else None
-
-
-def product(high: Floats, low: Floats | None, factors: Floats) -> tuple[Floats, Floats]:
-    """Returns (high + low) · factors as if in twice the precision, then rounded, and bounds of its absolute errors.
-
-    The bounds leave out a relative error of 2 u of the result. Each product and sum carries its rounding error along
-    (Dekker, Knuth), the errors are summed plainly. Source: Ogita, Rump, Oishi, Accurate sum and dot product, SIAM J.
-    Sci. Comput. 26 (2005), algorithm 5.3.
-    """
-    terms = high.shape[1]
-    found = np.empty((len(high), factors.shape[1]))
-    each = max(1, _CHUNK // factors.shape[1])
-    f_upper, f_lower = split(factors)
-    for begin in range(0, len(high), each):
-        chunk = high[begin : begin + each]
-        upper, lower = split(chunk)
-        total, lost = np.zeros((len(chunk), factors.shape[1])), np.zeros((len(chunk), factors.shape[1]))
-        for k in range(terms):
-            x_upper, x_lower = upper[:, k : k + 1], lower[:, k : k + 1]
-            p = chunk[:, k : k + 1] * factors[k]
-            e = ((x_upper * f_upper[k] - p) + x_upper * f_lower[k] + x_lower * f_upper[k]) + x_lower * f_lower[k]
-            s = total + p
-            v = s - total
-            e += (total - (s - v)) + (p - v)
-            total = s
-            lost += e
-        if low is not None:
-            # before the last rounding, and what this loses is far below the bound
-            lost += _multiply(low[begin : begin + each], factors)
-        found[begin : begin + each] = total + lost
-    bounds = _multiply(np.abs(high), np.abs(factors)) * (_DOUBLE * terms * terms) + TINY
-    return found, bounds
-
-
-def split(values: Floats) -> tuple[Floats, Floats]:
-    """Returns two parts of at most 26 bits that sum to the values. Source: Dekker; Veltkamp."""
-    scaled = values * _SPLITTER
-    upper = scaled - (scaled - values)
-    return upper, values - upper

@@ -11,22 +11,24 @@ Lineality. Where the x̃_i do not span Q^m, parameters outside the pivot columns
 Inside, parameters are these u, n = n_ℓ · |pivots| of them. Source: proofs/FORMAT.md, section 3.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeAlias
 
 from flint import fmpz_mat
 from gmpy2 import lcm, mpq, mpz
 
+from exactdrl.cells.dyadic import DyadicRows, DyadicSamples
 from exactdrl.cells.kinks import Pattern
 from exactdrl.exact.linear import combine_columns, common_denominator, pivot_columns, to_integers, to_matrix
 from exactdrl.exact.rationals import InputError
 from exactdrl.problem.instance import Instance
 
-IntegerRows: TypeAlias = tuple[tuple[mpz, ...], ...]
+IntegerRows: TypeAlias = Sequence[tuple[mpz, ...]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class IntegerProblem:
     """An instance in scaled integers; build it with `IntegerProblem.from_instance`.
 
@@ -41,13 +43,11 @@ class IntegerProblem:
         offsets: for each layer ℓ..L+1, (N, n_l): scaled biases, in the last layer minus the targets, with the factor
             T_i.
         residual_factors: T_i; 1 for all samples if the trained layer is the last.
-        sample_weights: w_i, by which sample i's scaled residual counts in the scaled loss.
         loss_scale: the scaled loss at num/den is loss_scale · den times the loss.
         pivots: the pivot columns of x̃.
         combination: M of the module's docstring, (r, m - r).
-        row_matrix: `rows` for FLINT, (N, r).
-        weight_matrices: `weights` for FLINT, transposed.
-        offset_matrices: `offsets` for FLINT, None for a layer where all are 0.
+        find_weights: returns `sample_weights`.
+        dyadic: the samples, where the network is one layer and they are binary floats.
     """
 
     instance: Instance
@@ -59,17 +59,18 @@ class IntegerProblem:
     weights: tuple[IntegerRows, ...]
     offsets: tuple[IntegerRows, ...]
     residual_factors: tuple[mpz, ...]
-    sample_weights: tuple[mpz, ...]
     loss_scale: mpz
     pivots: tuple[int, ...]
     combination: tuple[tuple[mpq, ...], ...]
-    row_matrix: fmpz_mat
-    weight_matrices: tuple[fmpz_mat, ...]
-    offset_matrices: tuple[fmpz_mat | None, ...]
+    find_weights: Callable[[], tuple[mpz, ...]] = field(repr=False, compare=False)
+    dyadic: DyadicSamples | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def from_instance(cls, instance: Instance) -> "IntegerProblem":
         """Returns the scaled, reduced problem."""
+        doubles = instance.regression_doubles()
+        if doubles is not None:
+            return cls._from_dyadic(instance, DyadicSamples.create(*doubles))
         first, last = instance.layer, len(instance.layers)
         widths = instance.widths[first:]
         pushed = instance.pushed_inputs()
@@ -96,7 +97,6 @@ class IntegerProblem:
             offsets.append([[b * denominator for b in scaled_bias] for denominator in denominators])
             scale *= common
         factors: list[mpz] = []
-        sample_weights: list[mpz] = []
         for sample, (y, denominator) in enumerate(zip(instance.targets, denominators, strict=True)):
             scaled = [value * scale * denominator for value in y]
             factor = common_denominator(scaled)
@@ -104,7 +104,7 @@ class IntegerProblem:
             own = offsets[-1][sample]
             offsets[-1][sample] = [o * factor - mpz(t * factor) for o, t in zip(own, scaled, strict=True)]
         common = lcm(*(d * t for d, t in zip(denominators, factors, strict=True)))
-        sample_weights = [common // (d * t) for d, t in zip(denominators, factors, strict=True)]
+        sample_weights = tuple(common // (d * t) for d, t in zip(denominators, factors, strict=True))
         return cls(
             instance,
             first,
@@ -115,14 +115,62 @@ class IntegerProblem:
             tuple(weights),
             tuple(tuple(tuple(row) for row in layer) for layer in offsets),
             tuple(factors),
-            tuple(sample_weights),
             common * scale,
             pivots,
             tuple(tuple(row) for row in combination),
-            to_matrix(reduced, len(pivots)),
-            tuple(to_matrix(layer, len(layer[0])).transpose() for layer in weights),
-            tuple(to_matrix(layer, len(layer[0])) if any(map(any, layer)) else None for layer in offsets),
+            lambda: sample_weights,
         )
+
+    @classmethod
+    def _from_dyadic(cls, instance: Instance, samples: DyadicSamples) -> "IntegerProblem":
+        """Returns the same problem for one layer, its integers made when they are asked for."""
+        count, columns = len(samples.bits), samples.columns
+        rows = samples.rows(range(columns))
+        pivots = pivot_columns(rows, columns)
+        combination = combine_columns(rows, pivots, columns)
+        return cls(
+            instance,
+            1,
+            1,
+            count,
+            instance.widths[1:],
+            rows if len(pivots) == columns else samples.rows(pivots),
+            (),
+            (samples.offsets(),),
+            (mpz(1),) * count,
+            mpz(1) << samples.greatest,
+            pivots,
+            tuple(tuple(row) for row in combination),
+            samples.weights,
+            samples,
+        )
+
+    @cached_property
+    def sample_weights(self) -> tuple[mpz, ...]:
+        """Returns w_i, by which sample i's scaled residual counts in the scaled loss."""
+        return self.find_weights()
+
+    @cached_property
+    def members(self) -> tuple[int, ...]:
+        """Returns the samples whose x̃ is not 0."""
+        if self.dyadic is not None:
+            return self.dyadic.members()
+        return tuple(sample for sample, row in enumerate(self.rows) if any(row))
+
+    @cached_property
+    def row_matrix(self) -> fmpz_mat:
+        """Returns `rows` for FLINT, (N, r)."""
+        return _to_matrix(self.rows, self.rank)
+
+    @cached_property
+    def weight_matrices(self) -> tuple[fmpz_mat, ...]:
+        """Returns `weights` for FLINT, transposed."""
+        return tuple(to_matrix(layer, len(layer[0])).transpose() for layer in self.weights)
+
+    @cached_property
+    def offset_matrices(self) -> tuple[fmpz_mat | None, ...]:
+        """Returns `offsets` for FLINT, None for a layer where all are 0."""
+        return tuple(_to_matrix(layer, len(layer[0])) if any(map(any, layer)) else None for layer in self.offsets)
 
     @property
     def rank(self) -> int:
@@ -201,3 +249,7 @@ class IntegerProblem:
         """
         if count != self.dimension:
             raise InputError(f"a basis has {count} kinks, {self.dimension} are needed")
+
+
+def _to_matrix(rows: IntegerRows, width: int) -> fmpz_mat:
+    return fmpz_mat(len(rows), width, rows.flat()) if isinstance(rows, DyadicRows) else to_matrix(rows, width)

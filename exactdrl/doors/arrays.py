@@ -14,7 +14,8 @@ import numpy as np
 from gmpy2 import mpq
 
 from exactdrl.exact.rationals import InputError, parse_rational, shown
-from exactdrl.problem.instance import Instance, Matrix, Vector, to_matrix, to_vector
+from exactdrl.problem.doubles import DoubleMatrix
+from exactdrl.problem.instance import Instance, Matrix, Samples, Vector, to_matrix, to_samples, to_vector
 from exactdrl.problem.instance_file import read_bytes
 
 _LAYER_KEY = re.compile(r"(?:weight|bias)_[1-9][0-9]{0,3}")
@@ -45,8 +46,8 @@ class Data:
         targets: shape (N, n_{L+1}).
     """
 
-    inputs: Matrix
-    targets: Matrix
+    inputs: Samples
+    targets: Samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +174,10 @@ def from_regression(inputs: object, targets: object, *, has_bias: bool = True) -
     Raises:
         InputError: see `from_arrays`.
     """
-    rows = to_matrix(_to_plain(inputs, "data.inputs", axes=(2,)), "data.inputs")
-    columns = to_matrix(_to_target_rows(targets, "data.targets"), "data.targets")
+    rows = to_samples(_to_plain(inputs, "data.inputs", axes=(2,)), "data.inputs")
+    columns = to_samples(_to_target_rows(targets, "data.targets"), "data.targets")
     weight = [[0] * len(rows[0]) for _ in columns[0]]
-    return from_arrays([weight], [[0] * len(columns[0]) if has_bias else None], rows, columns)
+    return Instance.create([(weight, [0] * len(columns[0]) if has_bias else None)], rows, columns)
 
 
 def _to_plain(values: object, place: str, axes: Sequence[int]) -> object:
@@ -202,6 +203,8 @@ def _to_target_rows(values: object, place: str) -> object:
     plain = _to_plain(values, place, axes=(1, 2))
     if isinstance(plain, np.ndarray):
         return plain.reshape(-1, 1) if plain.ndim == 1 else plain
+    if isinstance(plain, DoubleMatrix):
+        return plain
     if isinstance(plain, (str, bytes)) or not isinstance(plain, Iterable):
         return plain
     entries = list(plain)
@@ -230,7 +233,8 @@ def read_network_npz(path: Path | str) -> Network:
     for number in range(1, count + 1):
         if f"weight_{number}" not in arrays:
             raise InputError(f"{path}: array weight_{number} is missing")
-        weights.append(_to_npz_matrix(arrays, f"weight_{number}", path))
+        place = f"{path}: weight_{number}"
+        weights.append(to_matrix(_to_plain(arrays[f"weight_{number}"], place, axes=(2,)), place))
         place = f"{path}: bias_{number}"
         bias = arrays.get(f"bias_{number}")
         biases.append(None if bias is None else to_vector(_to_plain(bias, place, axes=(1,)), place))
@@ -256,15 +260,13 @@ def read_data_npz(path: Path | str) -> Data:
             raise InputError(f"{path}: array {name} is missing")
     if arrays["targets"].ndim == 1:
         arrays["targets"] = arrays["targets"].reshape(-1, 1)
-    inputs, targets = (_to_npz_matrix(arrays, name, path) for name in ("inputs", "targets"))
+    inputs, targets = (
+        to_samples(_to_plain(arrays[name], f"{path}: {name}", axes=(2,)), f"{path}: {name}")
+        for name in ("inputs", "targets")
+    )
     if len(inputs) != len(targets):
         raise InputError(f"{path}: targets has {len(targets)} rows, inputs has {len(inputs)}")
     return Data(inputs, targets)
-
-
-def _to_npz_matrix(arrays: dict[str, np.ndarray], name: str, path: Path | str) -> Matrix:
-    place = f"{path}: {name}"
-    return to_matrix(_to_plain(arrays[name], place, axes=(2,)), place)
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from exactdrl.doors.arrays import Data, Table, decode_table, from_regression, parse_table, to_data
 from exactdrl.doors.scikit import from_mlp_regressor, import_extra
 from exactdrl.exact.rationals import InputError, to_float
-from exactdrl.problem.instance import Instance, Matrix, to_matrix
+from exactdrl.problem.instance import Instance, Samples, to_matrix
 
 # The smallest seeds whose training leaves two units with a kink among the samples, units that are on for some and off
 # for others. (of the first 40 seeds, 5 on iris and 4 on diabetes; the others leave more units that are on everywhere,
@@ -162,5 +162,5 @@ def _train(data: Data, *, units: int, seed: int) -> Instance:
     return from_mlp_regressor(regressor, data.inputs, data.targets)
 
 
-def _to_floats(matrix: Matrix) -> list[list[float]]:
+def _to_floats(matrix: Samples) -> list[list[float]]:
     return [[to_float(value) for value in row] for row in matrix]

@@ -5,12 +5,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+import numpy as np
 from gmpy2 import mpq
+from numpy.typing import NDArray
 
 from exactdrl.exact.rationals import InputError, shown, to_rational
+from exactdrl.problem.doubles import DoubleMatrix, find_doubles
 
 Vector: TypeAlias = tuple[mpq, ...]
 Matrix: TypeAlias = tuple[Vector, ...]
+# a `DoubleMatrix` equals the tuple, and is used like it
+Samples: TypeAlias = Matrix | DoubleMatrix
 
 _ZERO, _ONE = mpq(0), mpq(1)
 
@@ -55,6 +60,18 @@ def to_matrix(rows: object, place: str) -> Matrix:
     return matrix
 
 
+def to_samples(rows: object, place: str) -> Samples:
+    """Returns the matrix of `to_matrix`; one of binary floats makes its rationals when they are asked for.
+
+    Raises:
+        InputError: see `to_matrix`.
+    """
+    if isinstance(rows, DoubleMatrix):
+        return rows
+    found = find_doubles(rows)
+    return to_matrix(rows, place) if found is None else found
+
+
 @dataclass(frozen=True, slots=True)
 class Layer:
     """One affine layer.
@@ -96,8 +113,8 @@ class Instance:
 
     layers: tuple[Layer, ...]
     layer: int
-    inputs: Matrix
-    targets: Matrix
+    inputs: Samples
+    targets: Samples
     start: Matrix
     file_digest: str | None = field(default=None, compare=False)
 
@@ -146,7 +163,8 @@ class Instance:
 
         Args:
             layers: (weight, bias) of layers 1..L+1; bias None for a layer without bias.
-            inputs: shape (N, n_0). Binary floats mean the dyadic rational that they are, text what is written.
+            inputs: shape (N, n_0). Binary floats mean the dyadic rational that they are, text what is written. Arrays,
+                and lists, of nothing but floats are read fastest.
             targets: shape (N, n_{L+1}).
             layer: the trained layer, 1..L+1.
             start: shape (n_layer, n_{layer-1} + 1), without the last column where the bias is None; default: the
@@ -177,8 +195,8 @@ class Instance:
         return cls(
             tuple(built),
             layer,
-            to_matrix(inputs, "data.inputs"),
-            to_matrix(targets, "data.targets"),
+            to_samples(inputs, "data.inputs"),
+            to_samples(targets, "data.targets"),
             parameters,
             file_digest,
         )
@@ -211,6 +229,14 @@ class Instance:
                 values = relu(layer.affine(values))
             pushed.append([*values, _ONE] if self.has_bias else values)
         return pushed
+
+    def regression_doubles(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Returns x̃ and the targets where the network is one layer and all of them are binary floats."""
+        inputs, targets = self.inputs, self.targets
+        if len(self.layers) > 1 or not isinstance(inputs, DoubleMatrix) or not isinstance(targets, DoubleMatrix):
+            return None
+        pushed = np.hstack([inputs.doubles, np.ones((len(inputs), 1))]) if self.has_bias else inputs.doubles
+        return pushed, targets.doubles
 
     def with_start(self, start: object) -> "Instance":
         """Returns the same problem with another start. It is a new instance, with another digest."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from exactdrl.exact.rationals import InputError, shown, to_number_text
-from exactdrl.problem.instance import Instance, Vector
+from exactdrl.problem.instance import Instance, Samples, Vector
 
 FORMAT = "exactdrl-instance"
 VERSION = 1
@@ -137,7 +137,7 @@ def to_json_text(instance: Instance) -> str:
     def numbers(row: Vector) -> str:
         return "[" + ", ".join(f'"{to_number_text(value)}"' for value in row) + "]"
 
-    def rows(matrix: tuple[Vector, ...], indent: str) -> str:
+    def rows(matrix: Samples, indent: str) -> str:
         return "[\n" + ",\n".join(indent + " " + numbers(row) for row in matrix) + f"\n{indent}]"
 
     layers = ",\n".join(

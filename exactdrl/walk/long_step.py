@@ -132,6 +132,8 @@ class LongSteps:
         self._problem = problem
         self._counts = None if arithmetic == "exact" else DecisionCounts(LONG_KINDS)
         self._regressions = [Regression.of_unit(problem, unit) for unit in range(problem.widths[0])]
+        # samples with x̃ = 0 are no members: their residuals do not change
+        self._apart = sorted(set(range(problem.samples)).difference(problem.members))
         self._units: list[RegressionArithmetic] = []
         self._first: FirstVertex | None = None
         self._pattern: Pattern | None = None
@@ -184,9 +186,9 @@ class LongSteps:
         problem, width = self._problem, len(units)
         bits = bytearray(problem.samples * width)
         for u, unit in enumerate(units):
-            for sample in range(problem.samples):
+            for sample in self._apart:
                 bits[sample * width + u] = problem.offsets[0][sample][u] > 0
-            for sample, sign in zip(self._regressions[u].samples, unit.signs(), strict=True):
+            for sample, sign in zip(problem.members, unit.signs(), strict=True):
                 bits[sample * width + u] = sign > 0
         return Pattern(problem.first, problem.samples, problem.widths, [bits])
 
@@ -208,11 +210,9 @@ class LongSteps:
         """Returns the loss, exact."""
         problem = self._problem
         total = sum((unit.loss() for unit in self._at()), mpq(0))
-        # samples with x̃ = 0 are no members: their residuals do not change
-        for sample, row in enumerate(problem.rows):
-            if not any(row):
-                weight = problem.sample_weights[sample]
-                total += mpq(weight * sum(map(abs, problem.offsets[0][sample])), problem.loss_scale)
+        for sample in self._apart:
+            weight = problem.sample_weights[sample]
+            total += mpq(weight * sum(map(abs, problem.offsets[0][sample])), problem.loss_scale)
         return total
 
     @property
@@ -242,7 +242,8 @@ class LongSteps:
     def _take(self, index: int, u: int, edge: _Improving) -> Step:
         unit, pattern = self._units[u], self._pattern
         assert pattern is not None  # noqa: S101 - set with the units
-        vanishing = sorted([*unit.basis, *unit.vanishing()])
+        # the rest of the basis vanishes behind the vertex too
+        vanishing = sorted([edge.leaving, *(set(unit.basis) | set(unit.vanishing())).difference(edge.basis)])
         basis = None
         if edge.basis != tuple(unit.basis):
             unit.rebase(edge.basis)
@@ -252,11 +253,11 @@ class LongSteps:
         met = unit.go(edge.leaving, edge.side)
         if met is None:
             raise AssertionError("the loss falls forever along an edge, yet it is nowhere negative: this is a bug")
-        flips = [
-            kink
-            for place, kink in ((place, self._kink(u, place)) for place in vanishing)
-            if unit.sign(place) and (unit.sign(place) > 0) != pattern.is_on(kink)
-        ]
+        flips = []
+        for place in vanishing:
+            kink, sign = self._kink(u, place), unit.sign(place)
+            if sign and (sign > 0) != pattern.is_on(kink):
+                flips.append(kink)
         crossed = [self._kink(u, place) for place in met.crossed]
         for kink in (*flips, *crossed):
             pattern.flip(kink)

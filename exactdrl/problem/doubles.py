@@ -1,0 +1,89 @@
+"""Samples that are binary floats: each entry means the dyadic rational that it is, made when it is asked for.
+
+A rational costs some 50 times as much as the float, and few algorithms need all of them.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import overload
+
+import numpy as np
+from gmpy2 import mpq
+from numpy.typing import NDArray
+
+
+class DoubleMatrix(Sequence[tuple[mpq, ...]]):
+    """A matrix of finite float64 numbers; as a sequence, and compared, it is the tuple of its rows of rationals."""
+
+    __slots__ = ("_rows", "doubles")
+
+    def __init__(self, doubles: NDArray[np.float64]) -> None:
+        """Takes numbers.
+
+        Args:
+            doubles: finite, at least one row and one column; copied, and read-only afterwards.
+        """
+        # sums turn -0.0 into 0.0: as a rational there is one zero
+        self.doubles = doubles + 0.0
+        self.doubles.setflags(write=False)
+        self._rows: tuple[tuple[mpq, ...], ...] | None = None
+
+    @property
+    def rows(self) -> tuple[tuple[mpq, ...], ...]:
+        """Returns the rows as rationals."""
+        if self._rows is None:
+            self._rows = tuple(tuple(map(mpq, row)) for row in self.doubles.tolist())
+        return self._rows
+
+    def __len__(self) -> int:
+        """Returns the number of rows."""
+        return len(self.doubles)
+
+    @overload
+    def __getitem__(self, index: int) -> tuple[mpq, ...]: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[tuple[mpq, ...], ...]: ...
+    def __getitem__(self, index: int | slice) -> tuple[mpq, ...] | tuple[tuple[mpq, ...], ...]:
+        """Returns a row, or rows."""
+        if self._rows is None and not isinstance(index, slice):
+            return tuple(map(mpq, self.doubles[index].tolist()))
+        return self.rows[index]
+
+    def __iter__(self) -> Iterator[tuple[mpq, ...]]:
+        """Yields the rows."""
+        return iter(self.rows)
+
+    def __eq__(self, other: object) -> bool:
+        """Returns whether the other is the same matrix, of doubles or a tuple."""
+        if isinstance(other, DoubleMatrix):
+            return bool(np.array_equal(self.doubles, other.doubles))
+        return self.rows == other if isinstance(other, tuple) else NotImplemented
+
+    def __hash__(self) -> int:
+        """Returns the hash of the tuple."""
+        return hash(self.rows)
+
+    def __repr__(self) -> str:
+        """Returns what the tuple shows."""
+        return repr(self.rows)
+
+
+def find_doubles(rows: object) -> DoubleMatrix | None:
+    """Returns the matrix if it is one of finite binary floats of at most 64 bits and nothing else; None is no refusal.
+
+    Args:
+        rows: an array, or a list or tuple of equally long lists or tuples of Python's floats.
+    """
+    if type(rows) is np.ndarray:
+        if rows.dtype.kind != "f" or rows.dtype.itemsize > np.dtype(np.float64).itemsize or rows.ndim != 2:  # noqa: PLR2004 - axes
+            return None
+        doubles = rows.astype(np.float64)
+    elif isinstance(rows, (list, tuple)) and rows:
+        first = rows[0]
+        for row in rows:
+            # a subclass may mean something else
+            if type(row) not in (list, tuple) or len(row) != len(first) or set(map(type, row)) != {float}:
+                return None
+        doubles = np.array(rows, dtype=np.float64)
+    else:
+        return None
+    return DoubleMatrix(doubles) if doubles.size and bool(np.isfinite(doubles).all()) else None
