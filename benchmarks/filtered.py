@@ -175,10 +175,11 @@ def show_tax() -> None:
 
 def show_growth() -> None:
     """Prints the cost a step as n grows, and as N grows, with the exponents between neighbours; and the memory."""
-    shapes = ((24, 1), (64, 1), (64, 2), (64, 4), (64, 10))
-    print("n, on scikit-learn's digits: whole pixels, some of them 0 on all samples, on nearly all, ...")
+    print("n, on scikit-learn's digits: whole pixels, some of them 0 on nearly all samples")
+    shapes = ((24, 1), (24, 2), (24, 5), (64, 4), (64, 10))
     show_exponents([digits(*shape) for shape in shapes], lambda walk: walk.problem.dimension)
     print("n, on random doubles of that size")
+    shapes = ((24, 1), (64, 1), (64, 2), (64, 4), (64, 10))
     random = [sample_experiment((inputs, units, 1), samples=1797, seed=1) for inputs, units in shapes]
     show_exponents(random, lambda walk: walk.problem.dimension)
     print("N, on random doubles")

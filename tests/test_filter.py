@@ -13,7 +13,15 @@ from hypothesis import given
 from strategies import instances
 
 from exactdrl import Instance, Walk, sample_experiment
-from exactdrl.arithmetic import filtered, float_follow, float_scan, float_slopes, float_structure, float_vertex
+from exactdrl.arithmetic import (
+    filtered,
+    float_follow,
+    float_kernel,
+    float_scan,
+    float_slopes,
+    float_structure,
+    float_vertex,
+)
 from exactdrl.arithmetic.compiling import IS_COMPILED
 from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.arithmetic.filtered import FilteredArithmetic
@@ -427,6 +435,30 @@ def test_rows_whose_coefficients_cancel():
     error = sum(abs(a - Fraction(float(b))) for a, b in zip(row, vertex.matrix[0], strict=True))
     covered = Fraction(8, 2**53) * Fraction(float(vertex.row_sums[0]))
     assert covered < error <= Fraction(float(vertex.row_errors[0]))
+
+
+@pytest.mark.parametrize(
+    ("widths", "samples", "bits", "seeds"),
+    [((2, 3, 1), 20, 12, range(1, 9)), ((3, 4, 2, 1), 30, 12, range(1, 4))],
+)
+@pytest.mark.parametrize("rule", ["reference", "steepest"])
+def test_steps_where_units_are_zero(monkeypatch, rule, widths, samples, bits, seeds):
+    """All kinks of a unit vanish: floats go on, and take the exact walk's steps into such vertices and out of them."""
+    honest, at_zero = float_kernel.walk_steps, []
+
+    def walk_steps(problem, vertex, *rest):
+        units = int(vertex.zero_units.sum())
+        taken = honest(problem, vertex, *rest)
+        at_zero.append(taken[0] if units else 0)
+        return taken
+
+    monkeypatch.setattr(float_kernel, "walk_steps", walk_steps)
+    for seed in seeds:
+        instance = sample_experiment(widths, samples=samples, seed=seed, bits=bits)
+        filtered_walk, exact = Walk(instance, rule=rule), Walk(instance, rule=rule, arithmetic="exact")
+        assert list(filtered_walk) == list(exact)
+        assert type(filtered_walk.outcome) is type(exact.outcome)
+    assert sum(at_zero) > 10
 
 
 MUTATIONS = {

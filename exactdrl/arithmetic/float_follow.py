@@ -16,6 +16,7 @@ from exactdrl.arithmetic.float_vertex import (
     FLIPS_A_GRADIENT,
     FloatVertex,
     check_inverse,
+    edge_direction,
     enclose_inverse,
     flip,
     go,
@@ -62,7 +63,7 @@ def follow_step(problem: FloatProblem, vertex: FloatVertex, leaving: int, enteri
         if not falls(vertex, leaving):
             return False
     sign = 1.0 if is_on(vertex, leaving) else -1.0
-    direction = sign * vertex.inverse[:, leaving]
+    direction = edge_direction(vertex, leaving, sign)
     propose(problem, vertex, direction)
     depth, sample, unit = entering[0], entering[1], entering[2]
     rate = vertex.rates[depth, unit, sample]

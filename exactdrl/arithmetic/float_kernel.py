@@ -13,7 +13,9 @@ from exactdrl.arithmetic.float_vertex import (
     FLIPS,
     FLIPS_A_GRADIENT,
     FloatVertex,
+    edge_direction,
     enclose_inverse,
+    find_zero_units,
     flip,
     go,
     propose,
@@ -46,6 +48,7 @@ def load(problem: FloatProblem, vertex: FloatVertex) -> bool:
 @exported
 def begin(problem: FloatProblem, vertex: FloatVertex) -> bool:
     """Encloses inverse and point, once R is a first approximation; True if the vertex is certainly regular."""
+    find_zero_units(problem, vertex)
     return enclose_inverse(vertex) and settle_anew(problem, vertex)
 
 
@@ -80,7 +83,7 @@ def take(problem: FloatProblem, vertex: FloatVertex, leaving: int, record: Integ
     """
     n = vertex.kinks.shape[0]
     sign = 1.0 if is_on(vertex, leaving) else -1.0
-    direction = sign * vertex.inverse[:, leaving]
+    direction = edge_direction(vertex, leaving, sign)
     # a proposal; the proof is that the next vertex lies in the cell
     depth, unit, sample = propose(problem, vertex, direction)
     if depth < 0:

@@ -26,6 +26,7 @@ class FloatProblem(NamedTuple):
         gains: (depths, width), G: a unit's preactivation changes by at most G · size · |Δθ|, whatever is on.
         levels: (depths, width), B: at θ it is at most G · size · |θ| + B.
         rounding: (1,), K: rounding in a scan is at most K times these.
+        homogeneous: (n_ℓ,), 1 where nothing is added to a unit of the trained layer: its kinks vanish at 0.
     """
 
     widths: Integers
@@ -36,6 +37,7 @@ class FloatProblem(NamedTuple):
     gains: Floats
     levels: Floats
     rounding: Floats
+    homogeneous: Integers
 
 
 def to_float_problem(problem: IntegerProblem) -> FloatProblem | None:
@@ -65,7 +67,8 @@ def to_float_problem(problem: IntegerProblem) -> FloatProblem | None:
     widths = np.array(problem.widths, dtype=np.int64)
     gains, levels, rounding = bound_sizes(widths, len(problem.pivots), weights, offsets)
     sizes = np.abs(inputs).sum(axis=0) * (1.0 + slack(len(problem.pivots)))
-    return FloatProblem(widths, inputs, weights, offsets, sizes, gains, levels, np.array([rounding]))
+    homogeneous = (offsets[0, : problem.widths[0]] == 0.0).all(axis=1).astype(np.int64)
+    return FloatProblem(widths, inputs, weights, offsets, sizes, gains, levels, np.array([rounding]), homogeneous)
 
 
 def bound_sizes(widths: Integers, rank: int, weights: Floats, offsets: Floats) -> tuple[Floats, Floats, float]:

@@ -10,7 +10,14 @@ from exactdrl.arithmetic.compiling import compiled, exported
 from exactdrl.arithmetic.float_problem import FloatProblem
 from exactdrl.arithmetic.float_scan import Floats, Integers, slack
 from exactdrl.arithmetic.float_slopes import Slopes, empty_slopes, set_multipliers
-from exactdrl.arithmetic.float_vertex import POINT_ERROR, FloatVertex, enclose_inverse, go, propose
+from exactdrl.arithmetic.float_vertex import (
+    POINT_ERROR,
+    FloatVertex,
+    edge_direction,
+    enclose_inverse,
+    go,
+    propose,
+)
 
 
 def set_coordinates(vertex: FloatVertex, start: Floats) -> None:
@@ -96,7 +103,7 @@ def take_in_kinks(
             # a slope whose interval is above 0 has a certain sign
             sign = -1.0 if slopes.multipliers[rivals[0]] > 0.0 else 1.0
         leaving = rivals[0]
-        direction = sign * vertex.inverse[:, leaving]
+        direction = edge_direction(vertex, leaving, sign)
         depth, unit, sample = propose(problem, vertex, direction)
         if depth < 0:
             return place, 1

@@ -68,6 +68,8 @@ class FloatVertex(NamedTuple):
         gradient_errors: their bounds.
         theta: the point.
         theta_errors: their bounds.
+        zero_units: (n_ℓ,), 1 for units whose parameters are 0: their kinks all vanish, and rest while the basis keeps
+            its own of them.
         scalars: numbers, by the places below.
     """
 
@@ -96,6 +98,7 @@ class FloatVertex(NamedTuple):
     gradient_errors: Floats
     theta: Floats
     theta_errors: Floats
+    zero_units: Integers
     scalars: Floats
 
 
@@ -130,6 +133,7 @@ def empty_vertex(problem: FloatProblem) -> FloatVertex:
         gradient_errors=np.zeros(n),
         theta=np.zeros(n),
         theta_errors=np.zeros(n),
+        zero_units=np.zeros(int(problem.widths[0]), dtype=np.int64),
         scalars=np.zeros(9),
     )
 
@@ -432,6 +436,43 @@ def tighten_column(vertex: FloatVertex, slot: int) -> None:
 
 
 @compiled
+def find_zero_units(problem: FloatProblem, vertex: FloatVertex) -> bool:
+    """Marks the units whose parameters are 0: as many kinks of their own as parameters are in the basis.
+
+    Returns whether none has become so since the last call.
+    """
+    rank = problem.inputs.shape[0]
+    own = np.zeros(vertex.zero_units.shape[0], dtype=np.int64)
+    for slot in range(vertex.kinks.shape[0]):
+        if vertex.kinks[slot, 0] == 0:
+            own[vertex.kinks[slot, 2]] += 1
+    none_new = True
+    for unit in range(own.shape[0]):
+        is_zero = 1 if own[unit] == rank and problem.homogeneous[unit] != 0 else 0
+        none_new = none_new and is_zero <= vertex.zero_units[unit]
+        vertex.zero_units[unit] = is_zero
+    return none_new
+
+
+@compiled
+def rest_zero_units(vertex: FloatVertex, parameters: Floats, moving: int) -> None:
+    """Sets the components of a point or of a direction to 0 for units that are 0, but for one that moves."""
+    rank = parameters.shape[0] // vertex.zero_units.shape[0]
+    for unit in range(vertex.zero_units.shape[0]):
+        if vertex.zero_units[unit] != 0 and unit != moving:
+            for p in range(unit * rank, (unit + 1) * rank):
+                parameters[p] = 0.0
+
+
+@compiled
+def edge_direction(vertex: FloatVertex, slot: int, sign: float) -> Floats:
+    """Returns about the direction in which the value of a slot's kink changes by a sign."""
+    direction = sign * vertex.inverse[:, slot]
+    rest_zero_units(vertex, direction, vertex.kinks[slot, 2] if vertex.kinks[slot, 0] == 0 else -1)
+    return direction
+
+
+@compiled
 def enclose_point(vertex: FloatVertex) -> bool:
     """Solves A θ = b with a bound on each component's error; False if θ is out of range."""
     n = vertex.matrix.shape[0]
@@ -448,6 +489,7 @@ def enclose_point(vertex: FloatVertex) -> bool:
         for j in range(n):
             total += vertex.inverse[i, j] * residual[j]
         theta[i] += total
+    rest_zero_units(vertex, theta, -1)
     largest = bound_residual(vertex, residual, True)
     worst, rest = 0.0, 0.0
     for j in range(n):
@@ -460,6 +502,7 @@ def enclose_point(vertex: FloatVertex) -> bool:
         worst = max(worst, total)
     for i in range(n):
         vertex.theta_errors[i] = (vertex.theta_errors[i] + rest) * (1.0 + 4.0 * k) + 2.0**-700
+    rest_zero_units(vertex, vertex.theta_errors, -1)
     vertex.scalars[POINT_ERROR] = (worst + rest) * (1.0 + 4.0 * k) + 2.0**-700
     return bool(largest <= LARGEST)
 
@@ -493,7 +536,8 @@ def bound_residual(vertex: FloatVertex, residual: Floats, with_bounds: bool) -> 
 def settle(problem: FloatProblem, vertex: FloatVertex) -> bool:
     """Computes the point and all values at it; True if it certainly lies in the cell, no kink but the basis' active.
 
-    Kinks whose form is identically 0 in the cell count for nothing. Proofs/filter.md, 5.
+    Kinks whose form is identically 0 in the cell, and those of units that are 0, count for nothing. Proofs/filter.md,
+    5.
     """
     if not enclose_point(vertex):
         return False
@@ -510,7 +554,8 @@ def settle(problem: FloatProblem, vertex: FloatVertex) -> bool:
         vertex.active,
         vertex.magnitudes,
     )
-    if count_unsure(problem.widths, vertex.masks, vertex.values, vertex.errors) != count_kinks(vertex):
+    # kinks of units that are 0 are 0 with no error
+    if count_unsure(problem.widths, vertex.masks, vertex.values, vertex.errors) != count_kinks(vertex, 0):
         return False
     clear_basis(vertex)
     largest, above = 0.0, 1.0 + 2.0**-40
@@ -537,11 +582,17 @@ def clear_basis(vertex: FloatVertex) -> None:
 
 
 @compiled
-def count_kinks(vertex: FloatVertex) -> int:
-    """Returns how many slots hold a kink; in phase 1 the others hold coordinate rows, as kinks of depth -1."""
+def count_kinks(vertex: FloatVertex, in_zero_unit: int) -> int:
+    """Returns how many kinks vanish, those of a unit that is 0 counted as so many.
+
+    In phase 1 some slots hold coordinate rows, as kinks of depth -1.
+    """
     count = 0
     for slot in range(vertex.kinks.shape[0]):
-        count += vertex.kinks[slot, 0] >= 0
+        depth, unit = vertex.kinks[slot, 0], vertex.kinks[slot, 2]
+        count += depth > 0 or (depth == 0 and vertex.zero_units[unit] == 0)
+    for unit in range(vertex.zero_units.shape[0]):
+        count += in_zero_unit * vertex.zero_units[unit]
     return count
 
 
@@ -556,6 +607,7 @@ def move(problem: FloatProblem, vertex: FloatVertex, direction: Floats, distance
     for p in range(direction.shape[0]):
         longest = max(longest, abs(direction[p]))
         vertex.theta[p] += distance * direction[p]
+    rest_zero_units(vertex, vertex.theta, -1)
     before = vertex.scalars[POINT_ERROR]
     largest = enclose_moved_point(vertex)
     added = before + vertex.scalars[POINT_ERROR] + 2.0 * problem.rounding[0] * abs(distance) * longest
@@ -574,7 +626,7 @@ def move(problem: FloatProblem, vertex: FloatVertex, direction: Floats, distance
         vertex.scalars[SPREAD],
         vertex.scalars[SHARE],
     )
-    if unsure != count_kinks(vertex):
+    if unsure != count_kinks(vertex, problem.inputs.shape[1]):
         return False
     clear_basis(vertex)
     return bool(largest <= LARGEST)
@@ -608,9 +660,12 @@ def go(
 ) -> bool:
     """Puts another kink into a slot, and goes to the vertex of that basis along a direction whose rates are there.
 
-    True if it certainly is one, lies in the cell, and no kink but the basis' is active.
+    True if it certainly is one, lies in the cell, and no kink but the basis' is active, or those of units that are and
+    stay 0. Where a unit becomes 0 many kinks are met at once.
     """
     if not (exchange(problem, vertex, slot, depth, sample, unit) and keep_inverse(vertex)):
+        return False
+    if not find_zero_units(problem, vertex):
         return False
     if vertex.scalars[AGE] < STEPS_A_SCAN and move(problem, vertex, direction, distance):
         return True

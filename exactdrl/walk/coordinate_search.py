@@ -44,6 +44,7 @@ class CoordinateSearch:
         # over the start's denominator: coordinates keep the start's values while their rows stay
         self._right = list(self._start)
         self._entered: list[tuple[int, Kink]] = []
+        self._own_kinks = [0] * problem.widths[0]
         self._free = list(range(n))
         self._is_flat = False
         self._floats = FilteredSearch(problem, self.pattern) if filtered and n > LARGEST_KEPT else None
@@ -131,12 +132,18 @@ class CoordinateSearch:
         self._inverse.replace(slot, form.row, products)
         self._rows[slot], self._right[slot] = form.row, -form.offset * self._denominator
         self._entered.append((slot, kink))
+        if kink.layer == self._problem.first:
+            self._own_kinks[kink.unit] += 1
         self._free.remove(slot)
         self._values = None
 
     def _join(self, kink: Kink) -> None:
         """Puts a kink that vanishes here into the first coordinate's slot that takes it, if there is one."""
-        products, _ = self._inverse.products(affine_form(self._problem, self.pattern, kink).row)
+        problem = self._problem
+        # as many own kinks of a unit as it has parameters span all the others of its own
+        if kink.layer == problem.first and self._own_kinks[kink.unit] == problem.rank:
+            return
+        products, _ = self._inverse.products(affine_form(problem, self.pattern, kink).row)
         slot = next((slot for slot in self._free if products[slot]), None)
         if slot is not None:
             self._put(kink, slot, products)
