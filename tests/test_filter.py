@@ -207,13 +207,14 @@ def check_levels(vertex, rows):
     return defect
 
 
-def check_bounds(instance, arithmetic, exact):
+def within(value, computed, bound):
+    assert abs(Fraction(str(value)) - Fraction(float(computed))) <= Fraction(float(bound))
+
+
+def check_bounds(instance, arithmetic, exact, tamper=None):
     """Asserts that every enclosure of a loaded vertex holds, in exact numbers."""
     problem, floats, vertex = arithmetic._problem, arithmetic._floats, arithmetic._vertex
     n, pattern = problem.dimension, exact.pattern
-
-    def within(value, computed, bound):
-        assert abs(Fraction(str(value)) - Fraction(float(computed))) <= Fraction(float(bound))
 
     theta = [value for row in problem.to_full(exact.vertex()) for value in row]
     is_fresh = vertex.scalars[float_vertex.AGE] == 0
@@ -272,17 +273,28 @@ def check_bounds(instance, arithmetic, exact):
                 flipped.flip(kink)
                 other = [Fraction(str(mpq(g, problem.loss_scale))) for g in flipped._gradient]
             slope = sum(g * d for g, d in zip(other, direction, strict=True))
-            if side:
-                within(slope, slopes.across[slot], slopes.across_bounds[slot])
-            else:
-                within(slope, slopes.inside[slot], slopes.bounds[slot])
-            length, bound = float_slopes.direction_length(floats, vertex, slopes, 2 * slot + side)
-            squared = sum(d * d for d in direction)
-            low, high = (
-                Fraction(float(length)) - Fraction(float(bound)),
-                Fraction(float(length)) + Fraction(float(bound)),
-            )
-            assert max(low, 0) ** 2 <= squared <= high**2
+            edge = 2 * slot + side
+            for is_tight in (False, True):
+                if is_tight:
+                    if tamper is not None:
+                        tamper(slopes)
+                    float_slopes.tighten_edge(floats, vertex, slopes, edge)
+                check_edge(floats, vertex, slopes, edge, slope, direction)
+            for p in range(n):
+                within(inverse[p, slot], vertex.inverse[p, slot], vertex.column_errors[slot])
+
+
+def check_edge(floats, vertex, slopes, edge, slope, direction):
+    """Asserts that an edge's slope and length are enclosed."""
+    slot = edge // 2
+    if edge % 2:
+        within(slope, slopes.across[slot], slopes.across_bounds[slot])
+    else:
+        within(slope, slopes.inside[slot], slopes.bounds[slot])
+    length, bound = float_slopes.direction_length(floats, vertex, slopes, edge)
+    squared = sum(d * d for d in direction)
+    low, high = Fraction(float(length)) - Fraction(float(bound)), Fraction(float(length)) + Fraction(float(bound))
+    assert max(low, 0) ** 2 <= squared <= high**2
 
 
 CASES = [((2, 3, 2, 1), 8, seed, 53) for seed in range(1, 5)] + [
@@ -459,6 +471,28 @@ def test_steps_where_units_are_zero(monkeypatch, rule, widths, samples, bits, se
         assert list(filtered_walk) == list(exact)
         assert type(filtered_walk.outcome) is type(exact.outcome)
     assert sum(at_zero) > 10
+
+
+@pytest.mark.parametrize("name", ["rests", "squares"])
+def test_tightened_bounds_are_needed(name):
+    """What the tightened bounds of slopes and lengths are made of: with it set to 0 the check above notices."""
+
+    def tamper(slopes):
+        getattr(slopes, name)[:] = 0.0
+        if name == "rests":
+            slopes.row_rest[:] = 0.0
+
+    noticed = 0
+    for case in CASES:
+        instance, arithmetic, exact = ready(case)
+        # an inverse that is not the best: columns have errors of their own, so that more is at stake than rounding
+        arithmetic._vertex.inverse[:] *= 1.0 + 2.0**-45
+        assert float_vertex.enclose_inverse(arithmetic._vertex)
+        try:
+            check_bounds(instance, arithmetic, exact, tamper)
+        except AssertionError:
+            noticed += 1
+    assert noticed
 
 
 MUTATIONS = {

@@ -17,7 +17,6 @@ from exactdrl.arithmetic.float_vertex import (
     FloatVertex,
     fold_coefficient,
     gradient_jump,
-    tighten_column,
 )
 
 # How a choice of the edge ended
@@ -38,7 +37,10 @@ class Slopes(NamedTuple):
         bounds: on the errors of both.
         across: slopes along the edges on the other side; where they have been asked for.
         across_bounds: their bounds; -1 where `across` has not been asked for.
+        rests: bounds on the components of gradient - multipliers · A, but for the rows' errors.
+        row_rest: one entry, what these add to all components together.
         squares: squared lengths of the columns of R.
+        length_errors: bounds on the lengths of the columns' errors.
         off_zero: 1 where the slope on the kink's off side is 0 by structure.
         on_zero: the same for the on side.
         edges: room for 2n edges: candidates for the steepest.
@@ -50,7 +52,10 @@ class Slopes(NamedTuple):
     bounds: Floats
     across: Floats
     across_bounds: Floats
+    rests: Floats
+    row_rest: Floats
     squares: Floats
+    length_errors: Floats
     off_zero: Integers
     on_zero: Integers
     edges: Integers
@@ -65,6 +70,9 @@ def empty_slopes(n: int) -> Slopes:
         np.zeros(n),
         np.zeros(n),
         np.zeros(n),
+        np.zeros(n),
+        np.zeros(n),
+        np.zeros(1),
         np.zeros(n),
         np.zeros(n),
         np.zeros(n, dtype=np.int64),
@@ -112,20 +120,62 @@ def bound_slopes(vertex: FloatVertex, slopes: Slopes) -> None:
     """Bounds the errors of the multipliers."""
     n = vertex.matrix.shape[0]
     k = slack(n)
-    residual = vertex.gradient.copy()
-    rest = 0.0
+    residual, sizes = vertex.gradient.copy(), np.abs(vertex.gradient)
+    row_rest = 0.0
     for j in range(n):
         multiplier = slopes.multipliers[j]
-        size = abs(multiplier)
-        rest += size * (k * vertex.row_sums[j] + vertex.row_errors[j])
+        row_rest += abs(multiplier) * vertex.row_errors[j]
         row = vertex.matrix[j]
         for i in range(n):
-            residual[i] -= multiplier * row[i]
+            term = multiplier * row[i]
+            residual[i] -= term
+            sizes[i] += abs(term)
+    total = row_rest
     for i in range(n):
-        rest += abs(residual[i]) + vertex.gradient_errors[i] + k * abs(vertex.gradient[i])
-    factor = rest * (1.0 + 4.0 * k)
+        rest = abs(residual[i]) + vertex.gradient_errors[i] + k * sizes[i]
+        slopes.rests[i] = rest
+        total += rest
+    slopes.row_rest[0] = row_rest
+    factor, root = total * (1.0 + 4.0 * k), np.sqrt(float(n))
     for j in range(n):
+        slopes.length_errors[j] = root * vertex.column_errors[j]
         slopes.bounds[j] = factor * (vertex.column_sizes[j] + vertex.column_errors[j]) * (1.0 + 4.0 * k) + 2.0**-700
+
+
+@compiled
+def tighten_column(vertex: FloatVertex, slopes: Slopes, slot: int) -> None:
+    """Bounds the error of one column of R by its residual, which is less than what the levels say."""
+    n = vertex.matrix.shape[0]
+    k, root = slack(n), np.sqrt(float(n))
+    column = vertex.inverse[:, slot].copy()
+    size = vertex.column_sizes[slot]
+    error, length_error = 0.0, 0.0
+    for i in range(n):
+        row = vertex.matrix[i]
+        residual = 1.0 if i == slot else 0.0
+        terms = residual
+        for p in range(n):
+            term = row[p] * column[p]
+            residual -= term
+            terms += abs(term)
+        own = abs(residual) + k * terms + vertex.row_errors[i] * size
+        error += (vertex.column_sizes[i] + vertex.column_errors[i]) * own
+        length_error += (np.sqrt(slopes.squares[i]) * (1.0 + k) + root * vertex.column_errors[i]) * own
+    vertex.column_errors[slot] = min(vertex.column_errors[slot], error * (1.0 + 4.0 * k) + 2.0**-700)
+    slopes.length_errors[slot] = min(slopes.length_errors[slot], length_error * (1.0 + 8.0 * k) + 2.0**-300)
+
+
+@compiled
+def tighten_slope(vertex: FloatVertex, slopes: Slopes, slot: int) -> None:
+    """Bounds the error of one multiplier by its column, entry by entry, whose error is to be tight already."""
+    n = vertex.matrix.shape[0]
+    k = slack(n)
+    error, total = slopes.row_rest[0] * vertex.column_sizes[slot], slopes.row_rest[0]
+    for i in range(n):
+        error += slopes.rests[i] * abs(vertex.inverse[i, slot])
+        total += slopes.rests[i]
+    error = (error + total * vertex.column_errors[slot]) * (1.0 + 8.0 * k) + 2.0**-700
+    slopes.bounds[slot] = min(slopes.bounds[slot], error)
 
 
 @compiled
@@ -205,39 +255,43 @@ def direction_length(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes,
     slot = edge // 2
     if edge % 2 == 0 or not has_deeper(vertex, slot):
         length = np.sqrt(slopes.squares[slot])
-        bound = np.sqrt(float(n)) * vertex.column_errors[slot] + slack(n) * length
+        bound = slopes.length_errors[slot] + slack(n) * length
         return length, bound * (1.0 + 4.0 * slack(n)) + 2.0**-300
     column = vertex.inverse[:, slot].copy()
-    error = vertex.column_errors[slot]
-    largest, terms = vertex.column_sizes[slot], 1
+    error = slopes.length_errors[slot]
+    longest, terms = np.sqrt(slopes.squares[slot]), 1
     for other in range(n):
         if vertex.kinks[other, 1] == vertex.kinks[slot, 1] and vertex.kinks[other, 0] > vertex.kinks[slot, 0]:
             c, e = fold_coefficient(problem, vertex, slot, other)
             for i in range(n):
                 column[i] -= c * vertex.inverse[i, other]
-            entry = vertex.column_sizes[other]
-            error += abs(c) * vertex.column_errors[other] + e * (entry + vertex.column_errors[other])
-            largest += abs(c) * entry
+            other_length = np.sqrt(slopes.squares[other])
+            error += abs(c) * slopes.length_errors[other] + e * (other_length + slopes.length_errors[other])
+            longest += abs(c) * other_length
             terms += 1
-    # partial sums of an entry stay below `largest`; each of the operations rounds once
-    error += slack(terms) * largest
+    # entry by entry the partial sums stay below what the columns' sizes sum to; each of the operations rounds once
+    error += slack(terms) * longest
     total = 0.0
     for i in range(n):
         total += column[i] * column[i]
     length = np.sqrt(total)
     k = slack(n)
-    return length, (k * length + np.sqrt(float(n)) * error) * (1.0 + 4.0 * k) + 2.0**-300
+    return length, (k * length + error) * (1.0 + 8.0 * k) + 2.0**-300
 
 
 @compiled
-def tighten_edge(vertex: FloatVertex, edge: int) -> None:
-    """Bounds anew the errors of the columns that make up an edge's direction."""
+def tighten_edge(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, edge: int) -> None:
+    """Bounds anew the errors of the columns that make up an edge's direction, and of their slopes."""
     slot = edge // 2
-    tighten_column(vertex, slot)
+    tighten_column(vertex, slopes, slot)
+    tighten_slope(vertex, slopes, slot)
     if edge % 2 == 1:
         for other in range(vertex.kinks.shape[0]):
             if vertex.kinks[other, 1] == vertex.kinks[slot, 1] and vertex.kinks[other, 0] > vertex.kinks[slot, 0]:
-                tighten_column(vertex, other)
+                tighten_column(vertex, slopes, other)
+                tighten_slope(vertex, slopes, other)
+        slopes.across_bounds[slot] = -1.0
+        set_across(problem, vertex, slopes, slot)
 
 
 @compiled
@@ -246,7 +300,7 @@ def find_steepest(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, co
 
     At least one of them has a certainly negative slope; those of others may turn out not to be negative: an edge that
     is certainly steeper than they could be is the steepest improving one all the same. Where few come near, their
-    columns' errors are bounded by residuals, which costs n² each.
+    columns' errors are bounded by residuals, which costs n² each, and their slopes' by these columns.
     """
     if count == 1:
         return 0
@@ -264,7 +318,7 @@ def find_steepest(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, co
         bar = lower[best]
         for place in range(count):
             if place == best or not (upper[place] < bar):
-                tighten_edge(vertex, slopes.edges[place])
+                tighten_edge(problem, vertex, slopes, slopes.edges[place])
         best = bound_steepness(problem, vertex, slopes, lower, upper)
     return -1
 

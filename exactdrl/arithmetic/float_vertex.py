@@ -417,25 +417,6 @@ def keep_inverse(vertex: FloatVertex) -> bool:
 
 
 @compiled
-def tighten_column(vertex: FloatVertex, slot: int) -> None:
-    """Bounds the error of one column of R by its residual, which is less than what the levels say."""
-    n = vertex.matrix.shape[0]
-    k = slack(n)
-    column = vertex.inverse[:, slot].copy()
-    size = vertex.column_sizes[slot]
-    error = 0.0
-    for i in range(n):
-        row = vertex.matrix[i]
-        residual = 1.0 if i == slot else 0.0
-        for p in range(n):
-            residual -= row[p] * column[p]
-        own = abs(residual) + (k * vertex.row_sums[i] + vertex.row_errors[i]) * size + (k if i == slot else 0.0)
-        error += (vertex.column_sizes[i] + vertex.column_errors[i]) * own
-    error = error * (1.0 + 4.0 * k) + 2.0**-700
-    vertex.column_errors[slot] = min(vertex.column_errors[slot], error)
-
-
-@compiled
 def find_zero_units(problem: FloatProblem, vertex: FloatVertex) -> bool:
     """Marks the units whose parameters are 0: as many kinks of their own as parameters are in the basis.
 
