@@ -10,7 +10,14 @@ import numpy as np
 from exactdrl.arithmetic.compiling import compiled, exported
 from exactdrl.arithmetic.float_problem import FloatProblem
 from exactdrl.arithmetic.float_scan import Integers, slack
-from exactdrl.arithmetic.float_slopes import is_on
+from exactdrl.arithmetic.float_slopes import (
+    Slopes,
+    empty_slopes,
+    is_on,
+    set_multipliers,
+    tighten_column,
+    tighten_slope,
+)
 from exactdrl.arithmetic.float_vertex import (
     FLIPS,
     FLIPS_A_GRADIENT,
@@ -41,26 +48,37 @@ def falls(vertex: FloatVertex, slot: int) -> bool:
     if not check_inverse(vertex):
         return False
     n = vertex.matrix.shape[0]
-    k = slack(n)
-    slope, size, error = 0.0, 0.0, 0.0
+    k, off = slack(n), vertex.column_errors[slot]
+    slope, bound = 0.0, 0.0
     for i in range(n):
-        slope += vertex.gradient[i] * vertex.inverse[i, slot]
-        size += abs(vertex.gradient[i])
-        error += vertex.gradient_errors[i]
-    largest, off = vertex.column_sizes[slot], vertex.column_errors[slot]
-    bound = (off * (size + error) + largest * (error + k * size)) * (1.0 + 8.0 * k) + 2.0**-700
+        g, error, r = vertex.gradient[i], vertex.gradient_errors[i], vertex.inverse[i, slot]
+        slope += g * r
+        bound += k * abs(g * r) + error * abs(r) + off * (abs(g) + error)
+    bound = bound * (1.0 + 8.0 * k) + 2.0**-700
     return bool((slope if is_on(vertex, slot) else -slope) < -bound * (1.0 + 4.0 * k))
 
 
 @compiled
-def follow_step(problem: FloatProblem, vertex: FloatVertex, leaving: int, entering: Integers) -> bool:
+def falls_tightly(vertex: FloatVertex, slopes: Slopes, slot: int) -> bool:
+    """Returns the same by the bounds that the pivot rules use, which cost n²."""
+    if not check_inverse(vertex):
+        return False
+    set_multipliers(vertex, slopes)
+    tighten_column(vertex, slopes, slot)
+    tighten_slope(vertex, slopes, slot)
+    slope = slopes.multipliers[slot]
+    return bool((slope if is_on(vertex, slot) else -slope) < -slopes.bounds[slot])
+
+
+@compiled
+def follow_step(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, leaving: int, entering: Integers) -> bool:
     """Goes along the cell's edge that leaves a slot's kink to where another kink vanishes, if all is certain."""
-    if not falls(vertex, leaving):
+    if not falls(vertex, leaving) and not falls_tightly(vertex, slopes, leaving):
         # perhaps only the accumulated rounding
         if not enclose_inverse(vertex):
             return False
         set_gradient(problem, vertex)
-        if not falls(vertex, leaving):
+        if not falls_tightly(vertex, slopes, leaving):
             return False
     sign = 1.0 if is_on(vertex, leaving) else -1.0
     direction = edge_direction(vertex, leaving, sign)
@@ -85,7 +103,7 @@ def follow_steps(problem: FloatProblem, vertex: FloatVertex, steps: Integers, en
         flips: (total, 3), kinks of the problem.
     """
     n = vertex.kinks.shape[0]
-    order = np.zeros(n, dtype=np.int64)
+    order, slopes = np.zeros(n, dtype=np.int64), empty_slopes(n)
     begin = 0
     for step in range(steps.shape[0]):
         if vertex.scalars[FLIPS] > FLIPS_A_GRADIENT:
@@ -108,7 +126,7 @@ def follow_steps(problem: FloatProblem, vertex: FloatVertex, steps: Integers, en
             not sound
             or leaving < 0
             or find_slot(vertex, steps[step, 3:]) >= 0
-            or not follow_step(problem, vertex, leaving, steps[step, 3:])
+            or not follow_step(problem, vertex, slopes, leaving, steps[step, 3:])
         ):
             # back to the vertex before
             if leaving >= 0:
