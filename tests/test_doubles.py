@@ -1,5 +1,6 @@
 """Samples of binary floats: the same instances, problems and refusals as with rationals, made when asked for."""
 
+import copy
 import pickle
 import random
 from collections.abc import Callable, Sequence
@@ -203,3 +204,27 @@ def test_parts_of_signed_sums_are_short_enough(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(dyadic, "_GROUP", 30)
     found, exact = signed_sums(values, [1] * len(values))
     assert found != exact
+
+
+def test_copies_are_read_only() -> None:
+    """A copy is the same matrix, and as little to be written to."""
+    matrix = DoubleMatrix(np.array([[0.1, -0.0], [3.0, 5e-324]]))
+    for copied in (pickle.loads(pickle.dumps(matrix)), copy.deepcopy(matrix), copy.copy(matrix)):
+        assert copied == matrix
+        assert hash(copied) == hash(matrix)
+        assert not copied.doubles.flags.writeable
+
+
+@pytest.mark.parametrize("entries", [[[np.nan]], [[np.inf, 1.0]], [], [[]], [1.0]])
+def test_only_finite_rows(entries: list) -> None:
+    """What is no matrix of numbers is refused."""
+    with pytest.raises(ValueError, match="finite"):
+        DoubleMatrix(np.array(entries))
+
+
+def test_an_array_without_axes_is_refused() -> None:
+    """It says that it can be iterated over, and cannot."""
+    with pytest.raises(InputError, match=r"data\.inputs: a list of rows is needed"):
+        Instance.create([([[1]], [0])], np.array(1.0), [[1]])
+    with pytest.raises(InputError, match=r"data\.targets\[0\]: a list of numbers is needed"):
+        Instance.create([([[1]], [0])], [[1]], [np.array(1.0)])

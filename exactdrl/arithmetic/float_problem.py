@@ -7,7 +7,7 @@ from gmpy2 import mpq
 
 from exactdrl.arithmetic.float_scan import Floats, Integers, slack
 from exactdrl.cells.integer_problem import IntegerProblem
-from exactdrl.exact.rationals import to_float
+from exactdrl.exact.rationals import to_float_or_infinity
 
 # Numbers outside are left to exact arithmetic: within, no product of a scan that matters underflows below TINY or
 # overflows unseen
@@ -47,19 +47,19 @@ def to_float_problem(problem: IntegerProblem) -> FloatProblem | None:
         return None
     pushed = instance.pushed_inputs()
     widest, depths, samples = max(problem.widths), len(problem.widths), problem.samples
-    inputs = np.array([[to_float(row[column]) for row in pushed] for column in problem.pivots])
+    inputs = np.array([[to_float_or_infinity(row[column]) for row in pushed] for column in problem.pivots])
     weights = np.zeros((depths, widest, widest))
     offsets = np.zeros((depths, widest, samples))
     for depth, layer in enumerate(instance.layers[instance.layer :], 1):
         weights[depth, : problem.widths[depth], : problem.widths[depth - 1]] = [
-            [to_float(w) for w in row] for row in layer.weight
+            [to_float_or_infinity(w) for w in row] for row in layer.weight
         ]
         for unit, bias in enumerate(layer.bias or ()):
-            offsets[depth, unit] = to_float(bias)
+            offsets[depth, unit] = to_float_or_infinity(bias)
     last_bias = instance.layers[-1].bias if depths > 1 else None
     for unit in range(problem.widths[-1]):
         bias = last_bias[unit] if last_bias is not None else mpq(0)
-        offsets[-1, unit] = [to_float(bias - target[unit]) for target in instance.targets]
+        offsets[-1, unit] = [to_float_or_infinity(bias - target[unit]) for target in instance.targets]
     for array in (inputs, weights, offsets):
         sizes = np.abs(array[array != 0.0])
         if sizes.size and not (RANGE[0] <= float(sizes.min()) and float(sizes.max()) <= RANGE[1]):

@@ -17,6 +17,7 @@ from gmpy2 import mpq
 
 from exactdrl.arithmetic.regression import Regression
 from exactdrl.arithmetic.regression_products import TINY, Floats, powers_above, product
+from exactdrl.exact.rationals import to_float_or_infinity
 
 # numbers outside are left to exact arithmetic, as in float_problem.py: within, nothing that matters underflows
 RANGE = (2.0**-200, 2.0**200)
@@ -236,7 +237,7 @@ def load(regression: Regression) -> FloatRegression | None:
     if not problem.rank:
         return None
     source, high = _find_data(regression)
-    start = [float(value) for value in regression.start]
+    start = [to_float_or_infinity(value) for value in regression.start]
     sizes = np.abs(np.concatenate([high[high != 0.0], [value for value in start if value]]))
     if not sizes.size or not (RANGE[0] <= float(sizes.min()) and float(sizes.max()) <= RANGE[1]):
         return None
@@ -264,7 +265,7 @@ def _find_data(regression: Regression) -> tuple[list[tuple[mpq, ...]] | None, Fl
         return None, np.hstack([chosen[:, list(problem.pivots)], -chosen[:, [dyadic.columns + unit]]])
     pushed, targets = problem.instance.pushed_inputs(), problem.instance.targets
     source = [(*(pushed[i][c] for c in problem.pivots), -targets[i][unit]) for i in members]
-    return source, np.array([[float(entry) for entry in row] for row in source])
+    return source, np.array([[to_float_or_infinity(entry) for entry in row] for row in source])
 
 
 def _transform(coordinates: Coordinates) -> tuple[Floats, Floats]:

@@ -116,13 +116,21 @@ def to_text(value: mpq) -> str:
 def to_float(value: mpq) -> float:
     """Returns the nearest float64, correctly rounded (ties to even), with the right infinity beyond the range.
 
-    For people and plots only: nothing is decided by it. (Conversion by gmpy2 truncates; Python's division of integers
-    rounds.)
+    Nothing is decided by it. (Conversion by gmpy2 truncates; Python's division of integers rounds.)
     """
     try:
         return int(value.numerator) / int(value.denominator)
     except OverflowError:
         return math.inf if value > 0 else -math.inf
+
+
+def to_float_or_infinity(value: mpq) -> float:
+    """Returns the nearest float64; infinity for a number other than 0 that is 0 there, outside any range too.
+
+    To the float filter 0 means that nothing is there: a path through a weight that is 0 leads nowhere.
+    """
+    nearest = to_float(value)
+    return nearest if nearest or not value else math.inf
 
 
 def to_number_text(value: mpq) -> str:

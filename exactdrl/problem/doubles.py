@@ -10,6 +10,8 @@ import numpy as np
 from gmpy2 import mpq
 from numpy.typing import NDArray
 
+_AXES = 2
+
 
 class DoubleMatrix(Sequence[tuple[mpq, ...]]):
     """A matrix of finite float64 numbers; as a sequence, and compared, it is the tuple of its rows of rationals."""
@@ -20,8 +22,13 @@ class DoubleMatrix(Sequence[tuple[mpq, ...]]):
         """Takes numbers.
 
         Args:
-            doubles: finite, at least one row and one column; copied, and read-only afterwards.
+            doubles: at least one row and one column; copied, and read-only afterwards.
+
+        Raises:
+            ValueError: a number is not finite, or there are none.
         """
+        if doubles.ndim != _AXES or not doubles.size or not np.isfinite(doubles).all():
+            raise ValueError("rows of finite numbers are needed")
         # sums turn -0.0 into 0.0: as a rational there is one zero
         self.doubles = doubles + 0.0
         self.doubles.setflags(write=False)
@@ -33,6 +40,10 @@ class DoubleMatrix(Sequence[tuple[mpq, ...]]):
         if self._rows is None:
             self._rows = tuple(tuple(map(mpq, row)) for row in self.doubles.tolist())
         return self._rows
+
+    def __reduce__(self) -> tuple[type["DoubleMatrix"], tuple[NDArray[np.float64]]]:
+        """Returns how a copy is made: by the constructor, so that it is read-only too."""
+        return DoubleMatrix, (self.doubles,)
 
     def __len__(self) -> int:
         """Returns the number of rows."""
@@ -74,7 +85,7 @@ def find_doubles(rows: object) -> DoubleMatrix | None:
         rows: an array, or a list or tuple of equally long lists or tuples of Python's floats.
     """
     if type(rows) is np.ndarray:
-        if rows.dtype.kind != "f" or rows.dtype.itemsize > np.dtype(np.float64).itemsize or rows.ndim != 2:  # noqa: PLR2004 - axes
+        if rows.dtype.kind != "f" or rows.dtype.itemsize > np.dtype(np.float64).itemsize or rows.ndim != _AXES:
             return None
         doubles = rows.astype(np.float64)
     elif isinstance(rows, (list, tuple)) and rows:

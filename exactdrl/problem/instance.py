@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import TypeAlias, TypeGuard
 
 import numpy as np
 from gmpy2 import mpq
@@ -20,6 +20,12 @@ Samples: TypeAlias = Matrix | DoubleMatrix
 _ZERO, _ONE = mpq(0), mpq(1)
 
 
+def _has_entries(values: object) -> TypeGuard[Iterable[object]]:
+    """Returns whether the values are a list of some kind; an array without axes is not, though it says so."""
+    is_text = isinstance(values, (str, bytes, Mapping))
+    return not is_text and isinstance(values, Iterable) and getattr(values, "ndim", 1) != 0
+
+
 def to_vector(values: object, place: str) -> Vector:
     """Returns a tuple of rationals.
 
@@ -30,7 +36,7 @@ def to_vector(values: object, place: str) -> Vector:
     Raises:
         InputError: it is no sequence, or an entry is no finite number; the message names the entry.
     """
-    if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
+    if not _has_entries(values):
         raise InputError(f"{place}: a list of numbers is needed, not {shown(values)}")
     numbers = []
     for index, value in enumerate(values):
@@ -47,7 +53,7 @@ def to_matrix(rows: object, place: str) -> Matrix:
     Raises:
         InputError: no rows, ragged rows, or an entry that is no finite number; the message names the place.
     """
-    if isinstance(rows, (str, bytes, Mapping)) or not isinstance(rows, Iterable):
+    if not _has_entries(rows):
         raise InputError(f"{place}: a list of rows is needed, not {shown(rows)}")
     matrix = tuple(to_vector(row, f"{place}[{index}]") for index, row in enumerate(rows))
     if not matrix:
