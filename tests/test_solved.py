@@ -102,7 +102,7 @@ def test_walks_are_the_same(rule, instance):
     """Exact walks on solved systems, degenerate vertices and all."""
     expected = walk_of(instance, rule)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(solved, "LARGEST_KEPT", 0)
+        patch.setattr(solved, "LARGEST_WALKED", 0)
         assert walk_of(instance, rule) == expected
 
 

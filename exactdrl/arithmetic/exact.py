@@ -1,6 +1,7 @@
 """The exact arithmetic: integers only, one scan of all kinks a step.
 
-The inverse of the basis is kept without fractions up to 60 parameters; beyond, its columns are solved for one by one.
+The inverse of the basis is kept without fractions up to 60 parameters, 200 in walks; beyond, its columns are solved
+for one by one.
 """
 
 from collections.abc import Sequence
@@ -31,6 +32,7 @@ class ExactArithmetic:
         "_found_point",
         "_gradient",
         "_inverse",
+        "_is_walked",
         "_kink_of",
         "_problem",
         "_slopes",
@@ -40,25 +42,28 @@ class ExactArithmetic:
         "pattern",
     )
 
-    def __init__(self, problem: IntegerProblem, pattern: Pattern, basis: Sequence[Kink]) -> None:
+    def __init__(
+        self, problem: IntegerProblem, pattern: Pattern, basis: Sequence[Kink], *, is_walked: bool = False
+    ) -> None:
         """Takes a vertex.
 
         Args:
             problem: the scaled problem.
             pattern: a cell; copied.
             basis: n kinks, in order of entry.
+            is_walked: a whole walk will be made from here; else vertices are looked at.
 
         Raises:
             InputError: the normals are not independent, or not n.
         """
         problem.check_dimension(len(basis))
-        self._problem = problem
+        self._problem, self._is_walked = problem, is_walked
         self._set_cell(pattern.copy(), list(basis), [affine_form(problem, pattern, kink) for kink in basis])
 
     def _set_cell(self, pattern: Pattern, basis: list[Kink], forms: list[AffineForm]) -> None:
         self.pattern, self.basis = pattern, basis
         try:
-            self._inverse, slots = invert([form.row for form in forms])
+            self._inverse, slots = invert([form.row for form in forms], is_walked=self._is_walked)
         except DependentRowError as error:
             kink = tuple(basis[error.index])
             raise InputError(f"the normal of kink {kink} depends on those before it in the basis") from None

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import groupby
 
-from flint import fmpq_mat, fmpz, fmpz_mat
+from flint import fmpz, fmpz_mat
 from gmpy2 import mpq, mpz
 
 from exactdrl.arithmetic.regression import Met, Regression
 from exactdrl.exact.basis import dot
-from exactdrl.exact.linear import independent_rows, to_fmpz, to_matrix, to_mpz
+from exactdrl.exact.linear import independent_rows, solve_regular, to_fmpz, to_matrix, to_mpz
 from exactdrl.exact.rationals import to_float
 
 # one product of matrices costs as much as the residuals of this share of the members, one by one
@@ -46,7 +46,7 @@ class ExactRegression:
     def point(self) -> tuple[fmpz_mat, fmpz]:
         """Returns numerators (r, 1) and the positive denominator of the parameters."""
         right = fmpz_mat(len(self.basis), 1, [to_fmpz(-self.regression.offset(place)) for place in self.basis])
-        return _solve(self._rows, right)
+        return solve_regular(self._rows, right)
 
     def parameters(self) -> tuple[mpq, ...]:
         """Returns the reduced parameters of the unit, r rationals."""
@@ -106,7 +106,7 @@ class ExactRegression:
             weight = sign * regression.weights[place]
             total = [t + weight * entry for t, entry in zip(total, regression.row(place), strict=True)]
         rows = to_matrix([regression.row(place) for place in basis], len(basis)).transpose()
-        numerators, denominator = _solve(rows, fmpz_mat(len(basis), 1, [to_fmpz(entry) for entry in total]))
+        numerators, denominator = solve_regular(rows, fmpz_mat(len(basis), 1, [to_fmpz(entry) for entry in total]))
         scale = regression.problem.loss_scale
         found = []
         for place, numerator in zip(basis, numerators.entries(), strict=True):
@@ -158,7 +158,7 @@ class ExactRegression:
         regression = self.regression
         slot = self.basis.index(leaving)
         right = fmpz_mat(len(self.basis), 1, [side * (index == slot) for index in range(len(self.basis))])
-        direction, _ = _solve(self._rows, right)
+        direction, _ = solve_regular(self._rows, right)
         rates = (regression.matrix * direction).entries()
         slope = dot(self.pull, [to_mpz(entry) for entry in direction.entries()])
         ahead: list[int] = []
@@ -187,7 +187,7 @@ class ExactRegression:
         slots = sorted((place, slot) for slot, place in enumerate(self.basis) if self.regression.is_coordinate(place))
         size = len(self.basis)
         right = fmpz_mat(size, len(slots), [int(row == slot) for row in range(size) for _, slot in slots])
-        columns = _solve(self._rows, right)[0].transpose().table() if slots else []
+        columns = solve_regular(self._rows, right)[0].transpose().table() if slots else []
         return [(place, [to_mpz(x) for x in column]) for (place, _), column in zip(slots, columns, strict=True)]
 
     def joinable(self, place: int) -> int | None:
@@ -217,11 +217,3 @@ def _in_order(values: Sequence[fmpz], rates: Sequence[fmpz], ahead: Sequence[int
         exact = sorted((mpq(int(abs(values[place])), int(abs(rates[place]))), place) for place in places)
         for _, group in groupby(exact, key=lambda pair: pair[0]):
             yield [place for _, place in group]
-
-
-def _solve(matrix: fmpz_mat, right: fmpz_mat) -> tuple[fmpz_mat, fmpz]:
-    """Returns numerators and the positive denominator of a regular system's solution."""
-    if not matrix.nrows():
-        return right, fmpz(1)
-    numerators, denominator = fmpq_mat(matrix).solve(fmpq_mat(right)).numer_denom()
-    return numerators, denominator

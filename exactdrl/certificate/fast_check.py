@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from flint import fmpq_mat, fmpz_mat
+from flint import fmpz_mat
 from gmpy2 import mpq, mpz
 
 from exactdrl.arithmetic.counts import DecisionCounts
@@ -20,7 +20,7 @@ from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.cells.scan import Values, is_in_cell, scaled_loss, scan
 from exactdrl.certificate.reader import Certificate
-from exactdrl.exact.linear import to_fmpz, to_integers, to_mpz
+from exactdrl.exact.linear import solve_regular, to_fmpz, to_integers, to_mpz
 from exactdrl.walk.step import Step
 
 # Steps that are handed to the kernel at once
@@ -156,10 +156,10 @@ def _solve(rows: Sequence[Sequence[mpz]], right: Sequence[mpz], index: int) -> t
         return [], mpz(1)
     matrix = fmpz_mat(n, n, [to_fmpz(entry) for row in rows for entry in row])
     try:
-        solution = fmpq_mat(matrix).solve(fmpq_mat(fmpz_mat(n, 1, [to_fmpz(entry) for entry in right])))
+        numerators, denominator = solve_regular(matrix, fmpz_mat(n, 1, [to_fmpz(entry) for entry in right]))
     except ZeroDivisionError:
         raise FalseClaimError(f"step {index}: the normals of the basis are dependent") from None
-    return to_integers([mpq(to_mpz(entry.p), to_mpz(entry.q)) for entry in solution.entries()])
+    return [to_mpz(entry) for entry in numerators.entries()], to_mpz(denominator)
 
 
 def _check_first(problem: IntegerProblem, certificate: Certificate) -> tuple[Pattern, list[Kink]]:

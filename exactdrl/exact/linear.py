@@ -75,6 +75,18 @@ def combine_columns(rows: Sequence[Row], pivots: Sequence[int], width: int) -> l
     return [[mpq(int(matrix[p, f]), int(denominator)) for f in others] for p in range(len(pivots))]
 
 
+def solve_regular(matrix: fmpz_mat, right: fmpz_mat) -> tuple[fmpz_mat, fmpz]:
+    """Returns numerators and the positive denominator of a regular system's solution. Exact.
+
+    Raises:
+        ZeroDivisionError: it is not regular.
+    """
+    if not matrix.nrows():
+        return right, fmpz(1)
+    numerators, denominator = fmpq_mat(matrix).solve(fmpq_mat(right)).numer_denom()
+    return numerators, denominator
+
+
 def solve_combination(rows: Sequence[Row], target: Sequence[mpq]) -> list[mpq] | None:
     """Returns λ with Σ λ_j row_j = target for linearly independent rows, None if there is none. Exact."""
     if not rows:

@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TypeAlias
 
-from flint import fmpq_mat, fmpz_mat, nmod_mat
+from flint import fmpz_mat, nmod_mat
 from gmpy2 import mpz
 
 from exactdrl.exact.basis import IntegerBasis, Scaled
-from exactdrl.exact.linear import Row, independent_rows, to_fmpz, to_mpz
+from exactdrl.exact.linear import Row, independent_rows, solve_regular, to_fmpz, to_mpz
 
-# Rows up to which the whole inverse is kept
-LARGEST_KEPT = 60
+# Rows up to which the whole inverse is kept, for single vertices and for walks: these ask for many columns of each
+LARGEST_KEPT, LARGEST_WALKED = 60, 200
 # A matrix that is regular modulo a prime is regular; this is the largest one of 63 bits
 _PRIME = 2**63 - 25
 
@@ -98,21 +98,25 @@ class SolvedBasis:
 
 def _solve(matrix: fmpz_mat, right: Sequence[mpz]) -> Scaled:
     column = fmpz_mat(len(right), 1, [to_fmpz(entry) for entry in right])
-    numerators, denominator = fmpq_mat(matrix).solve(fmpq_mat(column)).numer_denom()
+    numerators, denominator = solve_regular(matrix, column)
     return [to_mpz(entry) for entry in numerators.entries()], to_mpz(denominator)
 
 
 Inverse: TypeAlias = IntegerBasis | SolvedBasis
 
 
-def invert(rows: Sequence[Row]) -> tuple[Inverse, list[int]]:
+def invert(rows: Sequence[Row], *, is_walked: bool = False) -> tuple[Inverse, list[int]]:
     """Returns the inverse of a square matrix, whose rows may stand in another order, and the slot of each row.
+
+    Args:
+        rows: of the matrix.
+        is_walked: many columns will be asked for, and many exchanges made.
 
     Raises:
         DependentRowError: the matrix is not regular.
     """
     n = len(rows)
-    if n > LARGEST_KEPT:
+    if n > (LARGEST_WALKED if is_walked else LARGEST_KEPT):
         inverse = SolvedBasis(rows)
         if not inverse.is_regular():
             found = independent_rows(rows, n)

@@ -40,14 +40,14 @@ class CoordinateSearch:
         self.pattern = pattern_of(problem, start_values)
         self._gradient = gradient(problem, self.pattern)
         self._rows: list[Row] = [[mpz(place == slot) for place in range(n)] for slot in range(n)]
-        self._inverse: Inverse = invert(self._rows)[0]
+        self._floats = FilteredSearch(problem, self.pattern) if filtered and n > LARGEST_KEPT else None
+        self._inverse: Inverse = invert(self._rows, is_walked=self._floats is None)[0]
         # over the start's denominator: coordinates keep the start's values while their rows stay
         self._right = list(self._start)
         self._entered: list[tuple[int, Kink]] = []
         self._own_kinks = [0] * problem.widths[0]
         self._free = list(range(n))
         self._is_flat = False
-        self._floats = FilteredSearch(problem, self.pattern) if filtered and n > LARGEST_KEPT else None
         self._with_points = with_points or self._floats is None
         self._values: Values | None = start_values
         self.points = [tuple(mpq(entry, self._denominator) for entry in self._start)]

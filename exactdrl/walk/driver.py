@@ -126,7 +126,7 @@ class Walk:
 
     def _start_at(self, pattern: Pattern, basis: Sequence[Kink]) -> Arithmetic:
         if self.arithmetic_name == "exact":
-            return ExactArithmetic(self.problem, pattern, basis)
+            return ExactArithmetic(self.problem, pattern, basis, is_walked=True)
         return FilteredArithmetic(self.problem, pattern, basis)
 
     def resume(self, pattern: Pattern, basis: Sequence[Kink], steps: int, published_stops: Sequence[int] = ()) -> None:
