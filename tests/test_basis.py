@@ -1,5 +1,6 @@
 """Exact linear algebra against Gaussian elimination over `fractions.Fraction`."""
 
+import itertools
 from fractions import Fraction
 from math import gcd
 
@@ -145,6 +146,31 @@ def test_dot(pair: tuple[list[int], list[int]]) -> None:
 
 
 # --- exactdrl.exact.linear -------------------------------------------------------------------------------------------
+
+
+def test_rows_that_are_dependent_modulo_the_prime_only() -> None:
+    """Rows of which some vanish modulo the prime, or become others, or depend on later rows only."""
+    prime = linear._PRIME
+    rows = [[1, 0, 0], [prime, 1, 0], [prime, 0, 0], [0, prime + 2, prime], [3, 4, 0], [0, 0, 5], [1, 2, 3], [2, 4, 6]]
+    for order in itertools.permutations(range(len(rows)), 4):
+        matrix = to_mpz_rows([rows[place] for place in order])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(linear, "_MANY_ENTRIES", 0)
+            found = linear.independent_rows(matrix, 3)
+        assert found == linear.independent_rows(matrix, 3)
+
+
+@strategies.examples(200)
+@given(
+    st.integers(1, 4).flatmap(lambda n: st.lists(st.lists(entries, min_size=n, max_size=n), min_size=1, max_size=14))
+)
+def test_independent_rows_by_the_prime(matrix: Matrix) -> None:
+    """The rows that elimination finds."""
+    rows, width = to_mpz_rows(matrix), len(matrix[0])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(linear, "_MANY_ENTRIES", 0)
+        found = linear.independent_rows(rows, width)
+    assert list(found) == oracle.pivot_columns(fractions([list(column) for column in zip(*matrix, strict=True)]))
 
 
 @strategies.examples(150)

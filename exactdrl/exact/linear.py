@@ -3,10 +3,15 @@
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from flint import fmpq, fmpq_mat, fmpz, fmpz_mat
+from flint import fmpq, fmpq_mat, fmpz, fmpz_mat, nmod_mat
 from gmpy2 import lcm, mpq, mpz
 
 Row: TypeAlias = Sequence[mpz]
+
+# FLINT aborts on a modulus that is not prime: this is 2^61 - 1
+_PRIME = 2**61 - 1
+# entries of a matrix beyond which its rank profile is looked for modulo the prime first
+_MANY_ENTRIES = 10_000
 
 
 def to_fmpz(value: mpz) -> fmpz:
@@ -54,7 +59,66 @@ def pivot_columns(rows: Sequence[Row], width: int) -> tuple[int, ...]:
 
 def independent_rows(rows: Sequence[Row], width: int) -> tuple[int, ...]:
     """Returns, from first to last, the index of each row that is no linear combination of the rows before it. Exact."""
-    return pivot_columns([list(column) for column in zip(*rows, strict=True)], len(rows)) if width else ()
+    if not rows or not width:
+        return ()
+    found = _independent_by_prime(to_matrix(rows, width)) if len(rows) * width > _MANY_ENTRIES else None
+    if found is not None:
+        return found
+    return pivot_columns([list(column) for column in zip(*rows, strict=True)], len(rows))
+
+
+def _independent_by_prime(matrix: fmpz_mat) -> tuple[int, ...] | None:
+    """Returns the independent rows as they are modulo a prime, if they are the true ones and that is cheap to prove.
+
+    Rows that are independent modulo a prime are independent; the others must be combinations of those before them.
+    """
+    chosen = _pivots(nmod_mat(matrix.transpose(), _PRIME))
+    others = sorted(set(range(matrix.nrows())) - set(chosen))
+    if not chosen or (others and not _are_combinations(matrix, chosen, others)):
+        return None
+    return chosen
+
+
+def _are_combinations(matrix: fmpz_mat, chosen: Sequence[int], others: Sequence[int]) -> bool:
+    """Returns whether some rows are combinations of those of the chosen rows that come before them.
+
+    By the chosen rows' inverse on as many columns: a row's coefficients at later chosen rows must be 0, and its other
+    entries what the coefficients make of the chosen rows'. False also where that is as dear as an elimination.
+    """
+    basis = _part(matrix, chosen, range(matrix.ncols()))
+    columns = _pivots(nmod_mat(basis, _PRIME))
+    rest = sorted(set(range(matrix.ncols())) - set(columns))
+    later = [place for place, row in enumerate(chosen) if row > others[0]]
+    if len(later) + len(rest) >= len(others):
+        return False
+    if not later and not rest:
+        return True
+    right = [
+        [fmpz(place == row) for place in later] + [basis[row, column] for column in rest] for row in range(len(chosen))
+    ]
+    solved, denominator = solve_regular(_part(basis, range(len(chosen)), columns), fmpz_mat(right))
+    made = _part(matrix, others, columns) * solved
+    return all(
+        all(made[index, k] == 0 for k, place in enumerate(later) if chosen[place] > row)
+        and all(made[index, k] == denominator * matrix[row, column] for k, column in enumerate(rest, start=len(later)))
+        for index, row in enumerate(others)
+    )
+
+
+def _part(matrix: fmpz_mat, rows: Sequence[int], columns: Sequence[int]) -> fmpz_mat:
+    return fmpz_mat(len(rows), len(columns), [matrix[row, column] for row in rows for column in columns])
+
+
+def _pivots(matrix: nmod_mat) -> tuple[int, ...]:
+    """Returns the pivot columns modulo a prime."""
+    reduced, rank = matrix.rref()
+    pivots: list[int] = []
+    for row in range(rank):
+        column = pivots[-1] + 1 if pivots else 0
+        while int(reduced[row, column]) == 0:
+            column += 1
+        pivots.append(column)
+    return tuple(pivots)
 
 
 def combine_columns(rows: Sequence[Row], pivots: Sequence[int], width: int) -> list[list[mpq]]:
