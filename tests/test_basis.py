@@ -156,6 +156,7 @@ def test_rows_that_are_dependent_modulo_the_prime_only() -> None:
         matrix = to_mpz_rows([rows[place] for place in order])
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(linear, "_MANY_ENTRIES", 0)
+            patch.setattr(linear, "_DEARER", 0)
             found = linear.independent_rows(matrix, 3)
         assert found == linear.independent_rows(matrix, 3)
 
@@ -169,6 +170,7 @@ def test_independent_rows_by_the_prime(matrix: Matrix) -> None:
     rows, width = to_mpz_rows(matrix), len(matrix[0])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(linear, "_MANY_ENTRIES", 0)
+        patch.setattr(linear, "_DEARER", 0)
         found = linear.independent_rows(rows, width)
     assert list(found) == oracle.pivot_columns(fractions([list(column) for column in zip(*matrix, strict=True)]))
 

@@ -12,6 +12,8 @@ Row: TypeAlias = Sequence[mpz]
 _PRIME = 2**61 - 1
 # entries of a matrix beyond which its rank profile is looked for modulo the prime first
 _MANY_ENTRIES = 10_000
+# a right side of a linear system costs up to so many times what one more row costs an elimination
+_DEARER = 8
 
 
 def to_fmpz(value: mpz) -> fmpz:
@@ -89,7 +91,7 @@ def _are_combinations(matrix: fmpz_mat, chosen: Sequence[int], others: Sequence[
     columns = _pivots(nmod_mat(basis, _PRIME))
     rest = sorted(set(range(matrix.ncols())) - set(columns))
     later = [place for place, row in enumerate(chosen) if row > others[0]]
-    if len(later) + len(rest) >= len(others):
+    if _DEARER * (len(later) + len(rest)) >= len(others):
         return False
     if not later and not rest:
         return True

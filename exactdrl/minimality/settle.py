@@ -28,11 +28,13 @@ class SettledKink:
         position: in the form.
         multiplier: λ.
         escape: e, up to a factor; None for a kink without effect.
+        turn: kinks with the same turn were found together: the escape of one moves no other's row.
     """
 
     position: int
     multiplier: mpq
     escape: tuple[mpz, ...] | None
+    turn: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +69,18 @@ class Settled:
 
     def lift(self, direction: Sequence[mpq]) -> tuple[mpq, ...]:
         """Returns a direction with the same F' along which settled kinks rest, so that F there is F' here."""
-        return self._rest(list(direction), len(self.kinks))
+        return self._rest(list(direction), self.kinks)
 
     def push(self, kink: SettledKink) -> tuple[mpq, ...]:
         """Returns a direction along which a settled kink changes by ∓1 against its λ, and F by b - |λ|."""
-        place = self.kinks.index(kink)
         direction = _move(self.form, [_ZERO] * len(self.slope), kink, mpq(-1 if kink.multiplier > 0 else 1))
-        return self._rest(direction, place)
+        before = self.kinks[: self.kinks.index(kink)]
+        # those found together with it rest already, unless they fold something
+        return self._rest(direction, [k for k in before if k.turn != kink.turn or self.form.folds[k.position]])
 
-    def _rest(self, direction: list[mpq], count: int) -> tuple[mpq, ...]:
-        """Returns a direction along which the first settled kinks rest too, and the others change as before."""
-        for kink in reversed(self.kinks[:count]):
+    def _rest(self, direction: list[mpq], kinks: Sequence[SettledKink]) -> tuple[mpq, ...]:
+        """Returns a direction along which some settled kinks rest too, and those after them change as before."""
+        for kink in reversed(kinks):
             direction = _move(self.form, direction, kink, _ZERO)
         return tuple(direction)
 
@@ -118,7 +121,7 @@ def _find(state: Settled, rows: Sequence[Sequence[mpz]]) -> list[SettledKink]:
     form, n = state.form, len(state.slope)
     used = {k for j in state.remaining for k in form.folds[j]}
     last = [position for position in reversed(state.remaining) if position not in used]
-    idle = [SettledKink(position, _ZERO, None) for position in last if not state.weights[position]]
+    idle = [SettledKink(position, _ZERO, None, len(state.kinks)) for position in last if not state.weights[position]]
     if idle:
         return idle
     found = _find_lonely(state, [rows[k] for k in state.remaining], last, n, is_modular=True)
@@ -162,7 +165,7 @@ def _find_lonely(
             raise AssertionError("a kink that moves alone moves others: this is a bug")
         escape = _primitive([to_mpz(escapes[k, c]) for k in range(n)])
         multiplier = _dot(state.slope, escape) / _dot(state.form.rows[position], escape)
-        found.append(SettledKink(position, multiplier, escape))
+        found.append(SettledKink(position, multiplier, escape, len(state.kinks)))
     return found
 
 
