@@ -1,6 +1,7 @@
 """Campaigns: configuration, kills, failures, limits, cluster, statistics; one table whatever happens on the way."""
 
 import csv
+import itertools
 import json
 import math
 import os
@@ -10,7 +11,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -30,6 +33,7 @@ from exactdrl.campaigns.store import open_store
 from exactdrl.campaigns.summary import answer, summarise_campaign
 from exactdrl.campaigns.windows import find_window
 from exactdrl.campaigns.words import to_markdown
+from exactdrl.campaigns.worker import remove_in_use
 from exactdrl.campaigns.zero_units import count_zero_units
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.certificate.reader import read_certificate
@@ -119,6 +123,28 @@ def test_killed_and_resumed(whole, tmp_path):
     while list(scratch.iterdir()):  # the orphans end by themselves, and leave nothing
         assert time.monotonic() < until
         time.sleep(0.01)
+
+
+def test_a_folder_in_use_is_removed(tmp_path):
+    """Files that another thread makes meanwhile do not keep it."""
+    folder = tmp_path / "scratch"
+
+    def work():
+        with suppress(OSError):
+            for number in itertools.count():
+                (folder / f"{number % 50}").mkdir(exist_ok=True)
+                (folder / f"{number % 50}" / f"{number}").touch()
+
+    for _ in range(20):
+        folder.mkdir()
+        busy = threading.Thread(target=work)
+        busy.start()
+        while len(list(folder.iterdir())) < 50:
+            time.sleep(0.001)
+        remove_in_use(str(folder))
+        busy.join(timeout=60)
+        assert not busy.is_alive()
+        assert not list(tmp_path.iterdir())
 
 
 def test_workers_end_with_their_parent(tmp_path):

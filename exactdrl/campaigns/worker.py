@@ -10,6 +10,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import TextIO
 
 from exactdrl.campaigns.process import SCRATCH
@@ -41,8 +42,18 @@ def _read(stream: TextIO, tasks: "queue.SimpleQueue[str]") -> None:
     # the parent may have been killed: nobody else removes what this process leaves
     scratch = os.environ.get(SCRATCH)
     if scratch:
-        shutil.rmtree(scratch, ignore_errors=True)
+        remove_in_use(scratch)
     os._exit(0)
+
+
+def remove_in_use(folder: str) -> None:
+    """Removes a folder in which another thread may be making files: under another name nothing is added to it."""
+    removed = f"{folder}.removed"
+    try:
+        Path(folder).rename(removed)
+    except OSError:
+        return
+    shutil.rmtree(removed, ignore_errors=True)
 
 
 if __name__ == "__main__":
