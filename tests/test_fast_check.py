@@ -2,16 +2,21 @@
 
 import json
 import shutil
+from dataclasses import replace
 from hashlib import sha256
+from itertools import product
 
 import pytest
 from test_corpus import CORPUS, STEMS, find_file, load_checker
 
 from exactdrl import Walk, read_certificate, record_walk, sample_experiment, verify, verify_fast, write_instance
+from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.arithmetic.filtered import FilteredArithmetic
+from exactdrl.arithmetic.protocol import Edge
 from exactdrl.cells.integer_problem import IntegerProblem
-from exactdrl.certificate.fast_check import FalseClaimError, check_steps
+from exactdrl.certificate.fast_check import FalseClaimError, check_step, check_steps
 from exactdrl.problem.instance_file import read_instance
+from exactdrl.walk.step import Step
 
 VERDICTS = {"accept": "accepted", "reject": "rejected", "malformed": "malformed"}
 
@@ -130,3 +135,33 @@ def test_uncertain_is_not_false(recorded, monkeypatch):
     certificate = read_certificate(recorded / "a.drl", problem)
     counts = check_steps(IntegerProblem.from_instance(problem), certificate)
     assert counts.steps == [0, len(certificate.steps)]
+
+
+def zero_unit_forgeries(problem, certificate):
+    """Steps that exchange two own kinks of a unit that is 0, along an edge that falls: with them the run so far."""
+    pattern, basis = problem.pattern_from_hex(certificate.first.pattern), list(certificate.first.basis)
+    for step in certificate.steps:
+        for unit in range(problem.widths[0]):
+            own = [kink for kink in basis if (kink.layer, kink.unit) == (problem.first, unit)]
+            if len(own) == problem.rank:
+                vertex = ExactArithmetic(problem, pattern, basis)
+                falling = [(k, f) for k in own for f in (False, True) if vertex.slope_sign(Edge(k, f)) < 0]
+                others = [k for k in vertex.vanishing_kinks() if k not in basis and k.unit == unit]
+                for (kink, is_flipped), other in list(product(falling, others))[:4]:
+                    forged = Step(step.index, (kink,) if is_flipped else (), None, kink, other, is_published_stop=False)
+                    yield replace(certificate, steps=(*certificate.steps[: step.index - 1], forged))
+        pattern, basis = check_step(problem, pattern, basis, step)
+
+
+def test_a_step_that_stays_at_a_zero_unit_is_rejected(tmp_path):
+    """All kinks of a unit that is 0 vanish: floats must not take the exchange of two of them for a step."""
+    tried = 0
+    for seed in range(1, 12):
+        instance = sample_experiment((2, 3, 1), samples=20, seed=seed, bits=12)
+        walk = Walk(instance, max_steps=40)
+        record_walk(walk, tmp_path / "run.drl", force=True)
+        for certificate in zero_unit_forgeries(walk.problem, read_certificate(tmp_path / "run.drl", instance)):
+            tried += 1
+            with pytest.raises(FalseClaimError, match="stays where it is"):
+                check_steps(walk.problem, certificate)
+    assert tried > 5

@@ -648,6 +648,9 @@ def go(
         return False
     if not find_zero_units(problem, vertex):
         return False
+    # an exchange of two own kinks of a unit that is 0 leaves the point where it is
+    if depth == 0 and vertex.zero_units[unit] != 0:
+        return False
     if vertex.scalars[AGE] < STEPS_A_SCAN and move(problem, vertex, direction, distance):
         return True
     return settle_anew(problem, vertex)
