@@ -417,22 +417,15 @@ def keep_inverse(vertex: FloatVertex) -> bool:
 
 
 @compiled
-def find_zero_units(problem: FloatProblem, vertex: FloatVertex) -> bool:
-    """Marks the units whose parameters are 0: as many kinks of their own as parameters are in the basis.
-
-    Returns whether none has become so since the last call.
-    """
+def find_zero_units(problem: FloatProblem, vertex: FloatVertex) -> None:
+    """Marks the units whose parameters are 0: as many kinks of their own as parameters are in the basis."""
     rank = problem.inputs.shape[0]
     own = np.zeros(vertex.zero_units.shape[0], dtype=np.int64)
     for slot in range(vertex.kinks.shape[0]):
         if vertex.kinks[slot, 0] == 0:
             own[vertex.kinks[slot, 2]] += 1
-    none_new = True
     for unit in range(own.shape[0]):
-        is_zero = 1 if own[unit] == rank and problem.homogeneous[unit] != 0 else 0
-        none_new = none_new and is_zero <= vertex.zero_units[unit]
-        vertex.zero_units[unit] = is_zero
-    return none_new
+        vertex.zero_units[unit] = 1 if own[unit] == rank and problem.homogeneous[unit] != 0 else 0
 
 
 @compiled
@@ -646,9 +639,9 @@ def go(
     """
     if not (exchange(problem, vertex, slot, depth, sample, unit) and keep_inverse(vertex)):
         return False
-    if not find_zero_units(problem, vertex):
-        return False
-    # an exchange of two own kinks of a unit that is 0 leaves the point where it is
+    find_zero_units(problem, vertex)
+    # where a unit becomes 0 many kinks are met at once; where it was 0 an exchange of two of its own leaves the point
+    # where it is
     if depth == 0 and vertex.zero_units[unit] != 0:
         return False
     if vertex.scalars[AGE] < STEPS_A_SCAN and move(problem, vertex, direction, distance):

@@ -9,12 +9,15 @@ import queue
 import shutil
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
 from exactdrl.campaigns.process import SCRATCH
 from exactdrl.campaigns.run import RunResult, Task, failed, run_case
+
+_TRIALS = 100
 
 
 def serve(run: Callable[[Task], RunResult] = run_case) -> None:
@@ -23,7 +26,8 @@ def serve(run: Callable[[Task], RunResult] = run_case) -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="ascii")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     tasks: queue.SimpleQueue[str] = queue.SimpleQueue()
-    threading.Thread(target=_read, args=(sys.stdin, tasks), daemon=True).start()
+    reader = threading.Thread(target=_read, args=(sys.stdin, tasks), daemon=True)
+    reader.start()
     while True:
         task = Task.from_json(json.loads(tasks.get()))
         try:
@@ -32,8 +36,12 @@ def serve(run: Callable[[Task], RunResult] = run_case) -> None:
             result = failed(f"{type(error).__name__}: {error}")
         except MemoryError:
             result = failed("out of memory")
-        answers.write(json.dumps(result.to_json(), allow_nan=False) + "\n")
-        answers.flush()
+        try:
+            answers.write(json.dumps(result.to_json(), allow_nan=False) + "\n")
+            answers.flush()
+        except OSError:
+            # the parent is gone; to end here would stop the other thread in the middle of its removals
+            reader.join()
 
 
 def _read(stream: TextIO, tasks: "queue.SimpleQueue[str]") -> None:
@@ -53,7 +61,12 @@ def remove_in_use(folder: str) -> None:
         Path(folder).rename(removed)
     except OSError:
         return
-    shutil.rmtree(removed, ignore_errors=True)
+    for _ in range(_TRIALS):
+        # the other thread may hold an open folder still, or be removing it itself
+        shutil.rmtree(removed, ignore_errors=True)
+        if not Path(removed).exists():
+            return
+        time.sleep(0.01)
 
 
 if __name__ == "__main__":
