@@ -150,7 +150,7 @@ def test_dot(pair: tuple[list[int], list[int]]) -> None:
 
 def test_rows_that_are_dependent_modulo_the_prime_only() -> None:
     """Rows of which some vanish modulo the prime, or become others, or depend on later rows only."""
-    prime = linear._PRIME
+    prime = linear.PRIME
     rows = [[1, 0, 0], [prime, 1, 0], [prime, 0, 0], [0, prime + 2, prime], [3, 4, 0], [0, 0, 5], [1, 2, 3], [2, 4, 6]]
     for order in itertools.permutations(range(len(rows)), 4):
         matrix = to_mpz_rows([rows[place] for place in order])

@@ -16,8 +16,7 @@ from test_minimality import TRIANGLE, cut_instance
 from exactdrl import Walk, read_instance
 from exactdrl.cells.scan import scan
 from exactdrl.certificate.lines import outcome_text
-from exactdrl.exact.linear import independent_rows, to_integers
-from exactdrl.minimality import settle as settle_module
+from exactdrl.exact.linear import PRIME, independent_rows, to_integers
 from exactdrl.minimality import witness as witness_module
 from exactdrl.minimality.block_edge import to_block_edge
 from exactdrl.minimality.blocks import Block
@@ -163,7 +162,7 @@ def test_rows_that_move_alone(rows):
 
 def test_a_prime_in_the_data():
     """Rows that are dependent modulo the prime alone: what seems to move alone is checked over Q, and refused."""
-    prime = mpz(settle_module._PRIME)
+    prime = mpz(PRIME)
     rows = [[mpz(1), mpz(0)], [mpz(0), mpz(1)], [prime, prime]]
     assert lonely_rows_modular(rows, 2)[1] == [0, 1]
     assert lonely_rows(rows, 2)[1] == []

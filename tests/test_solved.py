@@ -11,6 +11,7 @@ from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.exact import solved
 from exactdrl.exact.basis import IntegerBasis
+from exactdrl.exact.linear import PRIME
 from exactdrl.exact.rationals import InputError
 from exactdrl.exact.solved import DependentRowError, SolvedBasis, invert
 from exactdrl.walk.start import find_first_vertex
@@ -79,11 +80,11 @@ def test_a_multiple_of_the_prime_is_no_dependence():
     rows = [[mpz(0)] * 61 for _ in range(61)]
     for place in range(61):
         rows[place][place] = mpz(1)
-    rows[7][7] = mpz(solved._PRIME)
+    rows[7][7] = mpz(PRIME)
     inverse, _ = invert(rows)
     assert isinstance(inverse, SolvedBasis)
     assert not inverse.is_regular()
-    assert inverse.column(7)[1] == solved._PRIME
+    assert inverse.column(7)[1] == PRIME
     rows[9] = [2 * entry for entry in rows[8]]
     with pytest.raises(DependentRowError, match="row 9"):
         invert(rows)

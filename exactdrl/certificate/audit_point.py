@@ -11,12 +11,10 @@ from exactdrl.cells.kinks import Pattern
 from exactdrl.cells.scan import Values, scaled_loss, scan
 from exactdrl.certificate.audit_signs import Signs, pattern_from_bits, signs_of
 from exactdrl.exact.basis import dot
-from exactdrl.exact.linear import Row, independent_rows, to_integers, to_matrix, to_mpz
+from exactdrl.exact.linear import PRIME, Row, independent_rows, to_integers, to_matrix, to_mpz
 
 # A float64 is known up to one part in 2^53
 DOUBLE_BITS = 52
-# Independent modulo a prime implies independent; this one is 2^61 - 1
-_PRIME = 2305843009213693951
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,7 @@ def is_independent(rows: Sequence[Row], width: int) -> bool:
         return True
     if len(rows) > width:
         return False
-    return bool(nmod_mat(to_matrix(rows, width), _PRIME).rank() == len(rows)) or len(
+    return bool(nmod_mat(to_matrix(rows, width), PRIME).rank() == len(rows)) or len(
         independent_rows(rows, width)
     ) == len(rows)
 
@@ -86,6 +84,6 @@ def has_rank(rows: Sequence[Row], width: int, rank: int) -> bool:
     """Returns whether integer rows, whose rank is at most `rank`, have that rank. Exact."""
     if len(rows) < rank:
         return False
-    if not rows or nmod_mat(to_matrix(rows, width), _PRIME).rank() >= rank:
+    if not rows or nmod_mat(to_matrix(rows, width), PRIME).rank() >= rank:
         return True
     return len(independent_rows(rows, width)) >= rank

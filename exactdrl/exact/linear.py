@@ -8,8 +8,8 @@ from gmpy2 import lcm, mpq, mpz
 
 Row: TypeAlias = Sequence[mpz]
 
-# FLINT aborts on a modulus that is not prime: this is 2^61 - 1
-_PRIME = 2**61 - 1
+# Rows that are independent modulo it are independent. FLINT aborts on a modulus that is not prime: this is 2^61 - 1
+PRIME = 2**61 - 1
 # entries of a matrix beyond which its rank profile is looked for modulo the prime first
 _MANY_ENTRIES = 10_000
 # a right side of a linear system costs up to so many times what one more row costs an elimination
@@ -50,13 +50,7 @@ def pivot_columns(rows: Sequence[Row], width: int) -> tuple[int, ...]:
     if len(rows) > 2 * width and to_matrix(rows[: 2 * width], width).rank() == width:
         return tuple(range(width))
     matrix, _, rank = to_matrix(rows, width).rref()
-    pivots: list[int] = []
-    for row in range(rank):
-        column = pivots[-1] + 1 if pivots else 0
-        while matrix[row, column] == 0:
-            column += 1
-        pivots.append(column)
-    return tuple(pivots)
+    return _leading(matrix, rank)
 
 
 def independent_rows(rows: Sequence[Row], width: int) -> tuple[int, ...]:
@@ -74,7 +68,7 @@ def _independent_by_prime(matrix: fmpz_mat) -> tuple[int, ...] | None:
 
     Rows that are independent modulo a prime are independent; the others must be combinations of those before them.
     """
-    chosen = _pivots(nmod_mat(matrix.transpose(), _PRIME))
+    chosen = _pivots(nmod_mat(matrix.transpose(), PRIME))
     others = sorted(set(range(matrix.nrows())) - set(chosen))
     if not chosen or (others and not _are_combinations(matrix, chosen, others)):
         return None
@@ -88,7 +82,7 @@ def _are_combinations(matrix: fmpz_mat, chosen: Sequence[int], others: Sequence[
     entries what the coefficients make of the chosen rows'. False also where that is as dear as an elimination.
     """
     basis = _part(matrix, chosen, range(matrix.ncols()))
-    columns = _pivots(nmod_mat(basis, _PRIME))
+    columns = _pivots(nmod_mat(basis, PRIME))
     rest = sorted(set(range(matrix.ncols())) - set(columns))
     later = [place for place, row in enumerate(chosen) if row > others[0]]
     if _DEARER * (len(later) + len(rest)) >= len(others):
@@ -113,7 +107,11 @@ def _part(matrix: fmpz_mat, rows: Sequence[int], columns: Sequence[int]) -> fmpz
 
 def _pivots(matrix: nmod_mat) -> tuple[int, ...]:
     """Returns the pivot columns modulo a prime."""
-    reduced, rank = matrix.rref()
+    return _leading(*matrix.rref())
+
+
+def _leading(reduced: fmpz_mat | nmod_mat, rank: int) -> tuple[int, ...]:
+    """Returns the column of each row's first entry that is not 0, for a matrix in row echelon form."""
     pivots: list[int] = []
     for row in range(rank):
         column = pivots[-1] + 1 if pivots else 0

@@ -13,12 +13,10 @@ from flint import fmpz_mat, nmod_mat
 from gmpy2 import mpz
 
 from exactdrl.exact.basis import IntegerBasis, Scaled
-from exactdrl.exact.linear import Row, independent_rows, solve_regular, to_fmpz, to_mpz
+from exactdrl.exact.linear import PRIME, Row, independent_rows, solve_regular, to_fmpz, to_mpz
 
 # Rows up to which the whole inverse is kept, for single vertices and for walks: these ask for many columns of each
 LARGEST_KEPT, LARGEST_WALKED = 60, 200
-# A matrix that is regular modulo a prime is regular; this is the largest one of 63 bits
-_PRIME = 2**63 - 25
 
 
 class DependentRowError(ArithmeticError):
@@ -66,7 +64,7 @@ class SolvedBasis:
 
     def is_regular(self) -> bool:
         """Returns whether the matrix is regular modulo a large prime: if so, it is."""
-        return nmod_mat(self._matrix, _PRIME).rank() == len(self._rows)
+        return nmod_mat(self._matrix, PRIME).rank() == len(self._rows)
 
     def replace(self, slot: int, row: Row, products: Sequence[mpz] | None = None) -> None:
         """Replaces row `slot` of A; the new row must not depend on the others. Its products are not needed."""

@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from flint import fmpq_mat, fmpz_mat, nmod_mat
 from gmpy2 import gcd, mpq, mpz
 
-from exactdrl.exact.linear import pivot_columns, to_integers, to_matrix, to_mpz
+from exactdrl.exact.linear import PRIME, pivot_columns, to_integers, to_matrix, to_mpz
 from exactdrl.minimality.local_form import LocalForm
 
 _ZERO = mpq(0)
-# FLINT aborts on a modulus that is not prime: this is 2^61 - 1
-_PRIME = 2**61 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +192,7 @@ def lonely_rows_modular(rows: Sequence[Sequence[mpz]], width: int) -> tuple[tupl
     """
     if not rows or not width:
         return (), []
-    reduced, rank = nmod_mat(to_matrix(rows, width).transpose(), _PRIME).rref()
+    reduced, rank = nmod_mat(to_matrix(rows, width).transpose(), PRIME).rref()
     pivots: list[int] = []
     alone: list[int] = []
     for line in reduced.tolist()[:rank]:
