@@ -78,9 +78,9 @@ def show_forward() -> None:
 
 def take_bounds_away() -> None:
     """Replaces, before anything is compiled, what only certifies by nothing: what is left is a plain float code."""
-    vertex: Any = importlib.import_module("exactdrl.arithmetic.float_vertex")
-    slopes: Any = importlib.import_module("exactdrl.arithmetic.float_slopes")
-    kernel: Any = importlib.import_module("exactdrl.arithmetic.float_kernel")
+    vertex: Any = importlib.import_module("exactdrl.arithmetic.float64.vertex")
+    slopes: Any = importlib.import_module("exactdrl.arithmetic.float64.slopes")
+    kernel: Any = importlib.import_module("exactdrl.arithmetic.float64.kernel")
     compiled: Any = importlib.import_module("exactdrl.arithmetic.compiling").compiled
     set_row, gradient_jump, clear_basis = vertex.set_row, vertex.gradient_jump, vertex.clear_basis
     fold_coefficient = vertex.fold_coefficient

@@ -26,7 +26,7 @@ from exactdrl.observations.estimates import FRACTIONS, find_settled, tabulate_es
 from exactdrl.observations.lengths import sum_lengths
 from exactdrl.observations.observe import find_brackets
 from exactdrl.observations.phases import split_phases
-from exactdrl.observations.trajectory import follow_trajectory
+from exactdrl.series.trajectory import follow_trajectory
 
 Result = TypeVar("Result")
 SCANNED = 100

@@ -6,13 +6,13 @@ from pathlib import Path
 import click
 
 from exactdrl import read_instance
-from exactdrl.certificate.audit import Audit, audit
-from exactdrl.certificate.audit_record import record_audit, to_row, write_table
-from exactdrl.certificate.audit_vertex import SEPARATION
+from exactdrl.audit.audit import Audit, audit
+from exactdrl.audit.record import record_audit, to_row, write_table
+from exactdrl.audit.vertex import SEPARATION
 from exactdrl.doors.trajectory import read_trajectory
 from exactdrl.minimality.judge import DEFAULT_BUDGET
 from exactdrl.minimality.verdict import NotMinimum
-from exactdrl.problem.instance_file import refuse_existing
+from exactdrl.problem.file import refuse_existing
 
 from .audit_words import counts, summary_lines, table_lines, verdict_words
 from .progress import progress

@@ -3,9 +3,9 @@
 import math
 
 from exactdrl import to_float
-from exactdrl.certificate.audit import Audit, AuditRow
-from exactdrl.certificate.audit_record import to_row
-from exactdrl.certificate.audit_vertex import FoundVertex
+from exactdrl.audit.audit import Audit, AuditRow
+from exactdrl.audit.record import to_row
+from exactdrl.audit.vertex import FoundVertex
 from exactdrl.minimality.verdict import NotMinimum
 
 from .words import outcome_words

@@ -9,7 +9,7 @@ from exactdrl.campaigns.case import Case
 from exactdrl.campaigns.conduct import Conducted, conduct
 from exactdrl.campaigns.config import default_config, parse_config, read_config
 from exactdrl.campaigns.run import FAILED, LIMIT
-from exactdrl.certificate.parallel import available_jobs
+from exactdrl.series.parallel import available_jobs
 
 from .progress import progress
 

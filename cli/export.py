@@ -6,7 +6,7 @@ import click
 
 from exactdrl import Point, export, read_certificate, read_instance
 from exactdrl.cells.integer_problem import IntegerProblem
-from exactdrl.certificate.parallel import available_jobs
+from exactdrl.series.parallel import available_jobs
 
 from .progress import progress
 

@@ -9,17 +9,17 @@ import click
 
 from exactdrl import InputError, read_certificate, read_instance, to_float
 from exactdrl.cells.integer_problem import IntegerProblem
-from exactdrl.certificate.parallel import available_jobs
 from exactdrl.exact.rationals import to_number_text, to_rational
 from exactdrl.observations.brackets import Bracket
 from exactdrl.observations.claims import refuse_claims_name, write_claims
-from exactdrl.observations.figures import FORMATS, draw, figure_paths
 from exactdrl.observations.observe import LINES, WINDOW, Observations, Progress, check_options, observe
 from exactdrl.observations.phases import SPREAD
 from exactdrl.observations.series import to_series
 from exactdrl.observations.summary import to_summary
 from exactdrl.observations.tables import ENDINGS, TABLES, all_tables, refuse_written, table_paths, write_tables
-from exactdrl.problem.instance_file import refuse_existing
+from exactdrl.problem.file import refuse_existing
+from exactdrl.report.figures import FORMATS, draw, figure_paths
+from exactdrl.series.parallel import available_jobs
 
 from .progress import progress
 from .words import outcome_words

@@ -5,11 +5,11 @@ from pathlib import Path
 import click
 
 from exactdrl import InputError
-from exactdrl.certificate.parallel import available_jobs
 from exactdrl.observations.observe import LINES
-from exactdrl.observations.report import make_report
-from exactdrl.observations.report_page import to_html
-from exactdrl.problem.instance_file import refuse_existing, write_new
+from exactdrl.problem.file import refuse_existing, write_new
+from exactdrl.report.page import to_html
+from exactdrl.report.report import make_report
+from exactdrl.series.parallel import available_jobs
 
 from .observe import observing
 

@@ -14,7 +14,6 @@ Every number is an exact `gmpy2.mpq`.
 """
 
 from exactdrl.cells.kinks import Kink
-from exactdrl.certificate.export import Point, export, points
 from exactdrl.certificate.reader import Certificate, read_certificate
 from exactdrl.certificate.record import record_walk
 from exactdrl.certificate.rerun import rerun
@@ -22,8 +21,9 @@ from exactdrl.certificate.verify import CheckResult, verify, verify_fast
 from exactdrl.doors.sample import sample_experiment
 from exactdrl.exact.rationals import InputError, parse_rational, to_float, to_text
 from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum, Undecided
+from exactdrl.problem.file import read_instance, write_instance
 from exactdrl.problem.instance import Instance, Layer
-from exactdrl.problem.instance_file import read_instance, write_instance
+from exactdrl.series.export import Point, export, points
 from exactdrl.walk.driver import Outcome, Step, StepLimit, Walk
 
 __version__ = "0.1.0"

@@ -30,16 +30,16 @@ from exactdrl import (
     write_instance,
 )
 from exactdrl.arithmetic.exact import ExactArithmetic
+from exactdrl.audit.audit import audit
+from exactdrl.audit.move import Adjacent, Crossed, NoEdge, Stays
+from exactdrl.audit.nearness import Bounds, Nearness
+from exactdrl.audit.point import ExactPoint, has_rank, is_independent
+from exactdrl.audit.record import record_audit
+from exactdrl.audit.signs import bits_of, kinks_of, pattern_from_bits
+from exactdrl.audit.vertex import FoundVertex, NoVertex, OnFace, _is_vertex, find_vertex
 from exactdrl.cells.affine import affine_form
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Pattern
-from exactdrl.certificate.audit import audit
-from exactdrl.certificate.audit_move import Adjacent, Crossed, NoEdge, Stays
-from exactdrl.certificate.audit_nearness import Bounds, Nearness
-from exactdrl.certificate.audit_point import ExactPoint, has_rank, is_independent
-from exactdrl.certificate.audit_record import record_audit
-from exactdrl.certificate.audit_signs import bits_of, kinks_of, pattern_from_bits
-from exactdrl.certificate.audit_vertex import FoundVertex, NoVertex, OnFace, _is_vertex, find_vertex
 from exactdrl.certificate.replay import first_cell, follow
 from exactdrl.doors.trajectory import read_trajectory
 from exactdrl.minimality.verdict import NotMinimum

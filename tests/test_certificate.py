@@ -29,8 +29,8 @@ from exactdrl import (
     write_instance,
 )  # fmt: skip
 from exactdrl.cells.integer_problem import IntegerProblem
-from exactdrl.certificate.export import points
 from exactdrl.certificate.replay import replay
+from exactdrl.series.export import points
 
 RULES = ("reference", "steepest", "first")
 

@@ -29,8 +29,8 @@ from exactdrl.doors.datasets import DATASETS, load_dataset
 from exactdrl.doors.sample import sample_experiment
 from exactdrl.exact.rationals import InputError, to_float
 from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum
+from exactdrl.problem.file import parse_instance, to_json_text
 from exactdrl.problem.instance import Instance
-from exactdrl.problem.instance_file import parse_instance, to_json_text
 from exactdrl.walk.driver import Walk
 
 # The exact minima of least absolute deviations; the floats are those of the issue, from other programs

@@ -15,8 +15,8 @@ from exactdrl.arithmetic.filtered import FilteredArithmetic
 from exactdrl.arithmetic.protocol import Edge
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.certificate.fast_check import FalseClaimError, check_step, check_steps
-from exactdrl.problem.instance_file import read_instance
-from exactdrl.walk.step import Step
+from exactdrl.problem.file import read_instance
+from exactdrl.steps.step import Step
 
 VERDICTS = {"accept": "accepted", "reject": "rejected", "malformed": "malformed"}
 

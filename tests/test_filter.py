@@ -13,19 +13,17 @@ from hypothesis import given
 from strategies import instances
 
 from exactdrl import Instance, Walk, sample_experiment
-from exactdrl.arithmetic import (
-    filtered,
-    float_follow,
-    float_kernel,
-    float_scan,
-    float_slopes,
-    float_structure,
-    float_vertex,
-)
+from exactdrl.arithmetic import filtered
 from exactdrl.arithmetic.compiling import IS_COMPILED
 from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.arithmetic.filtered import FilteredArithmetic
-from exactdrl.arithmetic.float_problem import RANGE, to_float_problem
+from exactdrl.arithmetic.float64 import follow as float_follow
+from exactdrl.arithmetic.float64 import kernel as float_kernel
+from exactdrl.arithmetic.float64 import scan as float_scan
+from exactdrl.arithmetic.float64 import slopes as float_slopes
+from exactdrl.arithmetic.float64 import structure as float_structure
+from exactdrl.arithmetic.float64 import vertex as float_vertex
+from exactdrl.arithmetic.float64.problem import RANGE, to_float_problem
 from exactdrl.arithmetic.protocol import Edge
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
@@ -549,7 +547,7 @@ def test_slack_is_needed():
     """Without the allowance for rounding, bounds fail: seen in the uncompiled kernel."""
     code = (
         "import sys; sys.path.insert(0, 'tests')\n"
-        "from exactdrl.arithmetic import float_scan, float_slopes, float_vertex\n"
+        "from exactdrl.arithmetic.float64 import scan as float_scan, slopes as float_slopes, vertex as float_vertex\n"
         f"{MUTATIONS['slack']}\n"
         "from test_filter import CASES, check_bounds, ready\n"
         "noticed = 0\n"
@@ -567,7 +565,8 @@ def test_slack_is_needed():
 def test_a_unit_that_becomes_zero_is_passed_on():
     """Without that the walk enters at whichever of the kinks that are met together floats happen to see first."""
     code = (
-        "from exactdrl.arithmetic import filtered, float_vertex\n"
+        "from exactdrl.arithmetic import filtered\n"
+        "from exactdrl.arithmetic.float64 import vertex as float_vertex\n"
         "filtered.WARM_UP = filtered.WARM_UP_UNCOMPILED = 0\n"
         "{}"
         "from exactdrl import Walk, sample_experiment\n"

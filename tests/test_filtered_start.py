@@ -13,9 +13,9 @@ from exactdrl.arithmetic.filtered import FilteredArithmetic
 from exactdrl.arithmetic.filtered_start import FilteredSearch
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.exact.solved import LARGEST_KEPT
-from exactdrl.walk import coordinate_search
-from exactdrl.walk.coordinate_search import CoordinateSearch
-from exactdrl.walk.start import find_first_vertex
+from exactdrl.steps import coordinate_search
+from exactdrl.steps.coordinate_search import CoordinateSearch
+from exactdrl.steps.first_vertex import find_first_vertex
 
 
 def search_filtered(problem, monkeypatch, *, with_points=True):

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from oracle import ZERO, Kink, Problem, Row
 
 from exactdrl import export, read_certificate, read_instance, record_walk, rerun, write_instance
-from exactdrl.arithmetic import regression
 from exactdrl.doors.datasets import load_dataset
 from exactdrl.exact.rationals import InputError
 from exactdrl.minimality.point import judge_point
 from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum
 from exactdrl.problem.instance import Instance
+from exactdrl.regression import protocol as regression
 from exactdrl.walk.driver import StepLimit, Walk
 
 problems = strategies.lad_problems(max_samples=14) | strategies.generic_instances(max_depth=0)
@@ -205,7 +205,7 @@ def test_local_problems_nest(monkeypatch: pytest.MonkeyPatch, zeros: int) -> Non
         return 0 if depth <= zeros else plain(sample, depth)
 
     monkeypatch.setattr(regression, "local_offset", offset)
-    monkeypatch.setattr("exactdrl.arithmetic.regression_filtered.local_offset", offset)
+    monkeypatch.setattr("exactdrl.regression.filtered.local_offset", offset)
     for seed in range(3):
         instance = random_instance(20, 2, seed, family="integers")
         for arithmetic in ("filtered", "exact"):

@@ -8,9 +8,12 @@ import oracle
 import pytest
 from test_long_step import FAMILIES, random_instance
 
-from exactdrl.arithmetic import regression_bounds, regression_filtered
-from exactdrl.arithmetic.regression import Regression
-from exactdrl.arithmetic.regression_bounds import (
+from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.doors.arrays import from_regression
+from exactdrl.problem.instance import Instance
+from exactdrl.regression import bounds as regression_bounds
+from exactdrl.regression import filtered as regression_filtered
+from exactdrl.regression.bounds import (
     Inverse,
     Located,
     Vertex,
@@ -22,13 +25,11 @@ from exactdrl.arithmetic.regression_bounds import (
     locate,
     price,
 )
-from exactdrl.arithmetic.regression_exact import ExactRegression
-from exactdrl.arithmetic.regression_filtered import FilteredRegression
-from exactdrl.arithmetic.regression_floats import FloatRegression, from_rows, load
-from exactdrl.arithmetic.regression_products import PIECES, cut, piece_bits, product
-from exactdrl.cells.integer_problem import IntegerProblem
-from exactdrl.doors.arrays import from_regression
-from exactdrl.problem.instance import Instance
+from exactdrl.regression.exact import ExactRegression
+from exactdrl.regression.filtered import FilteredRegression
+from exactdrl.regression.floats import FloatRegression, from_rows, load
+from exactdrl.regression.products import PIECES, cut, piece_bits, product
+from exactdrl.regression.protocol import Regression
 from exactdrl.walk.driver import Walk
 
 UNIT = Fraction(1, 2**53)

@@ -15,14 +15,14 @@ from treecheck import check_tree
 
 from exactdrl.certificate.lines import outcome_text, parse_object, parse_outcome
 from exactdrl.exact.linear import to_matrix
-from exactdrl.minimality import covered_tree as covered_tree_module
-from exactdrl.minimality.blocks import Block
-from exactdrl.minimality.cover import Cover, find_covers, lowered
-from exactdrl.minimality.covered_tree import close_covered
 from exactdrl.minimality.decide import Budget
-from exactdrl.minimality.tree import Closed, Multipliers, OutOfBudget, Refuted, close_tree, slacks
+from exactdrl.minimality.rules.blocks import Block
+from exactdrl.minimality.tree import covered_tree as covered_tree_module
+from exactdrl.minimality.tree.cover import Cover, find_covers, lowered
+from exactdrl.minimality.tree.covered_tree import close_covered
+from exactdrl.minimality.tree.tree import Closed, Multipliers, OutOfBudget, Refuted, close_tree, slacks
+from exactdrl.minimality.tree.witness import is_writable
 from exactdrl.minimality.verdict import LocalMinimum, NotMinimum, StrictLocalMinimum
-from exactdrl.minimality.witness import is_writable
 from exactdrl.problem.instance import Instance
 
 AMPLE = 10**6

@@ -14,11 +14,11 @@ from oracle import Problem
 from test_minimality import TRIANGLE, cut_instance
 from treecheck import check_tree, is_tree_of_signs
 
+from exactdrl.cells.reach import short_step
 from exactdrl.certificate.lines import outcome_text, parse_object, parse_outcome
-from exactdrl.minimality import feasibility as feasibility_module
-from exactdrl.minimality.feasibility import BoundedForms, Conflict
+from exactdrl.exact import program as feasibility_module
+from exactdrl.exact.program import BoundedForms, Conflict
 from exactdrl.minimality.point import judge_point
-from exactdrl.minimality.reach import short_step
 from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum
 
 bounds = st.none() | st.integers(-4, 4)

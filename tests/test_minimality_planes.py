@@ -13,9 +13,9 @@ from test_minimality_search import blocks
 
 from exactdrl import Walk, sample_experiment
 from exactdrl.exact.linear import to_integers, to_matrix
-from exactdrl.minimality.blocks import Block
-from exactdrl.minimality.planes import _best_ray, _Forms, descend_on_planes
-from exactdrl.minimality.slide import slide
+from exactdrl.minimality.descent.planes import _best_ray, _Forms, descend_on_planes
+from exactdrl.minimality.descent.slide import slide
+from exactdrl.minimality.rules.blocks import Block
 from exactdrl.minimality.verdict import Undecided
 
 

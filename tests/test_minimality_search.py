@@ -14,20 +14,20 @@ from oracle import Problem
 from test_minimality import TRIANGLE, cut_instance
 
 from exactdrl import Walk, read_instance
+from exactdrl.cells.local_form import localise
 from exactdrl.cells.scan import scan
 from exactdrl.certificate.lines import outcome_text
 from exactdrl.exact.linear import PRIME, independent_rows, to_integers
-from exactdrl.minimality import witness as witness_module
-from exactdrl.minimality.block_edge import to_block_edge
-from exactdrl.minimality.blocks import Block
-from exactdrl.minimality.local_form import localise
-from exactdrl.minimality.machine_form import REACH, to_machine_form
+from exactdrl.minimality.descent.block_edge import to_block_edge
+from exactdrl.minimality.descent.machine_form import REACH, to_machine_form
+from exactdrl.minimality.descent.ray import to_edge
+from exactdrl.minimality.descent.slide import slide
 from exactdrl.minimality.point import judge_point
-from exactdrl.minimality.ray import to_edge
-from exactdrl.minimality.settle import lonely_rows, lonely_rows_modular
-from exactdrl.minimality.slide import slide
+from exactdrl.minimality.rules.blocks import Block
+from exactdrl.minimality.rules.settle import lonely_rows, lonely_rows_modular
+from exactdrl.minimality.tree import witness as witness_module
+from exactdrl.minimality.tree.witness import is_writable
 from exactdrl.minimality.verdict import NotMinimum, Undecided
-from exactdrl.minimality.witness import is_writable
 from exactdrl.problem.instance import Instance
 
 INSTANCES = Path(__file__).parent / "instances"

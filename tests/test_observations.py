@@ -42,7 +42,7 @@ from exactdrl.observations.lengths import (
 from exactdrl.observations.lines import find_breakpoints
 from exactdrl.observations.observe import observe
 from exactdrl.observations.phases import split_phases
-from exactdrl.observations.trajectory import follow_trajectory
+from exactdrl.series.trajectory import follow_trajectory
 
 PAGE = Path(__file__).parent.parent / "proofs" / "CLAIMS.md"
 
@@ -163,8 +163,8 @@ def test_any_segments(walked, length, monkeypatch):
     """However a run is cut into segments, the sequences are the same."""
     folder, found, _ = walked
     instance = read_instance(folder / "a.json")
-    from exactdrl.certificate import parallel
-    from exactdrl.observations import trajectory as module
+    from exactdrl.series import parallel
+    from exactdrl.series import trajectory as module
 
     monkeypatch.setattr(module, "map_segments", lambda *a, **k: parallel.map_segments(*a, **k, length=length))
     problem = IntegerProblem.from_instance(instance)

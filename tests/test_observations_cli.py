@@ -13,9 +13,9 @@ from matplotlib.image import imread
 
 from exactdrl import Walk, read_certificate, read_instance, record_walk, sample_experiment, write_instance
 from exactdrl.cells.integer_problem import IntegerProblem
-from exactdrl.certificate.export import points
 from exactdrl.exact.rationals import to_float
 from exactdrl.observations.tables import TABLES
+from exactdrl.series.export import points
 
 
 def run(capsys, *arguments):

@@ -19,11 +19,11 @@ from exactdrl import (
 )
 from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.cells.integer_problem import IntegerProblem
-from exactdrl.certificate import parallel
-from exactdrl.certificate.export import points
 from exactdrl.certificate.replay import replay
-from exactdrl.certificate.residues import PRIME, ResidueScan
-from exactdrl.certificate.segments import replay_segment, segments
+from exactdrl.series import parallel
+from exactdrl.series.export import points
+from exactdrl.series.residues import PRIME, ResidueScan
+from exactdrl.series.segments import replay_segment, segments
 
 
 def recorded(folder, instance, **options):

@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exactdrl.exact.rationals import InputError, parse_rational, to_float, to_number_text, to_rational, to_text
+from exactdrl.problem.file import parse_instance, read_instance, to_json_text, write_instance
 from exactdrl.problem.instance import Instance
-from exactdrl.problem.instance_file import parse_instance, read_instance, to_json_text, write_instance
 
 GRAMMAR = re.compile(
     r"-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|-?[0-9]+/[0-9]+"

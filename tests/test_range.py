@@ -5,7 +5,7 @@ from gmpy2 import mpq
 
 from exactdrl import Instance, Walk, record_walk, sample_experiment, verify, verify_fast, write_instance
 from exactdrl.arithmetic import filtered
-from exactdrl.arithmetic.float_problem import to_float_problem
+from exactdrl.arithmetic.float64.problem import to_float_problem
 from exactdrl.cells.integer_problem import IntegerProblem
 
 TINY = mpq(1, 2**1500)

@@ -11,8 +11,8 @@ import pytest
 from exactdrl_cli.main import main
 
 from exactdrl import Walk, record_walk, sample_experiment, verify, write_instance
-from exactdrl.observations.report import make_report
-from exactdrl.observations.report_page import commands, to_html
+from exactdrl.report.page import commands, to_html
+from exactdrl.report.report import make_report
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 

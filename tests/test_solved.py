@@ -14,7 +14,7 @@ from exactdrl.exact.basis import IntegerBasis
 from exactdrl.exact.linear import PRIME
 from exactdrl.exact.rationals import InputError
 from exactdrl.exact.solved import DependentRowError, SolvedBasis, invert
-from exactdrl.walk.start import find_first_vertex
+from exactdrl.steps.first_vertex import find_first_vertex
 
 
 def to_rationals(scaled):

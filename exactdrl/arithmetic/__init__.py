@@ -1,1 +1,1 @@
-"""Room 4: the decisions that a walk needs, as one small protocol; its implementations agree on every decision."""
+"""The decisions that a walk needs, as one small protocol; its implementations agree on every decision."""

@@ -24,8 +24,8 @@ from exactdrl.cells.scan import Breakpoint
 from exactdrl.exact.solved import LARGEST_KEPT
 
 if TYPE_CHECKING:
-    from exactdrl.arithmetic.float_problem import FloatProblem
-    from exactdrl.arithmetic.float_vertex import FloatVertex
+    from exactdrl.arithmetic.float64.problem import FloatProblem
+    from exactdrl.arithmetic.float64.vertex import FloatVertex
 
 # Exact steps before floats are tried: loading the kernel costs as much as so many of them; a short walk ends before.
 # Where the kernel is not compiled yet, which takes half a minute, exact steps go on for so many seconds of the
@@ -92,8 +92,8 @@ class FilteredArithmetic:
         if not self._is_loaded and time.process_time() < self._compile_from:
             return []
         # numba takes a second to import, which a short walk need not pay
-        from exactdrl.arithmetic import float_kernel as kernel  # noqa: PLC0415
-        from exactdrl.arithmetic.float_vertex import CONDITION  # noqa: PLC0415
+        from exactdrl.arithmetic.float64 import kernel  # noqa: PLC0415
+        from exactdrl.arithmetic.float64.vertex import CONDITION  # noqa: PLC0415
 
         rules = {"reference": kernel.REFERENCE, "steepest": kernel.STEEPEST, "first": kernel.FIRST}
         if rule not in rules or not self._load():
@@ -125,7 +125,7 @@ class FilteredArithmetic:
         """
         if not moves or self._is_out_of_range or not self._load():
             return 0
-        from exactdrl.arithmetic.float_follow import follow_steps  # noqa: PLC0415
+        from exactdrl.arithmetic.float64.follow import follow_steps  # noqa: PLC0415
 
         floats, vertex, first = self._floats, self._vertex, self._problem.first
         assert floats is not None  # noqa: S101 - _load made them
@@ -146,7 +146,7 @@ class FilteredArithmetic:
         self._exact, self._balls, self._recorded, self._next_rest = None, None, None, 1
 
     def _count_floats(self, vertex: FloatVertex, steps: int) -> None:
-        from exactdrl.arithmetic.float_vertex import SIGNS, STEEPEST_EDGES  # noqa: PLC0415
+        from exactdrl.arithmetic.float64.vertex import SIGNS, STEEPEST_EDGES  # noqa: PLC0415
 
         for kind, count in zip(KINDS, (vertex.scalars[SIGNS], vertex.scalars[STEEPEST_EDGES], steps), strict=True):
             self.counts.floats[kind] += int(count)
@@ -172,9 +172,9 @@ class FilteredArithmetic:
         """Sets the floats up at the current vertex; False if they cannot hold it."""
         if self._is_loaded:
             return True
-        from exactdrl.arithmetic.float_kernel import begin, load  # noqa: PLC0415
-        from exactdrl.arithmetic.float_problem import to_float_problem  # noqa: PLC0415
-        from exactdrl.arithmetic.float_vertex import approximate_inverse, empty_vertex, set_masks  # noqa: PLC0415
+        from exactdrl.arithmetic.float64.kernel import begin, load  # noqa: PLC0415
+        from exactdrl.arithmetic.float64.problem import to_float_problem  # noqa: PLC0415
+        from exactdrl.arithmetic.float64.vertex import approximate_inverse, empty_vertex, set_masks  # noqa: PLC0415
 
         if self._floats is None:
             self._floats = to_float_problem(self._problem)

@@ -30,8 +30,8 @@ class FilteredSearch:
             pattern: the start's cell, in which phase 1 stays.
         """
         # numba takes a second to import, which few parameters need not pay
-        from exactdrl.arithmetic.float_problem import to_float_problem  # noqa: PLC0415
-        from exactdrl.arithmetic.float_vertex import empty_vertex  # noqa: PLC0415
+        from exactdrl.arithmetic.float64.problem import to_float_problem  # noqa: PLC0415
+        from exactdrl.arithmetic.float64.vertex import empty_vertex  # noqa: PLC0415
 
         n = problem.dimension
         self._problem, self._pattern = problem, pattern
@@ -56,7 +56,7 @@ class FilteredSearch:
         """
         if self._floats is None or self._vertex is None or not self._load(entered):
             return [], []
-        from exactdrl.arithmetic.float_start import take_in_kinks  # noqa: PLC0415
+        from exactdrl.arithmetic.float64.start import take_in_kinks  # noqa: PLC0415
 
         count, rivals = take_in_kinks(
             self._floats, self._vertex, self._start, len(entered), is_flat, self._found, self._rivals
@@ -69,9 +69,9 @@ class FilteredSearch:
         return taken, self._rivals[:rivals].tolist()
 
     def _load(self, entered: Sequence[Entry]) -> bool:
-        from exactdrl.arithmetic.float_kernel import begin, load  # noqa: PLC0415
-        from exactdrl.arithmetic.float_start import set_coordinates  # noqa: PLC0415
-        from exactdrl.arithmetic.float_vertex import approximate_inverse, set_masks  # noqa: PLC0415
+        from exactdrl.arithmetic.float64.kernel import begin, load  # noqa: PLC0415
+        from exactdrl.arithmetic.float64.start import set_coordinates  # noqa: PLC0415
+        from exactdrl.arithmetic.float64.vertex import approximate_inverse, set_masks  # noqa: PLC0415
 
         floats, vertex, first = self._floats, self._vertex, self._problem.first
         assert floats is not None  # noqa: S101 - take_in has asked

@@ -15,8 +15,8 @@ from exactdrl.certificate.record import record_walk
 from exactdrl.certificate.verify import verify
 from exactdrl.doors.sample import sample_experiment
 from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum, Undecided
+from exactdrl.problem.file import write_instance
 from exactdrl.problem.instance import Instance
-from exactdrl.problem.instance_file import write_instance
 from exactdrl.walk.driver import Outcome, StepLimit, Walk
 
 DONE, LIMIT, FAILED = "done", "limit", "failed"

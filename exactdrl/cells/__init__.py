@@ -1,1 +1,1 @@
-"""Room 3: cells. Activation patterns, affine pieces, kink normals, what a flip changes; all in scaled integers."""
+"""Cells. Activation patterns, affine pieces, kink normals, what a flip changes; all in scaled integers."""

@@ -1,1 +1,1 @@
-"""Room 7: the certificate. Claims, writer, reader, replay, exports; the format's page is proofs/FORMAT.md."""
+"""The certificate. Claims, writer, reader, replay, exports; the format's page is proofs/FORMAT.md."""

@@ -21,7 +21,7 @@ from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.cells.scan import Values, is_in_cell, scaled_loss, scan
 from exactdrl.certificate.reader import Certificate
 from exactdrl.exact.linear import solve_regular, to_fmpz, to_integers, to_mpz
-from exactdrl.walk.step import Step
+from exactdrl.steps.step import Step
 
 # Steps that are handed to the kernel at once
 _BATCH = 1024

@@ -9,7 +9,7 @@ from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.certificate.tree_lines import parse_witness, witness_fields
 from exactdrl.exact.rationals import InputError
 from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum, Undecided
-from exactdrl.walk.step import Outcome, Step, StepLimit
+from exactdrl.steps.step import Outcome, Step, StepLimit
 
 FORMAT = "exactdrl-certificate"
 VERSION = 1

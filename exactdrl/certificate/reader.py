@@ -19,8 +19,8 @@ from exactdrl.certificate.lines import (
     parse_vertex,
 )
 from exactdrl.exact.rationals import InputError
+from exactdrl.problem.file import MAX_BYTES, read_bytes
 from exactdrl.problem.instance import Instance
-from exactdrl.problem.instance_file import MAX_BYTES, read_bytes
 from exactdrl.walk.driver import Outcome, Step
 
 

@@ -8,7 +8,7 @@ from exactdrl.certificate.reader import Certificate, read_beginning
 from exactdrl.certificate.replay import final_vertex
 from exactdrl.certificate.stream import LineWriter
 from exactdrl.exact.rationals import InputError
-from exactdrl.problem.instance_file import refuse_existing
+from exactdrl.problem.file import refuse_existing
 from exactdrl.walk.driver import Outcome, Step, StepLimit, Walk
 
 # Steps between two writes; a kill loses no more than these

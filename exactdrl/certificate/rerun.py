@@ -6,10 +6,10 @@ from exactdrl.certificate.lines import VertexLine, outcome_text, step_text
 from exactdrl.certificate.reader import Certificate
 from exactdrl.exact.rationals import InputError
 from exactdrl.problem.instance import Instance
+from exactdrl.regression.long_step import LINE_SEARCH, LONG_STEP
+from exactdrl.steps.first_vertex import to_start_rule
 from exactdrl.walk.driver import Step, StepLimit, Walk
-from exactdrl.walk.long_step import LINE_SEARCH, LONG_STEP
 from exactdrl.walk.rules import RULES
-from exactdrl.walk.start import to_start_rule
 
 
 def rerun(instance: Instance, certificate: Certificate, *, on_step: Callable[[Step], None] | None = None) -> str | None:

@@ -4,7 +4,7 @@ from gmpy2 import mpq
 
 from exactdrl.cells.kinks import Kink
 from exactdrl.exact.rationals import InputError, parse_rational, to_text
-from exactdrl.minimality.witness import BlockWitness, Leaf, TreeWitness
+from exactdrl.minimality.tree.witness import BlockWitness, Leaf, TreeWitness
 
 _SIGNS = {"+": 1, "-": -1}
 

@@ -13,7 +13,7 @@ from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.certificate.fast_check import FalseClaimError, check_steps
 from exactdrl.certificate.reader import read_certificate
 from exactdrl.exact.rationals import InputError
-from exactdrl.problem.instance_file import read_instance
+from exactdrl.problem.file import read_instance
 
 _STATUS: dict[int, Literal["accepted", "rejected", "malformed"]] = {0: "accepted", 1: "rejected", 2: "malformed"}
 

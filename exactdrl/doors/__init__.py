@@ -1,1 +1,1 @@
-"""Room 9: front doors. Sample problems, loaders for real networks and data."""
+"""Front doors. Sample problems, loaders for real networks and data."""

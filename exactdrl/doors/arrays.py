@@ -15,8 +15,8 @@ from gmpy2 import mpq
 
 from exactdrl.exact.rationals import InputError, parse_rational, shown
 from exactdrl.problem.doubles import DoubleMatrix
+from exactdrl.problem.file import read_bytes
 from exactdrl.problem.instance import Instance, Matrix, Samples, Vector, to_matrix, to_samples, to_vector
-from exactdrl.problem.instance_file import read_bytes
 
 _LAYER_KEY = re.compile(r"(?:weight|bias)_[1-9][0-9]{0,3}")
 _COLUMN_NUMBER = re.compile(r"[0-9]{1,9}")

@@ -8,7 +8,7 @@ from gmpy2 import mpq
 
 from exactdrl.doors.arrays import Table, decode_table, parse_table
 from exactdrl.exact.rationals import InputError, to_rational
-from exactdrl.problem.instance_file import read_bytes
+from exactdrl.problem.file import read_bytes
 
 
 def read_trajectory(

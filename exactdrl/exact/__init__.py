@@ -1,1 +1,1 @@
-"""Room 1: exact numbers and exact linear algebra. Knows nothing of networks."""
+"""Exact numbers and exact linear algebra. Knows nothing of networks."""

@@ -1,1 +1,1 @@
-"""Room 5: minimality. Is a point a local minimum? A verdict with its reason, or undecided; never a guess."""
+"""Minimality. Is a point a local minimum? A verdict with its reason, or undecided; never a guess."""

@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 
 from gmpy2 import mpz
 
-from exactdrl.minimality.block_edge import to_block_edge
-from exactdrl.minimality.blocks import Block
-from exactdrl.minimality.cell_program import cell_signs, descend_in_cell
-from exactdrl.minimality.covered_tree import close_covered
-from exactdrl.minimality.planes import descend_on_planes
-from exactdrl.minimality.search import scatter
-from exactdrl.minimality.slide import slide
-from exactdrl.minimality.tree import Closed, OutOfBudget, Refuted, TreeResult, close_tree
+from exactdrl.minimality.descent.block_edge import to_block_edge
+from exactdrl.minimality.descent.planes import descend_on_planes
+from exactdrl.minimality.descent.search import scatter
+from exactdrl.minimality.descent.slide import slide
+from exactdrl.minimality.rules.blocks import Block
+from exactdrl.minimality.tree.cell_program import cell_signs, descend_in_cell
+from exactdrl.minimality.tree.covered_tree import close_covered
+from exactdrl.minimality.tree.tree import Closed, OutOfBudget, Refuted, TreeResult, close_tree
 
 # a first, small tree: it closes most minima, and is cheaper than the search of cells
 _SMALL = 200

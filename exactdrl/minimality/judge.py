@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from gmpy2 import mpq, mpz
 
 from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.cells.local_form import LocalForm, localise
+from exactdrl.cells.reach import affine_reach, short_step
 from exactdrl.cells.scan import Values, scaled_loss
 from exactdrl.exact.linear import independent_rows, to_integers
-from exactdrl.minimality.blocks import Block, find_escape, split
 from exactdrl.minimality.decide import Budget, decide_blocks
-from exactdrl.minimality.flat import face_dimension, find_flat, find_still
-from exactdrl.minimality.likq import decide_by_likq, reduce_form
-from exactdrl.minimality.local_form import LocalForm, localise
-from exactdrl.minimality.reach import affine_reach, short_step
-from exactdrl.minimality.settle import Settled, settle
-from exactdrl.minimality.tree import Closed, is_strict
-from exactdrl.minimality.unscale import to_witness
+from exactdrl.minimality.rules.blocks import Block, find_escape, split
+from exactdrl.minimality.rules.flat import face_dimension, find_flat, find_still
+from exactdrl.minimality.rules.likq import decide_by_likq, reduce_form
+from exactdrl.minimality.rules.settle import Settled, settle
+from exactdrl.minimality.tree.tree import Closed, is_strict
+from exactdrl.minimality.tree.unscale import to_witness
+from exactdrl.minimality.tree.witness import is_writable
 from exactdrl.minimality.verdict import Flat, LocalMinimum, NotMinimum, StrictLocalMinimum, Undecided, Verdict
-from exactdrl.minimality.witness import is_writable
 
 # work of a tree, see `close_tree`: a node at a dead unit in R^4 with 40 samples costs 1 and takes about a millisecond
 DEFAULT_BUDGET = 4000

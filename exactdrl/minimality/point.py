@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from gmpy2 import mpq
 
 from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.cells.local_form import localise
+from exactdrl.cells.reach import localisation_radius
 from exactdrl.cells.scan import scaled_loss, scan
 from exactdrl.exact.linear import independent_rows, project_out, to_integers, to_mpz
 from exactdrl.minimality.judge import DEFAULT_BUDGET, judge
-from exactdrl.minimality.local_form import localise
-from exactdrl.minimality.reach import localisation_radius
 from exactdrl.minimality.verdict import Verdict
 from exactdrl.problem.instance import Instance, Matrix
 

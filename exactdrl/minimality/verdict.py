@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 
 from gmpy2 import mpq
 
-from exactdrl.minimality.witness import TreeWitness
+from exactdrl.minimality.tree.witness import TreeWitness
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Room 8: observations of finished walks. What is claimed is exact; floats fit, draw and tabulate, and say so.
+"""Observations of finished walks. What is claimed is exact; floats fit, draw and tabulate, and say so.
 
 In one call, from files:
 

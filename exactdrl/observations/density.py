@@ -17,8 +17,8 @@ from gmpy2 import mpq
 
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.observations.lines import find_breakpoints
-from exactdrl.observations.trajectory import Trajectory
 from exactdrl.problem.instance import Matrix
+from exactdrl.series.trajectory import Trajectory
 
 RADII = 18
 _GRID = 1024

@@ -9,7 +9,6 @@ from pathlib import Path
 from gmpy2 import mpq
 
 from exactdrl.cells.integer_problem import IntegerProblem
-from exactdrl.certificate.parallel import STEPS_A_SEGMENT, map_items
 from exactdrl.certificate.reader import Certificate, read_certificate
 from exactdrl.exact.rationals import InputError, to_float, to_rational
 from exactdrl.observations.brackets import Bracket, bracket_sums, bracket_values
@@ -37,9 +36,10 @@ from exactdrl.observations.estimates import (
 )
 from exactdrl.observations.lengths import LengthSums, sum_lengths
 from exactdrl.observations.phases import SPREAD, Phases, split_phases
-from exactdrl.observations.trajectory import Trajectory, follow_trajectory
+from exactdrl.problem.file import read_bytes, read_instance
 from exactdrl.problem.instance import Instance, Matrix
-from exactdrl.problem.instance_file import read_bytes, read_instance
+from exactdrl.series.parallel import STEPS_A_SEGMENT, map_items
+from exactdrl.series.trajectory import Trajectory, follow_trajectory
 from exactdrl.walk.driver import Outcome
 
 WINDOW = 40

@@ -8,12 +8,12 @@ from itertools import pairwise
 from gmpy2 import mpq
 
 from exactdrl.cells.integer_problem import IntegerProblem
-from exactdrl.certificate.export import exact_loss, phase_one_points, squared_distance
 from exactdrl.certificate.reader import Certificate
 from exactdrl.exact.linear import to_integers
 from exactdrl.exact.rationals import to_float
 from exactdrl.observations.lengths import mean_text
-from exactdrl.observations.trajectory import Trajectory
+from exactdrl.series.export import exact_loss, phase_one_points, squared_distance
+from exactdrl.series.trajectory import Trajectory
 
 _DIGITS = 17
 

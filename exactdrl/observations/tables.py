@@ -12,7 +12,7 @@ from exactdrl.exact.rationals import InputError, to_float, to_number_text
 from exactdrl.observations.density import LineDensity
 from exactdrl.observations.observe import Observations
 from exactdrl.observations.series import Series
-from exactdrl.problem.instance_file import refuse_existing
+from exactdrl.problem.file import refuse_existing
 
 ENDINGS = ("csv", "parquet")
 

@@ -1,1 +1,1 @@
-"""Room 2: the problem. Network, data, trained layer, loss; nothing about algorithms."""
+"""The problem. Network, data, trained layer, loss; nothing about algorithms."""

@@ -222,7 +222,7 @@ class Instance:
         """Returns the SHA-256 by which a certificate names this instance: its file's, written or not."""
         if self.file_digest is not None:
             return self.file_digest
-        from exactdrl.problem.instance_file import to_json_text  # noqa: PLC0415 - the file format knows the instance
+        from exactdrl.problem.file import to_json_text  # noqa: PLC0415 - the file format knows the instance
 
         return hashlib.sha256(to_json_text(self).encode("ascii")).hexdigest()
 

@@ -1,1 +1,1 @@
-"""Room 6: the walk. Start, pivot rules, ratio test, driver. It does not know which arithmetic it runs on."""
+"""The walk. Start, pivot rules, ratio test, driver. It does not know which arithmetic it runs on."""

@@ -13,18 +13,18 @@ from exactdrl.arithmetic.filtered import FilteredArithmetic
 from exactdrl.arithmetic.protocol import Arithmetic
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
+from exactdrl.cells.reach import tangent_cell
 from exactdrl.cells.scan import Breakpoint, Values, scan, vanishing_kinks
 from exactdrl.exact.linear import to_integers
 from exactdrl.exact.rationals import InputError
+from exactdrl.minimality.descent.ray import to_edge
 from exactdrl.minimality.judge import DEFAULT_BUDGET, judge
-from exactdrl.minimality.ray import to_edge
-from exactdrl.minimality.reach import tangent_cell
 from exactdrl.minimality.verdict import NotMinimum
 from exactdrl.problem.instance import Instance, Matrix
-from exactdrl.walk.long_step import LINE_SEARCH, LONG_STEP, LongSteps, check_long_step
+from exactdrl.regression.long_step import LINE_SEARCH, LONG_STEP, LongSteps, check_long_step
+from exactdrl.steps.first_vertex import FirstVertex, default_start_rule, find_first_vertex, to_start_rule
+from exactdrl.steps.step import Outcome, Step, StepLimit
 from exactdrl.walk.rules import RULES, Choice
-from exactdrl.walk.start import FirstVertex, default_start_rule, find_first_vertex, to_start_rule
-from exactdrl.walk.step import Outcome, Step, StepLimit
 
 __all__ = ["ALL_RULES", "ARITHMETICS", "Outcome", "Step", "StepLimit", "Walk"]
 

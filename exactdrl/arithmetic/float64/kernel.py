@@ -1,0 +1,157 @@
+"""Whole steps of a walk in float64, each of whose decisions is certain; the first that is not ends the run.
+
+The kernel follows the pivot rules of exactdrl.walk.rules step by step. Signs are certain when they exceed their
+bounds, comparisons when intervals do not meet, the ratio test when the next vertex certainly lies in the cell with no
+other kink active there. Theorem and proof: proofs/filter.md.
+"""
+
+from exactdrl.arithmetic.compiling import exported, inlined
+from exactdrl.arithmetic.float64.problem import FloatProblem
+from exactdrl.arithmetic.float64.scan import Integers
+from exactdrl.arithmetic.float64.slopes import (
+    Slopes,
+    choose_among_all,
+    choose_reference,
+    empty_slopes,
+    is_on,
+    set_slopes,
+)
+from exactdrl.arithmetic.float64.vertex import (
+    FLIPS,
+    FLIPS_A_GRADIENT,
+    FloatVertex,
+    edge_direction,
+    enclose_inverse,
+    find_zero_units,
+    flip,
+    go,
+    propose,
+    set_gradient,
+    set_row,
+    settle_anew,
+)
+
+REFERENCE, STEEPEST, FIRST = 0, 1, 2
+# Columns of the table of steps: number of flips, leaving kink, entering kink, published stop
+RECORD = 8
+# How a run ended
+FULL, NO_EDGE, UNSURE_SIGN, UNSURE_STEEPEST, UNSURE_FIRST = 0, 1, 2, 3, 4
+
+
+@exported
+def load(problem: FloatProblem, vertex: FloatVertex) -> bool:
+    """Computes rows and gradient for the masks and kinks that have been put in; False if float64 cannot hold them.
+
+    In phase 1 the rows of coordinates, kinks of depth -1, are there already.
+    """
+    for slot in range(vertex.kinks.shape[0]):
+        depth, sample, unit = vertex.kinks[slot, 0], vertex.kinks[slot, 1], vertex.kinks[slot, 2]
+        if depth >= 0 and not set_row(problem, vertex, slot, depth, sample, unit, True):
+            return False
+    set_gradient(problem, vertex)
+    return True
+
+
+@exported
+def begin(problem: FloatProblem, vertex: FloatVertex) -> bool:
+    """Encloses inverse and point, once R is a first approximation; True if the vertex is certainly regular."""
+    find_zero_units(problem, vertex)
+    return enclose_inverse(vertex) and settle_anew(problem, vertex)
+
+
+@inlined
+def choose(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, rule: int) -> tuple[int, int, int]:
+    """Returns how the choice by a pivot rule ended, the slot that leaves, and the number of flips before."""
+    end, leaving, flips = 0, -1, 0
+    for attempt in range(3):
+        set_slopes(vertex, slopes)
+        if rule == 0:
+            end, leaving, flips = choose_reference(problem, vertex, slopes)
+        else:
+            end, leaving, flips = choose_among_all(problem, vertex, slopes, rule == 2)
+        if end < 2 or attempt == 2:
+            break
+        # perhaps only the accumulated rounding: of the inverse, then of the gradient
+        if attempt == 0 and not enclose_inverse(vertex):
+            break
+        if attempt == 1:
+            if vertex.scalars[FLIPS] == 0.0:
+                break
+            set_gradient(problem, vertex)
+    return end, leaving, flips
+
+
+@inlined
+def take(problem: FloatProblem, vertex: FloatVertex, leaving: int, record: Integers) -> bool:
+    """Goes along the current cell's edge that leaves a slot's kink, if what it meets is certain.
+
+    Fills in a record's kinks. Where it is not certain, kinks and order are left as they were; the rest of the vertex
+    is not.
+    """
+    n = vertex.kinks.shape[0]
+    sign = 1.0 if is_on(vertex, leaving) else -1.0
+    direction = edge_direction(vertex, leaving, sign)
+    # a proposal; the proof is that the next vertex lies in the cell
+    depth, unit, sample = propose(problem, vertex, direction)
+    if depth < 0:
+        return False
+    distance = -vertex.values[depth, unit, sample] / vertex.rates[depth, unit, sample]
+    for part in range(3):
+        record[1 + part] = vertex.kinks[leaving, part]
+    record[4], record[5], record[6] = depth, sample, unit
+    order = vertex.order.copy()
+    if go(problem, vertex, leaving, direction, distance, depth, sample, unit):
+        return True
+    for part in range(3):
+        vertex.kinks[leaving, part] = record[1 + part]
+    for place in range(n):
+        vertex.order[place] = order[place]
+    return False
+
+
+@exported
+def walk_steps(
+    problem: FloatProblem,
+    vertex: FloatVertex,
+    rule: int,
+    records: Integers,
+    flips: Integers,
+) -> tuple[int, int]:
+    """Takes as many certain steps as `records` has rows, or fewer; returns how many, and how it ended.
+
+    After an end other than FULL, masks, kinks and order are those of the last vertex; everything else is to be
+    computed anew.
+
+    Args:
+        problem: the data.
+        vertex: after `load` and `begin`.
+        rule: REFERENCE, STEEPEST or FIRST.
+        records: (steps, RECORD), filled in.
+        flips: (steps · n, 3), filled in: the kinks flipped by one step after another.
+    """
+    slopes = empty_slopes(vertex.kinks.shape[0])
+    filled = 0
+    for step in range(records.shape[0]):
+        # after that many flips, the gradient's accumulated rounding is worth a new computation
+        if vertex.scalars[FLIPS] > FLIPS_A_GRADIENT:
+            set_gradient(problem, vertex)
+        end, leaving, flipped = choose(problem, vertex, slopes, rule)
+        if end != 0:
+            return step, end
+        begin_of_flips, sound = filled, True
+        for count in range(flipped):
+            slot = vertex.order[count] if rule == 0 else leaving
+            for part in range(3):
+                flips[filled, part] = vertex.kinks[slot, part]
+            filled += 1
+            sound = sound and flip(problem, vertex, slot)
+        record = records[step]
+        if not sound or not take(problem, vertex, leaving, record):
+            # back to the cell of the vertex before
+            for entry in range(begin_of_flips, filled):
+                depth, sample, unit = flips[entry, 0], flips[entry, 1], flips[entry, 2]
+                vertex.masks[depth, unit, sample] = 1.0 - vertex.masks[depth, unit, sample]
+            return step, 4
+        record[0] = flipped
+        record[7] = 1 if rule == 0 and flipped == 0 else 0
+    return records.shape[0], 0

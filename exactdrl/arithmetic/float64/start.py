@@ -1,0 +1,126 @@
+"""Phase 1 by the coordinate rule in float64, each of whose decisions is certain.
+
+The basis starts as the coordinate rows and takes in one kink after another; to the kernel a coordinate row is a kink
+of depth -1 that no scan knows. Bounds: proofs/filter.md, 3 to 5, which ask of a row only that it is enclosed.
+"""
+
+import numpy as np
+
+from exactdrl.arithmetic.compiling import compiled, exported
+from exactdrl.arithmetic.float64.problem import FloatProblem
+from exactdrl.arithmetic.float64.scan import Floats, Integers, slack
+from exactdrl.arithmetic.float64.slopes import Slopes, empty_slopes, set_multipliers
+from exactdrl.arithmetic.float64.vertex import (
+    POINT_ERROR,
+    FloatVertex,
+    edge_direction,
+    enclose_inverse,
+    go,
+    propose,
+)
+
+
+def set_coordinates(vertex: FloatVertex, start: Floats) -> None:
+    """Makes the coordinate rows the basis, and the start, correctly rounded, their right sides."""
+    n = len(start)
+    vertex.matrix[:] = vertex.columns[:] = np.eye(n)
+    vertex.row_errors[:] = 0.0
+    vertex.row_sums[:] = vertex.scales[:] = 1.0
+    vertex.right[:] = start
+    vertex.right_errors[:] = 2.0 * 2.0**-53 * np.abs(start) + 2.0**-700
+    vertex.kinks[:] = -1
+    vertex.order[:] = np.arange(n)
+
+
+@compiled
+def steepest_coordinates(vertex: FloatVertex, slopes: Slopes, rivals: Integers) -> tuple[int, bool]:
+    """Fills in the slots of coordinate rows whose columns may be the steepest; returns how many, and if slopes are 0.
+
+    One alone is the steepest if the second value is False: then its slope is certainly not 0. No slots are told where
+    a column is not enclosed.
+    """
+    n = vertex.matrix.shape[0]
+    k = slack(n)
+    set_multipliers(vertex, slopes)
+    count, highest = 0, 0.0
+    for turn in range(2):
+        for j in range(n):
+            if vertex.kinks[j, 0] >= 0:
+                continue
+            slope, bound = abs(slopes.multipliers[j]), slopes.bounds[j]
+            length = np.sqrt(slopes.squares[j])
+            error = (np.sqrt(float(n)) * vertex.column_errors[j] + k * length) * (1.0 + 4.0 * k) + 2.0**-300
+            if not (length > 2.0 * error and length < 2.0**300):
+                return 0, True
+            if turn == 0:
+                highest = max(highest, (slope - bound) / (length + error) * (1.0 - 16.0 * 2.0**-53))
+            elif not ((slope + bound) / (length - error) * (1.0 + 16.0 * 2.0**-53) < highest):
+                rivals[count] = j
+                count += 1
+    return count, not highest > 0.0
+
+
+@exported
+def take_in_kinks(
+    problem: FloatProblem,
+    vertex: FloatVertex,
+    start: Floats,
+    entered: int,
+    is_flat: bool,
+    found: Integers,
+    rivals: Integers,
+) -> tuple[int, int]:
+    """Exchanges coordinate rows for kinks as long as that is certain.
+
+    Args:
+        problem: the data.
+        vertex: after `load` and `begin`.
+        start: the reduced parameters, each the nearest float64.
+        entered: how many kinks the basis holds.
+        is_flat: every slope along a coordinate's edge is 0: the first coordinate leaves, upwards.
+        found: (n, 4), filled in from row `entered` on: slot, depth, sample, unit of the kinks in order of entry.
+        rivals: (n,), filled in with the slots of coordinates that may be the ones to leave next.
+
+    Returns:
+        How many kinks the basis holds, and how many rivals there are: 0 if not even these are certain. Where the basis
+        is not full the vertex is to be set up anew.
+    """
+    n = start.shape[0]
+    slopes = empty_slopes(n)
+    for place in range(entered, n):
+        sign = 1.0
+        if is_flat:
+            rivals[0] = 0
+            while vertex.kinks[rivals[0], 0] >= 0:
+                rivals[0] += 1
+        else:
+            count, is_unsure = steepest_coordinates(vertex, slopes, rivals)
+            # perhaps only the bound on the inverse, which grows from step to step
+            if (count != 1 or is_unsure) and enclose_inverse(vertex):
+                count, is_unsure = steepest_coordinates(vertex, slopes, rivals)
+            if count != 1 or is_unsure:
+                return place, count
+            # a slope whose interval is above 0 has a certain sign
+            sign = -1.0 if slopes.multipliers[rivals[0]] > 0.0 else 1.0
+        leaving = rivals[0]
+        direction = edge_direction(vertex, leaving, sign)
+        depth, unit, sample = propose(problem, vertex, direction)
+        if depth < 0:
+            return place, 1
+        distance = -vertex.values[depth, unit, sample] / vertex.rates[depth, unit, sample]
+        # the proof asks that the point moved along the direction, not against it
+        if not go(problem, vertex, leaving, direction, distance, depth, sample, unit) or not moved_forward(
+            vertex, leaving, start, sign
+        ):
+            return place, 1
+        found[place, 0] = leaving
+        for part in range(3):
+            found[place, 1 + part] = vertex.kinks[leaving, part]
+    return n, 0
+
+
+@compiled
+def moved_forward(vertex: FloatVertex, slot: int, before: Floats, sign: float) -> bool:
+    """Returns whether the coordinate of a row that has left certainly changed from the start in a sign's direction."""
+    change = sign * (vertex.theta[slot] - before[slot])
+    return bool(change > vertex.scalars[POINT_ERROR] + 2.0 * 2.0**-53 * (abs(before[slot]) + abs(vertex.theta[slot])))

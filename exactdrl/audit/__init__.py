@@ -1,0 +1,1 @@
+"""Judges trajectories of other programs."""

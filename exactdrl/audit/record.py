@@ -1,0 +1,123 @@
+"""What an audit leaves behind: the certificate of a whole walk, and the table of all rows."""
+
+import csv
+import io
+import json
+import math
+from pathlib import Path
+
+from gmpy2 import mpq
+
+from exactdrl.audit.audit import Audit, AuditRow
+from exactdrl.audit.move import Adjacent, Crossed, NoEdge, Stays
+from exactdrl.audit.vertex import FoundVertex
+from exactdrl.certificate.lines import End, Header, end_text, header_text, outcome_text, step_text, vertex_text
+from exactdrl.certificate.stream import LineWriter
+from exactdrl.exact.rationals import InputError, to_float, to_text
+from exactdrl.minimality.verdict import NotMinimum
+from exactdrl.problem.file import refuse_existing, write_new
+from exactdrl.walk.driver import Outcome, StepLimit
+
+# The names that the header gives for pivot rule and start rule; they claim nothing
+NAME = "audit"
+
+
+def record_audit(audit: Audit, path: Path | str, *, force: bool = False) -> Outcome:
+    """Writes the certificate of a whole walk, and returns its outcome.
+
+    Args:
+        audit: one that is certifiable.
+        path: `*.drl` or `*.drl.gz`.
+        force: write over an existing file.
+
+    Raises:
+        InputError: the audit is not certifiable, the path has another ending, exists and `force` is not set, or
+            cannot be written.
+    """
+    path = Path(path)
+    chain = audit.chain
+    if chain is None or chain.is_above_start:
+        raise InputError(f"{path}: not written, the trajectory is not certified")
+    if not path.name.endswith((".drl", ".drl.gz")):
+        raise InputError(f"{path}: a certificate's name ends in .drl or .drl.gz")
+    refuse_existing(path, force=force)
+    outcome: Outcome = StepLimit()
+    if audit.last is not None and not isinstance(audit.last, NotMinimum):
+        outcome = audit.last
+    first = vertex_text(chain.first_pattern, chain.first_basis)
+    if chain.is_elsewhere:
+        first = json.dumps({"vertex": json.loads(first)["vertex"] | {"elsewhere": True}}, separators=(",", ":"))
+    writer = LineWriter(path)
+    try:
+        writer.write(header_text(Header(audit.problem.instance.digest, NAME, NAME)))
+        writer.write(first)
+        for step in chain.steps:
+            writer.write(step_text(step))
+        writer.write(outcome_text(outcome))
+        writer.write(end_text(End(len(chain.steps), writer.digest.hexdigest())))
+    finally:
+        writer.close()
+    return outcome
+
+
+def to_row(row: AuditRow) -> dict[str, object]:
+    """Returns a row of the table: rationals as p/q, floats beside them, None where there is nothing to say."""
+    vertex = row.vertex
+    crossed = row.crossed
+    square = vertex.squared_distance
+    return {
+        "row": row.row,
+        "vertex": isinstance(vertex, FoundVertex),
+        "active": row.active,
+        "distance": None if square is None else math.sqrt(to_float(square)),
+        "move": _move_name(row),
+        "crossed": None if crossed is None else list(crossed.kink),
+        "crossed_at": None if crossed is None else to_float(crossed.fraction),
+        "opposite": row.opposite,
+        "loss_float": None if row.loss is None else to_float(row.loss),
+        "loss_change": row.loss_change,
+        "point_loss_float": to_float(row.point_loss),
+        "point_loss_change": row.point_loss_change,
+        "fault": row.fault,
+        "note": vertex.reason if not isinstance(vertex, FoundVertex) else None,
+        "loss": _text(row.loss),
+        "point_loss": to_text(row.point_loss),
+        "squared_distance": _text(square),
+    }
+
+
+def _text(value: mpq | None) -> str | None:
+    return None if value is None else to_text(value)
+
+
+def _move_name(row: AuditRow) -> str | None:
+    match row.move:
+        case Adjacent():
+            return "adjacent"
+        case Stays():
+            return "stays"
+        case Crossed():
+            return "crossed"
+        case NoEdge():
+            return "no edge"
+        case None:
+            return None
+
+
+def write_table(audit: Audit, path: Path | str, *, force: bool = False) -> None:
+    """Writes the table of all rows as CSV.
+
+    Raises:
+        InputError: the path's ending is another, it exists and `force` is not set, or it cannot be written.
+    """
+    path = Path(path)
+    if path.suffix != ".csv":
+        raise InputError(f"{path}: a table's name ends in .csv")
+    stream = io.StringIO(newline="")
+    rows = [to_row(row) for row in audit.rows]
+    writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        kink = row["crossed"]
+        writer.writerow(row | {"crossed": None if kink is None else json.dumps(kink)})
+    write_new(path, stream.getvalue().encode("ascii"), force=force)

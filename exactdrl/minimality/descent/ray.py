@@ -1,0 +1,68 @@
+"""From any descent at a vertex to an edge: a direction of the same cell, of the same slope, along which n-1 kinks rest.
+
+The cone of a cell at a vertex holds no line. As long as the resting kinks have rank r < n-1, some e is orthogonal to
+them and to the cell's gradient; moving along e or -e keeps slope and resting kinks, and meets a kink that comes to
+rest. So there are at most n-1-r moves, each one a kernel and a scan. Source: proofs/termination.md.
+"""
+
+from collections.abc import Sequence
+
+from flint import fmpz
+from gmpy2 import divexact, gcd, mpq, mpz
+
+from exactdrl.cells.affine import affine_form, gradient
+from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.cells.reach import tangent_cell
+from exactdrl.cells.scan import Values, scan, vanishing_kinks
+from exactdrl.exact.linear import independent_rows, to_integers, to_matrix, to_mpz
+
+
+def to_edge(problem: IntegerProblem, values: Values, direction: Sequence[mpq]) -> tuple[mpq, ...]:
+    """Returns an edge of the tangent cell of a direction, with the same slope up to a positive factor. Exact.
+
+    Args:
+        problem: the scaled problem.
+        values: of a vertex.
+        direction: along which the loss falls there, in the reduced parameters.
+    """
+    n = problem.dimension
+    numerators, _ = to_integers(direction)
+    while True:
+        cell, rates = tangent_cell(problem, values, [mpq(entry) for entry in numerators])
+        moving = {}
+        resting = []
+        for kink in vanishing_kinks(cell, values):
+            depth = kink.layer - problem.first
+            rate = rates[depth][kink.sample * problem.widths[depth] + kink.unit]
+            if rate:
+                moving[kink] = rate
+            else:
+                resting.append(affine_form(problem, cell, kink).row)
+        rank = independent_rows(resting, n)
+        if len(rank) >= n - 1:
+            return tuple(mpq(entry) for entry in numerators)
+        kernel, _ = to_matrix([*(resting[index] for index in rank), gradient(problem, cell)], n).nullspace()
+        turn = _primitive([kernel[row, 0] for row in range(n)])
+        turns = scan(problem, turn, mpz(0), cell)
+        # lengths t > 0 at which a kink's rate, rate + t · turning, comes to 0; least for either side of the turn
+        best: dict[int, tuple[fmpz, fmpz]] = {}
+        for kink, rate in moving.items():
+            depth = kink.layer - problem.first
+            turning = turns[depth][kink.sample * problem.widths[depth] + kink.unit]
+            if turning:
+                side = 1 if (turning > 0) != (rate > 0) else -1
+                top, bottom = best.get(side, (fmpz(0), fmpz(0)))
+                if side not in best or abs(rate) * bottom < top * abs(turning):
+                    best[side] = abs(rate), abs(turning)
+        # one of both is met: no line fits into the cone of a vertex
+        side = 1 if 1 in best else -1
+        top, bottom = best[side]
+        numerators = _primitive(
+            [fmpz(int(d)) * bottom + side * top * fmpz(int(e)) for d, e in zip(numerators, turn, strict=True)]
+        )
+
+
+def _primitive(entries: Sequence[fmpz]) -> list[mpz]:
+    integers = [to_mpz(entry) for entry in entries]
+    content = gcd(*integers)
+    return [divexact(entry, content) for entry in integers]

@@ -1,0 +1,1 @@
+"""Networks of one trained affine layer: the convex case, with long steps."""

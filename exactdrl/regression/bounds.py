@@ -1,0 +1,240 @@
+"""A regression's vertex in float64: its inverse, its residuals, its multipliers, each with a bound on its error.
+
+Theorems and proofs: proofs/long-step.md. Every bound holds for any order of summation. Sizes of vectors are bounded by
+their greatest entries where that is far below what decides: each operation of NumPy costs more than its arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exactdrl.regression.floats import SAFETY, FloatRegression, slack
+from exactdrl.regression.products import Floats
+
+# ‖I - R A‖ must be below these, by rows and by columns: the bounds assume it
+_REGULAR_ROWS, _REGULAR_COLUMNS = 0.25, 0.5
+# an update with a smaller pivot may overflow; one with a greater computed defect is worth an inverse from scratch
+_PIVOT, _DRIFTED = 2.0**-100, 2.0**-38
+
+Places = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Inverse:
+    """About the inverse of the rows of a basis.
+
+    Attributes:
+        places: of the basis, in any order.
+        rows: A, (r, r), rounded.
+        reach_errors: of the rows, see `FloatRegression`.
+        inverse: R.
+        sizes: |R|.
+        row_defect: a bound of every sum of a row of |I - R A|, for the true A.
+        column_defect: a bound of every sum of a column of it.
+    """
+
+    places: Places
+    rows: Floats
+    reach_errors: Floats
+    inverse: Floats
+    sizes: Floats
+    row_defect: float
+    column_defect: float
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Where a vertex is.
+
+    Attributes:
+        s: the point.
+        reach: max|s|.
+        error: a bound of the error of every entry of s.
+        values: all residuals there, (M,).
+    """
+
+    s: Floats
+    reach: float
+    error: float
+    values: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """The slopes at a vertex.
+
+    Attributes:
+        gradient: of all that does not vanish, in s.
+        multipliers: of the basis.
+        errors: absolute, of the multipliers.
+    """
+
+    gradient: Floats
+    multipliers: Floats
+    errors: Floats
+
+
+def invert(floats: FloatRegression, basis: Sequence[int] | Places) -> Inverse | None:
+    """Returns the inverse of a basis' rows; None if it is too far from exact for the bounds.
+
+    |I - R Â| ≤ |I - R A| + |R| |Â - A|, where the computed I - R A errs by at most slack · |R| |A|.
+    """
+    places = np.array(basis, dtype=np.intp)
+    rows = floats.rows.take(places, axis=0)
+    try:
+        # NumPy's types leave the kind of the result open
+        inverse: Any = np.linalg.inv(rows)
+    except np.linalg.LinAlgError:
+        return None
+    return _certify(floats, places, rows, inverse, np.inf)
+
+
+def exchange(floats: FloatRegression, at: Inverse, slot: int, entering: int) -> Inverse | None:
+    """Returns the inverse of the basis with another row in a slot, updated where that is accurate; see `invert`."""
+    places = at.places.copy()
+    places[slot] = entering
+    row = floats.rows[entering]
+    products = row @ at.inverse
+    pivot = float(products[slot])
+    if abs(pivot) > _PIVOT:
+        rows = at.rows.copy()
+        rows[slot] = row
+        # R - R e_s (v - e_s) / v_s for v = row · R
+        products[slot] -= 1.0
+        inverse = at.inverse - np.multiply.outer(at.inverse[:, slot] / pivot, products)
+        updated = _certify(floats, places, rows, inverse, _DRIFTED)
+        if updated is not None:
+            return updated
+    return invert(floats, places)
+
+
+def _certify(floats: FloatRegression, places: Places, rows: Floats, inverse: Floats, accepted: float) -> Inverse | None:
+    """Returns an inverse with its defects; None if they, or the computed one, are too large."""
+    sizes: Floats = np.abs(inverse)
+    defect = inverse @ rows
+    defect -= floats.identity
+    total = floats.rank * float(np.abs(defect, out=defect).max())
+    reach_errors = floats.reach_errors.take(places)
+    errors = sizes @ reach_errors
+    row_defect = (total + float(errors.max())) * SAFETY
+    column_defect = (total + float(errors.sum())) * SAFETY
+    # written so that NaN is refused
+    if not (total < accepted and row_defect < _REGULAR_ROWS and column_defect < _REGULAR_COLUMNS):
+        return None
+    return Inverse(places, rows, reach_errors, inverse, sizes, row_defect, column_defect)
+
+
+def locate(floats: FloatRegression, at: Inverse) -> Located:
+    """Returns the point at which a basis vanishes, and all residuals there."""
+    right = -floats.values.take(at.places)
+    s = at.inverse @ right
+    s += at.inverse @ (right - at.rows @ s)
+    reach = float(np.abs(s).max())
+    rest = np.abs(right - at.rows @ s)
+    rest += at.reach_errors * reach
+    rest += floats.fixed_errors.take(at.places)
+    error = float((at.sizes @ rest).max()) * ((1.0 + 2.0 * at.row_defect) * SAFETY)
+    return Located(s, reach, error, floats.values_at(s))
+
+
+def price(floats: FloatRegression, at: Inverse, signs: Floats) -> Priced:
+    """Returns the gradient of the members with given signs, and the multipliers of the basis."""
+    gradient = floats.combine(signs)
+    if floats.pull is not None:
+        gradient += floats.pull
+    multipliers = gradient @ at.inverse
+    multipliers += (gradient - multipliers @ at.rows) @ at.inverse
+    sizes = np.abs(multipliers)
+    # rows of coordinates may be far larger than others, in some columns
+    rest = sizes @ np.abs(at.rows)
+    rest += np.abs(gradient)
+    rest *= slack(floats.rank)
+    rest += np.abs(gradient - multipliers @ at.rows)
+    rest += floats.gradient_error
+    rest += float(floats.floors.take(at.places) @ sizes)
+    rest += 2.0 * at.column_defect * float(rest.max())
+    return Priced(gradient, multipliers, (rest @ at.sizes) * SAFETY)
+
+
+@dataclass(frozen=True, slots=True)
+class Vertex:
+    """A vertex in floats.
+
+    Attributes:
+        at: the inverse of its basis.
+        located: where it is.
+        signs: (M,), of the members, certain; 0 for the basis, for residuals that vanish, and beyond the members.
+        vanishing: members outside the basis that vanish, increasing.
+        priced: its slopes.
+    """
+
+    at: Inverse
+    located: Located
+    signs: Floats
+    vanishing: list[int]
+    priced: Priced
+
+
+def certain_signs(floats: FloatRegression, at: Inverse, located: Located) -> tuple[Floats, list[int]]:
+    """Returns the signs of the members, 0 for the basis and where it is not certain, and the places of the latter."""
+    count = floats.count
+    sizes = np.abs(located.values)
+    sizes[at.places] = np.inf
+    signs = np.copysign(1.0, located.values)
+    signs[at.places] = 0.0
+    signs[count:] = 0.0
+    # mostly one bound shows all of them; written so that NaN is unsure
+    if float(sizes[:count].min(initial=np.inf)) > floats.greatest_error(located.reach, located.error):
+        return signs, []
+    unsure = ~(sizes > floats.errors(located.reach, located.error))[:count]
+    signs[:count][unsure] = 0.0
+    return signs, unsure.nonzero()[0].tolist()
+
+
+def is_certainly(floats: FloatRegression, located: Located, place: int, side: int) -> bool:
+    """Returns whether a residual or coordinate certainly has the sign of a side; False only says unsure."""
+    error = floats.reach_errors[place] * located.reach + floats.fixed_errors[place]
+    return bool(located.values[place] * side > error + floats.spreads[place] * located.error)
+
+
+def falls_forever(floats: FloatRegression, at: Inverse, slot: int, side: int) -> bool:
+    """Returns whether the loss certainly falls along an edge however far one goes; False only says unsure.
+
+    Args:
+        floats: the problem.
+        at: where the edge begins.
+        slot: of the row of the basis that the edge leaves,
+        side: to this side.
+    """
+    if floats.pull is None:
+        # a sum of sizes does not fall forever
+        return False
+    direction, count = at.inverse[:, slot] * side, floats.count
+    reach = float(np.abs(direction).max())
+    error = at.row_defect * 2.0 * reach
+    rate_errors = floats.reach_errors[:count] * reach + floats.spreads[:count] * error
+    rates = np.abs(floats.times(direction))
+    rates[at.places] = 0.0
+    # of the leaving row's own term, and of all others
+    total = float(rates[:count].sum()) + (1.0 if at.places[slot] < count else 0.0)
+    # at infinity every residual grows: the slope is that of the linear term and all rates
+    slope = float(floats.pull @ direction) + total
+    bound = float(rate_errors.sum()) + slack(count) * total + float(floats.pull_error @ np.abs(direction))
+    bound += (slack(floats.rank) * reach + error) * float(np.abs(floats.pull).sum() + floats.pull_error.sum())
+    return slope + bound * SAFETY < 0.0
+
+
+def room_of_ties(floats: FloatRegression, at: Inverse, slot: int, tied: Sequence[int]) -> float:
+    """Returns at most what some members' rates sum to, per unit of the rate of the basis' row in a slot."""
+    if not tied:
+        return 0.0
+    places, column = np.array(tied, dtype=np.intp), at.inverse[:, slot]
+    reach = float(np.abs(column).max())
+    error = 2.0 * at.row_defect * reach
+    parts = np.abs(floats.rows[places] @ column) - floats.reach_errors[places] * reach - floats.spreads[places] * error
+    return float(np.maximum(parts, 0.0).sum()) * (1.0 - slack(len(places)))

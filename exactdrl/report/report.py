@@ -1,0 +1,198 @@
+"""What a report says of one run: verdict, observations, claims, hashes, versions. `report_page` words it.
+
+Nothing in it depends on the clock or on where files lie: the same files give the same report.
+"""
+
+import hashlib
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Literal
+
+from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.certificate.reader import Certificate, read_certificate
+from exactdrl.certificate.verify import CheckResult, verify
+from exactdrl.exact.rationals import InputError
+from exactdrl.observations.claims import FORMAT, write_claims
+from exactdrl.observations.observe import LINES, Observations, Progress, observe
+from exactdrl.observations.series import to_series
+from exactdrl.problem.file import read_bytes, read_instance
+from exactdrl.problem.instance import Instance
+from exactdrl.report.figures import draw
+
+# an SVG over this size makes the page slow; its PNG is smaller
+_MAX_SVG = 300_000
+_STATUS: dict[int, Literal["accepted", "rejected", "malformed"]] = {0: "accepted", 1: "rejected", 2: "malformed"}
+_FIGURES = ("loss", "lengths", "distance", "density")
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure of the page.
+
+    Attributes:
+        name: as `exactdrl plot` names it.
+        media_type: `image/svg+xml` or `image/png`.
+        content: the file.
+    """
+
+    name: str
+    media_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that the page says.
+
+    Attributes:
+        instance_name: the file's name, without its folder.
+        run_name: the same of the certificate.
+        instance: the problem.
+        certificate: the run.
+        problem: the problem, scaled.
+        found: what was observed, by exactdrl's own exact arithmetic.
+        figures: of it.
+        check: the stand-alone checker's verdict; None where it was not asked.
+        can_check_claims: whether this version's checker reads claims; if so, the verdict is on them too.
+        lines: of each kind that were drawn.
+        seed: of the lines.
+        hashes: what, SHA-256 of its bytes (decompressed where it is compressed).
+        versions: name, version.
+    """
+
+    instance_name: str
+    run_name: str
+    instance: Instance
+    certificate: Certificate
+    problem: IntegerProblem
+    found: Observations
+    figures: tuple[Figure, ...]
+    check: CheckResult | None
+    can_check_claims: bool
+    lines: int
+    seed: int
+    hashes: tuple[tuple[str, str], ...]
+    versions: tuple[tuple[str, str], ...]
+
+
+def make_report(
+    instance: Path,
+    run: Path,
+    *,
+    check: bool = True,
+    lines: int = LINES,
+    seed: int = 0,
+    jobs: int = 1,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Report:
+    """Gathers what is to be said of a run: observes it, and has run and claims checked.
+
+    Args:
+        instance: the problem's file.
+        run: the certificate's file, whole.
+        check: whether the stand-alone checker is run.
+        lines: see `observe`.
+        seed: see `observe`.
+        jobs: how many processes observe.
+        on_progress: see `observe`.
+
+    Raises:
+        InputError: a file cannot be read or does not fit, or the certificate is rejected: there is nothing to report
+            of a run that is not one.
+    """
+    problem_instance = read_instance(instance)
+    certificate = read_certificate(run, problem_instance)
+    found = observe(
+        problem_instance,
+        run,
+        certificate=certificate,
+        lines=lines,
+        seed=seed,
+        jobs=jobs,
+        on_progress=on_progress,
+    )
+    problem = IntegerProblem.from_instance(problem_instance)
+    with tempfile.TemporaryDirectory(prefix="exactdrl-") as name:
+        folder = Path(name)
+        claims = folder / "run.claims"
+        write_claims(claims, found.instance_digest, found.run_digest, found.claims)
+        claims_digest = hashlib.sha256(claims.read_bytes()).hexdigest()
+        verdict = _check(instance, run, claims) if check else None
+        if verdict is not None and verdict.status != "accepted":
+            raise InputError(f"{run}: {verdict.line}")
+        figures = _figures(problem, certificate, found, folder)
+    return Report(
+        instance.name,
+        run.name,
+        problem_instance,
+        certificate,
+        problem,
+        found,
+        figures,
+        verdict,
+        _can_check_claims(),
+        lines,
+        seed,
+        (
+            ("instance", problem_instance.digest),
+            ("certificate", hashlib.sha256(read_bytes(run)).hexdigest()),
+            ("claims", claims_digest),
+            ("checker", hashlib.sha256(_checker().encode("utf-8")).hexdigest()),
+        ),
+        _versions(),
+    )
+
+
+def _figures(
+    problem: IntegerProblem, certificate: Certificate, found: Observations, folder: Path
+) -> tuple[Figure, ...]:
+    series = to_series(problem, certificate, found.trajectory, found.window)
+    vector, pixels = folder / "svg", folder / "png"
+    draw(found, series, vector, formats=("svg",))
+    figures = []
+    for name in _FIGURES:
+        content = (vector / f"{name}.svg").read_bytes()
+        if len(content) <= _MAX_SVG:
+            figures.append(Figure(name, "image/svg+xml", content))
+            continue
+        if not pixels.exists():
+            draw(found, series, pixels, formats=("png",))
+        figures.append(Figure(name, "image/png", (pixels / f"{name}.png").read_bytes()))
+    return tuple(figures)
+
+
+def _checker() -> str:
+    return (files("exactdrl_proofs") / "check.py").read_text(encoding="utf-8")
+
+
+def _check(instance: Path, run: Path, claims: Path) -> CheckResult:
+    """Returns the stand-alone checker's verdict on a run, and on its claims if it reads any."""
+    if not _can_check_claims():
+        return verify(instance, run)
+    with as_file(files("exactdrl_proofs") / "check.py") as checker:
+        command = [sys.executable, "-I", "-S", str(checker), str(instance), str(run), str(claims)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603 - our own checker
+    if done.returncode not in _STATUS:
+        raise InputError(f"the checker ended with exit code {done.returncode}")
+    return CheckResult(_STATUS[done.returncode], done.stdout.strip())
+
+
+def _can_check_claims() -> bool:
+    return FORMAT in _checker()
+
+
+def _versions() -> tuple[tuple[str, str], ...]:
+    found = [("Python", f"{platform.python_implementation()} {platform.python_version()}")]
+    for package in ("exactdrl", "python-flint", "gmpy2", "numpy", "numba"):
+        try:
+            found.append((package, version(package)))
+        except PackageNotFoundError:
+            found.append((package, "not installed"))
+    return tuple(found)

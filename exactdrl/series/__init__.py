@@ -1,0 +1,1 @@
+"""Exact coordinates along a finished walk: segments in parallel, exports."""

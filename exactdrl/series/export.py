@@ -1,0 +1,313 @@
+"""Exact vertices and losses of a recorded walk as a table: JSON Lines, CSV or Parquet."""
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+from gmpy2 import mpq, mpz
+
+from exactdrl.arithmetic.exact import ExactArithmetic
+from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.cells.local_form import localise
+from exactdrl.cells.scan import scaled_loss, scan
+from exactdrl.certificate.reader import Certificate
+from exactdrl.certificate.replay import final_vertex
+from exactdrl.exact.linear import to_integers, to_mpz
+from exactdrl.exact.rationals import InputError, to_float, to_text
+from exactdrl.problem.file import refuse_existing
+from exactdrl.series.parallel import map_segments
+from exactdrl.series.residues import ResidueScan
+from exactdrl.series.segments import Segment, replay_segment
+from exactdrl.steps.first_vertex import find_first_vertex, to_start_rule
+
+ENDINGS = (".jsonl", ".csv", ".parquet")
+_ROWS_A_GROUP = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One point of a walk.
+
+    Attributes:
+        step: from 0, the start.
+        phase: 1 up to and with the first vertex, then 2.
+        loss: exact.
+        theta: the full parameters, row-major [W | b].
+        squared_step: squared Euclidean distance to the point before; None for the start.
+        squared_distance_to_last: squared Euclidean distance to the walk's last vertex.
+        is_degenerate: more than n kinks are active; None for points that are no vertices.
+    """
+
+    step: int
+    phase: int
+    loss: mpq
+    theta: tuple[mpq, ...]
+    squared_step: mpq | None
+    squared_distance_to_last: mpq
+    is_degenerate: bool | None
+
+
+def points(problem: IntegerProblem, certificate: Certificate, *, jobs: int = 1) -> Iterator[Point]:
+    """Yields every point of a recorded walk in order, the start first, in exact numbers.
+
+    Points of phase 1 are computed again by the start rule that the header names. If that does not lead to the
+    certificate's first vertex (another program's walk), only the start stands before it.
+
+    Args:
+        problem: the certificate's.
+        certificate: a whole one.
+        jobs: how many processes; the points are the same for any number.
+
+    Raises:
+        InputError: a line does not fit this problem, or a basis is dependent.
+    """
+    last = to_integers(ExactArithmetic(problem, *final_vertex(problem, certificate)).vertex())
+    early = phase_one_points(problem, certificate)
+    before: tuple[list[mpz], mpz] | None = None
+    for step, at in enumerate(early):
+        here = to_integers(at)
+        moved = squared_distance(here, before) if before is not None else None
+        loss, distance = exact_loss(problem, at), squared_distance(here, last)
+        yield Point(step, 1, loss, _flatten_parameters(problem, at), moved, distance, None)
+        before = here
+    work = partial(_segment_points, last, len(early), before)
+    yield from chain.from_iterable(map_segments(problem, certificate, work, jobs=jobs))
+
+
+def _segment_points(
+    last: tuple[list[mpz], mpz],
+    early: int,
+    before_first: tuple[list[mpz], mpz] | None,
+    problem: IntegerProblem,
+    segment: Segment,
+) -> list[Point]:
+    """Returns the points after each step of a segment, and the walk's first vertex where it begins the segment."""
+    found = []
+    residues = ResidueScan(problem)
+    before = before_first
+    for k, vertex in enumerate(replay_segment(problem, segment), segment.before):
+        at = vertex.vertex()
+        here = to_integers(at)
+        if k > segment.before or k == 0:
+            found.append(
+                Point(
+                    early + k,
+                    1 if k == 0 else 2,
+                    vertex.loss(),
+                    _flatten_parameters(problem, at),
+                    None if before is None else squared_distance(here, before),
+                    squared_distance(here, last),
+                    not residues.is_certainly_regular(*vertex.point(), vertex.pattern)
+                    and _is_degenerate(problem, vertex),
+                )
+            )
+        before = here
+    return found
+
+
+def _flatten_parameters(problem: IntegerProblem, at: Sequence[mpq]) -> tuple[mpq, ...]:
+    return tuple(value for row in problem.to_full(at) for value in row)
+
+
+def phase_one_points(problem: IntegerProblem, certificate: Certificate) -> Sequence[tuple[mpq, ...]]:
+    """Returns the points of phase 1 before the first vertex, reduced: the start alone where they are not known."""
+    rule = to_start_rule(certificate.header.start_rule)
+    if rule is not None:
+        first = find_first_vertex(problem, rule, filtered=True)
+        if (tuple(first.pattern.to_hex()), first.basis) == (certificate.first.pattern, certificate.first.basis):
+            return first.points[:-1]
+    start = tuple(problem.to_reduced(problem.instance.start))
+    pattern = problem.pattern_from_hex(certificate.first.pattern)
+    vertex = ExactArithmetic(problem, pattern, certificate.first.basis).vertex()
+    return [] if start == vertex else [start]
+
+
+def exact_loss(problem: IntegerProblem, at: Sequence[mpq]) -> mpq:
+    """Returns the loss at reduced parameters, by a scan."""
+    numerators, denominator = to_integers(at)
+    total = scaled_loss(problem, scan(problem, numerators, denominator, None))
+    return mpq(to_mpz(total), problem.loss_scale * denominator)
+
+
+def _is_degenerate(problem: IntegerProblem, arithmetic: ExactArithmetic) -> bool:
+    if len(arithmetic.vanishing_kinks()) == problem.dimension:
+        return False
+    return len(localise(problem, arithmetic.values()).kinks) > problem.dimension
+
+
+def squared_distance(left: tuple[list[mpz], mpz], right: tuple[list[mpz], mpz]) -> mpq:
+    """Returns the squared distance of points given as integers over a common denominator: one reduction, at the end."""
+    (a, p), (b, q) = left, right
+    return mpq(sum(((x * q - y * p) ** 2 for x, y in zip(a, b, strict=True)), mpz(0)), (p * q) ** 2)
+
+
+def vertex_row(point: Point) -> dict[str, object]:
+    """Returns a point's row of the table of vertices: rationals as p/q, floats beside them."""
+    squared_step = point.squared_step
+    return {
+        **loss_row(point),
+        "theta": [to_text(value) for value in point.theta],
+        "theta_float": [to_float(value) for value in point.theta],
+        "squared_step": None if squared_step is None else to_text(squared_step),
+        "squared_step_float": None if squared_step is None else to_float(squared_step),
+        "squared_distance_to_last": to_text(point.squared_distance_to_last),
+        "squared_distance_to_last_float": to_float(point.squared_distance_to_last),
+        "degenerate": point.is_degenerate,
+    }
+
+
+def loss_row(point: Point) -> dict[str, object]:
+    """Returns a point's row of the table of losses."""
+    return {"step": point.step, "phase": point.phase, "loss": to_text(point.loss), "loss_float": to_float(point.loss)}
+
+
+def export(
+    problem: IntegerProblem,
+    certificate: Certificate,
+    *,
+    vertices: Path | None = None,
+    losses: Path | None = None,
+    force: bool = False,
+    jobs: int = 1,
+    on_point: Callable[[Point], None] | None = None,
+) -> int:
+    """Writes the tables of a recorded walk, row by row, and returns the number of points.
+
+    Args:
+        problem: the certificate's.
+        certificate: a whole one.
+        vertices: `.jsonl`, `.csv` or `.parquet`; rows of `vertex_row`. In CSV, theta is one column a parameter.
+        losses: the same for rows of `loss_row`.
+        force: write over existing files.
+        jobs: how many processes; the tables are the same for any number.
+        on_point: called after each row.
+
+    Raises:
+        InputError: a path's ending is another, it exists and `force` is not set, or it cannot be written.
+    """
+    targets = [(path, make) for path, make in ((vertices, vertex_row), (losses, loss_row)) if path is not None]
+    for path, _ in targets:
+        if path.suffix not in ENDINGS:
+            raise InputError(f"{path}: an export's name ends in {', '.join(ENDINGS)}")
+        refuse_existing(path, force=force)
+    count = 0
+    with _tables([path for path, _ in targets]) as writers:
+        for point in points(problem, certificate, jobs=jobs):
+            for (_, make), write in zip(targets, writers, strict=True):
+                write(make(point))
+            count += 1
+            if on_point is not None:
+                on_point(point)
+    return count
+
+
+_Write: TypeAlias = Callable[[dict[str, object]], None]
+
+
+@contextmanager
+def _tables(paths: Sequence[Path]) -> Iterator[list[_Write]]:
+    """Opens a table for each path; a table appears under its name only when it is whole."""
+    open_tables: list[tuple[Path, Path, _Table]] = []
+    try:
+        for path in paths:
+            partial = path.with_name(path.name + ".new")
+            kinds: dict[str, Callable[[Path], _Table]] = {".jsonl": _JsonLines, ".csv": _Csv, ".parquet": _Parquet}
+            kind = kinds[path.suffix]
+            open_tables.append((partial, path, kind(partial)))
+        yield [table.write for _, _, table in open_tables]
+        for partial, path, table in open_tables:
+            table.close()
+            partial.replace(path)
+    except OSError as error:
+        raise InputError(f"{error.filename or paths[0]}: cannot be written ({error.strerror or error})") from None
+    finally:
+        for partial, _, _ in open_tables:
+            partial.unlink(missing_ok=True)
+
+
+class _Table(Protocol):
+    def write(self, row: dict[str, object]) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _JsonLines:
+    def __init__(self, path: Path) -> None:
+        self._stream = path.open("w", encoding="ascii")
+
+    def write(self, row: dict[str, object]) -> None:
+        self._stream.write(json.dumps(row) + "\n")
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class _Csv:
+    def __init__(self, path: Path) -> None:
+        self._stream = path.open("w", encoding="ascii", newline="")
+        self._writer: csv.DictWriter[str] | None = None
+
+    def write(self, row: dict[str, object]) -> None:
+        flat = dict(_flatten(row))
+        if self._writer is None:
+            self._writer = csv.DictWriter(self._stream, list(flat), lineterminator="\n")
+            self._writer.writeheader()
+        self._writer.writerow(flat)
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def _flatten(row: dict[str, object]) -> Iterable[tuple[str, object]]:
+    for key, value in row.items():
+        if isinstance(value, list):
+            yield from ((f"{key}_{index}", entry) for index, entry in enumerate(value))
+        else:
+            yield key, value
+
+
+class _Parquet:
+    """Rows gathered into row groups, so that long walks stay flat in memory."""
+
+    def __init__(self, path: Path) -> None:
+        import pyarrow as pa  # noqa: PLC0415 - half a second to import, and only this needs it
+        import pyarrow.parquet as pq  # noqa: PLC0415
+
+        self._arrow, self._parquet, self._path = pa, pq, path
+        self._rows: list[dict[str, object]] = []
+        self._writer: pq.ParquetWriter | None = None
+
+    def _schema(self, row: dict[str, object]) -> object:
+        arrow = self._arrow
+        kinds = {"step": arrow.int64(), "phase": arrow.int8(), "degenerate": arrow.bool_()}
+
+        def kind(key: str) -> object:
+            basic = kinds.get(key, arrow.float64() if key.endswith("_float") else arrow.string())
+            return arrow.list_(basic) if isinstance(row[key], list) else basic
+
+        return arrow.schema([(key, kind(key)) for key in row])
+
+    def write(self, row: dict[str, object]) -> None:
+        self._rows.append(row)
+        if len(self._rows) == _ROWS_A_GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._rows:
+            return
+        schema = self._schema(self._rows[0])
+        if self._writer is None:
+            self._writer = self._parquet.ParquetWriter(self._path, schema)
+        self._writer.write_table(self._arrow.Table.from_pylist(self._rows, schema=schema))
+        self._rows = []
+
+    def close(self) -> None:
+        self._flush()
+        if self._writer is not None:
+            self._writer.close()

@@ -1,0 +1,1 @@
+"""What a step of a walk is, and the first vertex."""
