@@ -319,17 +319,17 @@ def test_a_position_is_what_it_says(checker, find_case):
         case = find_case(number, 1)
         for lines in case.runs:
             case.check(checker, lines)
-            problem = checker.Problem(str(case.path))
-            claims = checker.read_certificate(str(case.run_path), problem, hashlib.sha256())
+            problem = checker.parts["problem"].Problem(checker.read_instance(str(case.path)))
+            claims = checker.parts["walks"].read_certificate(str(case.run_path), problem, hashlib.sha256())
             place, first = next(claims)
-            position = checker.Position(problem, first["pattern"])
+            position = checker.parts["walks"].Position(problem, first["pattern"])
             position.occupy(first["basis"], place)
             position.arrive(place)
             for place, step in claims:
                 if "leave" in step:
                     position.check_step(step, place)
                 for function in position.rows:
-                    assert checker.dot(function, [*position.numerators, position.den]) == 0
+                    assert checker.parts["exact"].dot(function, [*position.numerators, position.den]) == 0
                 rows = [[oracle.to_fraction(entry) for entry in normal] for *normal, _ in position.rows]
                 assert abs(determinant(rows)) == position.den > 0
                 theta, den = position.find_parameters()

@@ -3,12 +3,14 @@
 import ast
 import itertools
 import re
-import types
+from pathlib import Path
 
 import pytest
-from test_corpus import CHECKER, CODES, SPECIAL, STEMS, find_inputs, fits, load_checker, run_case
+from test_corpus import CHECKER, CODES, FILES, SPECIAL, STEMS, find_inputs, fits, load_checker, run_case
 
-TREE = ast.parse(CHECKER.read_text("utf-8"))
+TEXTS = {name: path.read_text("utf-8") for name, path in FILES.items()}
+TREES = {name: ast.parse(text) for name, text in TEXTS.items()}
+NODES = [(name, node) for name, tree in TREES.items() for node in ast.walk(tree)]
 
 # Conditions that others imply, by a part of the statement's code: the page's table.
 IMPLIED = re.findall(r"^\| `(.+?)` \|", (CHECKER.parent / "implied-conditions.md").read_text("utf-8"), re.MULTILINE)
@@ -20,7 +22,7 @@ def is_guard(node):
     return isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in {"require", "demand"}
 
 
-GUARDS = [node for node in ast.walk(TREE) if is_guard(node)]
+GUARDS = [(name, node) for name, node in NODES if is_guard(node)]  # with the file they stand in
 
 
 class Deletion(ast.NodeTransformer):
@@ -45,11 +47,9 @@ class Replacement(ast.NodeTransformer):
         return ast.copy_location(self.other, node) if found else super().generic_visit(node)
 
 
-def load_mutant(change):
-    tree = ast.fix_missing_locations(change.visit(ast.parse(CHECKER.read_text("utf-8"))))
-    module = types.ModuleType("mutant")
-    exec(compile(tree, "mutant", "exec"), module.__dict__)
-    return module
+def load_mutant(name, change):
+    tree = ast.fix_missing_locations(change.visit(ast.parse(TEXTS[name])))
+    return load_checker(**{name: compile(tree, "mutant", "exec")})
 
 
 def answer_case(module, stem):
@@ -70,14 +70,14 @@ def answer_special(module, special, line):
 
 
 def find_line_of_refusal(module, stem):
-    """The line of check.py whose guard refuses a case."""
+    """File and line of the checker whose guard refuses a case."""
     lines = []
     try:
         module.check(*map(str, find_inputs(stem)))
     except (module.Rejected, module.Malformed) as error:
         trace = error.__traceback__
         while trace.tb_next is not None:
-            lines.append(trace.tb_lineno)
+            lines.append((Path(trace.tb_frame.f_code.co_filename).stem, trace.tb_lineno))
             trace = trace.tb_next
     return lines[-1] if lines else None
 
@@ -93,17 +93,22 @@ def refusals():
 
 def test_guards_are_the_only_way_to_fail():
     """No assert, no raise but that in require, and every call of require and demand is a statement of its own."""
-    assert not [node for node in ast.walk(TREE) if isinstance(node, ast.Assert)]
-    assert sum(isinstance(node, ast.Raise) for node in ast.walk(TREE)) == 1
-    calls = [node for node in ast.walk(TREE) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    assert not [node for _, node in NODES if isinstance(node, ast.Assert)]
+    assert sum(isinstance(node, ast.Raise) for _, node in NODES) == 1
+    calls = [node for _, node in NODES if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
     assert sum(call.func.id in {"require", "demand"} for call in calls) == len(GUARDS)
 
 
-@pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: f"line {guard.lineno}")
-def test_deletion_is_noticed(guard, refusals):
+def find_own(name, guard, refusals):
+    """Cases that a guard refuses."""
+    return [stem for line in range(guard.lineno, guard.end_lineno + 1) for stem in refusals.get((name, line), [])]
+
+
+@pytest.mark.parametrize(("name", "guard"), GUARDS, ids=lambda part: getattr(part, "lineno", part))
+def test_deletion_is_noticed(name, guard, refusals):
     """Without one require or demand a verdict changes or the checker crashes; the reason alone where another implies it."""
-    mutant = load_mutant(Deletion(guard))
-    own = [stem for line in range(guard.lineno, guard.end_lineno + 1) for stem in refusals.get(line, [])]
+    mutant = load_mutant(name, Deletion(guard))
+    own = find_own(name, guard, refusals)
     trials = itertools.chain(
         ((CODES[stem.parent.name], *answer_case(mutant, stem)) for stem in own),
         ((2, *answer_special(mutant, special, line)) for special, line in SPECIAL.values()),
@@ -122,14 +127,16 @@ def test_every_implied_condition_is_one_of_the_checker():
     """Each line of the page's table means one statement."""
     assert len(IMPLIED) == len(set(IMPLIED)) > 0
     for reason in IMPLIED:
-        assert sum(reason in ast.unparse(guard) for guard in GUARDS) == 1, reason
+        assert sum(reason in ast.unparse(guard) for _, guard in GUARDS) == 1, reason
 
 
-def find_conditions(guard):
+def find_conditions(name, guard):
     """The expressions that a guard's condition consists of: its own, or the one that its name was given just before."""
     condition = guard.value.args[0]
     if isinstance(condition, ast.Name):
-        bodies = [body for node in ast.walk(TREE) for body in (getattr(node, "body", []), getattr(node, "orelse", []))]
+        bodies = [
+            body for node in ast.walk(TREES[name]) for body in (getattr(node, "body", []), getattr(node, "orelse", []))
+        ]
         body = next(body for body in bodies if isinstance(body, list) and guard in body)
         before = body[body.index(guard) - 1]
         condition = (
@@ -138,9 +145,9 @@ def find_conditions(guard):
     return ast.walk(condition)
 
 
-def find_weaker(guard):
+def find_weaker(name, guard):
     """Pairs of an expression in a guard's condition and a weaker one: without a part of an `and`, or of a chain."""
-    for node in find_conditions(guard):
+    for node in find_conditions(name, guard):
         if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.And):
             for index in range(len(node.values)):
                 rest = node.values[:index] + node.values[index + 1 :]
@@ -153,22 +160,24 @@ def find_weaker(guard):
                 yield node, ast.BoolOp(ast.And(), [ast.Constant(True), *others])
 
 
-WEAKER = [(guard, *pair) for guard in GUARDS for pair in find_weaker(guard)]
+WEAKER = [(name, guard, *pair) for name, guard in GUARDS for pair in find_weaker(name, guard)]
 
 
-@pytest.mark.parametrize("weaker", WEAKER, ids=lambda weaker: f"line {weaker[0].lineno} {ast.unparse(weaker[2])[:60]}")
+@pytest.mark.parametrize(
+    "weaker", WEAKER, ids=lambda weaker: f"{weaker[0]} {weaker[1].lineno} {ast.unparse(weaker[3])[:60]}"
+)
 def test_every_part_of_a_condition_is_needed(weaker, refusals):
     """Without one part of a condition, some case gets another answer."""
-    guard, node, other = weaker
-    mutant = load_mutant(Replacement(node, other))
-    own = [stem for line in range(guard.lineno, guard.end_lineno + 1) for stem in refusals.get(line, [])]
+    name, guard, node, other = weaker
+    mutant = load_mutant(name, Replacement(node, other))
+    own = find_own(name, guard, refusals)
     special = [(2, line) == answer_special(mutant, run, line) for run, line in SPECIAL.values()] if not own else []
     assert not all([answer_case(mutant, stem)[1] for stem in own] + special), ast.unparse(node)
 
 
 def find_entries():
     """Keys and shapes in the tables that say what instance, certificate and claims hold."""
-    for table in ast.walk(TREE):
+    for name, table in NODES:
         keys, values = (table.keys, table.values) if isinstance(table, ast.Dict) else ([], [])
         # what has several keys, and text under each, is not a shape
         if len(keys) == 1 or not all(isinstance(value, ast.Constant) for value in values):
@@ -178,19 +187,21 @@ def find_entries():
                 # hooks of JSON's parser are no shapes, and shapes refuse NaN as well
                 is_shape &= isinstance(key, ast.Constant) and not str(key.value).startswith("parse_")
                 if is_shape:
-                    yield key.value, value
+                    yield name, key.value, value
 
 
 ENTRIES = [
-    (key, value) for key, value in find_entries() if re.fullmatch("[a-z0-9_]+[?]?", key) and key != "object_pairs_hook"
+    (name, key, value)
+    for name, key, value in find_entries()
+    if re.fullmatch("[a-z0-9_]+[?]?", key) and key != "object_pairs_hook"
 ]
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: f"line {entry[1].lineno} {entry[0]}")
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: f"{entry[0]} {entry[2].lineno} {entry[1]}")
 def test_every_entry_of_a_shape_is_needed(entry):
     """If anything may stand under one key, some malformed case gets another answer."""
-    key, value = entry
-    mutant = load_mutant(Replacement(value, ast.parse("lambda value, place: value", mode="eval").body))
+    name, key, value = entry
+    mutant = load_mutant(name, Replacement(value, ast.parse("lambda value, place: value", mode="eval").body))
     stems = [stem for stem in STEMS if stem.parent.name == "malformed"]
     named = [stem for stem in stems if key.rstrip("?") in (stem.parent / f"{stem.name}.reason").read_text("ascii")]
     assert not all(answer_case(mutant, stem)[1] for stem in named), key
@@ -216,10 +227,9 @@ BOUNDS = {
 def test_every_bound_of_the_sign_filter_is_needed(name):
     """With a smaller margin some case of the corpus gets another answer."""
     old, new = BOUNDS[name]
-    text = CHECKER.read_text("utf-8")
-    assert text.count(old) == 1
-    module = types.ModuleType("mutant")
-    exec(compile(text.replace(old, new), "mutant", "exec"), module.__dict__)
+    file, text = next((file, text) for file, text in TEXTS.items() if old in text)
+    assert sum(text.count(old) for text in TEXTS.values()) == 1
+    module = load_checker(**{file: compile(text.replace(old, new), "mutant", "exec")})
     names = {"margin-of-inputs", "margin-of-weights", "margin-of-signed-weights", "margin-of-zero"}
     names |= {"three-layers", "line", "line-flip-missing", "published-stop-two-parameters", "no-bias"}
     assert not all(answer_case(module, stem)[1] for stem in STEMS if stem.name in names)

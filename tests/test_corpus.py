@@ -6,11 +6,14 @@ holds a part of the reason. A case in reject/ breaks exactly one condition of pr
 
 import contextlib
 import gzip
-import importlib.util
+import hashlib
 import io
 import json
+import re
 import subprocess
 import sys
+import tempfile
+import types
 from pathlib import Path
 
 import pytest
@@ -33,11 +36,50 @@ def find_file(stem, ending):
 STEMS = sorted({path.parent / path.name.split(".")[0] for path in CORPUS.glob("*/*.drl*")})
 
 
-def load_checker():
-    spec = importlib.util.spec_from_file_location("standalone_checker", CHECKER)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+# The checker's files, lowest first: those of the folder in the order that its first page names, and check.py.
+PAGE = (CHECKER.parent / "checker" / "__init__.py").read_text("utf-8")
+FILES = {name: CHECKER.parent / "checker" / f"{name}.py" for name in re.findall("^([a-z]+) +[a-z]", PAGE, re.MULTILINE)}
+FILES["check"] = CHECKER
+CODE = {name: compile(path.read_text("utf-8"), str(path), "exec") for name, path in FILES.items()}
+
+
+def load_checker(**changed):
+    """check.py with all of its folder, as modules of their own in `parts`; some files with changed code."""
+
+    def hide():
+        return {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "checker"}
+
+    hidden, path = hide(), list(sys.path)
+    package = sys.modules["checker"] = types.ModuleType("checker")
+    parts = {}
+    try:
+        for name, code in (CODE | changed).items():
+            module = parts[name] = types.ModuleType(f"checker.{name}")
+            module.__package__, module.__file__ = "checker", str(FILES[name])
+            sys.modules[module.__name__] = module
+            setattr(package, name, module)
+            exec(code, module.__dict__)
+    finally:
+        hide()
+        sys.modules.update(hidden)
+        sys.path[:] = path
+    parts["check"].parts = parts
+    return parts["check"]
+
+
+@contextlib.contextmanager
+def patched(module, **values):
+    """Some of the checker's globals with other values, in every part that has them."""
+    places = [(part, name) for part in module.parts.values() for name in values if hasattr(part, name)]
+    before = [getattr(part, name) for part, name in places]
+    assert places
+    try:
+        for part, name in places:
+            setattr(part, name, values[name])
+        yield
+    finally:
+        for (part, name), value in zip(places, before, strict=True):
+            setattr(part, name, value)
 
 
 def run(module, *arguments):
@@ -83,12 +125,8 @@ def run_without_gmpy2(module):
 
 def run_capped(module, name, cap):
     """A walk and claims that are accepted, with one of the bounds on file sizes lowered."""
-    before = getattr(module, name)
-    setattr(module, name, cap)
-    try:
+    with patched(module, **{name: cap}):
         return run_case(module, CORPUS / "accept" / ("claims-gzip" if name == "CLAIMS_CAP" else "median-gzip"))
-    finally:
-        setattr(module, name, before)
 
 
 def run_out_of_memory(module):
@@ -97,11 +135,20 @@ def run_out_of_memory(module):
     def fail(*_):
         raise MemoryError
 
-    before, module.Problem = module.Problem, fail
-    try:
+    with patched(module, read_instance=fail):
         return run(module, "a", "b")
-    finally:
-        module.Problem = before
+
+
+def run_kind(module, *more):
+    """A second file of another format, for which the checker has another part."""
+
+    def check_other(instance, path):
+        return f"{instance.digest[:6]}, {Path(path).name}"
+
+    with tempfile.TemporaryDirectory() as folder, patched(module, KINDS={"exactdrl-other": check_other}):
+        path = Path(folder) / "a.other"
+        path.write_text('\n{ "format" : "exactdrl-other", "version": 1}', "ascii")
+        return run(module, find_inputs(CORPUS / "accept" / "median")[0], path, *more)
 
 
 # What files cannot hold: name, run, expected line.
@@ -115,6 +162,8 @@ SPECIAL = {
         lambda module: run_case(module, CORPUS / "accept" / "claims-example", "--steps", "1:5"),
         USAGE,
     ),
+    "claims about another kind of file": (lambda module: run_kind(module, "a.claims"), USAGE),
+    "steps of another kind of file": (lambda module: run_kind(module, "--steps", "1:1"), USAGE),
     "claims missing": (
         lambda module: run(module, *find_inputs(CORPUS / "accept" / "median"), "no.claims"),
         "malformed: a file cannot be read (FileNotFoundError): no.claims\n",
@@ -189,6 +238,12 @@ def test_caps_are_sharp(checker):
         size = len(gzip.decompress((stem.parent / f"{file}.gz").read_bytes()))
         assert run_capped(checker, name, size)[0] == 0
         assert run_capped(checker, name, size - 1)[0] == 2
+
+
+def test_the_second_file_says_what_it_is(checker):
+    """A file whose first key names another format goes to that format's part; unknown formats are malformed."""
+    digest = hashlib.sha256(find_inputs(CORPUS / "accept" / "median")[0].read_bytes()).hexdigest()
+    assert run_kind(checker) == (0, f"accepted: {digest[:6]}, a.other\n")
 
 
 @pytest.mark.parametrize(

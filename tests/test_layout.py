@@ -1,6 +1,7 @@
 """The house's laws: imports point down, the checker knows nothing of the package, every package is shipped."""
 
 import ast
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -26,6 +27,8 @@ ROOMS = (
     "doors",
     "campaigns",
 )
+
+CHECKER = re.findall("^([a-z]+) +[a-z]", (ROOT / "proofs" / "checker" / "__init__.py").read_text("utf-8"), re.MULTILINE)
 
 
 def imported_modules(path: Path) -> set[str]:
@@ -57,16 +60,32 @@ def test_imports_point_down(room):
 
 
 def test_checker_needs_only_the_standard_library():
-    """proofs/check.py imports the standard library alone."""
-    modules = {module.split(".")[0] for module in imported_modules(ROOT / "proofs" / "check.py")}
-    assert modules <= sys.stdlib_module_names
+    """proofs/check.py and the folder checker import the standard library and themselves alone, downwards."""
+    proofs = ROOT / "proofs"
+    for path in (proofs / "check.py", *(proofs / "checker").glob("*.py")):
+        modules = {module.split(".")[0] for module in imported_modules(path)}
+        assert modules <= sys.stdlib_module_names | ({"checker"} if path.name == "check.py" else set()), path
+    for number, name in enumerate(CHECKER):
+        tree = ast.parse((proofs / "checker" / f"{name}.py").read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.level > 0:
+                assert {node.module or alias.name for alias in node.names} <= set(CHECKER[:number]), name
+
+
+def test_checker_is_read_in_order():
+    """The folder's first page names its files, lowest first, and the whole stays short."""
+    folder = ROOT / "proofs" / "checker"
+    assert {path.stem for path in folder.glob("*.py")} == {*CHECKER, "__init__"}
+    lines = [len(path.read_text("utf-8").splitlines()) for path in (folder.parent / "check.py", *folder.glob("*.py"))]
+    assert sum(lines) < 1600
+    assert max(lines) < 400
 
 
 def test_all_packages_are_shipped():
     """pyproject.toml lists every package of the library, the command line and the proofs."""
     listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"])
     rooms = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "exactdrl").rglob("*/__init__.py")}
-    assert listed == rooms | {"exactdrl", "exactdrl_cli", "exactdrl_proofs"}
+    assert listed == rooms | {"exactdrl", "exactdrl_cli", "exactdrl_proofs", "exactdrl_proofs.checker"}
 
 
 FLOATS = {"float", "isclose", "allclose"}

@@ -102,9 +102,9 @@ def verify_fast(instance: Path | str, run: Path | str, *, on_step: Callable[[int
 @contextmanager
 def _started(*inputs: Path | str, steps: str | None, gmpy2: bool = False) -> Iterator[subprocess.Popen[str]]:
     """Starts the stand-alone checker."""
-    with as_file(files("exactdrl_proofs") / "check.py") as checker:
+    with as_file(files("exactdrl_proofs")) as proofs:  # check.py finds the folder checker beside it
         alone = ["-I"] if gmpy2 else ["-I", "-S"]
-        command = [sys.executable, *alone, str(checker), *map(str, inputs)]
+        command = [sys.executable, *alone, str(proofs / "check.py"), *map(str, inputs)]
         command += ["--gmpy2"] if gmpy2 else []
         command += ["--steps", steps] if steps is not None else []
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as done:  # noqa: S603 - our own checker

@@ -169,15 +169,18 @@ def _figures(
 
 
 def _checker() -> str:
-    return (files("exactdrl_proofs") / "check.py").read_text(encoding="utf-8")
+    """Returns the stand-alone checker's code: check.py, then the files of its folder by name."""
+    folder = files("exactdrl_proofs")
+    parts = sorted((part for part in (folder / "checker").iterdir() if part.name.endswith(".py")), key=lambda p: p.name)
+    return "".join(part.read_text(encoding="utf-8") for part in (folder / "check.py", *parts))
 
 
 def _check(instance: Path, run: Path, claims: Path) -> CheckResult:
     """Returns the stand-alone checker's verdict on a run, and on its claims if it reads any."""
     if not _can_check_claims():
         return verify(instance, run)
-    with as_file(files("exactdrl_proofs") / "check.py") as checker:
-        command = [sys.executable, "-I", "-S", str(checker), str(instance), str(run), str(claims)]
+    with as_file(files("exactdrl_proofs")) as proofs:
+        command = [sys.executable, "-I", "-S", str(proofs / "check.py"), str(instance), str(run), str(claims)]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603 - our own checker
     if done.returncode not in _STATUS:
         raise InputError(f"the checker ended with exit code {done.returncode}")

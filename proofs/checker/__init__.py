@@ -1,0 +1,10 @@
+"""The stand-alone checker, in files that each fit a sitting; proofs/check.py runs it. To be read in this order.
+
+reading  bytes, JSON, numbers and shapes; the two ways to refuse
+exact    integers, fractions, echelon forms
+instance the instance file
+problem  what it says of kinks, cells and the loss
+form     the local form at a vertex, and what proves a local minimum
+claims   claims about a finished walk
+walks    the certificate of a walk: vertices, steps, outcome
+"""

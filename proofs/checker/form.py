@@ -1,0 +1,149 @@
+"""How the loss changes near a vertex, and what shows that it is a local minimum (section 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from operator import mul
+from typing import Any
+
+from .exact import ONE, ZERO, echelon
+from .problem import Kink, Problem, Table
+from .reading import Line, rational, require
+
+Key = tuple[int, ...]  # (p,) for parameter p, a kink k for |z_k|
+Form = dict[Key, Fraction]  # nonzero coefficients
+
+
+def mix(terms: Iterable[tuple[Fraction, Form]]) -> Form:
+    """Returns the sum of multiples of forms; coefficients that cancel vanish."""
+    total: Form = {}
+    for factor, form in terms:
+        for key, value in form.items() if factor else ():
+            total[key] = total.get(key, ZERO) + factor * value
+    return {key: value for key, value in total.items() if value}
+
+
+class LocalForm:
+    """How the loss changes near a vertex (section 5): F as (g, b), and the forms (Z_j, L_j) of the active kinks."""
+
+    def __init__(self, problem: Problem, pattern: Table, zeros: set[Kink]) -> None:
+        self.problem, self.pattern, self.zeros, self.rows = problem, pattern, zeros, dict[Kink, Form]()
+        self.keys: set[Key] = {(p,) for p in range(len(problem.free))}
+        for kink in sorted(zeros):
+            form = self.find_change(*problem.locate(kink))
+            self.rows |= {kink: form} if form else {}
+        self.change: Form = {}
+        for sample in problem.samples:
+            self.change = mix([(ONE, self.change), (ONE, self.find_change(sample, problem.last + 1, [1]))])
+
+    def find_change(self, sample: int, depth: int, v: list[Any]) -> Form:
+        """Returns the change of v · (what a sample has at a depth, after the last its loss), by the rows before it."""
+        form: Form = {}
+        for d in range(depth - 1, -1, -1):
+            v = [sum(map(mul, column, v), ZERO) for column in zip(*self.problem.weights[d + 1])]
+            off = -int(d == self.problem.last)  # what an activation changes by if its bit is off: 0 times z, or -z
+            for unit, share in enumerate(v):
+                kink = self.problem.first + d, sample, unit
+                if kink in self.zeros:
+                    v[unit] = share * (1 + off) / 2
+                    form |= {kink: share * (1 - off) / 2} if kink in self.rows else {}
+                elif self.pattern[d][unit][sample] < 0:
+                    v[unit] = share * off
+        form |= {(p,): v[j] * self.problem.inputs[sample][k] for p, (j, k) in enumerate(self.problem.free)}
+        return {key: value for key, value in form.items() if value}
+
+    def reduce(self) -> None:
+        """Reduces the form until nothing changes (section 5)."""
+        leaders: dict[frozenset[tuple[Key, Fraction]], tuple[Kink, Fraction]] = {}
+        for kink, form in list(self.rows.items()):
+            lead = form[min(form)] if form else ZERO
+            leader, scale = leaders.setdefault(frozenset((key, x / lead) for key, x in form.items()), (kink, lead))
+            if not form or leader != kink:
+                del self.rows[kink]
+                for owner in (self.change, *self.rows.values()):
+                    total = owner.pop(kink, ZERO) * (abs(lead / scale) if form else 0) + owner.pop(leader, ZERO)
+                    owner.update({leader: total} if total else {})
+        while unused := self.rows.keys() - set(self.change).union(*self.rows.values()):
+            self.rows = {kink: form for kink, form in self.rows.items() if kink not in unused}
+
+    def find_likq(self) -> Line:
+        """Returns LIKQ as a tree: without blocks, and the settled kinks have the only multipliers that there are."""
+        # A column for each Z_j and the last one for g: if the Z_j are independent, g = Zᵀλ reads off the echelon form
+        columns, count = [*self.rows.values(), self.change], len(self.rows)
+        system = echelon([column.get(key, ZERO) for column in columns] for key in self.keys)
+        require([*system][:count] == [*range(count)], f"outcome: no LIKQ, the {count} reduced kinks are dependent")
+        return {"settled": {kink: row[-1] for kink, row in zip(self.rows, system.values())}, "blocks": []}
+
+    def find_rank(self, kinks: list[Kink], keys: set[Key], left: Iterable[Kink] = ()) -> int:
+        """Returns the rank of Z of the kinks left, and of kinks whose keys are known or belong to such kinks."""
+        known = keys.union(left)
+        for kink in kinks:
+            known |= {kink} if self.rows[kink].keys() <= known else set()
+        return len(echelon([self.rows[kink].get(key, ZERO) for key in keys] for kink in self.rows if kink in known))
+
+    def check_tree(self, tree: Line, strict: bool) -> None:
+        """Checks that the vertex is a local minimum by a tree, a strict one if asked (section 5)."""
+        settled, blocks = tree["settled"], tree["blocks"]
+        left = [kink for block in blocks for kink in block["kinks"]]
+        require(sorted([*settled, *left]) == sorted(self.rows), "outcome: it does not hold each reduced kink once")
+        units = [unit for block in blocks for unit in block["units"]]
+        require(len(set(units)) == len(units), "outcome: a unit is in two blocks")
+        self.change = mix([(ONE, self.change), *((-x, self.rows[kink]) for kink, x in settled.items())])
+        slacks = {kink: self.change.pop(kink, ZERO) - abs(x) for kink, x in settled.items()}
+        low = next((kink for kink, slack in slacks.items() if slack < 0), None)
+        require(low is None, f"outcome: the multiplier of {low} is too large")
+        for number, block in enumerate(blocks, 1):
+            self.check_block(block, strict, f"outcome: block {number}")
+        require(not self.change, "outcome: the slope is not that of the multipliers")
+        if strict:
+            tight = [kink for kink, slack in slacks.items() if slack > 0]
+            require(self.find_rank(tight, self.keys, left) == len(self.keys), "outcome: not strict")
+            require(len(self.problem.pivots) == len(self.problem.inputs[0]), "outcome: not strict, there is lineality")
+
+    def check_block(self, block: Line, strict: bool, place: str) -> None:
+        """Checks that F ≥ 0 on a block, and takes the block's share out of F (section 5, tree, 5 to 10)."""
+        kinks, leaves, rows = block["kinks"], block["leaves"], self.rows
+        keys: set[Key] = {(p,) for p, (unit, _) in enumerate(self.problem.free) if unit in block["units"]}
+        far = next((kink for kink in kinks if not rows[kink].keys() <= keys.union(kinks)), None)
+        require(far is None, f"{place}: kink {far} depends on what is not in the block")
+        require(is_tree([leaf["signs"] for leaf in leaves]), f"{place}: the leaves are not those of a tree")
+        share, rank = {key: self.change.pop(key, ZERO) for key in [*keys, *kinks]}, self.find_rank(kinks, keys)
+        for number, leaf in enumerate(leaves, 1):
+            spot, empty, signs = f"{place}, leaf {number}", leaf["empty"], dict(zip(kinks, leaf["signs"]))
+            multipliers = {kink: rational(text, spot) for kink, text in zip(kinks, leaf["multipliers"])}
+            rest = mix([(ZERO if empty else ONE, share), *((-x, rows[kink]) for kink, x in multipliers.items())])
+            require(not rest.keys() & keys, f"{spot}: the multipliers do not give the slope")
+            slacks = {k: rest.get(k, ZERO) + {"+": x, "-": -x, ".": -abs(x)}[signs[k]] for k, x in multipliers.items()}
+            for cover in leaf["covers"]:
+                shares = {kink: rational(text, spot) for kink, text in zip(kinks, cover["shares"])}
+                bent = mix((x, rows[kink]) for kink, x in shares.items())
+                require(not bent.keys() & keys, f"{spot}: the cover of {cover['kink']} is no relation")
+                for kink, x in shares.items():
+                    slacks[kink] += (abs(x) if kink == cover["kink"] else -abs(x)) - abs(bent.get(kink, ZERO))
+            moduli: dict[Key, Form] = {}  # a with |z_j| = a · d on the leaf's cone, for determined kinks j
+            for kink, sign in signs.items():
+                terms = ((x, moduli.get(key, {key: ONE})) for key, x in rows[kink].items())
+                row = rows[kink] if rows[kink].keys().isdisjoint(moduli) else mix(terms)
+                if not row or (sign != "." and not row.keys() & rows.keys()):
+                    moduli[kink] = mix([(-ONE, row)]) if sign == "-" else row
+            resting = {kink for kink, row in moduli.items() if not row}
+            low = next((kink for kink in kinks if slacks[kink] < 0 and kink not in resting), None)
+            require(low is None, f"{spot}: the multiplier of {low} is too large")
+            is_flat = any(slacks[kink] > 0 for kink in kinks if moduli.get(kink))
+            require(is_flat or not empty, f"{spot}: the multipliers do not show that it is empty")
+            tight = [kink for kink in kinks if slacks[kink] > 0 or kink in resting]
+            require(empty or not strict or self.find_rank(tight, keys) == rank, f"{spot}: not strict")
+
+
+def is_tree(leaves: list[str]) -> bool:
+    """Returns whether these are the signs of a tree's leaves, which cover all signs (section 5, tree, 6)."""
+    parts = [(leaves, 0)]
+    while parts:
+        part, depth = parts.pop()
+        if len(part) > 1 or len(part[0]) - part[0].count(".") != depth:
+            split = next((index for index, column in enumerate(zip(*part)) if {*column} == {"+", "-"}), None)
+            if split is None:
+                return False
+            parts += [([signs for signs in part if signs[split] == sign], depth + 1) for sign in "+-"]
+    return True
