@@ -9,6 +9,7 @@ from exactdrl import read_instance
 from exactdrl.audit.audit import Audit, audit
 from exactdrl.audit.record import record_audit, to_row, write_table
 from exactdrl.audit.vertex import SEPARATION
+from exactdrl.doors.sheet_text import TextForm
 from exactdrl.doors.trajectory import read_trajectory
 from exactdrl.minimality.judge import DEFAULT_BUDGET
 from exactdrl.minimality.verdict import NotMinimum
@@ -16,6 +17,7 @@ from exactdrl.problem.file import refuse_existing
 
 from .audit_words import counts, summary_lines, table_lines, verdict_words
 from .progress import progress
+from .tables import say_notes, text_options
 from .words import outcome_name
 
 WRONG, UNDECIDED = 1, 3
@@ -37,8 +39,10 @@ WRONG, UNDECIDED = 1, 3
     metavar="ROW",
     help="the row from which on all are vertices; those before are not judged  [default: the first read as one]",
 )
-@click.option("--columns", metavar="PREFIX", help="CSV: take the columns PREFIX0, PREFIX1, ...  [default: all columns]")
-@click.option("--header/--no-header", default=None, help="CSV: whether the first row names columns  [default: look]")
+@click.option(
+    "--columns", metavar="PREFIX", help="table: take the columns PREFIX0, PREFIX1, ...  [default: all columns]"
+)
+@text_options
 @click.option(
     "--separation",
     type=click.IntRange(min=1),
@@ -65,7 +69,7 @@ def audit_command(
     claims_minimum: bool,
     first_vertex: int | None,
     columns: str | None,
-    header: bool | None,
+    form: TextForm,
     separation: int,
     budget: int,
     summary: bool,
@@ -74,10 +78,10 @@ def audit_command(
 ) -> int:
     """Judge the float trajectory POINTS on INSTANCE that any other program made, row by row, exactly.
 
-    POINTS is a CSV file with a row of n numbers for each point, the parameters row-major [W | b], or a NumPy array in
-    *.npy. For each row: the vertex that it stands for, whether that is adjacent to the one before, whether the loss
-    falls, and which kink was crossed on the way. Exit codes: 0 a whole walk, 1 something is wrong, 2 bad input, 3 a
-    row's vertex was not found, or the end is undecided.
+    POINTS is a table (CSV, Parquet) with a row of n numbers for each point, the parameters row-major [W | b], or a
+    NumPy array in *.npy. For each row: the vertex that it stands for, whether that is adjacent to the one before,
+    whether the loss falls, and which kink was crossed on the way. Exit codes: 0 a whole walk, 1 something is wrong, 2
+    bad input, 3 a row's vertex was not found, or the end is undecided.
     """
     for path in (table, certificate):
         if path is not None:
@@ -85,11 +89,12 @@ def audit_command(
     if table is not None and table == certificate:
         raise click.UsageError("--output and --certificate name the same file")
     read = read_instance(instance)
-    trajectory = read_trajectory(points, has_header=header, columns=columns)
-    with progress("audit", total=len(trajectory), unit="row") as report:
+    trajectory = read_trajectory(points, columns=columns, form=form)
+    say_notes(trajectory.notes)
+    with progress("audit", total=len(trajectory.points), unit="row") as report:
         result = audit(
             read,
-            trajectory,
+            trajectory.points,
             separation=separation,
             first_vertex=first_vertex,
             claims_minimum=claims_minimum,

@@ -577,12 +577,12 @@ def test_refusals_of_outputs(files, capsys, sampled):
 def test_headers_and_columns(files):
     """A header is seen, columns are chosen by their prefix in order of their numbers, hexadecimal floats are exact."""
     (files / "p.csv").write_text("w_1,other,w_0\n0x1p-1,9,0.1\n1/3,9,2\n")
-    assert read_trajectory("p.csv", columns="w_") == ((mpq(1, 10), mpq(1, 2)), (mpq(2), mpq(1, 3)))
-    assert read_trajectory("p.csv")[0] == (mpq(1, 2), mpq(9), mpq(1, 10))
+    assert read_trajectory("p.csv", columns="w_").points == ((mpq(1, 10), mpq(1, 2)), (mpq(2), mpq(1, 3)))
+    assert read_trajectory("p.csv").points[0] == (mpq(1, 2), mpq(9), mpq(1, 10))
     with pytest.raises(InputError, match="no column is named v_0"):
         read_trajectory("p.csv", columns="v_")
     np.save("p.npy", np.array([[0.1, 2]], dtype=np.float32))
-    assert read_trajectory("p.npy") == ((mpq(float(np.float32(0.1))), mpq(2)),)
+    assert read_trajectory("p.npy").points == ((mpq(float(np.float32(0.1))), mpq(2)),)
 
 
 def test_pairs_of_rounded_rows(sampled):

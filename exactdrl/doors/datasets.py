@@ -11,8 +11,11 @@ from collections.abc import Callable, Sequence
 from importlib.resources import files
 from typing import NamedTuple
 
-from exactdrl.doors.arrays import Data, Table, decode_table, from_regression, parse_table, to_data
-from exactdrl.doors.scikit import from_mlp_regressor, import_extra
+from exactdrl.doors.arrays import Data, from_regression
+from exactdrl.doors.extras import import_extra
+from exactdrl.doors.scikit import from_mlp_regressor
+from exactdrl.doors.sheet import Sheet
+from exactdrl.doors.sheet_text import TextForm, decode_text, parse_sheet
 from exactdrl.exact.rationals import InputError, to_float
 from exactdrl.problem.instance import Instance, Samples, to_matrix
 
@@ -87,8 +90,8 @@ def load_iris() -> Instance:
         InputError: scikit-learn is missing.
     """
     # The file's first row holds counts and the species' names, not the columns' names
-    data = to_data(_read_sklearn("iris.csv", has_header=True), inputs=(1, 2, 3), targets=(4,))
-    return _train(data, units=3, seed=IRIS_SEED)
+    sheet = _read_sklearn("iris.csv", has_header=True)
+    return _train(Data(sheet.numbers([0, 1, 2]), sheet.numbers([3])), units=3, seed=IRIS_SEED)
 
 
 def load_diabetes() -> Instance:
@@ -127,19 +130,19 @@ def load_dataset(name: str) -> Instance:
 
 def _load_statsmodels(name: str, target: str, inputs: Sequence[str]) -> Instance:
     parts = ("datasets", name, f"{name}.csv")
-    table = _read_resource("statsmodels", "statsmodels", "statsmodels", parts, has_header=True, delimiter=",")
-    data = to_data(table, inputs=inputs, targets=[target])
-    return from_regression(data.inputs, data.targets)
+    sheet = _read_resource("statsmodels", "statsmodels", "statsmodels", parts, has_header=True, delimiter=",")
+    named = sheet.column_indices(inputs)
+    return from_regression(sheet.numbers(named), sheet.numbers([sheet.column_index(target)]))
 
 
-def _read_sklearn(file: str, *, has_header: bool, delimiter: str = ",") -> Table:
+def _read_sklearn(file: str, *, has_header: bool, delimiter: str = ",") -> Sheet:
     parts = ("datasets", "data", file)
     return _read_resource("sklearn", "scikit-learn", "sklearn", parts, has_header=has_header, delimiter=delimiter)
 
 
 def _read_resource(
     module: str, package: str, extra: str, parts: Sequence[str], *, has_header: bool, delimiter: str
-) -> Table:
+) -> Sheet:
     """Returns the table in a file that comes with a package, from the file's text."""
     import_extra(module, package, extra)
     place = "/".join((module, *parts))
@@ -149,7 +152,8 @@ def _read_resource(
         raise InputError(f"{place}: the installed {package} has no such file ({error.strerror or error})") from None
     if place.endswith(".gz"):
         content = gzip.decompress(content)
-    return parse_table(decode_table(content, place), place, has_header=has_header, delimiter=delimiter)
+    form = TextForm(delimiter=delimiter, decimal=".", has_header=has_header)
+    return parse_sheet(decode_text(content, place)[0], place, form)
 
 
 def _train(data: Data, *, units: int, seed: int) -> Instance:

@@ -1,28 +1,9 @@
 """Instances from networks that scikit-learn has trained."""
 
-from importlib import import_module
-from types import ModuleType
-
 from exactdrl.doors.arrays import from_arrays
+from exactdrl.doors.extras import import_extra
 from exactdrl.exact.rationals import InputError, shown
 from exactdrl.problem.instance import Instance
-
-
-def import_extra(module: str, package: str, extra: str) -> ModuleType:
-    """Returns a module of an optional package.
-
-    Args:
-        module: its import name.
-        package: the distribution's name.
-        extra: the extra of exactdrl that brings it.
-
-    Raises:
-        InputError: it cannot be imported; the message says how to install it.
-    """
-    try:
-        return import_module(module)
-    except ImportError as error:
-        raise InputError(f'{package} is needed: pip install "exactdrl[{extra}]" ({error})') from None
 
 
 def from_mlp_regressor(regressor: object, inputs: object, targets: object, *, layer: int = 1) -> Instance:
