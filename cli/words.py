@@ -2,7 +2,7 @@
 
 from gmpy2 import mpq
 
-from exactdrl import LocalMinimum, Outcome, StepLimit, StrictLocalMinimum, Undecided, to_float, to_text
+from exactdrl import LocalMinimum, Outcome, StepLimit, StrictLocalMinimum, Unbounded, Undecided, to_float, to_text
 from exactdrl.arithmetic.counts import DecisionCounts
 
 _BY = {
@@ -22,6 +22,9 @@ def outcome_words(outcome: Outcome) -> str:
             return f"local minimum ({_BY[by]})"
         case Undecided(active):
             return f"undecided: {active} active kinks meet here; neither proved nor refuted to be a local minimum"
+        case Unbounded(leaving=leaving):
+            origin = "the start" if leaving is None else "the last vertex"
+            return f"unbounded: the loss falls forever along a ray from {origin} that meets no kink"
         case StepLimit():
             return "stopped before the end; continue with --resume"
 
@@ -35,6 +38,8 @@ def outcome_name(outcome: Outcome) -> str:
             return "local-minimum"
         case Undecided():
             return "undecided"
+        case Unbounded():
+            return "unbounded"
         case StepLimit():
             return "step-limit"
 

@@ -39,7 +39,7 @@ from exactdrl.audit.signs import bits_of, kinks_of, pattern_from_bits
 from exactdrl.audit.vertex import FoundVertex, NoVertex, OnFace, _is_vertex, find_vertex
 from exactdrl.cells.affine import affine_form
 from exactdrl.cells.integer_problem import IntegerProblem
-from exactdrl.cells.kinks import Pattern
+from exactdrl.cells.kinks import Addresses, Pattern
 from exactdrl.certificate.replay import first_cell, follow
 from exactdrl.doors.trajectory import read_trajectory
 from exactdrl.minimality.verdict import NotMinimum
@@ -91,7 +91,7 @@ def test_an_exact_walk_is_whole(instance, rule, folder):
     assert result.first_fault is None
     assert result.first_open is None
     assert all(isinstance(row.vertex, FoundVertex) and row.vertex.squared_distance == 0 for row in result.rows)
-    assert [row.loss for row in result.rows] == [instance.loss(matrix(instance, row)) for row in vertices]
+    assert [row.loss for row in result.rows] == [instance.loss_of(matrix(instance, row)) for row in vertices]
     assert not result.is_wrong
     assert result.is_certifiable
     line = checked(instance, result, folder)
@@ -273,7 +273,7 @@ def test_a_false_end(sampled):
     end = vertex_of(result.rows[-1])
     lower = [x + result.last.epsilon * d for x, d in zip(end, result.last.direction, strict=True)]
     problem = walk.problem
-    assert problem.instance.loss(problem.to_full(lower)) < problem.instance.loss(problem.to_full(end))
+    assert problem.instance.loss_of(problem.to_full(lower)) < problem.instance.loss_of(problem.to_full(end))
     assert not audit(walk.problem.instance, vertices[:-1]).is_wrong
 
 
@@ -439,7 +439,7 @@ def test_ranks():
 @given(bits=st.lists(st.booleans(), min_size=12, max_size=12))
 def test_bits_are_the_pattern(bits):
     """Signs as integers and patterns mean the same kinks."""
-    pattern = Pattern(2, 3, (3, 1), [bytearray(bits[:9]), bytearray(bits[9:])])
+    pattern = Pattern(Addresses.all_kinks(2, 3, (3, 1)), [bytearray(bits[:9]), bytearray(bits[9:])])
     kinks = list(pattern)
     value = bits_of(pattern)
     assert [kink for kink in kinks if pattern.is_on(kink)] == list(kinks_of(pattern, value))
@@ -590,6 +590,6 @@ def test_pairs_of_rounded_rows(sampled):
     vertices, walk = sampled
     rows = rounded(vertices)
     result = audit(walk.problem.instance, rows)
-    losses = [walk.problem.instance.loss(matrix(walk.problem.instance, row)) for row in rows]
+    losses = [walk.problem.instance.loss_of(matrix(walk.problem.instance, row)) for row in rows]
     assert [row.point_loss for row in result.rows] == losses
     assert [row.point_loss_change for row in result.rows[1:]] == [(b > a) - (b < a) for a, b in pairwise(losses)]

@@ -396,7 +396,7 @@ def test_regression_walks_end_at_the_minimum(name, rule):
     walk = Walk(load(name), rule=rule)
     assert isinstance(walk.run(), StrictLocalMinimum | LocalMinimum)
     assert walk.loss == exact
-    assert walk.problem.instance.loss(walk.vertex) == exact
+    assert walk.problem.instance.loss_of(walk.vertex) == exact
     assert to_float(exact) == pytest.approx(known, rel=5e-10)
 
 
@@ -410,7 +410,7 @@ def test_an_independent_exact_program_agrees(name):
 def test_the_walk_on_iris_falls(rule):
     """The loss falls at every step from the trained network, whatever the outcome is; ties abound."""
     walk = Walk(load("iris"), rule=rule)
-    losses = [walk.problem.instance.loss(walk.problem.instance.start), walk.loss]
+    losses = [walk.problem.instance.loss_of(walk.problem.instance.start), walk.loss]
     losses += [walk.loss for _ in walk]
     assert len(losses) > 10
     assert losses[0] >= losses[1]

@@ -66,9 +66,22 @@ def test_problems_are_the_same(
     ours, theirs = IntegerProblem.from_instance(lazy), IntegerProblem.from_instance(plain)
     assert ours.dyadic is not None
     assert theirs.dyadic is None
-    for name in ("first", "last", "samples", "widths", "weights", "residual_factors", "loss_scale", "pivots"):
+    for name in (
+        "first",
+        "last",
+        "samples",
+        "widths",
+        "weights",
+        "residual_factors",
+        "loss_scale",
+        "loss_slopes",
+        "slopes",
+        "scales",
+        "loss_unit",
+        "pivots",
+    ):
         assert getattr(ours, name) == getattr(theirs, name)
-    for name in ("combination", "sample_weights", "members", "row_matrix", "weight_matrices", "offset_matrices"):
+    for name in ("reduction", "sample_weights", "members", "row_matrix", "weight_matrices", "offset_matrices"):
         assert getattr(ours, name) == getattr(theirs, name)
     assert tuple(ours.rows) == theirs.rows
     assert tuple(map(tuple, ours.offsets)) == theirs.offsets

@@ -458,7 +458,7 @@ def test_rows_whose_coefficients_cancel():
     problem = IntegerProblem.from_instance(instance)
     floats = to_float_problem(problem)
     vertex = float_vertex.empty_vertex(floats)
-    pattern = Pattern(1, 3, problem.widths, [bytearray(b"\1" * 3 * width) for width in problem.widths])
+    pattern = Pattern(problem.addresses, [bytearray(b"\1" * 3 * width) for width in problem.widths])
     float_vertex.set_masks(vertex, pattern)
     assert float_vertex.set_row(floats, vertex, 0, 2, 0, 0, True)
     row, _ = exact_row(instance, pattern, Kink(3, 0, 0), vertex.scales[0])

@@ -134,7 +134,7 @@ def test_it_steps_backwards():
     instance, run, result = audited(BACKWARDS)
     assert run.shortest < benchmark.BACKWARD
     assert result.is_wrong
-    losses = [instance.loss([point[unit * 3 : unit * 3 + 3] for unit in range(3)]) for point in to_rationals(run)]
+    losses = [instance.loss_of([point[unit * 3 : unit * 3 + 3] for unit in range(3)]) for point in to_rationals(run)]
     assert [row.point_loss for row in result.rows] == losses
 
 

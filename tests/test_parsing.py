@@ -427,7 +427,7 @@ REFUSED = [
     # names
     (change("format", "exactdrl-certificate"), ["format", "exactdrl-certificate"]),
     (change("format", None), ["format", "None"]),
-    (change("version", 2), ["version", "2"]),
+    (change("version", 3), ["version", "3"]),
     (change("version", "1"), ["version", "'1'"]),
     (change("version", True), ["version", "True"]),
     (change("loss", "absolute"), ["loss"]),
@@ -569,4 +569,6 @@ def test_instance_loss_and_pushed_inputs(instance: Instance, data: st.DataObject
     problem = oracle.Problem(instance)
     assert oracle.to_fractions(instance.pushed_inputs()) == problem.pushed
     theta = data.draw(strategies.matrices(problem.units, problem.m, strategies.rationals()))
-    assert oracle.to_fraction(instance.loss([[to_mpq(value) for value in row] for row in theta])) == problem.loss(theta)
+    assert oracle.to_fraction(instance.loss_of([[to_mpq(value) for value in row] for row in theta])) == problem.loss(
+        theta
+    )

@@ -157,7 +157,7 @@ def test_losses_fall(instance: Instance, rule: str, start_rule: str) -> None:
     losses = [vertex.loss for vertex in trace.vertices]
     assert all(b < a for a, b in itertools.pairwise(losses))
     for vertex in trace.vertices:
-        assert vertex.loss == problem.loss(vertex.theta) == oracle.to_fraction(instance.loss(_mpq(vertex.theta)))
+        assert vertex.loss == problem.loss(vertex.theta) == oracle.to_fraction(instance.loss_of(_mpq(vertex.theta)))
 
 
 def _mpq(theta: list[Row]) -> list[list[object]]:

@@ -45,7 +45,7 @@ class Reach:
         matrix = self.rows * parameters.transpose()
         changes: Values = [matrix.entries()]
         for depth, weights in enumerate(self.weights, 1):
-            passed = [entry if on else 0 for entry, on in zip(changes[-1], pattern.bits[depth - 1], strict=True)]
+            passed = [abs(entry) for entry in problem.pass_on(depth - 1, pattern.bits[depth - 1], changes[-1])]
             matrix = fmpz_mat(problem.samples, problem.widths[depth - 1], passed) * weights
             changes.append(matrix.entries())
         if self.weights:
@@ -166,7 +166,7 @@ class BallVertex:
             basis = {kink.sample * width + kink.unit for kink in self._kinks if kink.layer == layer}
             rows = zip(values[depth], value_errors[depth], rates[depth], rate_errors[depth], bits, strict=True)
             for index, (value, error, rate, rate_error, on) in enumerate(rows):
-                if error == 0 and rate_error == 0 and rate == 0:
+                if (error == 0 and rate_error == 0 and rate == 0) or not self._pattern.addresses.is_kink(depth, index):
                     # a function that is constant in the cell is never met
                     continue
                 if value > error if on else value < -error:

@@ -139,7 +139,8 @@ class ExactArithmetic:
             slope -= multiple * slopes[other]
         return -slope if is_on else slope
 
-    def _direction(self, edge: Edge) -> Scaled:
+    def direction(self, edge: Edge) -> Scaled:
+        """Returns an edge's direction in the reduced parameters, integers over one denominator."""
         slot = self._slot_of[edge.kink]
         multiples = self._multiples(edge.kink) if edge.is_flipped else {}
         column, denominator = self._inverse.bent_column(slot, multiples)
@@ -158,7 +159,7 @@ class ExactArithmetic:
         best, best_slope, best_length = None, mpz(0), mpz(1)
         own = self._cell_slopes()[1]
         for edge in sorted(edges):
-            slope, (direction, denominator) = self._slope(edge), self._direction(edge)
+            slope, (direction, denominator) = self._slope(edge), self.direction(edge)
             slope, length = slope * slope, dot(direction, direction)
             if denominator != own:
                 slope, length = slope * denominator * denominator, length * own * own
@@ -170,7 +171,7 @@ class ExactArithmetic:
 
     def first_kinks(self, leaving: Kink) -> Breakpoint | None:
         """Returns the ratio test along the current cell's edge that leaves a kink; None if the edge meets no kink."""
-        direction, _ = self._direction(Edge(leaving, is_flipped=False))
+        direction, _ = self.direction(Edge(leaving, is_flipped=False))
         rates = scan(self._problem, direction, mpz(0), self.pattern)
         return first_breakpoint(self.pattern, self.values(), rates)
 

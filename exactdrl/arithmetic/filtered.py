@@ -218,7 +218,7 @@ class FilteredArithmetic:
             bytearray(masks[depth, :width].T.astype(np.uint8).tobytes())
             for depth, width in enumerate(self._problem.widths)
         ]
-        return Pattern(self._problem.first, self._problem.samples, self._problem.widths, bits)
+        return Pattern(self._problem.addresses, bits)
 
     @property
     def basis(self) -> list[Kink]:

@@ -8,7 +8,7 @@ from itertools import takewhile
 from gmpy2 import mpq, mpz
 
 from exactdrl.audit.point import ExactPoint
-from exactdrl.cells.affine import path_coefficients
+from exactdrl.cells.affine import path_coefficients, through_units
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink
 from exactdrl.cells.scan import Values
@@ -27,13 +27,15 @@ class Bounds:
 
     @classmethod
     def of(cls, problem: IntegerProblem) -> "Bounds":
-        """Returns the bounds: |path coefficients| are at most those of the weights' absolute values, all units on."""
+        """Returns the bounds: |path coefficients| are at most those of the sizes of weights and steepest slopes."""
         squares = [dot(row, row) for row in problem.rows]
         identity = [[mpz(u == v) for v in range(problem.widths[0])] for u in range(problem.widths[0])]
         paths, layers = identity, []
         for depth, width in enumerate(problem.widths):
             if depth:
-                columns = list(zip(*paths, strict=True))
+                steepest = [max(abs(below), abs(above)) for below, above in problem.slopes[depth - 1]]
+                passed = [[s * entry for entry in path] for s, path in zip(steepest, paths, strict=True)]
+                columns = list(zip(*passed, strict=True))
                 paths = [
                     [dot([abs(w) for w in row], column) for column in columns] for row in problem.weights[depth - 1]
                 ]
@@ -56,7 +58,7 @@ class Nearness:
             (value.bit_length(), bound.bit_length(), depth, index)
             for depth, (layer, lengths) in enumerate(zip(values, bounds.lengths, strict=True))
             for index, (value, bound) in enumerate(zip(layer, lengths, strict=True))
-            if bound
+            if bound and problem.addresses.is_kink(depth, index)
         ]
         # those that vanish come first whatever their normals are
         self._vanishing = [(depth, index) for bits, _, depth, index in entries if not bits]
@@ -69,10 +71,9 @@ class Nearness:
         row = problem.rows[kink.sample]
         length = dot(row, row)
         if depth:
-            units = path_coefficients(problem, self.pattern, kink, 0)
-            length *= sum(
-                (c * c for c, on in zip(units, self.pattern.unit_bits(0, kink.sample), strict=True) if on), mpz(0)
-            )
+            path = path_coefficients(problem, self.pattern, kink, 0)
+            units = through_units(problem, self.pattern, 0, kink.sample, path)
+            length *= dot(units, units)
         return mpq(mpz(int(self._values[depth][index])) ** 2, length) if length else None
 
     def kinks(self) -> Iterator[tuple[mpq, Kink]]:

@@ -38,7 +38,7 @@ class ExactPoint:
         """Returns the point numerators / denominator, and the values of all kinks, which are too long to be kept."""
         values = scan(problem, numerators, denominator, None)
         loss = mpq(to_mpz(scaled_loss(problem, values)), problem.loss_scale * denominator)
-        return cls(tuple(numerators), denominator, signs_of(values), loss), values
+        return cls(tuple(numerators), denominator, signs_of(problem, values), loss), values
 
     @classmethod
     def of(cls, problem: IntegerProblem, parameters: Sequence[Sequence[mpq]]) -> tuple["ExactPoint", Values]:

@@ -34,10 +34,14 @@ class Signs:
         return (self.positive & other.negative) | (self.negative & other.positive)
 
 
-def signs_of(values: Values) -> Signs:
-    """Returns the signs of all kinks' values."""
+def signs_of(problem: IntegerProblem, values: Values) -> Signs:
+    """Returns the signs of all kinks' values; addresses that are no kink count as positive."""
     texts = ["".join(["1" if v > 0 else "0" for v in layer]) for layer in values]
     opposites = ["".join(["1" if v < 0 else "0" for v in layer]) for layer in values]
+    for depth, bends in enumerate(problem.addresses.bends):
+        if bends is not None:
+            texts[depth] = "".join(t if bend else "1" for t, bend in zip(texts[depth], bends, strict=True))
+            opposites[depth] = "".join(t if bend else "0" for t, bend in zip(opposites[depth], bends, strict=True))
     return Signs(int("".join(texts), 2), int("".join(opposites), 2), sum(map(len, values)))
 
 
@@ -49,7 +53,7 @@ def pattern_from_bits(problem: IntegerProblem, bits: int) -> Pattern:
     for size in sizes:
         layers.append(bytearray(text[place : place + size]))
         place += size
-    return Pattern(problem.first, problem.samples, problem.widths, layers)
+    return Pattern(problem.addresses, layers)
 
 
 def bits_of(pattern: Pattern) -> int:

@@ -1,7 +1,8 @@
 """Affine pieces of a cell: kinks' normals, the loss's gradient, and what one flip changes.
 
-All by backpropagation through one sample; the network over all samples is never built. Signs follow the pattern: an
-activation whose bit is off is 0, one whose bit is on passes; a residual whose bit is on counts +, off -.
+All by backpropagation through one sample; the network over all samples is never built. Slopes follow the pattern: an
+activation is its preactivation times the slope above 0 where the bit is on, below where it is off (ReLU: 1 and 0); so
+is a residual's share of the loss (absolute loss: 1 and -1).
 """
 
 from collections.abc import Collection
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from flint import fmpz, fmpz_mat
 from gmpy2 import mpz
 
-from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.cells.integer_problem import IntegerProblem, Slopes
 from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.exact.linear import to_fmpz, to_mpz
 
@@ -39,14 +40,21 @@ def incoming_weights(problem: IntegerProblem, kink: Kink) -> list[mpz]:
     return list(weights)
 
 
-def pull_back(problem: IntegerProblem, bits: bytearray, depth: int, coefficients: list[mpz]) -> list[mpz]:
-    """Returns coefficients on layer depth-1's activations from those on `depth`'s; units that are off stop them."""
+def pull_back(problem: IntegerProblem, depth: int, coefficients: list[mpz]) -> list[mpz]:
+    """Returns coefficients on layer depth-1's activations from those on `depth`'s preactivations."""
     weights = problem.weights[depth - 1]
     totals = [_ZERO] * problem.widths[depth - 1]
-    for on, coefficient, row in zip(bits, coefficients, weights, strict=True):
-        if on and coefficient:
+    for coefficient, row in zip(coefficients, weights, strict=True):
+        if coefficient:
             totals = [t + coefficient * w for t, w in zip(totals, row, strict=True)]
     return totals
+
+
+def through_units(
+    problem: IntegerProblem, pattern: Pattern, depth: int, sample: int, coefficients: list[mpz]
+) -> list[mpz]:
+    """Returns coefficients on a layer's preactivations from those on its activations: each times its unit's slope."""
+    return [c * s if c else c for c, s in zip(coefficients, problem.slopes_at(pattern, depth, sample), strict=True)]
 
 
 def affine_form(problem: IntegerProblem, pattern: Pattern, kink: Kink) -> AffineForm:
@@ -59,12 +67,12 @@ def affine_form(problem: IntegerProblem, pattern: Pattern, kink: Kink) -> Affine
     else:
         coefficients = incoming_weights(problem, kink)
         for below in range(depth - 1, 0, -1):
-            bits = pattern.unit_bits(below, sample)
-            for on, c, o in zip(bits, coefficients, problem.offsets[below][sample], strict=True):
-                if on:
+            coefficients = through_units(problem, pattern, below, sample, coefficients)
+            for c, o in zip(coefficients, problem.offsets[below][sample], strict=True):
+                if c:
                     offset += c * o
-            coefficients = pull_back(problem, bits, below, coefficients)
-        units = [c if on else _ZERO for c, on in zip(coefficients, pattern.unit_bits(0, sample), strict=True)]
+            coefficients = pull_back(problem, below, coefficients)
+        units = through_units(problem, pattern, 0, sample, coefficients)
     return AffineForm(spread(problem, sample, units), offset)
 
 
@@ -85,7 +93,7 @@ def path_coefficients(problem: IntegerProblem, pattern: Pattern, kink: Kink, dep
     """
     coefficients = incoming_weights(problem, kink)
     for below in range(kink.layer - problem.first - 1, depth, -1):
-        coefficients = pull_back(problem, pattern.unit_bits(below, kink.sample), below, coefficients)
+        coefficients = pull_back(problem, below, through_units(problem, pattern, below, kink.sample, coefficients))
     return coefficients
 
 
@@ -93,8 +101,15 @@ def flip_multiple(problem: IntegerProblem, pattern: Pattern, flipped: Kink, deep
     """Returns c such that a flip adds c times the flipped kink's affine function to a deeper kink's."""
     if flipped.sample != deeper.sample or flipped.layer >= deeper.layer:
         return _ZERO
-    coefficient = path_coefficients(problem, pattern, deeper, flipped.layer - problem.first)[flipped.unit]
-    return -coefficient if pattern.is_on(flipped) else coefficient
+    depth = flipped.layer - problem.first
+    coefficient = path_coefficients(problem, pattern, deeper, depth)[flipped.unit]
+    return coefficient * slope_change(problem.slopes[depth][flipped.unit], is_on=pattern.is_on(flipped))
+
+
+def slope_change(slopes: Slopes, *, is_on: bool) -> mpz:
+    """Returns what a flip adds to a slope: above minus below, or the opposite where the kink is on."""
+    below, above = slopes
+    return below - above if is_on else above - below
 
 
 def loss_coefficients(problem: IntegerProblem, pattern: Pattern, sample: int, depth: int) -> list[mpz]:
@@ -102,24 +117,24 @@ def loss_coefficients(problem: IntegerProblem, pattern: Pattern, sample: int, de
 
     The layer is `depth` above the trained one, depth < L+1-ℓ.
     """
-    weight = problem.sample_weights[sample] * problem.residual_factors[sample]
-    top = len(problem.widths) - 1
-    coefficients = [weight if on else -weight for on in pattern.unit_bits(top, sample)]
-    coefficients = pull_back(problem, bytearray(b"\1" * len(coefficients)), top, coefficients)
+    factor = problem.residual_factors[sample]
+    top, width = len(problem.widths) - 1, problem.widths[-1]
+    slopes = problem.loss_slopes[sample * width : (sample + 1) * width]
+    coefficients = [factor * pair[on] for pair, on in zip(slopes, pattern.unit_bits(top, sample), strict=True)]
+    coefficients = pull_back(problem, top, coefficients)
     for below in range(top - 1, depth, -1):
-        coefficients = pull_back(problem, pattern.unit_bits(below, sample), below, coefficients)
+        coefficients = pull_back(problem, below, through_units(problem, pattern, below, sample, coefficients))
     return coefficients
 
 
 def gradient_jump(problem: IntegerProblem, pattern: Pattern, flipped: Kink) -> mpz:
     """Returns γ such that a flip adds γ times the flipped kink's affine function to the scaled loss."""
-    on = pattern.is_on(flipped)
+    depth, index = problem.addresses.place(flipped)
+    is_on = pattern.is_on(flipped)
     if flipped.layer == problem.last:
-        jump = 2 * problem.sample_weights[flipped.sample]
-    else:
-        depth = flipped.layer - problem.first
-        jump = loss_coefficients(problem, pattern, flipped.sample, depth)[flipped.unit]
-    return -jump if on else jump
+        return slope_change(problem.loss_slopes[index], is_on=is_on)
+    coefficient = loss_coefficients(problem, pattern, flipped.sample, depth)[flipped.unit]
+    return coefficient * slope_change(problem.slopes[depth][flipped.unit], is_on=is_on)
 
 
 def gradient(problem: IntegerProblem, pattern: Pattern, skipped: Collection[int] = ()) -> list[mpz]:
@@ -130,14 +145,17 @@ def gradient(problem: IntegerProblem, pattern: Pattern, skipped: Collection[int]
         pattern: the cell.
         skipped: samples whose share of the loss is left out.
     """
-    top = len(problem.widths) - 1
+    top, width = len(problem.widths) - 1, problem.widths[-1]
     entries = []
-    for sample, (weight, factor) in enumerate(zip(problem.sample_weights, problem.residual_factors, strict=True)):
-        size = to_fmpz(weight * factor) if sample not in skipped else fmpz(0)
-        entries += [size if on else -size for on in pattern.unit_bits(top, sample)]
+    for sample, factor in enumerate(problem.residual_factors):
+        if sample in skipped:
+            entries += [fmpz(0)] * width
+            continue
+        slopes = problem.loss_slopes[sample * width : (sample + 1) * width]
+        entries += [to_fmpz(factor * pair[on]) for pair, on in zip(slopes, pattern.unit_bits(top, sample), strict=True)]
     matrix = fmpz_mat(problem.samples, problem.widths[top], entries)
     for depth in range(top, 0, -1):
         back = (matrix * problem.weight_matrices[depth - 1].transpose()).entries()
-        masked = [entry if on else 0 for entry, on in zip(back, pattern.bits[depth - 1], strict=True)]
-        matrix = fmpz_mat(problem.samples, problem.widths[depth - 1], masked)
+        passed = problem.pass_on(depth - 1, pattern.bits[depth - 1], back)
+        matrix = fmpz_mat(problem.samples, problem.widths[depth - 1], passed)
     return [to_mpz(entry) for entry in (matrix.transpose() * problem.row_matrix).entries()]

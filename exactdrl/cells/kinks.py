@@ -1,6 +1,7 @@
 """Kinks and activation patterns."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from exactdrl.exact.rationals import InputError
@@ -20,49 +21,121 @@ class Kink(NamedTuple):
     unit: int
 
 
-class Pattern:
-    """An activation pattern: on (1) or off (0) for every kink. Mutable; copy before you keep it.
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """The addresses of a problem, and which of them are kinks.
 
     Attributes:
-        bits: for each layer from the trained one to L+1, a byte for each kink in address order.
+        first: the trained layer.
+        samples: N.
+        widths: units of the layers from the trained one to L+1.
+        bends: for each of these layers a byte for each address, 1 where it is a kink, 0 where the two slopes are the
+            same, so that nothing bends; None for a layer where all are kinks.
+        units: of the trained layer as the instance has it. `widths[0]` leaves out units that are fixed; these are no
+            kinks, and neither is any other unit of that layer then.
     """
 
-    __slots__ = ("bits", "first", "samples", "widths")
+    first: int
+    samples: int
+    widths: tuple[int, ...]
+    bends: tuple[bytes | None, ...]
+    units: int
 
-    def __init__(self, first: int, samples: int, widths: Sequence[int], bits: Sequence[bytearray]) -> None:
+    @classmethod
+    def all_kinks(cls, first: int, samples: int, widths: Sequence[int]) -> "Addresses":
+        """Returns addresses all of which are kinks."""
+        return cls(first, samples, tuple(widths), (None,) * len(widths), widths[0])
+
+    def kink(self, depth: int, index: int) -> Kink:
+        """Returns the address number `index` of the layer `depth` above the trained one."""
+        sample, unit = divmod(index, self.widths[depth])
+        return Kink(self.first + depth, sample, unit)
+
+    def place(self, kink: Kink) -> tuple[int, int]:
+        """Returns the depth and the number within its layer of an address."""
+        depth = kink.layer - self.first
+        return depth, kink.sample * self.widths[depth] + kink.unit
+
+    def is_kink(self, depth: int, index: int) -> bool:
+        """Returns whether the two slopes at an address differ."""
+        bends = self.bends[depth]
+        return bends is None or bool(bends[index])
+
+    def holds(self, kink: Kink) -> bool:
+        """Returns whether an address exists and is a kink."""
+        depth = kink.layer - self.first
+        is_inside = 0 <= depth < len(self.widths) and 0 <= kink.sample < self.samples
+        if not is_inside or not 0 <= kink.unit < self.widths[depth]:
+            return False
+        return self.is_kink(*self.place(kink))
+
+    def kinks_of(self, depth: int) -> Iterator[int]:
+        """Yields the numbers of a layer's addresses that are kinks."""
+        bends = self.bends[depth]
+        if bends is None:
+            yield from range(self.samples * self.widths[depth])
+        else:
+            yield from (index for index, bend in enumerate(bends) if bend)
+
+
+class Pattern:
+    """An activation pattern: on (1) or off (0) for every kink, on for addresses that are none.
+
+    Mutable; copy before you keep it.
+
+    Attributes:
+        addresses: what the bits belong to.
+        bits: for each layer from the trained one to L+1, a byte for each address in address order.
+    """
+
+    __slots__ = ("addresses", "bits")
+
+    def __init__(self, addresses: Addresses, bits: Sequence[bytearray]) -> None:
         """Takes the bits as they are, without a copy.
 
         Args:
-            first: the trained layer.
-            samples: N.
-            widths: units of the layers from the trained one to L+1.
-            bits: for each of these layers samples · width bytes, 0 or 1.
+            addresses: what the bits belong to.
+            bits: for each of its layers samples · width bytes, 0 or 1; 1 where the address is no kink.
         """
-        self.first, self.samples, self.widths, self.bits = first, samples, tuple(widths), list(bits)
+        self.addresses, self.bits = addresses, list(bits)
+
+    @property
+    def first(self) -> int:
+        """Returns the trained layer."""
+        return self.addresses.first
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Returns the units of the layers from the trained one to L+1."""
+        return self.addresses.widths
+
+    @property
+    def samples(self) -> int:
+        """Returns N."""
+        return self.addresses.samples
 
     def is_on(self, kink: Kink) -> bool:
         """Returns whether the kink's bit is 1: its preactivation or residual is ≥ 0 in the cell."""
-        depth = kink.layer - self.first
-        return bool(self.bits[depth][kink.sample * self.widths[depth] + kink.unit])
+        depth, index = self.addresses.place(kink)
+        return bool(self.bits[depth][index])
 
     def flip(self, kink: Kink) -> None:
         """Inverts the kink's bit."""
-        depth = kink.layer - self.first
-        self.bits[depth][kink.sample * self.widths[depth] + kink.unit] ^= 1
+        depth, index = self.addresses.place(kink)
+        self.bits[depth][index] ^= 1
 
     def unit_bits(self, depth: int, sample: int) -> bytearray:
         """Returns the bits of one sample in the layer `depth` above the trained one."""
-        width = self.widths[depth]
+        width = self.addresses.widths[depth]
         return self.bits[depth][sample * width : (sample + 1) * width]
 
     def copy(self) -> "Pattern":
         """Returns an independent copy."""
-        return Pattern(self.first, self.samples, self.widths, [bytearray(bits) for bits in self.bits])
+        return Pattern(self.addresses, [bytearray(bits) for bits in self.bits])
 
     def kink(self, depth: int, index: int) -> Kink:
-        """Returns the address of the kink number `index` of the layer `depth` above the trained one."""
-        sample, unit = divmod(index, self.widths[depth])
-        return Kink(self.first + depth, sample, unit)
+        """Returns the address number `index` of the layer `depth` above the trained one."""
+        return self.addresses.kink(depth, index)
 
     def __eq__(self, other: object) -> bool:
         """Returns whether all bits are the same."""
@@ -72,35 +145,51 @@ class Pattern:
 
     def __iter__(self) -> Iterator[Kink]:
         """Yields every kink in address order."""
-        for depth, bits in enumerate(self.bits):
-            for index in range(len(bits)):
+        for depth in range(len(self.bits)):
+            for index in self.addresses.kinks_of(depth):
                 yield self.kink(depth, index)
 
     def to_hex(self) -> list[str]:
         """Returns a string for each layer, as the certificate has it (proofs/FORMAT.md, section 4)."""
         texts = []
-        for bits in self.bits:
+        for bits in self._written_bits():
             digits = -(-len(bits) // 4)
             value = int("".join(map(str, bits)).ljust(4 * digits, "0"), 2)
             texts.append(f"{value:0{digits}x}")
         return texts
 
+    def _written_bits(self) -> list[bytearray]:
+        addresses = self.addresses
+        if addresses.units == addresses.widths[0]:
+            return self.bits
+        return [bytearray(b"\1" * addresses.samples * addresses.units), *self.bits[1:]]
+
     @classmethod
-    def from_hex(cls, first: int, samples: int, widths: Sequence[int], texts: Sequence[str]) -> "Pattern":
+    def from_hex(cls, addresses: Addresses, texts: Sequence[str]) -> "Pattern":
         """Returns the pattern that `to_hex` wrote.
 
         Raises:
-            InputError: a string has the wrong length or filling bits that are not 0, or there are too few or many.
+            InputError: a string has the wrong length or filling bits that are not 0, there are too few or many, or an
+                address that is no kink is off.
         """
+        first = addresses.first
+        widths = (addresses.units, *addresses.widths[1:])
         if len(texts) != len(widths):
             raise InputError(f"pattern has {len(texts)} strings for {len(widths)} layers")
         layers = []
         for depth, (text, width) in enumerate(zip(texts, widths, strict=True)):
-            count = samples * width
+            count = addresses.samples * width
             if len(text) != -(-count // 4) or not set(text) <= set("0123456789abcdef"):
                 raise InputError(f"pattern of layer {first + depth} is not {-(-count // 4)} hexadecimal digits")
             digits = f"{int(text, 16):0{4 * len(text)}b}"
             if "1" in digits[count:]:
                 raise InputError(f"pattern of layer {first + depth} has filling bits that are not 0")
-            layers.append(bytearray(map(int, digits[:count])))
-        return cls(first, samples, widths, layers)
+            bits = bytearray(map(int, digits[:count]))
+            bends = addresses.bends[depth]
+            if width != addresses.widths[depth]:
+                # fixed units are left out, and none of the layer's addresses is a kink
+                bends = bytes(count)
+            if bends is not None and not all(on or bend for on, bend in zip(bits, bends, strict=True)):
+                raise InputError(f"pattern of layer {first + depth} has an address off that is no kink")
+            layers.append(bits[: addresses.samples * addresses.widths[depth]])
+        return cls(addresses, layers)

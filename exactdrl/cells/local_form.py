@@ -4,9 +4,9 @@ Exact at any rational point, vertex or not: L(u + d) = L(u) + F(d) for small d. 
 abs-normal form; proofs/FORMAT.md, section 5.
 
 The format goes forward: from each layer's changes to the next layer's. Here the same coefficients are found backwards,
-which is linear as well: a coefficient c on an activation is c on its preactivation where that is positive, and
-c/2 on z and c/2 on |z| where it is an active kink. So one pass through all samples at once gives g and b, and one
-through a single sample each active kink's own form.
+which is linear as well: a coefficient c on an activation is c times the slope of its preactivation's sign where that is
+not 0, and c (above + below)/2 on z and c (above - below)/2 on |z| where it is an active kink. So one pass through all
+samples at once gives g and b, and one through a single sample each active kink's own form.
 """
 
 from collections.abc import Sequence
@@ -65,15 +65,23 @@ class LocalForm:
         return linear + sum((b * abs(z) for b, z in zip(self.weights, changes, strict=True)), _ZERO)
 
 
-def localise(problem: IntegerProblem, values: Values) -> LocalForm:
-    """Returns the loss's local form at the point whose scaled values are given."""
+def localise(problem: IntegerProblem, values: Values, derivatives: Sequence[fmpz] | None = None) -> LocalForm:
+    """Returns the loss's local form at the point whose scaled values are given.
+
+    Args:
+        problem: the scaled problem.
+        values: of the point.
+        derivatives: for each residual, in address order, the derivative of a differentiable loss in its scaled value,
+            all times one positive number; then residuals are no kinks, and F is the loss's first-order change times
+            that number. None where the loss has two slopes.
+    """
     kinks: list[Kink] = []
     rows: list[tuple[mpq, ...]] = []
     folds: list[dict[int, mpq]] = []
     position: dict[Kink, int] = {}
     for depth, width in enumerate(problem.widths):
         for index, value in enumerate(values[depth]):
-            if value != 0:
+            if value != 0 or not problem.addresses.is_kink(depth, index):
                 continue
             sample, unit = divmod(index, width)
             kink = Kink(problem.first + depth, sample, unit)
@@ -84,7 +92,7 @@ def localise(problem: IntegerProblem, values: Values) -> LocalForm:
                 kinks.append(kink)
                 rows.append(_spread(problem, sample, units))
                 folds.append(fold)
-    slope, weights = _pull_loss_back(problem, values, position)
+    slope, weights = _pull_loss_back(problem, values, position, derivatives)
     return LocalForm(tuple(kinks), tuple(rows), tuple(folds), slope, weights)
 
 
@@ -113,53 +121,61 @@ def _own_form(
     for depth in range(kink.layer - problem.first - 1, -1, -1):
         width = problem.widths[depth]
         for unit, coefficient in enumerate(coefficients):
-            if not coefficient or (value := values[depth][sample * width + unit]) > 0:
+            if not coefficient:
                 continue
+            value = values[depth][sample * width + unit]
+            below, above = problem.slopes[depth][unit]
             folded = position.get(Kink(problem.first + depth, sample, unit)) if value == 0 else None
             if folded is None:
-                coefficients[unit] = _ZERO
+                # an activation whose form is identically 0 has coefficients 0 below
+                coefficients[unit] = coefficient * (above if value > 0 else below)
             else:
-                coefficients[unit] = folds[folded] = coefficient * _HALF
+                coefficients[unit] = coefficient * (above + below) * _HALF
+                folds[folded] = coefficient * (above - below) * _HALF
         if depth:
-            below = [_ZERO] * problem.widths[depth - 1]
+            pulled = [_ZERO] * problem.widths[depth - 1]
             for unit, coefficient in enumerate(coefficients):
                 if coefficient:
-                    below = [b + coefficient * w for b, w in zip(below, problem.weights[depth - 1][unit], strict=True)]
-            coefficients = below
+                    row = problem.weights[depth - 1][unit]
+                    pulled = [p + coefficient * w for p, w in zip(pulled, row, strict=True)]
+            coefficients = pulled
     return coefficients, {k: value for k, value in sorted(folds.items()) if value}
 
 
 def _pull_loss_back(
-    problem: IntegerProblem, values: Values, position: dict[Kink, int]
+    problem: IntegerProblem, values: Values, position: dict[Kink, int], derivatives: Sequence[fmpz] | None
 ) -> tuple[tuple[mpq, ...], tuple[mpq, ...]]:
     """Returns g and b: the loss's coefficients on the parameters and on the |z_k|.
 
-    In integers: a layer's coefficients are multiplied by 2 once more than those of the layer above.
+    In integers: the residuals' coefficients are multiplied by 2, each layer's once more than the layer's above.
     """
     top = len(problem.widths) - 1
     active: list[dict[int, int]] = [{} for _ in problem.widths]
     for kink, place in position.items():
-        depth = kink.layer - problem.first
-        active[depth][kink.sample * problem.widths[depth] + kink.unit] = place
+        depth, index = problem.addresses.place(kink)
+        active[depth][index] = place
     weights = [_ZERO] * len(position)
     entries: list[fmpz] = []
     for index, value in enumerate(values[top]):
-        sample = index // problem.widths[top]
-        if value == 0:
-            entries.append(fmpz(0))
-            if index in active[top]:
-                weights[active[top][index]] = mpq(problem.sample_weights[sample])
+        factor = problem.residual_factors[index // problem.widths[top]]
+        if derivatives is not None:
+            entries.append(2 * to_fmpz(factor) * derivatives[index])
+            continue
+        below, above = problem.loss_slopes[index]
+        if index in active[top]:
+            weights[active[top][index]] = mpq(above - below, 2)
+            entries.append(to_fmpz(factor * (above + below)))
         else:
-            size = to_fmpz(problem.sample_weights[sample] * problem.residual_factors[sample])
-            entries.append(size if value > 0 else -size)
+            entries.append(to_fmpz(2 * factor * (above if value > 0 else below)))
     matrix = fmpz_mat(problem.samples, problem.widths[top], entries)
     for depth in range(top - 1, -1, -1):
-        scale = 2 ** (top - depth)
+        scale = 2 ** (top - depth + 1)
         pulled = (matrix * problem.weight_matrices[depth].transpose()).entries()
-        passed = [2 * entry if value > 0 else 0 for entry, value in zip(pulled, values[depth], strict=True)]
+        passed = [2 * entry for entry in problem.pass_on(depth, [value > 0 for value in values[depth]], pulled)]
         for index, place in active[depth].items():
-            passed[index] = pulled[index]
-            weights[place] = mpq(int(pulled[index]), scale)
+            below, above = problem.slopes[depth][index % problem.widths[depth]]
+            passed[index] = pulled[index] * to_fmpz(above + below)
+            weights[place] = mpq(int(pulled[index]) * (above - below), scale)
         matrix = fmpz_mat(problem.samples, problem.widths[depth], passed)
     slope = (matrix.transpose() * problem.row_matrix).entries()
-    return tuple(mpq(int(entry), 2**top) for entry in slope), tuple(weights)
+    return tuple(mpq(int(entry), 2 ** (top + 1)) for entry in slope), tuple(weights)

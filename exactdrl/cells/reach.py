@@ -55,8 +55,9 @@ def short_step(reach: mpq) -> mpq:
 def localisation_radius(problem: IntegerProblem, values: Values, denominator: mpz) -> mpq | None:
     """Returns an r > 0 such that L(u + d) = L(u) + F(d) for all |d|_∞ < r; None if that holds for all d.
 
-    A kink of the trained layer changes by at most Σ |x̃_i| |d|_∞, a deeper one by the weighted sum of what the kinks
-    below change that are not off at u; r is the least size of a kink in proportion to that bound.
+    A kink of the trained layer changes by at most Σ |x̃_i| |d|_∞, a deeper one by the weighted sum of what the
+    activations below change, which is their preactivations' change times a slope; r is the least size of a kink in
+    proportion to that bound.
     """
     radius: mpq | None = None
     bounds: list[list[mpz]] = []
@@ -72,10 +73,18 @@ def localisation_radius(problem: IntegerProblem, values: Values, denominator: mp
                 else:
                     bound = sum(map(abs, problem.rows[sample]), mpz(0))
                 value = mpz(int(values[depth][sample * width + unit]))
-                if value and bound:
+                if value and bound and problem.addresses.is_kink(depth, sample * width + unit):
                     own_radius = mpq(abs(value), bound * denominator)
                     radius = own_radius if radius is None or own_radius < radius else radius
-                row.append(bound if value >= 0 else mpz(0))
+                row.append(bound * _largest_slope(problem, depth, unit, value))
             own.append(row)
         bounds = own
     return radius
+
+
+def _largest_slope(problem: IntegerProblem, depth: int, unit: int, value: mpz) -> mpz:
+    """Returns the size of the slope by which a unit's activation changes near a preactivation; of both, at 0."""
+    if depth == len(problem.slopes):
+        return mpz(0)
+    below, above = problem.slopes[depth][unit]
+    return max(abs(below), abs(above)) if value == 0 else abs(above if value > 0 else below)

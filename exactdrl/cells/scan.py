@@ -50,7 +50,7 @@ def scan(problem: IntegerProblem, numerators: Sequence[mpz], denominator: mpz, p
     for depth in range(top + 1):
         if depth:
             bits = pattern.bits[depth - 1] if pattern is not None else [entry > 0 for entry in values[-1]]
-            passed = [entry if on else 0 for entry, on in zip(values[-1], bits, strict=True)]
+            passed = problem.pass_on(depth - 1, bits, values[-1])
             matrix = fmpz_mat(problem.samples, problem.widths[depth - 1], passed) * problem.weight_matrices[depth - 1]
             if depth == top:
                 matrix = _scale_residuals(problem, matrix)
@@ -71,31 +71,39 @@ def _scale_residuals(problem: IntegerProblem, matrix: fmpz_mat) -> fmpz_mat:
 
 def pattern_of(problem: IntegerProblem, values: Values) -> Pattern:
     """Returns the pattern of values by their signs; a kink that vanishes is off."""
-    return Pattern(
-        problem.first, problem.samples, problem.widths, [bytearray(v > 0 for v in layer) for layer in values]
-    )
+    layers = [bytearray(v > 0 for v in layer) for layer in values]
+    for bits, bends in zip(layers, problem.addresses.bends, strict=True):
+        if bends is not None:
+            bits[:] = bytes(on or not bend for on, bend in zip(bits, bends, strict=True))
+    return Pattern(problem.addresses, layers)
 
 
 def vanishing_kinks(pattern: Pattern, values: Values) -> list[Kink]:
     """Returns the kinks whose value is 0, in address order."""
-    return [pattern.kink(depth, i) for depth, layer in enumerate(values) for i, v in enumerate(layer) if v == 0]
+    is_kink = pattern.addresses.is_kink
+    return [
+        pattern.kink(depth, i)
+        for depth, layer in enumerate(values)
+        for i, v in enumerate(layer)
+        if v == 0 and is_kink(depth, i)
+    ]
 
 
 def is_in_cell(pattern: Pattern, values: Values) -> bool:
-    """Returns whether every value has the sign of its bit, weakly."""
+    """Returns whether every kink's value has the sign of its bit, weakly."""
+    is_kink = pattern.addresses.is_kink
     return all(
-        v >= 0 if on else v <= 0
-        for layer, bits in zip(values, pattern.bits, strict=True)
-        for v, on in zip(layer, bits, strict=True)
+        (v >= 0 if on else v <= 0) or not is_kink(depth, index)
+        for depth, (layer, bits) in enumerate(zip(values, pattern.bits, strict=True))
+        for index, (v, on) in enumerate(zip(layer, bits, strict=True))
     )
 
 
 def scaled_loss(problem: IntegerProblem, values: Values) -> fmpz:
     """Returns loss_scale · denominator · loss for the values of a point."""
-    width = problem.widths[-1]
     total = fmpz(0)
-    for index, value in enumerate(values[-1]):
-        total += abs(value) * to_fmpz(problem.sample_weights[index // width])
+    for value, slopes in zip(values[-1], problem.loss_slopes, strict=True):
+        total += value * to_fmpz(slopes[value > 0])
     return total
 
 
@@ -111,11 +119,14 @@ def first_breakpoint(pattern: Pattern, values: Values, rates: Values) -> Breakpo
         rates: of the direction, in this cell.
     """
     blocked: list[Kink] = []
+    is_kink = pattern.addresses.is_kink
     candidates: list[tuple[int, int, int]] = []
     for depth, (layer_values, layer_rates, bits) in enumerate(zip(values, rates, pattern.bits, strict=True)):
         # the first test is cheap and drops half of the kinks: those that move away from 0, or do not move
         for index, (value, rate) in enumerate(zip(layer_values, layer_rates, strict=True)):
             if rate >= 0 if value > 0 else rate <= 0 if value < 0 else rate == 0 or (rate > 0) == bits[index]:
+                continue
+            if not is_kink(depth, index):
                 continue
             if value == 0:
                 blocked.append(pattern.kink(depth, index))
@@ -130,6 +141,8 @@ def first_on_line(
 ) -> tuple[list[mpz], Breakpoint]:
     """Returns a direction, or its opposite where it meets no kink of the cell, and what it meets.
 
+    The loss has to be the same along both: a direction of descent that meets no kink is not turned around.
+
     Args:
         problem: the scaled problem, whose reduced parameters change some value along every line.
         pattern: the cell that holds the line's origin.
@@ -141,6 +154,11 @@ def first_on_line(
         if met is not None:
             return candidate, met
     raise AssertionError("a line meets no kink, yet the parameters are reduced: this is a bug")
+
+
+def first_ahead(problem: IntegerProblem, pattern: Pattern, values: Values, direction: list[mpz]) -> Breakpoint | None:
+    """Returns what a ray first meets in its cell, None if it meets no kink."""
+    return first_breakpoint(pattern, values, scan(problem, direction, mpz(0), pattern))
 
 
 def _nearest(pattern: Pattern, values: Values, rates: Values, candidates: Sequence[tuple[int, int, int]]) -> Breakpoint:

@@ -122,14 +122,7 @@ def _require(condition: bool, index: int, reason: str) -> None:  # noqa: FBT001 
 
 
 def _require_kink(problem: IntegerProblem, kink: Kink, index: int) -> None:
-    depth = kink.layer - problem.first
-    _require(
-        0 <= depth < len(problem.widths)
-        and 0 <= kink.sample < problem.samples
-        and 0 <= kink.unit < problem.widths[depth],
-        index,
-        f"kink {list(kink)} is none of this problem's",
-    )
+    _require(problem.addresses.holds(kink), index, f"kink {list(kink)} is none of this problem's")
 
 
 def _find_vertex(problem: IntegerProblem, pattern: Pattern, basis: Sequence[Kink], index: int) -> _Vertex:

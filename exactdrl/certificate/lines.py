@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.certificate.tree_lines import parse_witness, witness_fields
-from exactdrl.exact.rationals import InputError
+from exactdrl.exact.rationals import InputError, to_number_text
 from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum, Undecided
-from exactdrl.steps.step import Outcome, Step, StepLimit
+from exactdrl.problem.instance import to_matrix
+from exactdrl.steps.step import Outcome, Step, StepLimit, Unbounded
 
 FORMAT = "exactdrl-certificate"
 VERSION = 1
@@ -40,11 +41,13 @@ class VertexLine:
         pattern: its cell, as `Pattern.to_hex` writes it.
         basis: n kinks in order of entry.
         is_elsewhere: it need not lie in the start's cell.
+        is_start: there is no vertex; the pattern is a cell of the start, and the outcome is a ray from there.
     """
 
     pattern: tuple[str, ...]
     basis: tuple[Kink, ...]
     is_elsewhere: bool = False
+    is_start: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,11 @@ def vertex_text(pattern: Pattern, basis: Sequence[Kink], *, is_elsewhere: bool =
     return _dump({"vertex": vertex})
 
 
+def start_text(pattern: Pattern) -> str:
+    """Returns the line that stands in place of the first vertex where the walk has none."""
+    return _dump({"start": {"pattern": pattern.to_hex()}})
+
+
 def step_text(step: Step) -> str:
     """Returns a step's line."""
     line: dict[str, object] = {"flip": step.flips}
@@ -107,6 +115,13 @@ def outcome_text(outcome: Outcome) -> str:
         case LocalMinimum(by, witness):
             fields = {} if witness is None else witness_fields(witness)
             return _dump({"outcome": "local-minimum", "by": by} | fields)
+        case Unbounded(direction, flips, basis, leaving):
+            line: dict[str, object] = {"outcome": "unbounded", "flip": flips}
+            if leaving is None:
+                return _dump(line | {"ray": [[to_number_text(entry) for entry in row] for row in direction]})
+            if basis is not None:
+                line["basis"] = basis
+            return _dump(line | {"leave": leaving})
         case Undecided(active):
             return _dump({"outcome": "undecided", "active": active})
         case StepLimit():
@@ -155,13 +170,20 @@ def parse_vertex(value: dict[str, object], place: str) -> VertexLine:
     Raises:
         InputError: it is not of the format.
     """
+    start = value.get("start")
+    if isinstance(start, dict) and isinstance(start.get("pattern"), list):
+        return VertexLine(_parse_pattern(start["pattern"], place), (), is_start=True)
     vertex = value.get("vertex")
     if not isinstance(vertex, dict) or not isinstance(vertex.get("pattern"), list):
         raise InputError(f"{place}: the first vertex is not of the format")
-    pattern = vertex["pattern"]
-    if not all(isinstance(text, str) for text in pattern):
+    pattern = _parse_pattern(vertex["pattern"], place)
+    return VertexLine(pattern, _parse_kinks(vertex.get("basis"), place), vertex.get("elsewhere") is True)
+
+
+def _parse_pattern(texts: list[object], place: str) -> tuple[str, ...]:
+    if not all(isinstance(text, str) for text in texts):
         raise InputError(f"{place}: the first vertex's pattern is not of the format")
-    return VertexLine(tuple(pattern), _parse_kinks(vertex.get("basis"), place), vertex.get("elsewhere") is True)
+    return tuple(map(str, texts))
 
 
 def parse_step(value: dict[str, object], index: int, place: str) -> Step:
@@ -188,13 +210,15 @@ def _parse_kinks(value: object, place: str) -> tuple[Kink, ...]:
     return tuple(kinks)
 
 
-def parse_outcome(value: dict[str, object], place: str) -> Outcome:
+def parse_outcome(value: dict[str, object], place: str) -> Outcome:  # noqa: PLR0911 - a case an outcome
     """Returns an outcome.
 
     Raises:
         InputError: it is not of the format.
     """
     match value:
+        case {"outcome": "unbounded"}:
+            return _parse_unbounded(value, place)
         case {"outcome": "strict-local-minimum", "by": "likq"}:
             return StrictLocalMinimum()
         case {"outcome": "strict-local-minimum", "by": "tree"}:
@@ -208,6 +232,14 @@ def parse_outcome(value: dict[str, object], place: str) -> Outcome:
         case {"outcome": "step-limit"}:
             return StepLimit()
     raise InputError(f"{place}: the outcome is not of the format")
+
+
+def _parse_unbounded(value: dict[str, object], place: str) -> Unbounded:
+    """Returns the outcome `unbounded`; an edge's direction follows from its vertex, which a line does not know."""
+    if "ray" in value:
+        return Unbounded(to_matrix(value["ray"], f"{place}: ray"))
+    basis = _parse_kinks(value["basis"], place) if "basis" in value else None
+    return Unbounded((), _parse_kinks(value.get("flip"), place), basis, *_parse_kinks([value.get("leave")], place))
 
 
 def parse_end(value: dict[str, object], place: str) -> End:

@@ -125,7 +125,7 @@ def _parse(path: Path, content: bytes) -> Certificate:
     for line in lines[2:]:
         place = f"{path}, line {number + 1}"
         value = parse_object(line, place)
-        if "flip" not in value:
+        if "flip" not in value or "outcome" in value:
             break
         steps.append(parse_step(value, len(steps) + 1, place))
         position += len(line) + 1

@@ -3,12 +3,22 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from exactdrl.certificate.lines import End, Header, end_text, header_text, outcome_text, step_text, vertex_text
+from exactdrl.certificate.lines import (
+    End,
+    Header,
+    end_text,
+    header_text,
+    outcome_text,
+    start_text,
+    step_text,
+    vertex_text,
+)
 from exactdrl.certificate.reader import Certificate, read_beginning
 from exactdrl.certificate.replay import final_vertex
 from exactdrl.certificate.stream import LineWriter
 from exactdrl.exact.rationals import InputError
 from exactdrl.problem.file import refuse_existing
+from exactdrl.steps.first_vertex import FirstVertex, StartRay
 from exactdrl.walk.driver import Outcome, Step, StepLimit, Walk
 
 # Steps between two writes; a kill loses no more than these
@@ -53,13 +63,10 @@ def record_walk(
             if certificate.is_whole and certificate.outcome is not None and certificate.outcome != StepLimit():
                 walk.steps, walk.outcome = len(certificate.steps), certificate.outcome
                 return certificate.outcome
-            stops = [step.index for step in certificate.steps if step.is_published_stop]
-            walk.resume(*final_vertex(walk.problem, certificate), len(certificate.steps), stops)
+            _go_on(walk, certificate)
             beginning = certificate.beginning
     if not beginning:
-        first = walk.first_vertex
-        vertex = vertex_text(first.pattern, first.basis, is_elsewhere=first.is_elsewhere)
-        beginning = f"{header_text(header)}\n{vertex}\n".encode("ascii")
+        beginning = f"{header_text(header)}\n{_first_text(walk.first_vertex)}\n".encode("ascii")
     writer = LineWriter(path, beginning)
     written = walk.steps
     try:
@@ -92,3 +99,16 @@ def _check_header(path: Path, certificate: Certificate, header: Header) -> None:
             f"{path}: was walked with rule {found.rule} and start rule {found.start_rule}, "
             f"not {header.rule} and {header.start_rule}"
         )
+
+
+def _first_text(first: FirstVertex | StartRay) -> str:
+    if isinstance(first, StartRay):
+        return start_text(first.pattern)
+    return vertex_text(first.pattern, first.basis, is_elsewhere=first.is_elsewhere)
+
+
+def _go_on(walk: Walk, certificate: Certificate) -> None:
+    """Puts a walk at the last vertex of a recorded one; where that has none, the ray is found anew."""
+    if not certificate.first.is_start:
+        stops = [step.index for step in certificate.steps if step.is_published_stop]
+        walk.resume(*final_vertex(walk.problem, certificate), len(certificate.steps), stops)

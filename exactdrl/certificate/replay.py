@@ -28,6 +28,8 @@ def first_cell(problem: IntegerProblem, certificate: Certificate) -> tuple[Patte
     Raises:
         InputError: they do not fit this problem.
     """
+    if certificate.first.is_start:
+        raise InputError("the run has no vertex: the loss falls forever along a ray from the start")
     pattern = problem.pattern_from_hex(certificate.first.pattern)
     _check_kinks(pattern, certificate.first.basis, "the first vertex")
     return pattern, list(certificate.first.basis)
@@ -36,9 +38,7 @@ def first_cell(problem: IntegerProblem, certificate: Certificate) -> tuple[Patte
 def _check_kinks(pattern: Pattern, kinks: Iterable[Kink], place: str) -> None:
     """Refuses addresses that the problem does not have: Python takes a negative index for one from the end."""
     for kink in kinks:
-        depth = kink.layer - pattern.first
-        is_inside = 0 <= depth < len(pattern.widths) and 0 <= kink.sample < pattern.samples
-        if not is_inside or not 0 <= kink.unit < pattern.widths[depth]:
+        if not pattern.addresses.holds(kink):
             raise InputError(f"{place}: kink {tuple(kink)} is not of this problem")
 
 

@@ -7,7 +7,7 @@ from exactdrl.certificate.reader import Certificate
 from exactdrl.exact.rationals import InputError
 from exactdrl.problem.instance import Instance
 from exactdrl.regression.long_step import LINE_SEARCH, LONG_STEP
-from exactdrl.steps.first_vertex import to_start_rule
+from exactdrl.steps.first_vertex import FirstVertex, StartRay, to_start_rule
 from exactdrl.walk.driver import Step, StepLimit, Walk
 from exactdrl.walk.rules import RULES
 
@@ -31,8 +31,7 @@ def rerun(instance: Instance, certificate: Certificate, *, on_step: Callable[[St
         raise InputError(f"rule {header.rule} with start rule {header.start_rule} is none of this package's")
     limit = len(certificate.steps) if certificate.outcome == StepLimit() else None
     walk = Walk(instance, rule=header.rule, start_rule=header.start_rule, arithmetic="exact", max_steps=limit)
-    first = walk.first_vertex
-    if VertexLine(tuple(first.pattern.to_hex()), first.basis, first.is_elsewhere) != certificate.first:
+    if _first_line(walk.first_vertex) != certificate.first:
         return "the first vertex"
     steps = iter(walk)
     for recorded in certificate.steps:
@@ -51,3 +50,10 @@ def rerun(instance: Instance, certificate: Certificate, *, on_step: Callable[[St
     if outcome_text(walk.outcome) != outcome_text(certificate.outcome):
         return f"the outcome: recorded {outcome_text(certificate.outcome)}, exact {outcome_text(walk.outcome)}"
     return None
+
+
+def _first_line(first: FirstVertex | StartRay) -> VertexLine:
+    pattern = tuple(first.pattern.to_hex())
+    if isinstance(first, StartRay):
+        return VertexLine(pattern, (), is_start=True)
+    return VertexLine(pattern, first.basis, first.is_elsewhere)

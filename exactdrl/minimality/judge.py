@@ -78,7 +78,7 @@ def _decide(
         if qualified.is_strict and not problem.lineality:
             return StrictLocalMinimum()
         return LocalMinimum("likq", flat=_to_flat(qualified.flat or find_still(reduced)))
-    if scaled_loss(problem, values) == 0:
+    if problem.instance.loss.is_nonnegative and scaled_loss(problem, values) == 0:
         return LocalMinimum("zero-loss")
     return _decide_degenerate(problem, form, reduced, budget)
 

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from gmpy2 import mpq, mpz
 
-from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.cells.integer_problem import IntegerProblem, Slopes
 from exactdrl.exact.linear import to_integers
 from exactdrl.problem.instance import Matrix
 
@@ -51,9 +51,8 @@ def find_breakpoints(problem: IntegerProblem, origin: Matrix, direction: Matrix,
     end = radius * unit
     jumps: dict[mpq, mpz] = {}
     for sample in range(problem.samples):
-        weight = problem.sample_weights[sample]
         for place, jump in _slope_changes(problem, sample, (point, point_scale, rates), end):
-            jumps[place] = jumps.get(place, mpz(0)) + weight * jump
+            jumps[place] = jumps.get(place, mpz(0)) + jump
     return sorted(place / unit for place, jump in jumps.items() if jump)
 
 
@@ -75,25 +74,28 @@ def _slope_changes(
         pieces = [
             _Piece(part.begin, part.end, _next_layer(problem, sample, depth + 1, part.values, scale))
             for piece in pieces
-            for part in _cut(piece)
+            for part in _cut(piece, problem.slopes[depth])
         ]
+    outputs = problem.widths[top]
+    loss = problem.loss_slopes[sample * outputs : (sample + 1) * outputs]
     slopes = [
-        (part.begin, sum((rate for _, rate in part.values), mpz(0))) for piece in pieces for part in _cut(piece, -1)
+        (part.begin, sum((rate for _, rate in part.values), mpz(0))) for piece in pieces for part in _cut(piece, loss)
     ]
     return [(place, slope - before) for (_, before), (place, slope) in pairwise(slopes)]
 
 
-def _cut(piece: _Piece, negative: int = 0) -> list[_Piece]:
-    """Returns a piece cut at its values' zeros, negative values multiplied by 0 (ReLU) or -1 (absolute value)."""
+def _cut(piece: _Piece, slopes: Sequence[Slopes]) -> list[_Piece]:
+    """Returns a piece cut at its values' zeros, each value multiplied by the slope for its sign."""
     zeros = [mpq(-constant, rate) if rate else None for constant, rate in piece.values]
     cuts = sorted({zero for zero in zeros if zero is not None and piece.begin < zero < piece.end})
     ends = [piece.begin, *cuts, piece.end]
     parts = []
     for begin, end in pairwise(ends):
         values: list[Affine] = []
-        for (constant, rate), zero in zip(piece.values, zeros, strict=True):
+        for (constant, rate), zero, pair in zip(piece.values, zeros, slopes, strict=True):
             is_positive = constant > 0 if zero is None else (zero <= begin) == (rate > 0)
-            values.append((constant, rate) if is_positive else (constant * negative, rate * negative))
+            slope = pair[is_positive]
+            values.append((constant * slope, rate * slope))
         parts.append(_Piece(begin, end, values))
     return parts
 

@@ -1,4 +1,4 @@
-"""The instance file, format `exactdrl-instance` version 1. The format's page is proofs/FORMAT.md, section 2."""
+"""The instance file, format `exactdrl-instance`, versions 1 and 2. The format's page is proofs/FORMAT.md, 2 and 2a."""
 
 import gzip
 import hashlib
@@ -8,11 +8,13 @@ import zlib
 from dataclasses import replace
 from pathlib import Path
 
-from exactdrl.exact.rationals import InputError, shown, to_number_text
-from exactdrl.problem.instance import Instance, Samples, Vector
+from exactdrl.exact.rationals import InputError, shown, to_number_text, to_rational
+from exactdrl.problem.activation import IDENTITY, RELU, Activation
+from exactdrl.problem.instance import Instance, Layer, Samples, Vector, to_vector
+from exactdrl.problem.loss import KINDS, Loss, LossKind
 
 FORMAT = "exactdrl-instance"
-VERSION = 1
+VERSIONS = (1, 2)
 # A bound on what a compressed file may unfold to: far above any instance that a walk can handle
 MAX_BYTES = 1 << 30
 
@@ -71,26 +73,84 @@ def parse_instance(content: bytes) -> Instance:
         raise InputError(f"not JSON: {error}") from None
     except RecursionError:
         raise InputError("not JSON of this format: nested too deeply") from None
-    top = _expect(data, "the file", ("format", "version", "network", "layer", "loss", "data"), ("start",))
-    if top["format"] != FORMAT:
-        raise InputError(f'format is {shown(top["format"])}, "{FORMAT}" is needed')
-    if _to_integer(top["version"]) != VERSION:
-        raise InputError(f"version is {_plain(top['version'])}, this program reads version {VERSION}")
-    loss = _expect(top["loss"], "loss", ("kind",))
-    if loss["kind"] != "absolute":
-        raise InputError(f'loss.kind is {shown(loss["kind"])}, "absolute" is needed')
-    layers = _expect(top["network"], "network", ("layers",))["layers"]
+    if not isinstance(data, dict):
+        raise InputError("the file is not an object")
+    # the version says which keys there are
+    version = _to_integer(data.get("version"))
+    if data.get("format", FORMAT) != FORMAT:
+        raise InputError(f'format is {shown(data["format"])}, "{FORMAT}" is needed')
+    if "version" in data and version not in VERSIONS:
+        raise InputError(f"version is {_plain(data['version'])}, this program reads versions 1 and 2")
+    return _read_version(data, is_general=version == VERSIONS[-1])
+
+
+def _read_version(data: dict[str, object], *, is_general: bool) -> Instance:
+    """Returns the instance of an object of version 2, `is_general`, or 1."""
+    free = "free" if is_general else "layer"
+    top = _expect(data, "the file", ("format", "version", "network", free, "loss", "data"), ("start",))
+    layers = _read_layers(top["network"], is_general=is_general)
+    number = _to_integer(top[free])
+    if number is None and not (is_general and top[free] == "all"):
+        raise InputError(f"{free} is {_plain(top[free])}, an integer{' or all' if is_general else ''} is needed")
+    loss = _read_loss(top["loss"], is_general=is_general)
+    needs_targets = loss.kind != "linear"
+    needed, allowed = (("inputs", "targets"), ()) if needs_targets else (("inputs",), ("targets",))
+    sets = _expect(top["data"], "data", needed, (*allowed, "weights") if is_general else ())
+    if needs_targets and sets["targets"] is None:
+        raise InputError("data.targets: a list of rows is needed, not null")
+    if not is_general and isinstance(sets["inputs"], list) and sets["inputs"] and sets["inputs"][0] == []:
+        raise InputError("data.inputs[0] is empty")
+    return Instance.create(
+        layers,
+        sets["inputs"],
+        sets.get("targets"),
+        free="all" if number is None else number,
+        start=top.get("start"),
+        loss=loss,
+        weights=sets.get("weights"),
+    )
+
+
+def _read_layers(network: object, *, is_general: bool) -> list[tuple[object, object, object]]:
+    layers = _expect(network, "network", ("layers",))["layers"]
     if not isinstance(layers, list):
         raise InputError("network.layers is not a list")
-    pairs = []
+    built = []
     for index, layer in enumerate(layers):
-        parts = _expect(layer, f"network.layers[{index}]", ("weight", "bias"))
-        pairs.append((parts["weight"], parts["bias"]))
-    number = _to_integer(top["layer"])
-    if number is None:
-        raise InputError(f"layer is {_plain(top['layer'])}, an integer is needed")
-    sets = _expect(top["data"], "data", ("inputs", "targets"))
-    return Instance.create(pairs, sets["inputs"], sets["targets"], layer=number, start=top.get("start"))
+        parts = _expect(layer, f"network.layers[{index}]", ("weight", "bias"), ("activation",) if is_general else ())
+        if "activation" in parts and not isinstance(parts["activation"], list):
+            raise InputError(f"network.layers[{index}].activation is {_plain(parts['activation'])}, a list is needed")
+        built.append((parts["weight"], parts["bias"], parts.get("activation")))
+    return built
+
+
+def _read_loss(value: object, *, is_general: bool) -> Loss:
+    if not isinstance(value, dict) or "kind" not in value:
+        _expect(value, "loss", ("kind",))
+    assert isinstance(value, dict)  # noqa: S101 - for mypy: `_expect` refuses what is none
+    kind = value["kind"]
+    if not is_general:
+        _expect(value, "loss", ("kind",))
+        if kind != "absolute":
+            raise InputError(f'loss.kind is {shown(kind)}, "absolute" is needed in version 1')
+        return Loss.absolute()
+    keys = {"pinball": ("level",), "two-slope": ("below", "above")}.get(str(kind), ())
+    parts = _expect(value, "loss", ("kind", *keys))
+    if kind not in KINDS or isinstance(kind, _Written):
+        raise InputError(f"loss.kind is {shown(kind)}; one of {', '.join(KINDS)} is needed")
+    name: LossKind = next(known for known in KINDS if known == kind)
+    numbers = [_read_numbers(parts[key], f"loss.{key}") for key in keys]
+    return Loss(name, *numbers)
+
+
+def _read_numbers(value: object, place: str) -> Vector:
+    """Returns a number as a list of one, and a list of numbers as it is."""
+    if isinstance(value, list):
+        return to_vector(value, place)
+    try:
+        return (to_rational(value),)
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None
 
 
 class _Written(str):
@@ -132,7 +192,10 @@ def _expect(value: object, place: str, needed: tuple[str, ...], allowed: tuple[s
 
 
 def to_json_text(instance: Instance) -> str:
-    """Returns the instance as the text of its file: one line a row of numbers, ASCII, ended by a newline."""
+    """Returns the instance as the text of its file: one line a row of numbers, ASCII, ended by a newline.
+
+    Version 1 where it can say the instance, else version 2.
+    """
 
     def numbers(row: Vector) -> str:
         return "[" + ", ".join(f'"{to_number_text(value)}"' for value in row) + "]"
@@ -140,21 +203,48 @@ def to_json_text(instance: Instance) -> str:
     def rows(matrix: Samples, indent: str) -> str:
         return "[\n" + ",\n".join(indent + " " + numbers(row) for row in matrix) + f"\n{indent}]"
 
+    def activation(layer: Layer, default: Activation) -> str:
+        pairs = [numbers((one.below, one.above)) for one in layer.activations]
+        if all(one == default for one in layer.activations):
+            return ""
+        text = pairs[0] if len(set(pairs)) == 1 else "[" + ", ".join(pairs) + "]"
+        return f', "activation": {text}'
+
+    last = len(instance.layers) - 1
     layers = ",\n".join(
         '   {"weight": '
         + rows(layer.weight, "    ")
         + ', "bias": '
         + ("null" if layer.bias is None else numbers(layer.bias))
+        + activation(layer, IDENTITY if index == last else RELU)
         + "}"
-        for layer in instance.layers
+        for index, layer in enumerate(instance.layers)
     )
+    version, free = (1, f'"layer": {instance.free}') if instance.is_plain else (2, f'"free": {_free_text(instance)}')
+    weights = "" if instance.weights is None else f',\n  "weights": {numbers(instance.weights)}'
+    start = "null" if instance.free == "all" else rows(instance.start, "  ")
     return (
-        f'{{"format": "{FORMAT}", "version": {VERSION},\n'
+        f'{{"format": "{FORMAT}", "version": {version},\n'
         f' "network": {{"layers": [\n{layers}\n ]}},\n'
-        f' "layer": {instance.layer},\n "loss": {{"kind": "absolute"}},\n'
-        f' "data": {{"inputs": {rows(instance.inputs, "  ")},\n  "targets": {rows(instance.targets, "  ")}}},\n'
-        f' "start": {rows(instance.start, "  ")}}}\n'
+        f' {free},\n "loss": {_loss_text(instance.loss)},\n'
+        f' "data": {{"inputs": {rows(instance.inputs, "  ")},\n'
+        f'  "targets": {rows(instance.targets, "  ")}{weights}}},\n'
+        f' "start": {start}}}\n'
     )
+
+
+def _free_text(instance: Instance) -> str:
+    return '"all"' if instance.free == "all" else str(instance.free)
+
+
+def _loss_text(loss: Loss) -> str:
+    def numbers(values: Vector) -> str:
+        texts = [f'"{to_number_text(value)}"' for value in values]
+        return texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
+
+    names = {"pinball": ("level",), "two-slope": ("below", "above")}.get(loss.kind, ())
+    parts = [f'"{name}": {numbers(values)}' for name, values in zip(names, (loss.below, loss.above), strict=False)]
+    return "{" + ", ".join([f'"kind": "{loss.kind}"', *parts]) + "}"
 
 
 def write_instance(instance: Instance, path: Path | str, *, force: bool = False) -> None:

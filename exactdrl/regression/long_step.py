@@ -70,6 +70,8 @@ def check_long_step(problem: IntegerProblem) -> None:
             f"rule is 'long-step', which needs the last layer as the trained one; "
             f"layer {problem.first} is trained, the last is {problem.last}"
         )
+    if not problem.is_plain:
+        raise InputError("rule is 'long-step', which needs the absolute loss without weights")
 
 
 def decide(arithmetic: RegressionArithmetic) -> _Improving | _Optimal:
@@ -190,7 +192,7 @@ class LongSteps:
                 bits[sample * width + u] = problem.offsets[0][sample][u] > 0
             for sample, sign in zip(problem.members, unit.signs(), strict=True):
                 bits[sample * width + u] = sign > 0
-        return Pattern(problem.first, problem.samples, problem.widths, [bits])
+        return Pattern(problem.addresses, [bits])
 
     @staticmethod
     def _point(units: Sequence[RegressionArithmetic]) -> tuple[mpq, ...]:

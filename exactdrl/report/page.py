@@ -17,7 +17,7 @@ from exactdrl.observations.claims import Claim, EstimateClaim, LineClaim, LossCl
 from exactdrl.observations.density import TrajectoryDensity
 from exactdrl.observations.observe import Observations
 from exactdrl.report.report import Figure, Report
-from exactdrl.walk.driver import StepLimit
+from exactdrl.walk.driver import StepLimit, Unbounded
 
 _LONGEST_EXACT = 400
 _MINUS = "\N{MINUS SIGN}"
@@ -87,6 +87,8 @@ def _verdict(report: Report) -> tuple[str, str]:
                 "Undecided",
                 f"{active} active kinks meet at the last vertex; minimality is neither proved nor refuted.",
             )
+        case Unbounded():
+            return "Unbounded", "The loss falls forever along a ray that meets no kink."
         case StepLimit() | None:
             return "Stopped by a limit", "The walk says nothing about minimality."
 

@@ -24,7 +24,7 @@ from exactdrl.problem.file import refuse_existing
 from exactdrl.series.parallel import map_segments
 from exactdrl.series.residues import ResidueScan
 from exactdrl.series.segments import Segment, replay_segment
-from exactdrl.steps.first_vertex import find_first_vertex, to_start_rule
+from exactdrl.steps.first_vertex import FirstVertex, find_first_vertex, to_start_rule
 
 ENDINGS = (".jsonl", ".csv", ".parquet")
 _ROWS_A_GROUP = 256
@@ -120,7 +120,8 @@ def phase_one_points(problem: IntegerProblem, certificate: Certificate) -> Seque
     rule = to_start_rule(certificate.header.start_rule)
     if rule is not None:
         first = find_first_vertex(problem, rule, filtered=True)
-        if (tuple(first.pattern.to_hex()), first.basis) == (certificate.first.pattern, certificate.first.basis):
+        recorded = certificate.first.pattern, certificate.first.basis
+        if isinstance(first, FirstVertex) and (tuple(first.pattern.to_hex()), first.basis) == recorded:
             return first.points[:-1]
     start = tuple(problem.to_reduced(problem.instance.start))
     pattern = problem.pattern_from_hex(certificate.first.pattern)

@@ -24,7 +24,7 @@ Residues = NDArray[np.int64]
 class ResidueScan:
     """A scan of all kinks modulo a prime."""
 
-    __slots__ = ("_factors", "_is_possible", "_offsets", "_problem", "_rows", "_weights")
+    __slots__ = ("_bends", "_factors", "_is_possible", "_offsets", "_problem", "_rows", "_slopes", "_weights")
 
     def __init__(self, problem: IntegerProblem) -> None:
         """Takes a problem modulo the prime."""
@@ -34,6 +34,12 @@ class ResidueScan:
         self._weights = [_reduce(weight) for weight in problem.weights]
         self._offsets = [_reduce(offset) for offset in problem.offsets]
         self._factors = _reduce([problem.residual_factors])[0][:, None]
+        # slopes by a kink's bit, (2, width) for each layer with activations
+        self._slopes = [_reduce(list(zip(*layer, strict=True))) for layer in problem.slopes]
+        self._bends = [
+            None if bends is None else np.frombuffer(bends, dtype=np.uint8).reshape(problem.samples, -1) == 1
+            for bends in problem.addresses.bends
+        ]
 
     def is_certainly_regular(self, numerators: Sequence[mpz], denominator: mpz, pattern: Pattern) -> bool:
         """Returns whether exactly n kinks vanish, as far as a prime can tell: True is certain, False says nothing.
@@ -49,16 +55,22 @@ class ResidueScan:
         parameters = _reduce([numerators]).reshape(problem.widths[0], problem.rank)
         scale = int(denominator % PRIME)
         values = (self._rows @ parameters.T + self._offsets[0] * scale) % PRIME
-        zeros = int(np.count_nonzero(values == 0))
+        zeros = self._count_zeros(0, values)
         top = len(problem.widths) - 1
         for depth in range(1, top + 1):
-            passed = values * np.frombuffer(pattern.bits[depth - 1], dtype=np.uint8).reshape(values.shape)
+            bits = np.frombuffer(pattern.bits[depth - 1], dtype=np.uint8).reshape(values.shape)
+            below, above = self._slopes[depth - 1]
+            passed = values * np.where(bits == 1, above, below) % PRIME
             values = passed @ self._weights[depth - 1].T % PRIME
             if depth == top:
                 values = values * self._factors % PRIME
             values = (values + self._offsets[depth] * scale) % PRIME
-            zeros += int(np.count_nonzero(values == 0))
+            zeros += self._count_zeros(depth, values)
         return zeros == problem.dimension
+
+    def _count_zeros(self, depth: int, values: Residues) -> int:
+        bends = self._bends[depth]
+        return int(np.count_nonzero(values == 0 if bends is None else (values == 0) & bends))
 
 
 def _reduce(rows: Sequence[Sequence[mpz]]) -> Residues:

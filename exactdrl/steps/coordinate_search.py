@@ -8,7 +8,7 @@ from exactdrl.arithmetic.filtered_start import FilteredSearch, narrow_down
 from exactdrl.cells.affine import affine_form, gradient
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink
-from exactdrl.cells.scan import Values, first_on_line, pattern_of, scan, vanishing_kinks
+from exactdrl.cells.scan import Values, first_ahead, first_on_line, pattern_of, scan, vanishing_kinks
 from exactdrl.exact.basis import dot
 from exactdrl.exact.linear import Row, to_integers
 from exactdrl.exact.solved import LARGEST_KEPT, Inverse, invert
@@ -23,6 +23,7 @@ class CoordinateSearch:
         pattern: the cell; kinks that vanish at the start are off.
         points: the start and the point after each exchange, reduced parameters; the start alone where no points are
             asked for and floats are used.
+        ray: a direction in which the loss falls and no kink is met; None as long as none was found.
     """
 
     def __init__(self, problem: IntegerProblem, *, filtered: bool, with_points: bool) -> None:
@@ -50,6 +51,7 @@ class CoordinateSearch:
         self._is_flat = False
         self._with_points = with_points or self._floats is None
         self._values: Values | None = start_values
+        self.ray: list[mpz] | None = None
         self.points = [tuple(mpq(entry, self._denominator) for entry in self._start)]
 
     @property
@@ -58,10 +60,10 @@ class CoordinateSearch:
         return tuple(kink for _, kink in self._entered)
 
     def run(self) -> None:
-        """Exchanges coordinates for kinks until none is left."""
+        """Exchanges coordinates for kinks until none is left, or a ray meets no kink."""
         for kink in vanishing_kinks(self.pattern, self._values_here()):
             self._join(kink)
-        while self._free:
+        while self._free and self.ray is None:
             rivals = self._run_ahead()
             if self._free:
                 self._exchange_one(rivals)
@@ -99,7 +101,14 @@ class CoordinateSearch:
         slot, slope = self._steepest(slots)
         column, _ = self._inverse.column(slot)
         direction = [-entry for entry in column] if slope > 0 else column
-        _, met = first_on_line(self._problem, self.pattern, self._values_here(), direction)
+        if slope:
+            ahead = first_ahead(self._problem, self.pattern, self._values_here(), direction)
+            if ahead is None:
+                self.ray = list(direction)
+                return
+            met = ahead
+        else:
+            _, met = first_on_line(self._problem, self.pattern, self._values_here(), direction)
         self._put(met.kinks[0], slot)
         for kink in met.kinks[1:]:
             self._join(kink)

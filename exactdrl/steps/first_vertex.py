@@ -9,7 +9,7 @@ from gmpy2 import mpq, mpz
 from exactdrl.cells.affine import AffineForm, affine_form, gradient
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
-from exactdrl.cells.scan import first_on_line, pattern_of, scan, vanishing_kinks
+from exactdrl.cells.scan import first_ahead, first_on_line, pattern_of, scan, vanishing_kinks
 from exactdrl.exact.linear import independent_rows, project_out, to_integers
 from exactdrl.steps.coordinate_search import CoordinateSearch
 
@@ -40,6 +40,21 @@ class FirstVertex:
     is_elsewhere: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class StartRay:
+    """What phase 1 found instead of a vertex: the loss falls forever along a ray from the start, in the start's cell.
+
+    A ray that leaves a later point of phase 1 and stays in the cell does so from the start too, with the same slope.
+
+    Attributes:
+        pattern: the start's cell; kinks that vanish at the start are off.
+        direction: of the ray, in the trained layer's parameters, row-major.
+    """
+
+    pattern: Pattern
+    direction: tuple[mpq, ...]
+
+
 def to_start_rule(name: str) -> StartRule | None:
     """Returns the start rule of a name, None if there is none."""
     return _RULES.get(name)
@@ -52,8 +67,8 @@ def default_start_rule(problem: IntegerProblem) -> StartRule:
 
 def find_first_vertex(
     problem: IntegerProblem, rule: StartRule, *, filtered: bool = False, with_points: bool = True
-) -> FirstVertex:
-    """Returns the first vertex.
+) -> FirstVertex | StartRay:
+    """Returns the first vertex, or a ray along which the loss falls forever.
 
     Args:
         problem: the scaled problem.
@@ -70,7 +85,12 @@ def find_first_vertex(
         search = _ProjectionSearch(problem)
     else:
         search = CoordinateSearch(problem, filtered=filtered, with_points=with_points)
+    if problem.reduction.ray is not None:
+        return StartRay(search.pattern, problem.reduction.ray)
     search.run()
+    if search.ray is not None:
+        full = problem.to_full_direction([mpq(entry) for entry in search.ray])
+        return StartRay(search.pattern, tuple(entry for row in full for entry in row))
     return FirstVertex(search.pattern, tuple(search.basis), tuple(search.points))
 
 
@@ -86,6 +106,7 @@ class _ProjectionSearch:
         self.basis: list[Kink] = []
         self.forms: list[AffineForm] = []
         self.points = [self._point()]
+        self.ray: list[mpz] | None = None
 
     def _point(self) -> tuple[mpq, ...]:
         return tuple(mpq(numerator, self.denominator) for numerator in self.numerators)
@@ -106,15 +127,21 @@ class _ProjectionSearch:
         self.points.append(self._point())
 
     def run(self) -> None:
-        """Goes along the projected negative gradient until n kinks are active."""
+        """Goes along the projected negative gradient until n kinks are active, or it meets no kink."""
         n = self.problem.dimension
         self._join_active(vanishing_kinks(self.pattern, self.values))
         while len(self.basis) < n:
             rows = [form.row for form in self.forms]
             direction = project_out(rows, [-entry for entry in self.gradient])
-            if not any(direction):
-                direction = next(d for d in (project_out(rows, _unit(n, c)) for c in range(n)) if any(d))
-            direction, met = first_on_line(self.problem, self.pattern, self.values, direction)
+            if any(direction):
+                ahead = first_ahead(self.problem, self.pattern, self.values, direction)
+                if ahead is None:
+                    self.ray = direction
+                    return
+                met = ahead
+            else:
+                flat = next(d for d in (project_out(rows, _unit(n, c)) for c in range(n)) if any(d))
+                direction, met = first_on_line(self.problem, self.pattern, self.values, flat)
             # values are scaled by the denominator, rates are not
             step = (met.distance or mpq(0)) / self.denominator
             numerator, denominator = step.numerator * self.denominator, step.denominator

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from gmpy2 import mpq
+
 from exactdrl.cells.kinks import Kink
 from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum, Undecided
 
@@ -35,4 +37,22 @@ class StepLimit:
     """The walk was stopped by a limit or an interrupt; it says nothing about minimality."""
 
 
-Outcome: TypeAlias = StrictLocalMinimum | LocalMinimum | Undecided | StepLimit
+@dataclass(frozen=True, slots=True)
+class Unbounded:
+    """Proved: the loss has no lower bound. It falls along a ray forever, and the ray stays in one cell.
+
+    Attributes:
+        direction: of the ray, in the trained layer's parameters, shape (n_ℓ, m).
+        flips: kinks whose bits change at the last vertex, where the ray begins; empty if it begins at the start.
+        basis: the basis that replaces the old one at that vertex, None where it stays.
+        leaving: the kink of the basis that the ray, an edge, leaves; None if the ray begins at the start, and the walk
+            has no vertex.
+    """
+
+    direction: tuple[tuple[mpq, ...], ...]
+    flips: tuple[Kink, ...] = ()
+    basis: tuple[Kink, ...] | None = None
+    leaving: Kink | None = None
+
+
+Outcome: TypeAlias = StrictLocalMinimum | LocalMinimum | Unbounded | Undecided | StepLimit

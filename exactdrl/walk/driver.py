@@ -10,23 +10,23 @@ from gmpy2 import mpq
 from exactdrl.arithmetic.counts import DecisionCounts
 from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.arithmetic.filtered import FilteredArithmetic
-from exactdrl.arithmetic.protocol import Arithmetic
+from exactdrl.arithmetic.protocol import Arithmetic, Edge
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.cells.reach import tangent_cell
-from exactdrl.cells.scan import Breakpoint, Values, scan, vanishing_kinks
+from exactdrl.cells.scan import Values, scan, vanishing_kinks
 from exactdrl.exact.linear import to_integers
-from exactdrl.exact.rationals import InputError
+from exactdrl.exact.rationals import InputError, to_float
 from exactdrl.minimality.descent.ray import to_edge
 from exactdrl.minimality.judge import DEFAULT_BUDGET, judge
 from exactdrl.minimality.verdict import NotMinimum
 from exactdrl.problem.instance import Instance, Matrix
 from exactdrl.regression.long_step import LINE_SEARCH, LONG_STEP, LongSteps, check_long_step
-from exactdrl.steps.first_vertex import FirstVertex, default_start_rule, find_first_vertex, to_start_rule
-from exactdrl.steps.step import Outcome, Step, StepLimit
+from exactdrl.steps.first_vertex import FirstVertex, StartRay, default_start_rule, find_first_vertex, to_start_rule
+from exactdrl.steps.step import Outcome, Step, StepLimit, Unbounded
 from exactdrl.walk.rules import RULES, Choice
 
-__all__ = ["ALL_RULES", "ARITHMETICS", "Outcome", "Step", "StepLimit", "Walk"]
+__all__ = ["ALL_RULES", "ARITHMETICS", "Outcome", "Step", "StepLimit", "Unbounded", "Walk"]
 
 ARITHMETICS = ("filtered", "exact")
 ALL_RULES = (*RULES, LONG_STEP)
@@ -104,12 +104,12 @@ class Walk:
         self.outcome: Outcome | None = None
         self.steps = 0
         self.published_stops: list[int] = []
-        self._first: FirstVertex | None = None
+        self._first: FirstVertex | StartRay | None = None
         self._arithmetic: Arithmetic | None = None
 
     @property
-    def first_vertex(self) -> FirstVertex:
-        """Returns the result of phase 1."""
+    def first_vertex(self) -> FirstVertex | StartRay:
+        """Returns the result of phase 1: a vertex, or a ray from the start along which the loss falls forever."""
         if self._long is not None:
             return self._long.first_vertex
         if self._first is None:
@@ -118,10 +118,25 @@ class Walk:
         return self._first
 
     @property
+    def start_ray(self) -> StartRay | None:
+        """Returns the ray that phase 1 found instead of a vertex, None where there is a vertex."""
+        if self._arithmetic is not None:
+            return None
+        first = self.first_vertex
+        return first if isinstance(first, StartRay) else None
+
+    @property
     def arithmetic(self) -> Arithmetic:
-        """Returns the current vertex; not of the rule `long-step`, which has none in this form."""
+        """Returns the current vertex; not of the rule `long-step`, which has none in this form.
+
+        Raises:
+            InputError: the walk has no vertex: the loss falls forever along a ray from the start.
+        """
         if self._arithmetic is None:
-            self._arithmetic = self._start_at(self.first_vertex.pattern, self.first_vertex.basis)
+            first = self.first_vertex
+            if isinstance(first, StartRay):
+                raise InputError("the walk has no vertex: the loss falls forever along a ray from the start")
+            self._arithmetic = self._start_at(first.pattern, first.basis)
         return self._arithmetic
 
     def _start_at(self, pattern: Pattern, basis: Sequence[Kink]) -> Arithmetic:
@@ -149,12 +164,16 @@ class Walk:
 
     @property
     def loss(self) -> mpq:
-        """Returns the exact loss at the current vertex."""
+        """Returns the exact loss at the current vertex; at the start, where the walk has none."""
+        if self._long is None and self.start_ray is not None:
+            return self.problem.instance.loss_of(self.problem.instance.start)
         return self.arithmetic.loss() if self._long is None else self._long.loss()
 
     @property
     def loss_estimate(self) -> float:
         """Returns the loss in floats, for display while the walk runs."""
+        if self._long is None and self.start_ray is not None:
+            return to_float(self.loss)
         return self.arithmetic.loss_estimate() if self._long is None else self._long.loss_estimate()
 
     @property
@@ -166,7 +185,12 @@ class Walk:
 
     @property
     def vertex(self) -> Matrix:
-        """Returns the exact parameters [W | b] of the trained layer at the current vertex, shape (n_ℓ, m)."""
+        """Returns the exact parameters [W | b] of the trained layer at the current vertex, shape (n_ℓ, m).
+
+        At the start, where the walk has no vertex.
+        """
+        if self._long is None and self.start_ray is not None:
+            return self.problem.instance.start
         return self.problem.to_full(self.arithmetic.vertex() if self._long is None else self._long.parameters())
 
     def run(self) -> Outcome:
@@ -196,6 +220,10 @@ class Walk:
                 return []
         if self._long is not None:
             return self._long_steps(self._long, limit)
+        ray = self.start_ray
+        if ray is not None:
+            self.outcome = Unbounded(_to_rows(ray.direction, self.problem.instance.start))
+            return []
         moves = self.arithmetic.run_ahead(self.rule, limit)
         if not moves:
             step = self._step()
@@ -228,6 +256,8 @@ class Walk:
         step: Step | None = None
         if choice is not None:
             step = self._take(choice)
+        if self.outcome is not None:
+            return None
         if step is None:
             verdict = judge(self.problem, _values(self.problem, arithmetic), budget=self.budget)
             if not isinstance(verdict, NotMinimum):
@@ -237,6 +267,8 @@ class Walk:
             # at
             is_published_stop = self._is_published and (choice is None or choice.is_published_stop)
             step = self._leave_degenerate(verdict.direction, is_published_stop=is_published_stop)
+            if step is None:
+                return None
         self.steps += 1
         if step.is_published_stop:
             self.published_stops.append(self.steps)
@@ -247,11 +279,19 @@ class Walk:
         return self.rule == "reference" and bool(self.problem.dimension)
 
     def _take(self, choice: Choice) -> Step | None:
-        """Goes along the chosen edge; None, with nothing changed, where it leaves its cell at once."""
+        """Goes along the chosen edge.
+
+        Returns:
+            The step. None where the edge leaves its cell at once: then nothing is changed. None, too, where it meets no
+            kink: then the outcome is set.
+        """
         arithmetic = self.arithmetic
         for kink in choice.flips:
             arithmetic.flip(kink)
-        met = _meet(arithmetic, choice.leaving)
+        met = arithmetic.first_kinks(choice.leaving)
+        if met is None:
+            self.outcome = self._unbounded(choice.flips, None, choice.leaving)
+            return None
         if met.is_blocked:
             for kink in reversed(choice.flips):
                 arithmetic.flip(kink)
@@ -260,10 +300,18 @@ class Walk:
         arithmetic.pivot(choice.leaving, entering)
         return Step(self.steps + 1, choice.flips, None, choice.leaving, entering, choice.is_published_stop)
 
-    def _leave_degenerate(self, direction: Sequence[mpq], *, is_published_stop: bool) -> Step:
+    def _unbounded(self, flips: tuple[Kink, ...], basis: tuple[Kink, ...] | None, leaving: Kink) -> Unbounded:
+        """Returns the outcome at a vertex whose cell has an edge, as it is now, that falls and meets no kink."""
+        here = ExactArithmetic(self.problem, self.arithmetic.pattern, self.arithmetic.basis)
+        numerators, _ = here.direction(Edge(leaving, is_flipped=False))
+        direction = self.problem.to_full_direction([mpq(entry) for entry in numerators])
+        return Unbounded(direction, flips, basis, leaving)
+
+    def _leave_degenerate(self, direction: Sequence[mpq], *, is_published_stop: bool) -> Step | None:
         """Leaves a vertex along an improving edge of the cell into which the loss falls along a direction.
 
-        All kinks of the basis but one rest along that edge, and nothing blocks it.
+        All kinks of the basis but one rest along that edge, and nothing blocks it. Where it meets no kink the outcome
+        is set, and None returned.
         """
         arithmetic, problem = self.arithmetic, self.problem
         values = _values(problem, arithmetic)
@@ -277,17 +325,18 @@ class Walk:
         kinks = [*arithmetic.basis, *sorted(set(vanishing) - set(arithmetic.basis))]
         arithmetic.rebase(pattern, [kink for kink in kinks if kink not in moving] + [k for k in kinks if k in moving])
         (leaving,) = moving.intersection(arithmetic.basis)
-        met = _meet(arithmetic, leaving)
+        met = arithmetic.first_kinks(leaving)
         basis = tuple(arithmetic.basis)
+        if met is None:
+            self.outcome = self._unbounded(tuple(flips), basis, leaving)
+            return None
         arithmetic.pivot(leaving, met.kinks[0])
         return Step(self.steps + 1, tuple(flips), basis, leaving, met.kinks[0], is_published_stop)
 
 
-def _meet(arithmetic: Arithmetic, leaving: Kink) -> Breakpoint:
-    met = arithmetic.first_kinks(leaving)
-    if met is None:
-        raise AssertionError("the loss falls forever along an edge, yet it is nowhere negative: this is a bug")
-    return met
+def _to_rows(flat: Sequence[mpq], shape: Matrix) -> Matrix:
+    width = len(shape[0])
+    return tuple(tuple(flat[begin : begin + width]) for begin in range(0, len(flat), width))
 
 
 def _values(problem: IntegerProblem, arithmetic: Arithmetic) -> Values:

@@ -43,7 +43,7 @@ class FloatProblem(NamedTuple):
 def to_float_problem(problem: IntegerProblem) -> FloatProblem | None:
     """Returns the problem in float64; None where a number but 0 is outside RANGE, or there are no parameters."""
     instance = problem.instance
-    if not problem.dimension:
+    if not problem.dimension or not problem.is_plain:
         return None
     pushed = instance.pushed_inputs()
     widest, depths, samples = max(problem.widths), len(problem.widths), problem.samples

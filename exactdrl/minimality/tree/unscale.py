@@ -6,10 +6,9 @@ divided by S, with z = s times the true z, this is the same with λ s/S and c s/
 
 from collections.abc import Sequence
 
-from gmpy2 import lcm, mpq
+from gmpy2 import mpq
 
 from exactdrl.cells.integer_problem import IntegerProblem
-from exactdrl.exact.linear import common_denominator
 from exactdrl.minimality.rules.blocks import Block
 from exactdrl.minimality.rules.settle import Settled
 from exactdrl.minimality.tree.tree import Closed
@@ -19,23 +18,18 @@ from exactdrl.minimality.tree.witness import BlockWitness, Leaf, TreeWitness
 def true_factors(problem: IntegerProblem) -> list[list[mpq]]:
     """Returns s/S by layer (the trained one first) and sample.
 
-    A kink of layer l on sample i has s = D_i E_{ℓ+1} ⋯ E_l, a residual T_i times that; S = C E_{ℓ+1} ⋯ E_{L+1} with
-    C = w_i D_i T_i for every i.
+    A kink of layer l on sample i has s = D_i times the layer's scale, a residual T_i times that; S is the scale of the
+    loss, and the common denominator of all samples is w_i D_i T_i for every i.
     """
-    above = mpq(1)
-    factors: list[list[mpq]] = []
-    for depth in range(len(problem.widths) - 1, -1, -1):
-        is_residual = depth == len(problem.widths) - 1
-        factors.append(
-            [
-                above / (weight * (1 if is_residual else factor))
-                for weight, factor in zip(problem.sample_weights, problem.residual_factors, strict=True)
-            ]
-        )
-        if depth:
-            layer = problem.instance.layers[problem.first + depth - 1]
-            above /= lcm(common_denominator(layer.bias or ()), *(common_denominator(row) for row in layer.weight))
-    return factors[::-1]
+    top = len(problem.widths) - 1
+    total = problem.scales[top] * problem.loss_unit
+    return [
+        [
+            mpq(problem.scales[depth], total * weight * (1 if depth == top else factor))
+            for weight, factor in zip(problem.sample_weights, problem.residual_factors, strict=True)
+        ]
+        for depth in range(top + 1)
+    ]
 
 
 def to_witness(problem: IntegerProblem, state: Settled, closed: Sequence[tuple[Block, Closed]]) -> TreeWitness:
@@ -60,5 +54,5 @@ def to_witness(problem: IntegerProblem, state: Settled, closed: Sequence[tuple[B
             )
             for leaf in tree.leaves
         )
-        witnesses.append(BlockWitness(block.units, own, leaves))
+        witnesses.append(BlockWitness(tuple(problem.reduction.units[u] for u in block.units), own, leaves))
     return TreeWitness(tuple(settled), tuple(witnesses))
