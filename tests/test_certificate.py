@@ -160,7 +160,7 @@ def test_exports_are_exact(published, tmp_path):
     for row in rows[:40] + rows[-3:]:
         theta = [Fraction(text) for text in row["theta"]]
         flat = [mpq(value) for value in theta]
-        assert instance.loss([flat[k : k + 5] for k in range(0, 25, 5)]) == mpq(row["loss"])
+        assert instance.loss_of([flat[k : k + 5] for k in range(0, 25, 5)]) == mpq(row["loss"])
         assert row["theta_float"] == [float(value) for value in theta]
         assert Fraction(row["squared_distance_to_last"]) == sum((a - b) ** 2 for a, b in zip(theta, last, strict=True))
         if before is not None and before[0] == row["step"] - 1:

@@ -110,7 +110,7 @@ def test_sample_is_reproducible(tmp_path, capsys, monkeypatch):
         (edited().replace('"layer": 1', '"layer": 1, "layer": 1'), "key 'layer' is repeated"),
         (edited().replace('"layer": 1,', ""), "key 'layer' is missing"),
         (edited(format="other"), "format is 'other'"),
-        (edited(version=2), "version is 2"),
+        (edited(version=3), "version is 3"),
         (edited(loss__kind="squared"), "loss.kind is 'squared'"),
         ("[1, 2", "not JSON"),
         ("[" * 100000, "nested too deeply"),

@@ -274,7 +274,7 @@ def test_a_regressor_is_taken_over_exactly():
         for own, weight, bias in zip(instance.layers, regressor.coefs_, regressor.intercepts_, strict=True):
             assert own.weight == tuple(tuple(mpq(float(w)) for w in column) for column in weight.T)
             assert own.bias == tuple(mpq(float(b)) for b in bias)
-        assert to_float(instance.loss(instance.start)) == pytest.approx(abs(regressor.predict(inputs) - targets).sum())
+        assert to_float(instance.loss_of(instance.start)) == pytest.approx(abs(regressor.predict(inputs) - targets).sum())
 
 
 def test_other_estimators_are_refused():
