@@ -19,8 +19,8 @@ from pathlib import Path
 from gmpy2 import mpq
 
 from exactdrl import Instance, LocalMinimum, StrictLocalMinimum, Walk, sample_experiment, to_float
-from exactdrl.audit.audit import Audit, audit
-from exactdrl.audit.vertex import FoundVertex, OnFace
+from exactdrl.audits.audit import Audit, audit
+from exactdrl.audits.vertex import FoundVertex, OnFace
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 
 from exactdrl import read_instance
-from exactdrl.audit.audit import Audit, audit
-from exactdrl.audit.record import record_audit, to_row, write_table
-from exactdrl.audit.vertex import SEPARATION
+from exactdrl.audits.audit import Audit, audit
+from exactdrl.audits.record import record_audit, to_row, write_table
+from exactdrl.audits.vertex import SEPARATION
 from exactdrl.doors.sheet_text import TextForm
 from exactdrl.doors.trajectory import read_trajectory
 from exactdrl.minimality.judge import DEFAULT_BUDGET

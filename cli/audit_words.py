@@ -3,9 +3,9 @@
 import math
 
 from exactdrl import to_float
-from exactdrl.audit.audit import Audit, AuditRow
-from exactdrl.audit.record import to_row
-from exactdrl.audit.vertex import FoundVertex
+from exactdrl.audits.audit import Audit, AuditRow
+from exactdrl.audits.record import to_row
+from exactdrl.audits.vertex import FoundVertex
 from exactdrl.minimality.verdict import NotMinimum
 
 from .words import outcome_words

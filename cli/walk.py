@@ -8,7 +8,7 @@ import click
 
 from exactdrl import Step, StepLimit, Undecided, Walk, read_instance, record_walk, to_float, to_text
 from exactdrl.minimality.judge import DEFAULT_BUDGET
-from exactdrl.walk.driver import ALL_RULES, ARITHMETICS
+from exactdrl.walks.driver import ALL_RULES, ARITHMETICS
 
 from .progress import progress
 from .words import count_words, loss_words, outcome_name, outcome_words

@@ -24,7 +24,7 @@ from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum, Undeci
 from exactdrl.problem.file import read_instance, write_instance
 from exactdrl.problem.instance import Instance, Layer
 from exactdrl.series.export import Point, export, points
-from exactdrl.walk.driver import Outcome, Step, StepLimit, Unbounded, Walk
+from exactdrl.walks.driver import Outcome, Step, StepLimit, Unbounded, Walk
 
 __version__ = "0.1.0"
 

@@ -30,13 +30,13 @@ from exactdrl import (
     write_instance,
 )
 from exactdrl.arithmetic.exact import ExactArithmetic
-from exactdrl.audit.audit import audit
-from exactdrl.audit.move import Adjacent, Crossed, NoEdge, Stays
-from exactdrl.audit.nearness import Bounds, Nearness
-from exactdrl.audit.point import ExactPoint, has_rank, is_independent
-from exactdrl.audit.record import record_audit
-from exactdrl.audit.signs import bits_of, kinks_of, pattern_from_bits
-from exactdrl.audit.vertex import FoundVertex, NoVertex, OnFace, _is_vertex, find_vertex
+from exactdrl.audits.audit import audit
+from exactdrl.audits.move import Adjacent, Crossed, NoEdge, Stays
+from exactdrl.audits.nearness import Bounds, Nearness
+from exactdrl.audits.point import ExactPoint, has_rank, is_independent
+from exactdrl.audits.record import record_audit
+from exactdrl.audits.signs import bits_of, kinks_of, pattern_from_bits
+from exactdrl.audits.vertex import FoundVertex, NoVertex, OnFace, _is_vertex, find_vertex
 from exactdrl.cells.affine import affine_form
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Addresses, Pattern

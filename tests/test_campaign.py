@@ -39,7 +39,7 @@ from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.certificate.reader import read_certificate
 from exactdrl.certificate.record import record_walk
 from exactdrl.certificate.replay import replay
-from exactdrl.walk.driver import Walk
+from exactdrl.walks.driver import Walk
 
 ROOT = Path(__file__).parent.parent
 SMALL = """

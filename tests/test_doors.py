@@ -23,7 +23,7 @@ from exactdrl.exact.rationals import InputError, to_float
 from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum
 from exactdrl.problem.file import parse_instance, to_json_text
 from exactdrl.problem.instance import Instance
-from exactdrl.walk.driver import Walk
+from exactdrl.walks.driver import Walk
 
 # The exact minima of least absolute deviations; the floats are those of the issue, from other programs
 STACKLOSS = mpq(14518, 345)
@@ -274,7 +274,9 @@ def test_a_regressor_is_taken_over_exactly():
         for own, weight, bias in zip(instance.layers, regressor.coefs_, regressor.intercepts_, strict=True):
             assert own.weight == tuple(tuple(mpq(float(w)) for w in column) for column in weight.T)
             assert own.bias == tuple(mpq(float(b)) for b in bias)
-        assert to_float(instance.loss_of(instance.start)) == pytest.approx(abs(regressor.predict(inputs) - targets).sum())
+        assert to_float(instance.loss_of(instance.start)) == pytest.approx(
+            abs(regressor.predict(inputs) - targets).sum()
+        )
 
 
 def test_other_estimators_are_refused():

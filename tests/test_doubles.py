@@ -21,7 +21,7 @@ from exactdrl.doors.arrays import from_arrays, from_regression
 from exactdrl.exact.rationals import InputError
 from exactdrl.problem.doubles import DoubleMatrix, find_doubles
 from exactdrl.problem.instance import Instance
-from exactdrl.walk.driver import Walk
+from exactdrl.walks.driver import Walk
 
 TINY, HUGE = 5e-324, 1.7976931348623157e308
 doubles = st.one_of(

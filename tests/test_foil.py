@@ -12,9 +12,9 @@ from foil import run_foil
 from gmpy2 import mpq
 
 from exactdrl import Walk, record_walk, sample_experiment, to_float, write_instance
-from exactdrl.audit.audit import audit
-from exactdrl.audit.record import record_audit
-from exactdrl.audit.vertex import FoundVertex, OnFace
+from exactdrl.audits.audit import audit
+from exactdrl.audits.record import record_audit
+from exactdrl.audits.vertex import FoundVertex, OnFace
 from exactdrl.minimality.verdict import NotMinimum
 
 ROOT = Path(__file__).parent.parent

@@ -12,7 +12,7 @@ from oracle import ZERO, Problem
 
 from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum, Undecided
 from exactdrl.problem.instance import Instance
-from exactdrl.walk.driver import Walk
+from exactdrl.walks.driver import Walk
 
 RULES = ["reference", "steepest", "first"]
 START_RULES = ["projected-gradient", "coordinate"]

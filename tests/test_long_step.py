@@ -21,7 +21,7 @@ from exactdrl.minimality.point import judge_point
 from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum
 from exactdrl.problem.instance import Instance
 from exactdrl.regression import protocol as regression
-from exactdrl.walk.driver import StepLimit, Walk
+from exactdrl.walks.driver import StepLimit, Walk
 
 problems = strategies.lad_problems(max_samples=14) | strategies.generic_instances(max_depth=0)
 

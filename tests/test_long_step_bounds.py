@@ -30,7 +30,7 @@ from exactdrl.regression.filtered import FilteredRegression
 from exactdrl.regression.floats import FloatRegression, from_rows, load
 from exactdrl.regression.products import PIECES, cut, piece_bits, product
 from exactdrl.regression.protocol import Regression
-from exactdrl.walk.driver import Walk
+from exactdrl.walks.driver import Walk
 
 UNIT = Fraction(1, 2**53)
 

@@ -17,7 +17,7 @@ from oracle import ONE, ZERO, Kink, Problem, Row
 from exactdrl.exact.rationals import InputError
 from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum, Undecided
 from exactdrl.problem.instance import Instance
-from exactdrl.walk.driver import StepLimit, Walk
+from exactdrl.walks.driver import StepLimit, Walk
 
 RULES = ["reference", "steepest", "first"]
 START_RULES = ["projected-gradient", "coordinate"]

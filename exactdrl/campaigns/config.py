@@ -32,7 +32,7 @@ from typing import TypeVar
 from exactdrl.campaigns.case import DEFAULT_RULE, Case, Limits
 from exactdrl.doors.sample import DOUBLE_BITS
 from exactdrl.exact.rationals import InputError, shown
-from exactdrl.walk.rules import RULES
+from exactdrl.walks.rules import RULES
 
 VERSION = 1
 # Names of files and the summary's tables stay readable, and no typing error fills a disk

@@ -17,7 +17,7 @@ from exactdrl.doors.sample import sample_experiment
 from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum, Undecided
 from exactdrl.problem.file import write_instance
 from exactdrl.problem.instance import Instance
-from exactdrl.walk.driver import Outcome, StepLimit, Walk
+from exactdrl.walks.driver import Outcome, StepLimit, Walk
 
 DONE, LIMIT, FAILED = "done", "limit", "failed"
 

@@ -21,7 +21,7 @@ from exactdrl.certificate.lines import (
 from exactdrl.exact.rationals import InputError
 from exactdrl.problem.file import MAX_BYTES, read_bytes
 from exactdrl.problem.instance import Instance
-from exactdrl.walk.driver import Outcome, Step
+from exactdrl.walks.driver import Outcome, Step
 
 
 @dataclass(frozen=True, slots=True)

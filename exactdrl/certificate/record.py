@@ -19,7 +19,7 @@ from exactdrl.certificate.stream import LineWriter
 from exactdrl.exact.rationals import InputError
 from exactdrl.problem.file import refuse_existing
 from exactdrl.steps.first_vertex import FirstVertex, StartRay
-from exactdrl.walk.driver import Outcome, Step, StepLimit, Walk
+from exactdrl.walks.driver import Outcome, Step, StepLimit, Walk
 
 # Steps between two writes; a kill loses no more than these
 _STEPS_AT_ONCE = 64

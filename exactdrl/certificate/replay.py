@@ -7,7 +7,7 @@ from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.certificate.reader import Certificate
 from exactdrl.exact.rationals import InputError
-from exactdrl.walk.driver import Step
+from exactdrl.walks.driver import Step
 
 
 def final_vertex(problem: IntegerProblem, certificate: Certificate) -> tuple[Pattern, tuple[Kink, ...]]:

@@ -8,8 +8,8 @@ from exactdrl.exact.rationals import InputError
 from exactdrl.problem.instance import Instance
 from exactdrl.regression.long_step import LINE_SEARCH, LONG_STEP
 from exactdrl.steps.first_vertex import FirstVertex, StartRay, to_start_rule
-from exactdrl.walk.driver import Step, StepLimit, Walk
-from exactdrl.walk.rules import RULES
+from exactdrl.walks.driver import Step, StepLimit, Walk
+from exactdrl.walks.rules import RULES
 
 
 def rerun(instance: Instance, certificate: Certificate, *, on_step: Callable[[Step], None] | None = None) -> str | None:

@@ -40,7 +40,7 @@ from exactdrl.problem.file import read_bytes, read_instance
 from exactdrl.problem.instance import Instance, Matrix
 from exactdrl.series.parallel import STEPS_A_SEGMENT, map_items
 from exactdrl.series.trajectory import Trajectory, follow_trajectory
-from exactdrl.walk.driver import Outcome
+from exactdrl.walks.driver import Outcome
 
 WINDOW = 40
 LINES = 10

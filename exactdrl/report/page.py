@@ -17,7 +17,7 @@ from exactdrl.observations.claims import Claim, EstimateClaim, LineClaim, LossCl
 from exactdrl.observations.density import TrajectoryDensity
 from exactdrl.observations.observe import Observations
 from exactdrl.report.report import Figure, Report
-from exactdrl.walk.driver import StepLimit, Unbounded
+from exactdrl.walks.driver import StepLimit, Unbounded
 
 _LONGEST_EXACT = 400
 _MINUS = "\N{MINUS SIGN}"

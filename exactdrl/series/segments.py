@@ -18,7 +18,7 @@ from exactdrl.certificate.replay import advance, first_cell, follow
 from exactdrl.exact.basis import dot
 from exactdrl.exact.linear import to_mpz
 from exactdrl.exact.rationals import InputError
-from exactdrl.walk.driver import Step
+from exactdrl.walks.driver import Step
 
 
 @dataclass(frozen=True, slots=True)

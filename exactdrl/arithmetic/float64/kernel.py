@@ -1,6 +1,6 @@
 """Whole steps of a walk in float64, each of whose decisions is certain; the first that is not ends the run.
 
-The kernel follows the pivot rules of exactdrl.walk.rules step by step. Signs are certain when they exceed their
+The kernel follows the pivot rules of exactdrl.walks.rules step by step. Signs are certain when they exceed their
 bounds, comparisons when intervals do not meet, the ratio test when the next vertex certainly lies in the cell with no
 other kink active there. Theorem and proof: proofs/filter.md.
 """

@@ -24,7 +24,7 @@ from exactdrl.problem.instance import Instance, Matrix
 from exactdrl.regression.long_step import LINE_SEARCH, LONG_STEP, LongSteps, check_long_step
 from exactdrl.steps.first_vertex import FirstVertex, StartRay, default_start_rule, find_first_vertex, to_start_rule
 from exactdrl.steps.step import Outcome, Step, StepLimit, Unbounded
-from exactdrl.walk.rules import RULES, Choice
+from exactdrl.walks.rules import RULES, Choice
 
 __all__ = ["ALL_RULES", "ARITHMETICS", "Outcome", "Step", "StepLimit", "Unbounded", "Walk"]
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from gmpy2 import mpq
 
-from exactdrl.audit.chain import Chain
-from exactdrl.audit.move import Adjacent, Crossed, Move, NoEdge, Stays, find_crossing, judge_move
-from exactdrl.audit.nearness import Bounds
-from exactdrl.audit.point import ExactPoint
-from exactdrl.audit.vertex import (
+from exactdrl.audits.chain import Chain
+from exactdrl.audits.move import Adjacent, Crossed, Move, NoEdge, Stays, find_crossing, judge_move
+from exactdrl.audits.nearness import Bounds
+from exactdrl.audits.point import ExactPoint
+from exactdrl.audits.vertex import (
     SEPARATION,
     FoundVertex,
     NoVertex,

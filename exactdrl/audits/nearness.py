@@ -7,7 +7,7 @@ from itertools import takewhile
 
 from gmpy2 import mpq, mpz
 
-from exactdrl.audit.point import ExactPoint
+from exactdrl.audits.point import ExactPoint
 from exactdrl.cells.affine import path_coefficients, through_units
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from flint import nmod_mat
 from gmpy2 import mpq, mpz
 
-from exactdrl.audit.signs import Signs, pattern_from_bits, signs_of
+from exactdrl.audits.signs import Signs, pattern_from_bits, signs_of
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Pattern
 from exactdrl.cells.scan import Values, scaled_loss, scan

@@ -5,8 +5,8 @@ from typing import TypeAlias
 
 from gmpy2 import mpq
 
-from exactdrl.audit.point import ExactPoint, has_rank
-from exactdrl.audit.signs import kinks_of, pattern_from_bits
+from exactdrl.audits.point import ExactPoint, has_rank
+from exactdrl.audits.signs import kinks_of, pattern_from_bits
 from exactdrl.cells.affine import affine_form
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern

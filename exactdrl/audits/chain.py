@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from exactdrl.audit.move import Adjacent, common_cell
-from exactdrl.audit.point import ExactPoint
-from exactdrl.audit.signs import bits_of, kinks_of, pattern_from_bits
+from exactdrl.audits.move import Adjacent, common_cell
+from exactdrl.audits.point import ExactPoint
+from exactdrl.audits.signs import bits_of, kinks_of, pattern_from_bits
 from exactdrl.cells.affine import affine_form
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.exact.linear import independent_rows
-from exactdrl.walk.driver import Step
+from exactdrl.walks.driver import Step
 
 
 class Chain:

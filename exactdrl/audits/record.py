@@ -8,15 +8,15 @@ from pathlib import Path
 
 from gmpy2 import mpq
 
-from exactdrl.audit.audit import Audit, AuditRow
-from exactdrl.audit.move import Adjacent, Crossed, NoEdge, Stays
-from exactdrl.audit.vertex import FoundVertex
+from exactdrl.audits.audit import Audit, AuditRow
+from exactdrl.audits.move import Adjacent, Crossed, NoEdge, Stays
+from exactdrl.audits.vertex import FoundVertex
 from exactdrl.certificate.lines import End, Header, end_text, header_text, outcome_text, step_text, vertex_text
 from exactdrl.certificate.stream import LineWriter
 from exactdrl.exact.rationals import InputError, to_float, to_text
 from exactdrl.minimality.verdict import NotMinimum
 from exactdrl.problem.file import refuse_existing, write_new
-from exactdrl.walk.driver import Outcome, StepLimit
+from exactdrl.walks.driver import Outcome, StepLimit
 
 # The names that the header gives for pivot rule and start rule; they claim nothing
 NAME = "audit"

@@ -12,9 +12,9 @@ from typing import TypeAlias
 from flint import fmpq_mat, fmpz, fmpz_mat
 from gmpy2 import mpq, mpz
 
-from exactdrl.audit.nearness import Bounds, Nearness
-from exactdrl.audit.point import ExactPoint, has_rank, is_independent
-from exactdrl.audit.signs import kinks_of
+from exactdrl.audits.nearness import Bounds, Nearness
+from exactdrl.audits.point import ExactPoint, has_rank, is_independent
+from exactdrl.audits.signs import kinks_of
 from exactdrl.cells.affine import AffineForm, affine_form
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink
