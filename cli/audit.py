@@ -14,11 +14,11 @@ from exactdrl.doors.trajectory import read_trajectory
 from exactdrl.minimality.judge import DEFAULT_BUDGET
 from exactdrl.minimality.verdict import NotMinimum
 from exactdrl.problem.file import refuse_existing
+from exactdrl.report.words import outcome_name
 
 from .audit_words import counts, summary_lines, table_lines, verdict_words
 from .progress import progress
 from .tables import say_notes, text_options
-from .words import outcome_name
 
 WRONG, UNDECIDED = 1, 3
 

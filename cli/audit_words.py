@@ -7,8 +7,7 @@ from exactdrl.audits.audit import Audit, AuditRow
 from exactdrl.audits.record import to_row
 from exactdrl.audits.vertex import FoundVertex
 from exactdrl.minimality.verdict import NotMinimum
-
-from .words import outcome_words
+from exactdrl.report.words import outcome_words
 
 _CHANGES = {None: "", -1: "falls", 0: "keeps", 1: "rises"}
 

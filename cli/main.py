@@ -20,6 +20,7 @@ from .plot import plot_command
 from .report import report_command
 from .rerun import rerun_command
 from .sample import sample_command
+from .show import show_command
 from .verify import verify_command
 from .walk import walk_command
 
@@ -34,6 +35,7 @@ for _command in (
     sample_command,
     walk_command,
     verify_command,
+    show_command,
     export_command,
     observe_command,
     plot_command,

@@ -11,9 +11,9 @@ from exactdrl import LocalMinimum, StrictLocalMinimum, Undecided, read_instance,
 from exactdrl.minimality.judge import DEFAULT_BUDGET
 from exactdrl.minimality.point import JudgedPoint, judge_point
 from exactdrl.minimality.verdict import NotMinimum
+from exactdrl.report.words import loss_words, outcome_name, outcome_words
 
 from .progress import progress
-from .words import loss_words, outcome_name, outcome_words
 
 UNDECIDED = 3
 

@@ -19,10 +19,10 @@ from exactdrl.observations.summary import to_summary
 from exactdrl.observations.tables import ENDINGS, TABLES, all_tables, refuse_written, table_paths, write_tables
 from exactdrl.problem.file import refuse_existing
 from exactdrl.report.figures import FORMATS, draw, figure_paths
+from exactdrl.report.words import outcome_words
 from exactdrl.series.parallel import available_jobs
 
 from .progress import progress
-from .words import outcome_words
 
 _QUANTITIES = {
     "loss-gap": "loss gap",

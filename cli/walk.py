@@ -8,10 +8,10 @@ import click
 
 from exactdrl import Step, StepLimit, Undecided, Walk, read_instance, record_walk, to_float, to_text
 from exactdrl.minimality.judge import DEFAULT_BUDGET
-from exactdrl.walks.driver import ALL_RULES, ARITHMETICS
+from exactdrl.report.words import count_words, loss_words, outcome_name, outcome_words
+from exactdrl.walks.driver import ALL_RULES, ARITHMETICS, default_rule
 
 from .progress import progress
-from .words import count_words, loss_words, outcome_name, outcome_words
 
 UNDECIDED = 3
 
@@ -19,7 +19,11 @@ UNDECIDED = 3
 @click.command("walk")
 @click.argument("instance", type=click.Path(path_type=Path))
 @click.option("-o", "--output", "path", type=click.Path(path_type=Path), required=True, help="*.drl or *.drl.gz")
-@click.option("--rule", type=click.Choice(ALL_RULES), default="reference", show_default=True, help="pivot rule")
+@click.option(
+    "--rule",
+    type=click.Choice(ALL_RULES),
+    help="pivot rule  [default: long-step where the last layer is trained, a convex problem; else reference]",
+)
 @click.option(
     "--start-rule",
     type=click.Choice(["projected-gradient", "coordinate", "line-search"]),
@@ -49,7 +53,7 @@ def walk_command(
     *,
     instance: Path,
     path: Path,
-    rule: str,
+    rule: str | None,
     start_rule: str | None,
     arithmetic: str,
     max_steps: int | None,
@@ -62,9 +66,10 @@ def walk_command(
     """Walk from INSTANCE's start to a local minimum, and write the certificate as it goes."""
     if resume and force:
         raise click.UsageError("--resume and --force exclude each other")
+    problem = read_instance(instance)
     walk = Walk(
-        read_instance(instance),
-        rule=rule,
+        problem,
+        rule=rule or default_rule(problem),
         start_rule=start_rule,
         arithmetic=arithmetic,
         max_steps=max_steps,

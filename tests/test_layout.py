@@ -26,6 +26,7 @@ ROOMS = (
     "report",
     "doors",
     "campaigns",
+    "front",
 )
 
 CHECKER = re.findall("^([a-z]+) +[a-z]", (ROOT / "proofs" / "checker" / "__init__.py").read_text("utf-8"), re.MULTILINE)

@@ -48,7 +48,7 @@ def from_network_argument(
     """
     if len(weights) != len(biases) or not weights:
         raise InputError(f"{len(weights)} weights and {len(biases)} biases: one of each for every layer is needed")
-    layers = []
+    layers: list[Layer] = []
     for index, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
         place = f"weights[{index}]"
         matrix = to_matrix(weight, place)
@@ -91,7 +91,9 @@ def _compose(last: Layer, direction: object | None) -> Layer:
     chosen = (_ONE,) * outputs if direction is None else to_vector(direction, "direction")
     if len(chosen) != outputs:
         raise InputError(f"direction has {len(chosen)} entries, the network has {outputs} outputs")
-    row = [sum((c * w for c, w in zip(chosen, column, strict=True)), _ZERO) for column in zip(*last.weight, strict=True)]
+    row = [
+        sum((c * w for c, w in zip(chosen, column, strict=True)), _ZERO) for column in zip(*last.weight, strict=True)
+    ]
     bias = None if last.bias is None else (sum((c * b for c, b in zip(chosen, last.bias, strict=True)), _ZERO),)
     return Layer((tuple(row),), bias, (IDENTITY,))
 

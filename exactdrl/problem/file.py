@@ -47,7 +47,9 @@ def read_instance(path: Path | str) -> Instance:
     """
     content = read_bytes(Path(path))
     try:
-        return replace(parse_instance(content), file_digest=hashlib.sha256(content).hexdigest())
+        return replace(
+            parse_instance(content), file_digest=hashlib.sha256(content).hexdigest(), file_path=Path(path).absolute()
+        )
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal, TypeAlias, TypeGuard
 
 import numpy as np
@@ -175,6 +176,7 @@ class Instance:
         loss: see `Loss`.
         weights: one nonnegative number a sample, by which its share of the loss is multiplied; None for 1 each.
         file_digest: the SHA-256 of the file that this instance was read from, None if it was made in memory.
+        file_path: where that file was.
     """
 
     layers: tuple[Layer, ...]
@@ -185,6 +187,7 @@ class Instance:
     loss: Loss = field(default_factory=Loss.absolute)
     weights: Vector | None = None
     file_digest: str | None = field(default=None, compare=False)
+    file_path: Path | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Refuses shapes that do not fit.
@@ -335,7 +338,7 @@ class Instance:
         if free != "all" and not 1 <= free <= len(layers):
             raise InputError(f"layer is {free}, the network has layers 1 to {len(layers)}")
         start = () if free == "all" else layers[free - 1].parameters
-        return replace(self, layers=tuple(layers), free=free, start=start, file_digest=None)
+        return replace(self, layers=tuple(layers), free=free, start=start, file_digest=None, file_path=None)
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -408,7 +411,7 @@ class Instance:
 
     def with_start(self, start: object) -> "Instance":
         """Returns the same problem with another start. It is a new instance, with another digest."""
-        return replace(self, start=to_matrix(start, "start"), file_digest=None)
+        return replace(self, start=to_matrix(start, "start"), file_digest=None, file_path=None)
 
     def loss_at(self, layers: Sequence[Layer]) -> mpq:
         """Returns the loss of a network on the instance's data, by a plain exact forward pass."""

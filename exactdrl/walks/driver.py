@@ -32,6 +32,11 @@ ARITHMETICS = ("filtered", "exact")
 ALL_RULES = (*RULES, LONG_STEP)
 
 
+def default_rule(instance: Instance) -> str:
+    """Returns the pivot rule where none is named: `long-step` where the problem is convex, else the published one."""
+    return LONG_STEP if instance.layer == len(instance.layers) and instance.is_plain else "reference"
+
+
 class Walk:
     """A walk over the vertices of an instance's loss; iterating runs it and yields its steps.
 

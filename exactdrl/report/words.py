@@ -2,8 +2,10 @@
 
 from gmpy2 import mpq
 
-from exactdrl import LocalMinimum, Outcome, StepLimit, StrictLocalMinimum, Unbounded, Undecided, to_float, to_text
 from exactdrl.arithmetic.counts import DecisionCounts
+from exactdrl.exact.rationals import to_float, to_text
+from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum, Undecided
+from exactdrl.steps.step import Outcome, StepLimit, Unbounded
 
 _BY = {
     "likq": "linear-independence kink qualification",

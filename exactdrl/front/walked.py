@@ -1,0 +1,321 @@
+"""A walk from an instance to its certificate in one call, and its result with everything that one may want of it."""
+
+import gzip
+import html
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from gmpy2 import mpq
+from numpy.typing import NDArray
+
+from exactdrl.arithmetic.counts import DecisionCounts
+from exactdrl.arithmetic.exact import ExactArithmetic
+from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.certificate.reader import read_certificate
+from exactdrl.certificate.record import record_walk
+from exactdrl.certificate.replay import final_vertex
+from exactdrl.certificate.verify import CheckResult, verify, verify_fast
+from exactdrl.exact.rationals import InputError, to_float, to_text
+from exactdrl.front.problems import Problem, to_instance
+from exactdrl.minimality.judge import DEFAULT_BUDGET
+from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum
+from exactdrl.problem.file import read_bytes, read_instance, refuse_existing, write_instance, write_new
+from exactdrl.problem.instance import Instance, Matrix
+from exactdrl.report.words import loss_words, outcome_name, outcome_words
+from exactdrl.series.export import points
+from exactdrl.steps.step import Outcome, Step
+from exactdrl.walks.driver import Walk, default_rule
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+_LONGEST_TABLE = 12
+
+
+@dataclass(frozen=True, slots=True)
+class WalkResult:
+    """A finished walk. Numbers are exact `gmpy2.mpq` unless their name says otherwise.
+
+    Attributes:
+        instance: the problem.
+        outcome: how the walk ended, one of the outcome types.
+        rule: the pivot rule.
+        steps: how many steps of phase 2 the walk took.
+        published_stops: steps before which the published stopping rule stops though the vertex is no minimum.
+        parameters: rows [W | b] of the trained layer at the last vertex, shape (n_ℓ, m).
+        loss: there.
+        lineality: how many independent directions change no kink.
+        certificate: the bytes of the certificate.
+        counts: how the decisions were made; None where all were exact, or nothing is known.
+    """
+
+    instance: Instance
+    outcome: Outcome
+    rule: str
+    steps: int
+    published_stops: tuple[int, ...]
+    parameters: Matrix
+    loss: mpq
+    lineality: int
+    certificate: bytes = field(repr=False)
+    counts: DecisionCounts | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def status(self) -> str:
+        """Returns the outcome's name, as the certificate has it."""
+        return outcome_name(self.outcome)
+
+    @property
+    def message(self) -> str:
+        """Returns the outcome in a sentence."""
+        return outcome_words(self.outcome)
+
+    @property
+    def success(self) -> bool:
+        """Returns whether the walk ended in a proved local minimum."""
+        return isinstance(self.outcome, (LocalMinimum, StrictLocalMinimum))
+
+    @property
+    def x(self) -> NDArray[np.float64]:
+        """Returns the parameters in float64, each correctly rounded; that point is no vertex any more."""
+        return np.array([[to_float(value) for value in row] for row in self.parameters])
+
+    @property
+    def loss_at_x(self) -> mpq:
+        """Returns the exact loss at the rounded parameters `x`."""
+        return self.instance.loss_of([[mpq(value) for value in row] for row in self.x.tolist()])
+
+    def to_numpy(self) -> dict[str, NDArray[np.float64]]:
+        """Returns the whole network at the last vertex in float64: weight_1, bias_1, weight_2, ..."""
+        arrays = {}
+        for number, layer in enumerate(self.instance.with_start(self.parameters).point_layers, 1):
+            arrays[f"weight_{number}"] = np.array([[to_float(w) for w in row] for row in layer.weight])
+            if layer.bias is not None:
+                arrays[f"bias_{number}"] = np.array([to_float(b) for b in layer.bias])
+        return arrays
+
+    def to_dict(self) -> dict[str, object]:
+        """Returns the result for JSON: fractions as text, floats beside them."""
+        return {
+            "outcome": self.status,
+            "message": self.message,
+            "rule": self.rule,
+            "steps": self.steps,
+            "loss": to_text(self.loss),
+            "loss_float": to_float(self.loss),
+            "parameters": [[to_text(value) for value in row] for row in self.parameters],
+            "parameters_float": self.x.tolist(),
+            "published_stops": list(self.published_stops),
+            "lineality": self.lineality,
+        }
+
+    def to_pandas(self) -> "DataFrame":
+        """Returns a data frame with a row for each point of the walk: step, phase, loss and step length in floats.
+
+        Raises:
+            InputError: pandas is not installed.
+        """
+        try:
+            import pandas as pd  # noqa: PLC0415 - optional
+        except ImportError:
+            raise InputError("to_pandas needs pandas: pip install pandas") from None
+        with self._files() as (_, run):
+            rows = [
+                (point.step, point.phase, to_float(point.loss), _root(point.squared_step), point.is_degenerate)
+                for point in points(IntegerProblem.from_instance(self.instance), read_certificate(run, self.instance))
+            ]
+        return pd.DataFrame(rows, columns=["step", "phase", "loss", "step_length", "degenerate"])
+
+    def save(self, path: Path | str, *, instance: Path | str | None = None, force: bool = False) -> None:
+        """Writes the certificate, and the instance beside it if a path is given.
+
+        Args:
+            path: `*.drl`, or compressed `*.drl.gz`.
+            instance: `*.json` or `*.json.gz`.
+            force: write over existing files.
+
+        Raises:
+            InputError: a path has another ending, exists and `force` is not set, or cannot be written.
+        """
+        target = Path(path)
+        if not target.name.endswith((".drl", ".drl.gz")):
+            raise InputError(f"{target}: a certificate's name ends in .drl or .drl.gz")
+        refuse_existing(target, force=force)
+        if instance is not None:
+            write_instance(self.instance, instance, force=force)
+        is_compressed = target.suffix == ".gz"
+        write_new(target, gzip.compress(self.certificate, mtime=0) if is_compressed else self.certificate, force=force)
+
+    def save_npz(self, path: Path | str, *, force: bool = False) -> None:
+        """Writes the network at the last vertex in float64 as an npz file, which `exactdrl import --network` reads.
+
+        Raises:
+            InputError: the path has another ending, exists and `force` is not set, or cannot be written.
+        """
+        target = Path(path)
+        if target.suffix != ".npz":
+            raise InputError(f"{target}: the name of an archive of arrays ends in .npz")
+        refuse_existing(target, force=force)
+        arrays: dict[str, Any] = self.to_numpy()
+        try:
+            np.savez(target, **arrays)
+        except OSError as error:
+            raise InputError(f"{target}: cannot be written ({error.strerror or error})") from None
+
+    def verify(self, *, fast: bool = False) -> CheckResult:
+        """Returns the verdict of the stand-alone checker on the certificate; with `fast` that of the daily check."""
+        with self._files() as (instance, run):
+            return verify_fast(instance, run) if fast else verify(instance, run)
+
+    def plot(self) -> "Figure":
+        """Returns a Matplotlib figure of the loss against the step, on a log scale where the loss is positive."""
+        from exactdrl.report.quick import plot_losses  # noqa: PLC0415 - matplotlib takes a second to import
+
+        with self._files() as (_, run):
+            found = [
+                (point.step, to_float(point.loss))
+                for point in points(IntegerProblem.from_instance(self.instance), read_certificate(run, self.instance))
+            ]
+        return plot_losses([step for step, _ in found], [loss for _, loss in found], self.message)
+
+    @contextmanager
+    def _files(self) -> Iterator[tuple[Path, Path]]:
+        """Yields paths of the instance and of the certificate in a folder that goes away again."""
+        with tempfile.TemporaryDirectory(prefix="exactdrl-") as name:
+            instance, run = Path(name) / "instance.json", Path(name) / "run.drl"
+            run.write_bytes(self.certificate)
+            # the certificate names the instance by the digest of its file, which may be written otherwise
+            source = self.instance.file_path
+            if source is not None and source.is_file() and read_instance(source).digest == self.instance.digest:
+                yield source, run
+                return
+            write_instance(self.instance, instance)
+            if read_instance(instance).digest != self.instance.digest:
+                raise InputError("the instance's file is gone or has changed; the certificate is about that file")
+            yield instance, run
+
+    def __str__(self) -> str:
+        """Returns the result in lines."""
+        return "\n".join(f"{name:<12} {text}" for name, text in self._facts())
+
+    def _facts(self) -> list[tuple[str, str]]:
+        facts = [("outcome", self.message), ("steps", str(self.steps)), ("loss", loss_words(self.loss))]
+        if self.lineality:
+            facts.append(("lineality", f"{self.lineality} directions change no kink; minima are meant modulo these"))
+        if self.published_stops:
+            stops = ", ".join(map(str, self.published_stops[:_LONGEST_TABLE]))
+            words = f"the published rule stops at vertices that are no minimum, before step {stops}"
+            facts.append(("wrong stops", words))
+        return facts
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
+            f"<td style='text-align:left'>{html.escape(text)}</td></tr>"
+            for name, text in self._facts()
+        )
+        return f"<table><caption>exactdrl walk, rule {html.escape(self.rule)}</caption>{rows}</table>"
+
+
+def walk(
+    problem: Problem,
+    *,
+    rule: str | None = None,
+    start_rule: str | None = None,
+    arithmetic: str = "filtered",
+    max_steps: int | None = None,
+    budget: int = DEFAULT_BUDGET,
+    path: Path | str | None = None,
+    force: bool = False,
+    resume: bool = False,
+    on_step: Callable[[Step], None] | None = None,
+) -> WalkResult:
+    """Walks from an instance's start to a local minimum of the trained layer's loss, and returns the result.
+
+    Args:
+        problem: an instance, or the path of its file.
+        rule: `reference` (as published), `steepest`, `first`, or `long-step` for convex problems. Default: `long-step`
+            where the problem is convex, that is, where the last layer is trained; else `reference`.
+        start_rule: see `Walk`.
+        arithmetic: `filtered` or `exact`; the walk is the same.
+        max_steps: stop after this many steps with the outcome `StepLimit`.
+        budget: how much work a proof at a degenerate vertex may take; beyond it the walk ends `Undecided`.
+        path: write the certificate there as the walk goes, `*.drl` or `*.drl.gz`; default: it is kept in memory.
+        force: write over an existing file.
+        resume: go on with the walk that `path` holds.
+        on_step: called with the latest step now and then.
+
+    Raises:
+        InputError: the problem is not of the form, a rule does not fit it, or a file cannot be written.
+    """
+    instance = to_instance(problem)
+    chosen = default_rule(instance) if rule is None else rule
+    state = Walk(
+        instance, rule=chosen, start_rule=start_rule, arithmetic=arithmetic, max_steps=max_steps, budget=budget
+    )
+    if path is not None:
+        outcome = record_walk(state, path, force=force, resume=resume, on_step=on_step)
+        return to_result(state, outcome, Path(path))
+    if resume:
+        raise InputError("to resume a walk its path is needed")
+    folder = Path(tempfile.mkdtemp(prefix="exactdrl-"))
+    try:
+        outcome = record_walk(state, folder / "run.drl", on_step=on_step)
+        return to_result(state, outcome, folder / "run.drl")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def to_result(state: Walk, outcome: Outcome, path: Path) -> WalkResult:
+    """Returns the result of a walk that has ended, and whose certificate is in a file."""
+    return WalkResult(
+        state.problem.instance,
+        outcome,
+        state.rule,
+        state.steps,
+        tuple(state.published_stops),
+        state.vertex,
+        state.loss,
+        state.problem.lineality,
+        read_bytes(path),
+        state.counts,
+    )
+
+
+def read_result(problem: Problem, run: Path | str) -> WalkResult:
+    """Returns the result that a certificate records: the last vertex is computed from it, nothing is checked.
+
+    Raises:
+        InputError: a file cannot be read, is not of its format, or the certificate is for another instance.
+    """
+    instance = to_instance(problem)
+    certificate = read_certificate(run, instance)
+    if certificate.outcome is None:
+        raise AssertionError("a whole certificate without an outcome: this is a bug")
+    scaled = IntegerProblem.from_instance(instance)
+    parameters, loss = instance.start, None
+    if not certificate.first.is_start:
+        last = ExactArithmetic(scaled, *final_vertex(scaled, certificate))
+        parameters, loss = scaled.to_full(last.vertex()), last.loss()
+    return WalkResult(
+        instance,
+        certificate.outcome,
+        certificate.header.rule,
+        len(certificate.steps),
+        tuple(step.index for step in certificate.steps if step.is_published_stop),
+        parameters,
+        instance.loss_of(parameters) if loss is None else loss,
+        scaled.lineality,
+        read_bytes(Path(run)),
+    )
+
+
+def _root(square: mpq | None) -> float:
+    return float("nan") if square is None else to_float(square) ** 0.5
