@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import given
 from strategies import instances
 
 from exactdrl import Instance, Walk, sample_experiment
-from exactdrl.arithmetic import filtered
+from exactdrl.arithmetic import compiling, filtered
 from exactdrl.arithmetic.compiling import IS_COMPILED
 from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.arithmetic.filtered import FilteredArithmetic
@@ -642,3 +643,16 @@ def test_compiler_is_used():
     """The tests above run the compiled kernel where there is one."""
     assert IS_COMPILED == (not os.environ.get("EXACTDRL_NO_NUMBA"))
     assert float_vertex.LARGEST == 2.0**200
+
+
+def test_compiled_code_is_kept_by_all_sources_of_the_kernel(monkeypatch):
+    """A change in any module of the kernel leads to another folder: numba itself sees changes in callers alone."""
+    before = compiling._cache_folder()
+    sources = sorted((Path(compiling.__file__).parent / "float64").glob("*.py"))
+    assert {Path(module.__file__) for module in (float_kernel, float_vertex, float_scan, float_slopes)} <= set(sources)
+    honest = Path.read_bytes
+    for changed in sources:
+        monkeypatch.setattr(Path, "read_bytes", lambda path, changed=changed: honest(path) + b"#" * (path == changed))
+        assert compiling._cache_folder() != before
+    monkeypatch.setattr(Path, "read_bytes", honest)
+    assert compiling._cache_folder() == before

@@ -18,7 +18,7 @@ def _cache_folder() -> Path:
 
     numba looks at one file's age only, so that a compiled function would outlive changes in those it calls.
     """
-    sources = sorted(Path(__file__).parent.glob("float_*.py"))
+    sources = sorted((Path(__file__).parent / "float64").glob("*.py"))
     contents = [path.read_bytes() for path in (*sources, Path(__file__))]
     # numba's own key holds the files' place, so another installation's code is of no use to this one
     digest = hashlib.sha256(b"".join([str(Path(__file__).parent).encode(), *contents])).hexdigest()[:16]
