@@ -6,6 +6,7 @@ import click
 
 from exactdrl import InputError, sample_experiment, write_instance
 from exactdrl.doors.sample import DOUBLE_BITS, PUBLISHED_SAMPLES, PUBLISHED_WIDTHS
+from exactdrl.problem.names import ACTIVATION_NAMES, LOSS_NAMES, parse_activation, parse_loss
 
 
 def _parse_widths(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[int, ...]:
@@ -33,15 +34,34 @@ def _parse_widths(_context: click.Context, _parameter: click.Parameter, value: s
     show_default=True,
     help="round every drawn number to this many bits after the binary point",
 )
+@click.option("--loss", default="absolute", show_default=True, help=LOSS_NAMES)
+@click.option("--activation", default="relu", show_default=True, help=f"of all layers but the last: {ACTIVATION_NAMES}")
 @click.option("--force", is_flag=True, help="write over an existing file")
-def sample_command(*, path: Path, widths: tuple[int, ...], samples: int, seed: int, bits: int, force: bool) -> None:
-    """Draw the published experiment's random problem.
+def sample_command(
+    *,
+    path: Path,
+    widths: tuple[int, ...],
+    samples: int,
+    seed: int,
+    bits: int,
+    loss: str,
+    activation: str,
+    force: bool,
+) -> None:
+    """Draw the published experiment's random problem, or one like it with another loss or activation.
 
-    Layer 1 is trained; layers 2.. are uniform on [-1, 1], inputs and targets on [-3, 3], the start on [-20, 20]. The
-    same seed gives the same file, byte for byte.
+    Layer 1 is trained; layers 2.. are uniform on [-1, 1], inputs and targets on [-3, 3], the start on [-20, 20]; hinge
+    targets are the draws' signs. The same seed gives the same file, byte for byte.
     """
     try:
-        instance = sample_experiment(widths, samples=samples, seed=seed, bits=bits)
+        instance = sample_experiment(
+            widths,
+            samples=samples,
+            seed=seed,
+            bits=bits,
+            loss=parse_loss(loss),
+            activation=parse_activation(activation),
+        )
     except InputError as error:
         raise click.UsageError(str(error)) from None
     write_instance(instance, path, force=force)

@@ -25,7 +25,7 @@ from gmpy2 import mpq
 from exactdrl import InputError, sample_experiment, verify
 from exactdrl.campaigns.case import Case
 from exactdrl.campaigns.conduct import conduct
-from exactdrl.campaigns.config import default_config, parse_config
+from exactdrl.campaigns.config import default_config, parse_config, read_config
 from exactdrl.campaigns.criteria import CRITERIA
 from exactdrl.campaigns.measures import turn_rows
 from exactdrl.campaigns.statistics import median_rank, summarise, wilson
@@ -39,6 +39,8 @@ from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.certificate.reader import read_certificate
 from exactdrl.certificate.record import record_walk
 from exactdrl.certificate.replay import replay
+from exactdrl.problem.names import parse_activation, parse_loss
+from exactdrl.report.words import outcome_name
 from exactdrl.walks.driver import Walk
 
 ROOT = Path(__file__).parent.parent
@@ -401,7 +403,7 @@ def test_table_content(whole):
         assert row["instance"] == instance.digest
         walk = Walk(instance)
         walk.run()
-        assert (row["steps"], row["outcome"]) == (walk.steps, type(walk.outcome).__name__)
+        assert (row["steps"], row["outcome"]) == (walk.steps, outcome_name(walk.outcome))
         assert mpq(row["final_loss"]) == walk.loss
         assert row["final_loss_float"] == float(Fraction(row["final_loss"]))
         assert row["wrong_stops"] == len(walk.published_stops)
@@ -520,7 +522,7 @@ def test_answers():
 
     def words(*groups):
         rows = [
-            {"group": str(i), "name": "", "status": "done", "reason": "", "outcome": "Undecided", "steps": 1, **row}
+            {"group": str(i), "name": "", "status": "done", "reason": "", "outcome": "undecided", "steps": 1, **row}
             for i, (row, count) in enumerate(groups)
             for _ in range(count)
         ]
@@ -533,7 +535,7 @@ def test_answers():
     assert words((yes, 10), (no, 10)) == "in most runs of some groups, in a minority of others"
 
     def mixed(good, bad):
-        rows = [{"group": "", "name": "", "status": "done", "reason": "", "outcome": "Undecided", **yes}] * good
+        rows = [{"group": "", "name": "", "status": "done", "reason": "", "outcome": "undecided", **yes}] * good
         return answer(summarise_campaign("", [*rows, *({**row, **no} for row in rows[:1] * bad)]), CRITERIA[0])
 
     assert mixed(9, 1) == "in most runs of every group"
@@ -579,3 +581,29 @@ def test_documented_campaign():
         assert f"{answers[name].count} of {answers[name].total}" in table, name
     for figure in re.findall(r"\]\((figures/[^)]*)\)", page):
         assert (docs / figure).exists()
+
+
+def test_losses_and_activations(tmp_path):
+    """Every combination of loss and activation is a problem of its own, walked as a direct walk does it."""
+    config = tmp_path / "a.toml"
+    config.write_text(
+        "version = 1\n[[problems]]\nwidths = [[2, 2, 1]]\nsamples = [8]\nbits = [6]\nseeds = 1\n"
+        'losses = ["absolute", "pinball:1/4", "linear"]\nactivations = ["relu", "leaky:1/10"]\n'
+    )
+    found = conduct(read_config(config), tmp_path / "b")
+    rows = [json.loads(path.read_text()) for path in sorted((tmp_path / "b" / "results").glob("*.json"))]
+    assert len(rows) == len({row["fields"]["instance"] for row in rows}) == 6
+    for row in rows:
+        case = row["case"]
+        instance = sample_experiment(
+            (2, 2, 1),
+            samples=8,
+            seed=0,
+            bits=6,
+            loss=parse_loss(case.get("loss", "absolute")),
+            activation=parse_activation(case.get("activation", "relu")),
+        )
+        assert row["fields"]["instance"] == instance.digest
+        walk = Walk(instance)
+        assert row["fields"]["outcome"] == outcome_name(walk.run())
+    assert found is not None

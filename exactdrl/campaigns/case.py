@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 DEFAULT_RULE = "reference"
+DEFAULT_LOSS, DEFAULT_ACTIVATION = "absolute", "relu"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -15,6 +16,8 @@ class Case:
         bits: after the binary point of every drawn number.
         rule: the pivot rule's name.
         seed: of the draws.
+        loss: a name as `parse_loss` reads it.
+        activation: a name as `parse_activation` reads it.
     """
 
     widths: tuple[int, ...]
@@ -22,11 +25,20 @@ class Case:
     bits: int
     rule: str
     seed: int
+    loss: str = DEFAULT_LOSS
+    activation: str = DEFAULT_ACTIVATION
 
     @property
     def name(self) -> str:
         """Returns the name of the run's files, without an ending."""
-        return f"w{self.widths_text}_n{self.samples}_b{self.bits}_{self.rule}_s{self.seed}"
+        kind = "".join(f"_{_file_word(text)}" for text in self._others)
+        return f"w{self.widths_text}_n{self.samples}_b{self.bits}{kind}_{self.rule}_s{self.seed}"
+
+    @property
+    def _others(self) -> list[str]:
+        """Returns the names of loss and activation that are not the published ones."""
+        pairs = ((self.loss, DEFAULT_LOSS), (self.activation, DEFAULT_ACTIVATION))
+        return [text for text, default in pairs if text != default]
 
     @property
     def widths_text(self) -> str:
@@ -36,7 +48,8 @@ class Case:
     @property
     def group(self) -> str:
         """Returns the name of all runs that differ from this one in the seed alone."""
-        return f"{','.join(map(str, self.widths))} N={self.samples} bits={self.bits} {self.rule}"
+        kind = "".join(f"{text} " for text in self._others)
+        return f"{','.join(map(str, self.widths))} N={self.samples} bits={self.bits} {kind}{self.rule}"
 
     @property
     def commands(self) -> tuple[str, str]:
@@ -44,17 +57,44 @@ class Case:
         instance, run = f"{self.name}.json", f"{self.name}.drl"
         widths = ",".join(map(str, self.widths))
         problem = f"--widths {widths} --samples {self.samples} --bits {self.bits} --seed {self.seed}"
+        if self.loss != DEFAULT_LOSS:
+            problem += f" --loss {self.loss}"
+        if self.activation != DEFAULT_ACTIVATION:
+            problem += f" --activation={self.activation}"
         return f"exactdrl sample -o {instance} {problem}", f"exactdrl walk {instance} -o {run} --rule {self.rule}"
 
     def to_json(self) -> dict[str, object]:
-        """Returns the case as a JSON object."""
-        return {
+        """Returns the case as a JSON object; loss and activation only where they are not the published ones."""
+        case: dict[str, object] = {
             "widths": list(self.widths),
             "samples": self.samples,
             "bits": self.bits,
             "rule": self.rule,
             "seed": self.seed,
         }
+        if self.loss != DEFAULT_LOSS:
+            case["loss"] = self.loss
+        if self.activation != DEFAULT_ACTIVATION:
+            case["activation"] = self.activation
+        return case
+
+    @classmethod
+    def from_json(cls, value: dict[str, object]) -> "Case":
+        """Returns the case that `to_json` wrote.
+
+        Raises:
+            ValueError: it is none.
+        """
+        loss, activation = value.get("loss", DEFAULT_LOSS), value.get("activation", DEFAULT_ACTIVATION)
+        match value:
+            case {"widths": list(widths), "samples": int(n), "bits": int(bits), "rule": str(rule), "seed": int(seed)}:
+                return cls(tuple(widths), n, bits, rule, seed, str(loss), str(activation))
+        raise ValueError(f"not a case: {value!r}")
+
+
+def _file_word(text: str) -> str:
+    """Returns a name as part of a file's name."""
+    return text.replace(":", "-").replace("/", "over").replace(",", "and")
 
 
 @dataclass(frozen=True, slots=True)

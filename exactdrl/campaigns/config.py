@@ -14,6 +14,8 @@ widths = [[4, 5, 4, 3, 2, 1]]
 samples = [100]
 bits = [53]
 rules = ["reference"]
+losses = ["absolute"]       # or pinball:1/4, hinge, linear, two-slope:-1,2
+activations = ["relu"]      # or leaky:1/10, abs, identity, -1/2,1
 first_seed = 0
 seeds = 35
 ```
@@ -29,12 +31,14 @@ from itertools import product
 from pathlib import Path
 from typing import TypeVar
 
-from exactdrl.campaigns.case import DEFAULT_RULE, Case, Limits
+from exactdrl.campaigns.case import DEFAULT_ACTIVATION, DEFAULT_LOSS, DEFAULT_RULE, Case, Limits
 from exactdrl.doors.sample import DOUBLE_BITS
 from exactdrl.exact.rationals import InputError, shown
+from exactdrl.problem.names import ACTIVATION_NAMES, LOSS_NAMES, parse_activation, parse_loss
 from exactdrl.walks.rules import RULES
 
 VERSION = 1
+_KEYS = ("widths", "samples", "bits", "rules", "losses", "activations")
 # Names of files and the summary's tables stay readable, and no typing error fills a disk
 MAX_RUNS = 100_000
 _MAX_WIDTH = 1000
@@ -154,7 +158,7 @@ def _to_campaign(top: dict[str, object]) -> Campaign:
 
 
 def _to_cases(problem: dict[str, object], place: str, room: int) -> list[Case]:
-    _refuse_unknown(problem, f"{place}: ", ("widths", "samples", "bits", "rules", "first_seed", "seeds"))
+    _refuse_unknown(problem, f"{place}: ", (*_KEYS, "first_seed", "seeds"))
     for key in ("widths", "samples", "seeds"):
         if key not in problem:
             raise InputError(f"{place}: key {key!r} is missing")
@@ -166,9 +170,11 @@ def _to_cases(problem: dict[str, object], place: str, room: int) -> list[Case]:
     rules = _several(problem.get("rules", [DEFAULT_RULE]), f"{place}.rules", _rule)
     first = _integer(problem.get("first_seed", 0), f"{place}.first_seed", 0, _MAX_SEED)
     seeds = _integer(problem["seeds"], f"{place}.seeds", 1, _MAX_SEED)
-    if len(widths) * len(samples) * len(bits) * len(rules) * seeds > room:
+    losses = _several(problem.get("losses", [DEFAULT_LOSS]), f"{place}.losses", _loss)
+    activations = _several(problem.get("activations", [DEFAULT_ACTIVATION]), f"{place}.activations", _activation)
+    if len(widths) * len(samples) * len(bits) * len(rules) * len(losses) * len(activations) * seeds > room:
         raise InputError(f"{place}: more than {MAX_RUNS} runs in all")
-    combinations = product(widths, samples, bits, rules, range(first, first + seeds))
+    combinations = product(widths, samples, bits, rules, range(first, first + seeds), losses, activations)
     return [Case(*combination) for combination in combinations]
 
 
@@ -204,6 +210,28 @@ def _widths(value: object, place: str) -> tuple[int, ...]:
 def _rule(value: object, place: str) -> str:
     if not isinstance(value, str) or value not in RULES:
         raise InputError(f"{place} is {shown(value)}; one of {', '.join(RULES)} is needed")
+    return value
+
+
+def _loss(value: object, place: str) -> str:
+    if not isinstance(value, str):
+        raise InputError(f"{place} is {shown(value)}; possible are {LOSS_NAMES}")
+    try:
+        loss = parse_loss(value)
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None
+    if loss.is_squared:
+        raise InputError(f"{place}: a squared loss is judged, not walked")
+    return value
+
+
+def _activation(value: object, place: str) -> str:
+    if not isinstance(value, str):
+        raise InputError(f"{place} is {shown(value)}; possible are {ACTIVATION_NAMES}")
+    try:
+        parse_activation(value)
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None
     return value
 
 

@@ -14,9 +14,11 @@ from exactdrl.certificate.reader import Certificate, read_certificate
 from exactdrl.certificate.record import record_walk
 from exactdrl.certificate.verify import verify
 from exactdrl.doors.sample import sample_experiment
-from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum, Undecided
+from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum
 from exactdrl.problem.file import write_instance
 from exactdrl.problem.instance import Instance
+from exactdrl.problem.names import parse_activation, parse_loss
+from exactdrl.report.words import outcome_name
 from exactdrl.walks.driver import Outcome, StepLimit, Walk
 
 DONE, LIMIT, FAILED = "done", "limit", "failed"
@@ -53,21 +55,13 @@ class Task:
         """Returns the task that `to_json` wrote."""
         match value:
             case {
-                "case": {
-                    "widths": list(widths),
-                    "samples": int(samples),
-                    "bits": int(bits),
-                    "rule": str(rule),
-                    "seed": int(seed),
-                },
+                "case": dict(case),
                 "max_steps": int() | None as max_steps,
                 "seconds": int() | None as seconds,
                 "verify": bool(is_checked),
                 "keep_runs": bool(keep_runs),
             }:
-                return cls(
-                    Case(tuple(widths), samples, bits, rule, seed), Limits(max_steps, seconds), is_checked, keep_runs
-                )
+                return cls(Case.from_json(case), Limits(max_steps, seconds), is_checked, keep_runs)
         raise ValueError(f"not a task: {value!r}")
 
 
@@ -113,7 +107,14 @@ def run_case(task: Task) -> RunResult:
         problem, run = folder / "a.json", folder / "a.drl"
         with cpu_limit(task.limits.seconds):
             case = task.case
-            instance = sample_experiment(case.widths, samples=case.samples, seed=case.seed, bits=case.bits)
+            instance = sample_experiment(
+                case.widths,
+                samples=case.samples,
+                seed=case.seed,
+                bits=case.bits,
+                loss=parse_loss(case.loss),
+                activation=parse_activation(case.activation),
+            )
             write_instance(instance, problem)
             walk = Walk(instance, rule=case.rule, max_steps=task.limits.max_steps)
             outcome = record_walk(walk, run)
@@ -136,7 +137,7 @@ def _walk_fields(
 ) -> dict[str, object]:
     fields: dict[str, object] = {
         "instance": instance.digest,
-        "outcome": type(outcome).__name__,
+        "outcome": outcome_name(outcome),
         "by": outcome.by if isinstance(outcome, (StrictLocalMinimum, LocalMinimum)) else None,
         "parameters": walk.problem.dimension,
         "lineality": walk.problem.lineality,
@@ -145,9 +146,10 @@ def _walk_fields(
         "first_wrong_stop": walk.published_stops[0] if walk.published_stops else None,
         "zero_unit_vertices": count_zero_units(walk.problem, certificate),
         "degenerate_exits": sum(step.basis is not None for step in certificate.steps),
-        "last_is_degenerate": len(walk.arithmetic.vanishing_kinks()) > walk.problem.dimension,
+        "last_is_degenerate": walk.start_ray is None
+        and len(walk.arithmetic.vanishing_kinks()) > walk.problem.dimension,
     }
     # what is said of the way to a minimum needs one
-    if not isinstance(outcome, Undecided) and walk.steps:
+    if isinstance(outcome, (LocalMinimum, StrictLocalMinimum)) and walk.steps:
         fields |= measure(instance, certificate, run, 0)
     return fields

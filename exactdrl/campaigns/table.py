@@ -10,7 +10,21 @@ Row = dict[str, object]
 
 # what is known of every run, then what ended it; the columns of its measures follow by name
 _FIRST = (
-    *("name", "group", "widths", "samples", "bits", "rule", "seed", "status", "reason", "instance", "verified"),
+    *(
+        "name",
+        "group",
+        "widths",
+        "samples",
+        "bits",
+        "loss",
+        "activation",
+        "rule",
+        "seed",
+        "status",
+        "reason",
+        "instance",
+        "verified",
+    ),
     *("outcome", "by", "parameters", "lineality", "steps", "wrong_stops", "first_wrong_stop"),
     *("zero_unit_vertices", "degenerate_exits", "last_is_degenerate"),
 )
@@ -24,6 +38,8 @@ def to_row(case: Case, result: Mapping[str, object]) -> Row:
         "widths": ",".join(map(str, case.widths)),
         "samples": case.samples,
         "bits": case.bits,
+        "loss": case.loss,
+        "activation": case.activation,
         "rule": case.rule,
         "seed": case.seed,
         "status": result["status"],

@@ -7,7 +7,9 @@ from itertools import pairwise
 from gmpy2 import mpq
 
 from exactdrl.exact.rationals import InputError
+from exactdrl.problem.activation import RELU, Activation
 from exactdrl.problem.instance import Instance
+from exactdrl.problem.loss import Loss
 
 PUBLISHED_WIDTHS = (4, 5, 4, 3, 2, 1)
 PUBLISHED_SAMPLES = 500
@@ -20,6 +22,8 @@ def sample_experiment(
     samples: int = PUBLISHED_SAMPLES,
     seed: int = 0,
     bits: int = DOUBLE_BITS,
+    loss: Loss | None = None,
+    activation: Activation = RELU,
 ) -> Instance:
     """Returns the published experiment's random instance.
 
@@ -35,6 +39,8 @@ def sample_experiment(
         samples: N, at least 1.
         seed: not negative.
         bits: 1 to 53.
+        loss: default: absolute, as published. For the hinge loss each target is the sign of its draw.
+        activation: of all layers but the last; ReLU as published.
 
     Raises:
         InputError: an argument out of range.
@@ -67,4 +73,8 @@ def sample_experiment(
     targets = draws(samples, widths[-1], 3)
     start = draws(widths[1], widths[0] + 1, 20)
     first = ([row[:-1] for row in start], [row[-1] for row in start])
-    return Instance.create([first, *layers], inputs, targets, layer=1, start=start)
+    chosen = loss or Loss.absolute()
+    if chosen.kind == "hinge":
+        targets = [[mpq(1 if value >= 0 else -1) for value in row] for row in targets]
+    built = [(weight, bias, activation) for weight, bias in [first, *layers][:-1]]
+    return Instance.create([*built, [first, *layers][-1]], inputs, targets, layer=1, start=start, loss=chosen)

@@ -1,0 +1,69 @@
+"""Losses and activations by name, as commands and configurations write them.
+
+Losses: `absolute`, `squared`, `hinge`, `linear`, `pinball:1/4`, `two-slope:-1,3/2`. Activations: `relu`, `leaky:1/10`,
+`abs`, `identity`, or two slopes `-1/2,1`.
+"""
+
+from gmpy2 import mpq
+
+from exactdrl.exact.rationals import InputError, parse_rational, shown, to_number_text
+from exactdrl.problem.activation import ABSOLUTE_VALUE, IDENTITY, RELU, Activation, leaky_relu
+from exactdrl.problem.loss import Loss
+
+_PAIR = 2
+_PLAIN = {
+    "absolute": Loss.absolute,
+    "squared": Loss.squared,
+    "hinge": Loss.hinge,
+    "linear": Loss.linear,
+}
+_ACTIVATIONS = {"relu": RELU, "abs": ABSOLUTE_VALUE, "identity": IDENTITY}
+LOSS_NAMES = "absolute, squared, hinge, linear, pinball:LEVEL, two-slope:BELOW,ABOVE"
+ACTIVATION_NAMES = "relu, leaky:SLOPE, abs, identity, or BELOW,ABOVE"
+
+
+def parse_loss(text: str) -> Loss:
+    """Returns the loss of a name.
+
+    Raises:
+        InputError: there is none of that name, or its numbers are not of the kind.
+    """
+    name, _, numbers = text.partition(":")
+    if name in _PLAIN and not numbers:
+        return _PLAIN[name]()
+    if name == "pinball" and numbers:
+        return Loss.pinball(_number(numbers, text))
+    slopes = numbers.split(",")
+    if name == "two-slope" and len(slopes) == _PAIR:
+        return Loss.two_slope([_number(slopes[0], text)], [_number(slopes[1], text)])
+    raise InputError(f"loss is {shown(text)}; possible are {LOSS_NAMES}")
+
+
+def loss_name(loss: Loss) -> str:
+    """Returns the name of a loss that has the same slopes for all outputs."""
+    numbers = [to_number_text(value) for value in (*loss.below, *loss.above)]
+    return f"{loss.kind}:{','.join(numbers)}" if numbers else loss.kind
+
+
+def parse_activation(text: str) -> Activation:
+    """Returns the activation of a name, or of two slopes.
+
+    Raises:
+        InputError: there is none of that name, or both slopes are 0.
+    """
+    name, _, number = text.partition(":")
+    if name in _ACTIVATIONS and not number:
+        return _ACTIVATIONS[name]
+    if name == "leaky" and number:
+        return leaky_relu(_number(number, text))
+    slopes = text.split(",")
+    if len(slopes) == _PAIR:
+        return Activation(_number(slopes[0], text), _number(slopes[1], text))
+    raise InputError(f"activation is {shown(text)}; possible are {ACTIVATION_NAMES}")
+
+
+def _number(text: str, whole: str) -> mpq:
+    try:
+        return parse_rational(text.strip())
+    except InputError as error:
+        raise InputError(f"{shown(whole)}: {error}") from None
