@@ -171,3 +171,84 @@ class BoundedForms:
             if index >= self.width:
                 multipliers[index - self.width] = -side * entry
         return Conflict(tuple(multipliers))
+
+    def maximize(self, index: int) -> "Optimum | None":
+        """Returns the greatest value of a form without bounds, from values that keep all bounds; None if there is none.
+
+        `solve` has to have found values before. Greatest coefficients choose first, then Bland's rule, so it ends.
+
+        Args:
+            index: v + i for the form i.
+        """
+        if index in self._nonbasic:
+            column = self._nonbasic.index(index)
+            self._pivot(next(row for row, entries in enumerate(self._tableau) if entries[column]), column)
+        goal = self._basic.index(index)
+        pivots, most = 0, _GREEDY + _GREEDY_EACH * len(self._values)
+        while True:
+            column = self._improving(goal, is_greedy=pivots < most)
+            if column is None:
+                return self._optimum(goal)
+            if not self._advance(column, goal):
+                return None
+            pivots += 1
+
+    def _improving(self, goal: int, *, is_greedy: bool) -> int | None:
+        """Returns a column along which the form in row `goal` can grow, None if there is none."""
+        best: int | None = None
+        for column, (index, entry) in enumerate(zip(self._nonbasic, self._tableau[goal], strict=True)):
+            if not entry:
+                continue
+            bound = self._upper[index] if entry > 0 else self._lower[index]
+            if bound is not None and bound == self._values[index]:
+                continue
+            if best is None or (
+                abs(entry) > abs(self._tableau[goal][best]) if is_greedy else index < self._nonbasic[best]
+            ):
+                best = column
+        return best
+
+    def _advance(self, column: int, goal: int) -> bool:
+        """Moves a nonbasic variable as far as all bounds allow, and pivots; returns False if nothing stops it."""
+        index, side = self._nonbasic[column], 1 if self._tableau[goal][column] > 0 else -1
+        own = self._upper[index] if side > 0 else self._lower[index]
+        room: mpq | None = None if own is None else abs(own - self._values[index])
+        stop: int | None = None
+        for row, (basic, entries) in enumerate(zip(self._basic, self._tableau, strict=True)):
+            entry = entries[column]
+            if not entry:
+                continue
+            bound = self._upper[basic] if (entry > 0) == (side > 0) else self._lower[basic]
+            if bound is None:
+                continue
+            length = abs(bound - self._values[basic]) * self._den / abs(entry)
+            if room is None or length < room or (length == room and stop is not None and basic < self._basic[stop]):
+                room, stop = length, row
+        if room is None:
+            return False
+        self._shift(column, side * room)
+        if stop is not None:
+            self._pivot(stop, column)
+        return True
+
+    def _optimum(self, goal: int) -> "Optimum":
+        multipliers = [_ZERO] * len(self._values)
+        for index, entry in zip(self._nonbasic, self._tableau[goal], strict=True):
+            multipliers[index] = mpq(entry, self._den)
+        return Optimum(self._values[self._basic[goal]], tuple(self._values[: self.width]), tuple(multipliers))
+
+
+@dataclass(frozen=True, slots=True)
+class Optimum:
+    """The greatest value of a form within bounds.
+
+    Attributes:
+        value: of the form.
+        point: values of the variables there.
+        multipliers: y, one for each variable and then for each form: the form is Σ y_i · (variable or form i), where y_i > 0
+            only at an upper bound and y_i < 0 only at a lower one.
+    """
+
+    value: mpq
+    point: tuple[mpq, ...]
+    multipliers: tuple[mpq, ...]
