@@ -8,7 +8,7 @@ from gmpy2 import mpq, mpz
 
 from exactdrl.exact.linear import pivot_columns, to_integers, to_mpq
 from exactdrl.exact.program import BoundedForms
-from exactdrl.hidden_cells.setting import Setting
+from exactdrl.hidden_cells.setting import LossKind, Setting
 
 _ONE = mpq(1)
 
@@ -48,10 +48,20 @@ def design_matrix(setting: Setting, patterns: Sequence[str]) -> list[list[mpq]]:
 
 def relax(setting: Setting, patterns: Sequence[str]) -> Relaxation:
     """Returns a minimum of the relaxation of a hidden cell."""
-    matrix = design_matrix(setting, patterns)
-    if setting.loss == "squared":
-        return _project(setting, matrix)
-    return _complete(setting, matrix, *_least_absolute(matrix, setting.targets))
+    return fit(design_matrix(setting, patterns), setting.targets, setting.loss)
+
+
+def fit(matrix: Sequence[Sequence[mpq]], targets: Sequence[mpq], loss: LossKind) -> Relaxation:
+    """Returns a V with the least loss of A V - y, and its dual. Exact.
+
+    Args:
+        matrix: A, N rows of one length.
+        targets: y.
+        loss: its kind.
+    """
+    if loss == "squared":
+        return _project(matrix, targets)
+    return _complete(matrix, targets)
 
 
 def least_squares(matrix: Sequence[Sequence[mpq]], targets: Sequence[mpq]) -> list[mpq]:
@@ -79,12 +89,12 @@ def residuals_of(matrix: Sequence[Sequence[mpq]], variables: Sequence[mpq], targ
     ]
 
 
-def _project(setting: Setting, matrix: list[list[mpq]]) -> Relaxation:
-    variables = least_squares(matrix, setting.targets)
-    residuals = tuple(residuals_of(matrix, variables, setting.targets))
+def _project(matrix: Sequence[Sequence[mpq]], targets: Sequence[mpq]) -> Relaxation:
+    variables = least_squares(matrix, targets)
+    residuals = tuple(residuals_of(matrix, variables, targets))
     rows = tuple(tuple(row) for row in matrix)
     tied = tuple(True for _ in rows)
-    return Relaxation(rows, tuple(variables), residuals, residuals, tied, setting.total(residuals))
+    return Relaxation(rows, tuple(variables), residuals, residuals, tied, sum((r * r for r in residuals), mpq(0)))
 
 
 class _Duals:
@@ -134,23 +144,18 @@ class _Duals:
         return found.value / unit, found.point, direction, rates
 
 
-def _least_absolute(
-    matrix: list[list[mpq]], targets: Sequence[mpq]
-) -> tuple[_Duals, list[mpq], list[mpq]]:
-    duals = _Duals(matrix)
-    # -e · y = A d · e + rates · e, so that V = -d has the residuals A V - y = rates
-    _, dual, direction, _ = duals.maximize([-target for target in targets], [None] * len(targets))
-    return duals, [-entry for entry in direction], list(dual)
-
-
-def _complete(setting: Setting, matrix: list[list[mpq]], duals: _Duals, variables: list[mpq], dual: list[mpq]) -> Relaxation:
-    """Makes a LAD optimum and its dual strictly complementary.
+def _complete(matrix: Sequence[Sequence[mpq]], targets: Sequence[mpq]) -> Relaxation:
+    """Returns a LAD optimum and a dual that are strictly complementary.
 
     Where a residual is 0 and e_k is ±1, either another dual has |e_k| < 1, or the program that says otherwise returns a
     direction in which V stays optimal and the residual becomes e_k · positive; of both kinds midpoints are taken.
     """
-    for sample in range(len(setting.targets)):
-        residuals = residuals_of(matrix, variables, setting.targets)
+    duals = _Duals(matrix)
+    # -e · y = A d · e + rates · e, so that V = -d has the residuals A V - y = rates
+    _, first, direction, _ = duals.maximize([-target for target in targets], [None] * len(targets))
+    variables, dual = [-entry for entry in direction], list(first)
+    for sample in range(len(targets)):
+        residuals = residuals_of(matrix, variables, targets)
         if residuals[sample] or abs(dual[sample]) < 1:
             continue
         sign = dual[sample]
@@ -165,10 +170,10 @@ def _complete(setting: Setting, matrix: list[list[mpq]], duals: _Duals, variable
         changes = [rate - own for rate, own in zip(rates, goal, strict=True)]
         step = min((abs(r / c) / 2 for r, c in zip(residuals, changes, strict=True) if r * c < 0), default=_ONE)
         variables = [v - step * d for v, d in zip(variables, direction, strict=True)]
-    residuals = residuals_of(matrix, variables, setting.targets)
+    residuals = residuals_of(matrix, variables, targets)
     rows = tuple(tuple(row) for row in matrix)
     tied = tuple(not r for r in residuals)
-    return Relaxation(rows, tuple(variables), tuple(residuals), tuple(dual), tied, setting.total(residuals))
+    return Relaxation(rows, tuple(variables), tuple(residuals), tuple(dual), tied, sum(map(abs, residuals), mpq(0)))
 
 
 def to_scaled_rows(matrix: Sequence[Sequence[mpq]]) -> tuple[list[list[mpz]], list[mpz]]:

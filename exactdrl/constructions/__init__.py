@@ -1,0 +1,1 @@
+"""Constructions: points that are built, and certified to be what they are."""
