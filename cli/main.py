@@ -12,7 +12,9 @@ from exactdrl import InputError, __version__
 
 from .audit import audit_command
 from .campaign import campaign_command
+from .cells import cells_command
 from .export import export_command
+from .global_ import global_command
 from .importing import import_command
 from .minimum import minimum_command
 from .observe import observe_command
@@ -21,6 +23,7 @@ from .report import report_command
 from .rerun import rerun_command
 from .sample import sample_command
 from .show import show_command
+from .spurious import spurious_command
 from .verify import verify_command
 from .walk import walk_command
 
@@ -45,6 +48,9 @@ for _command in (
     import_command,
     campaign_command,
     report_command,
+    cells_command,
+    global_command,
+    spurious_command,
 ):
     cli.add_command(_command)
 

@@ -16,6 +16,8 @@ ROOMS = (
     "cells",
     "arithmetic",
     "minimality",
+    "hidden_cells",
+    "constructions",
     "steps",
     "regression",
     "walks",

@@ -65,7 +65,11 @@ class CellsWriter:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Ends the file; after an error it stays without its end line, and so malformed."""
-        if kind is None:
+        self.finish(is_complete=kind is None)
+
+    def finish(self, *, is_complete: bool) -> None:
+        """Closes the file, with its end line if it is complete."""
+        if is_complete:
             end = {"lines": self._count, "sha256": self._writer.digest.hexdigest()}
             self._writer.write(_line({"end": end}))
         self._writer.close()

@@ -15,6 +15,13 @@ from gmpy2 import gcd, mpz
 
 Vector: TypeAlias = tuple[mpz, ...]
 
+# triples of rays that one cut compares at most, some seconds of work; cells of few dimensions have some dozens of rays
+_MOST_TRIPLES = 30_000_000
+
+
+class ConeTooLargeError(Exception):
+    """A cone has so many rays that a hyperplane's parts of it are out of reach."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cone:
@@ -65,6 +72,9 @@ def split_cone(cone: Cone, row: Sequence[mpz], index: int) -> tuple[Cone | None,
         cone: full-dimensional.
         row: integers, not all 0, not parallel to a hyperplane that cut the cone before.
         index: the number of the hyperplane, greater than those before.
+
+    Raises:
+        ConeTooLargeError: the cone has too many rays.
     """
     bit = 1 << index
     for place, line in enumerate(cone.lines):
@@ -116,6 +126,8 @@ def _split_rays(cone: Cone, products: Sequence[mpz], bit: int) -> tuple[Cone, Co
     least = len(rays[0]) - len(cone.lines) - 2
     above = [number for number, p in enumerate(products) if p > 0]
     below = [number for number, p in enumerate(products) if p < 0]
+    if len(above) * len(below) * len(rays) > _MOST_TRIPLES:
+        raise ConeTooLargeError(f"a cell has over {len(rays)} rays")
     kept = [(rays[number], tight[number] | bit) for number, p in enumerate(products) if not p]
     for up in above:
         for down in below:

@@ -62,6 +62,28 @@ def half_of_cells(samples: Samples, after: str | None = None) -> Iterator[UnitCe
             stack.append(((*sides, 1), above, wanted == 1))
 
 
+def cell_of(samples: Samples, pattern: str) -> UnitCell | None:
+    """Returns the cell with a pattern, None if no weights have it.
+
+    Args:
+        samples: of the problem.
+        pattern: a bit for each sample.
+
+    Raises:
+        ConeTooLargeError: see `split_cone`.
+    """
+    sides = samples.sides(pattern)
+    if samples.pattern(sides) != pattern:
+        return None
+    cone: Cone | None = Cone.whole(samples.dimension)
+    for number, (plane, side) in enumerate(zip(samples.planes, sides, strict=True)):
+        if cone is None:
+            return None
+        below, above = split_cone(cone, plane, number)
+        cone = above if side > 0 else below
+    return None if cone is None else UnitCell(pattern, tuple(sides), cone)
+
+
 def mirror_cell(samples: Samples, cell: UnitCell) -> UnitCell:
     """Returns the opposite cell."""
     rays = tuple(tuple(-entry for entry in ray) for ray in cell.cone.rays)

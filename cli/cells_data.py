@@ -1,0 +1,150 @@
+"""The data of the commands about cells: a table, or an instance file; and what the options say about the network."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import click
+from gmpy2 import mpq
+
+from exactdrl import InputError, Instance, parse_rational, read_instance
+from exactdrl.doors.tables import Table
+from exactdrl.hidden_cells.instances import from_data, to_setting
+from exactdrl.hidden_cells.setting import LossKind, Setting
+
+from .tables import TableArguments, table_options
+
+R = TypeVar("R")
+
+_ENDINGS = (".json", ".json.gz")
+_NAMED = {"relu": "0,1", "abs": "-1,1", "absolute": "-1,1", "leaky": "0.01,1"}
+_PAIR = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """What a command was given.
+
+    Attributes:
+        instance: the problem; of a table, with all parameters 0.
+        setting: the same for the room of cells.
+        is_from_file: whether the instance is the file that was given.
+    """
+
+    instance: Instance
+    setting: Setting
+    is_from_file: bool
+
+
+def is_instance(path: Path) -> bool:
+    """Returns whether a path names an instance file."""
+    return path.name.endswith(_ENDINGS)
+
+
+def parse_slopes(text: str) -> tuple[mpq, mpq]:
+    """Returns the slopes of an activation, `below,above` or a name.
+
+    Raises:
+        InputError: the text is neither.
+    """
+    parts = _NAMED.get(text.lower(), text).split(",")
+    if len(parts) != _PAIR:
+        raise InputError(f"--activation {text!r}: two slopes with a comma are needed, below and above 0, or {', '.join(_NAMED)}")
+    below, above = (parse_rational(part.strip()) for part in parts)
+    if not below and not above:
+        raise InputError(f"--activation {text!r}: both slopes are 0")
+    return below, above
+
+
+def refuse_weights(table: Table) -> None:
+    """Refuses a table with weights.
+
+    Raises:
+        InputError: it has them.
+    """
+    if table.weights is not None:
+        raise InputError(f"{table.place}: cells are judged without weights of the samples; leave --weights out")
+
+
+def read_cells_data(
+    source: Path,
+    table: TableArguments,
+    *,
+    units: int | None,
+    loss: str | None,
+    activation: str | None,
+    no_bias: bool,
+    output_bias: bool,
+) -> Data:
+    """Returns the data of a command.
+
+    Args:
+        source: a table or an instance file.
+        table: how the table is read.
+        units: K; default: 1, or the instance's.
+        loss: its kind; default: squared, or the instance's.
+        activation: slopes; default: ReLU, or the instance's.
+        no_bias: the hidden layer of a table's network has no bias.
+        output_bias: the output of a table's network has a bias.
+
+    Raises:
+        InputError: the data cannot be read, or are not of one hidden layer and one output.
+    """
+    if is_instance(source):
+        if not table.is_default or no_bias or output_bias or activation is not None or loss is not None:
+            raise InputError(f"{source}: an instance says itself what its columns, loss, biases and activation are")
+        instance = read_instance(source)
+        setting = to_setting(instance)
+        if units is None or units == setting.units:
+            return Data(instance, setting, is_from_file=instance.free == "all")
+        data = setting
+    else:
+        read = table.read(source)
+        refuse_weights(read)
+        if len(read.target_names) != 1:
+            raise InputError(f"{source}: one target column is needed, not {len(read.target_names)}: cells are those of one output")
+        data = Setting.create(
+            tuple(tuple(row) for row in read.inputs),
+            [row[0] for row in read.targets],
+            loss=cast("LossKind", loss or "squared"),
+            slopes=parse_slopes(activation or "relu"),
+            has_bias=not no_bias,
+            has_output_bias=output_bias,
+        )
+    instance = from_data(
+        data.inputs,
+        data.targets,
+        units=units or 1,
+        loss=data.loss,
+        slopes=data.slopes,
+        has_bias=data.has_bias,
+        has_output_bias=data.has_output_bias,
+    )
+    return Data(instance, to_setting(instance), is_from_file=False)
+
+
+def cells_options(command: Callable[..., R]) -> Callable[..., R]:
+    """Adds the options about the network and its data; the command gets them as one argument `data`."""
+
+    def wrapped(*args: Any, source: Path, table: TableArguments, **options: Any) -> R:  # noqa: ANN401 - click's options
+        names = ("units", "loss", "activation", "no_bias", "output_bias")
+        data = read_cells_data(source, table, **{name: options.pop(name) for name in names})
+        return command(*args, data=data, source=source, **options)
+
+    added: Callable[..., R] = table_options(wraps(command)(wrapped))
+    for option in reversed(
+        (
+            click.argument("source", metavar="DATA", type=click.Path(path_type=Path)),
+            click.option("--units", type=click.IntRange(min=1), metavar="K", help="hidden units  [default: 1]"),
+            click.option("--loss", type=click.Choice(["squared", "absolute"]), help="[default: squared]"),
+            click.option(
+                "--activation", metavar="BELOW,ABOVE", help="slopes of the hidden units, or relu, leaky, abs  [default: relu]"
+            ),
+            click.option("--no-bias", is_flag=True, help="the hidden layer has no bias"),
+            click.option("--output-bias", is_flag=True, help="the output has a bias"),
+        )
+    ):
+        added = option(added)
+    return added
