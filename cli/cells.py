@@ -3,18 +3,17 @@
 import json
 import time
 from collections.abc import Iterator, Sequence
-from itertools import combinations_with_replacement
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
-from gmpy2 import mpq
 
 from exactdrl import InputError, to_float, to_text
-from exactdrl.certificate.cells_file import CellsWriter, bad_lines, cell_lines, complete_lines, judged_lines
+from exactdrl.certificate.cells_file import CellsWriter, bad_lines, cell_lines, complete_lines
+from exactdrl.certificate.cells_file import judged_lines as judged_claims
 from exactdrl.hidden_cells.cone import ConeTooLargeError
 from exactdrl.hidden_cells.dichotomies import UnitCell, cell_of
 from exactdrl.hidden_cells.inradius import Inradius, find_inradius
-from exactdrl.hidden_cells.measure import gaussian_measure
 from exactdrl.hidden_cells.survey import (
     CellCount,
     JudgedCell,
@@ -28,17 +27,43 @@ from exactdrl.hidden_cells.survey import (
 )
 from exactdrl.problem.file import refuse_existing, write_instance
 from exactdrl.report.cells_table import write_cells_table
+from exactdrl.report.cells_words import (
+    SHOWN,
+    cell_object,
+    count_lines,
+    hidden_cell_objects,
+    judged_lines,
+    judged_objects,
+)
 
 from .cells_data import Data, cells_options
 from .progress import progress
-from .words import loss_words
 
 UNDECIDED = 3
 _BUDGET = 100_000
-# lines of a table that a person reads
-_SHOWN = 200
+_SPENT = "the budget is spent"
 
-Sized = tuple[UnitCell, Inradius]
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What is asked for, and where it goes."""
+
+    budget: int
+    after: str | None
+    output: Path | None
+    table: Path | None
+    force: bool
+    as_json: bool
+
+
+@dataclass(slots=True)
+class _Listed:
+    """What an enumeration has listed so far."""
+
+    done: int = 0
+    last: str | None = None
+    reason: str = _SPENT
+    objects: list[dict[str, object]] = field(default_factory=list)
 
 
 @click.command("cells")
@@ -46,16 +71,26 @@ Sized = tuple[UnitCell, Inradius]
 @click.option("--judge", is_flag=True, help="say which hidden cells have a genuine minimum, and which are bad")
 @click.option("--draw", type=click.IntRange(min=1), metavar="M", help="judge M cells of random weights, not all")
 @click.option("--seed", type=int, default=0, show_default=True, help="of --draw")
-@click.option("--budget", type=click.IntRange(min=1), default=_BUDGET, show_default=True, help="cells that are listed or judged at most")
+@click.option(
+    "--budget",
+    type=click.IntRange(min=1),
+    default=_BUDGET,
+    show_default=True,
+    help="cells that are listed or judged at most",
+)
 @click.option("--after", metavar="PATTERN", help="go on behind this cell of an enumeration that was stopped")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="write the certificate, *.drl or *.drl.gz; of a table also the instance beside it")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="the certificate, *.drl or *.drl.gz; for a table the instance is written beside it",
+)
 @click.option("--table", "table_path", type=click.Path(path_type=Path), help="write the cells to *.parquet or *.csv")
 @click.option("--force", is_flag=True, help="write over existing files")
 @click.option("--json", "as_json", is_flag=True, help="print the cells as JSON")
 def cells_command(
     *,
     data: Data,
-    source: Path,
     judge: bool,
     draw: int | None,
     seed: int,
@@ -69,28 +104,29 @@ def cells_command(
     """List the cells of one unit on DATA, count those of K units, and judge them.
 
     DATA is a table (CSV, Parquet) or an instance file. A cell is a set of weights with the same signs of all
-    preactivations; its pattern has a bit for each sample. With --judge every hidden cell of K units is decided: does
-    it hold a minimum of its relaxation (a genuine minimum), and is another point better (a bad one)?
+    preactivations; its pattern has a bit for each sample. With --judge every hidden cell of K units is decided: does it
+    hold a minimum of its relaxation (a genuine minimum), and is another point better (a bad one)?
     """
-    del source
+    wish = _Wish(budget, after, output, table_path, force, as_json)
     if after is not None:
         _check_pattern(data, after)
     for path in filter(None, (output, table_path)):
         refuse_existing(path, force=force)
     if draw is not None:
-        return _judge_drawn(data, draw, seed, output, as_json=as_json, force=force)
-    began = time.monotonic()
+        return _judge_drawn(data, draw, seed, wish)
     count = count_unit_cells(data.setting.samples)
-    if judge:
-        return _judge_all(data, count, budget, output, table_path, as_json=as_json, force=force)
-    return _list_cells(data, count, budget, after, output, table_path, as_json=as_json, force=force, began=began)
+    return _judge_all(data, count, wish) if judge else _list_cells(data, count, wish)
 
 
 def _check_pattern(data: Data, pattern: str) -> None:
     samples = data.setting.samples
     if len(pattern) != len(samples.places) or set(pattern) - {"0", "1"}:
         raise InputError(f"--after {pattern!r}: a bit for each of the {len(samples.places)} samples is needed")
-    if samples.pattern(samples.sides(pattern)) != pattern or cell_of(samples, pattern) is None:
+    try:
+        is_cell = cell_of(samples, pattern) is not None
+    except ConeTooLargeError as error:
+        raise InputError(f"--after {pattern!r}: {error}") from None
+    if not is_cell:
         raise InputError(f"--after {pattern!r}: no weights have this pattern")
 
 
@@ -110,130 +146,82 @@ def open_writer(data: Data, output: Path, *, force: bool) -> CellsWriter:
     return CellsWriter(output, data.instance.digest)
 
 
-def _cell_json(cell: UnitCell, ball: Inradius) -> dict[str, object]:
-    measure = gaussian_measure(cell.cone)
-    return {
-        "pattern": cell.pattern,
-        "genuine": None,
-        "loss": None,
-        "witness": [to_text(entry) for entry in ball.center],
-        "inradius": to_text(ball.radius),
-        "measure": None if measure is None else [to_text(bound) for bound in measure],
-    }
-
-
-def _count_words(data: Data, count: CellCount) -> list[str]:
-    lines = []
-    if count.exact is not None:
-        lines.append(f"cells        {count.exact} of one unit, by the recursion")
-        if data.setting.units > 1:
-            ordered, free = count_hidden_cells(count.exact, data.setting.units)
-            lines.append(f"hidden cells {ordered} of {data.setting.units} units, {free} up to their order")
-    else:
-        lines.append(f"cells        at least {count.least}, at most {count.most} of one unit; the recursion is too much work")
-    return lines
-
-
-def _list_cells(
-    data: Data,
-    count: CellCount,
-    budget: int,
-    after: str | None,
-    output: Path | None,
-    table_path: Path | None,
-    *,
-    as_json: bool,
-    force: bool,
-    began: float,
-) -> int:
-    samples, found = data.setting.samples, list[dict[str, object]]()
-    writer = None if output is None else open_writer(data, output, force=force)
-    keeps = as_json or table_path is not None
-    done, last, reason = 0, None, "the budget is spent"
-    smallest: mpq | None = None
-    largest: mpq | None = None
-    if not as_json:
-        for line in _count_words(data, count):
+def _list_cells(data: Data, count: CellCount, wish: _Wish) -> int:
+    began, listed = time.monotonic(), _Listed()
+    writer = None if wish.output is None else open_writer(data, wish.output, force=wish.force)
+    if not wish.as_json:
+        for line in count_lines(count, data.setting.units):
             click.echo(line)
     try:
-        with progress("cells", total=count.exact, unit="cell") as report:
-            for cell, ball in survey_cells(samples, after=after, budget=budget):
-                done += 1
-                last = cell.pattern
-                smallest = ball.radius if smallest is None else min(smallest, ball.radius)
-                largest = ball.radius if largest is None else max(largest, ball.radius)
-                if writer is not None:
-                    writer.write(cell_lines(samples, cell, ball))
-                if keeps:
-                    found.append(_cell_json(cell, ball))
-                elif done <= _SHOWN:
-                    click.echo(f"{cell.pattern}  inradius {to_text(ball.radius)}")
-                report(done)
+        _enumerate(data, count, wish, writer, listed)
     except ConeTooLargeError as error:
-        reason = str(error)
-    is_whole = after is None and done == count.exact
+        listed.reason = str(error)
+    is_whole = wish.after is None and listed.done == count.exact
     if writer is not None:
         if is_whole:
-            writer.write(complete_lines(done))
-        writer.finish(is_complete=is_whole or done > 0)
-    if as_json:
-        click.echo(json.dumps(_with_units(data, found) if is_whole else found))
-    if table_path is not None:
-        write_cells_table(table_path, found, force=force)
-    if not as_json:
-        if done > _SHOWN and not keeps:
-            click.echo(f"...          {done - _SHOWN} more; --json, --table and -o have all")
-        if smallest is not None and largest is not None:
-            click.echo(f"inradius     {to_float(smallest):.6g} to {to_float(largest):.6g}")
-        click.echo(f"listed       {done} in {time.monotonic() - began:.1f} s")
-    if is_whole:
-        if not as_json:
+            writer.write(complete_lines(listed.done))
+        writer.finish(is_complete=listed.done > 0)
+    _give_list(data, wish, listed, is_whole=is_whole)
+    if not wish.as_json:
+        click.echo(f"listed       {listed.done} in {time.monotonic() - began:.1f} s")
+        if is_whole:
             click.echo("complete     as many as the recursion counts")
-        return 0
-    if after is not None and count.exact is not None and reason == "the budget is spent" and done < budget:
-        return 0
-    known = f"at least {max(count.least, done)}" if count.exact is None else str(count.exact)
-    words = f"undecided: {reason}; {done} cells listed, there are {known}"
-    hint = f"; --after {_resume_pattern(data, last)} goes on" if last is not None and len(last) <= _SHOWN else ""
-    click.echo(words + hint, err=True)
+    # behind a given cell the end of the sequence is the end, if no budget cut it short
+    is_ended = wish.after is not None and listed.reason == _SPENT and listed.done < wish.budget
+    return 0 if is_whole or is_ended else _say_undecided(data, count, listed)
+
+
+def _enumerate(data: Data, count: CellCount, wish: _Wish, writer: CellsWriter | None, listed: _Listed) -> None:
+    samples, keeps = data.setting.samples, wish.as_json or wish.table is not None
+    with progress("cells", total=count.exact, unit="cell") as report:
+        for cell, ball in survey_cells(samples, after=wish.after, budget=wish.budget):
+            listed.done += 1
+            listed.last = cell.pattern
+            if writer is not None:
+                writer.write(cell_lines(samples, cell, ball))
+            if keeps:
+                listed.objects.append(cell_object(cell, ball))
+            elif listed.done <= SHOWN:
+                click.echo(f"{cell.pattern}  inradius {_short(ball)}")
+            report(listed.done)
+
+
+def _short(ball: Inradius) -> str:
+    text = to_text(ball.radius)
+    return text if len(text) <= SHOWN // 10 else f"{to_float(ball.radius):.6g}"
+
+
+def _give_list(data: Data, wish: _Wish, listed: _Listed, *, is_whole: bool) -> None:
+    units, objects = data.setting.units, listed.objects
+    if is_whole and units > 1 and count_hidden_cells(listed.done, units)[1] <= wish.budget:
+        objects = hidden_cell_objects([str(cell["pattern"]) for cell in objects], units)
+    if wish.as_json:
+        click.echo(json.dumps(objects))
+    elif listed.done > SHOWN and wish.table is None:
+        click.echo(f"...          {listed.done - SHOWN} more; --json, --table and -o have all")
+    if wish.table is not None:
+        write_cells_table(wish.table, objects, force=wish.force)
+
+
+def _say_undecided(data: Data, count: CellCount, listed: _Listed) -> int:
+    known = f"at least {max(count.least, listed.done)}" if count.exact is None else str(count.exact)
+    words = f"undecided: {listed.reason}; {listed.done} cells listed, there are {known}"
+    if listed.last is not None and len(listed.last) <= SHOWN:
+        samples = data.setting.samples
+        # the enumeration goes over one half, and adds the opposite cells
+        last = listed.last if samples.sides(listed.last)[0] > 0 else samples.mirror(listed.last)
+        words += f"; --after {last} goes on"
+    click.echo(words, err=True)
     return UNDECIDED
 
 
-def _resume_pattern(data: Data, last: str) -> str:
-    """Returns the cell of the enumerated half that the last one is, or is the opposite of."""
-    samples = data.setting.samples
-    return last if samples.sides(last)[0] > 0 else samples.mirror(last)
-
-
-def _with_units(data: Data, found: list[dict[str, object]]) -> list[dict[str, object]]:
-    """Returns the objects of hidden cells of K units; those of one unit have witnesses and sizes."""
-    if data.setting.units == 1:
-        return found
-    patterns = sorted((str(cell["pattern"]) for cell in found), reverse=True)
-    if count_hidden_cells(len(patterns), data.setting.units)[1] > _BUDGET:
-        return found
-    return [
-        {"pattern": list(chosen), "genuine": None, "loss": None}
-        for chosen in combinations_with_replacement(patterns, data.setting.units)
-    ]
-
-
-def _judge_all(
-    data: Data,
-    count: CellCount,
-    budget: int,
-    output: Path | None,
-    table_path: Path | None,
-    *,
-    as_json: bool,
-    force: bool,
-) -> int:
+def _judge_all(data: Data, count: CellCount, wish: _Wish) -> int:
     units = data.setting.units
     known = count.exact if count.exact is not None else count.least
     total = count_hidden_cells(known, units)[1]
-    if count.exact is None or total > budget:
-        words = f"{'at least ' if count.exact is None else ''}{total}"
-        click.echo(f"undecided: {words} hidden cells of {units} units, more than --budget {budget}; --draw M judges some", err=True)
+    if count.exact is None or total > wish.budget:
+        words = f"{'at least ' if count.exact is None else ''}{total} hidden cells of {units} units"
+        click.echo(f"undecided: {words}, more than --budget {wish.budget} allows; --draw M judges some", err=True)
         return UNDECIDED
     sized = list(survey_cells(data.setting.samples))
     if len(sized) != count.exact:
@@ -241,95 +229,58 @@ def _judge_all(
     chosen = [(cell.pattern, ball.center) for cell, ball in sized]
     with progress("judge", total=total, unit="cell") as report:
         judged = list(judge_cells(data.setting, chosen, on_cell=report))
-    _finish_judged(data, judged, sized, output, is_complete=True, as_json=as_json, force=force)
-    if table_path is not None:
-        write_cells_table(table_path, _judged_json(data, judged), force=force)
+    _give_judged(data, judged, sized, wish, is_complete=True)
     return 0
 
 
-def _judge_drawn(data: Data, draw: int, seed: int, output: Path | None, *, as_json: bool, force: bool) -> int:
+def _judge_drawn(data: Data, draw: int, seed: int, wish: _Wish) -> int:
+    judged = []
     with progress("judge", total=draw, unit="cell") as report:
-        judged = []
         for number, chosen in enumerate(draw_cells(data.setting, draw, seed), 1):
             judged.append(judge_chosen(data.setting, chosen))
             report(number)
-    sized: list[Sized] = []
-    if output is not None:
+    sized: list[tuple[UnitCell, Inradius]] = []
+    if wish.output is not None:
         for pattern in dict.fromkeys(pattern for cell in judged for pattern in cell.judged.patterns):
-            cell = cell_of(data.setting.samples, pattern)
+            try:
+                cell = cell_of(data.setting.samples, pattern)
+            except ConeTooLargeError as error:
+                raise InputError(f"no certificate of drawn cells: {error}") from None
             if cell is None:
                 raise AssertionError("weights lie in their cell")
             sized.append((cell, find_inradius(data.setting.samples, cell)))
-    _finish_judged(data, judged, sized, output, is_complete=False, as_json=as_json, force=force)
+    _give_judged(data, judged, sized, wish, is_complete=False)
     return 0
 
 
-def _finish_judged(
+def _give_judged(
     data: Data,
     judged: Sequence[JudgedCell],
-    sized: Sequence[Sized],
-    output: Path | None,
+    sized: Sequence[tuple[UnitCell, Inradius]],
+    wish: _Wish,
     *,
     is_complete: bool,
-    as_json: bool,
-    force: bool,
 ) -> None:
-    if output is not None:
-        with open_writer(data, output, force=force) as writer:
+    setting = data.setting
+    if wish.output is not None:
+        with open_writer(data, wish.output, force=wish.force) as writer:
             for cell, ball in sized:
-                writer.write(cell_lines(data.setting.samples, cell, ball))
+                writer.write(cell_lines(setting.samples, cell, ball))
             if is_complete:
                 writer.write(complete_lines(len(sized)))
-            writer.write(_judged_claims(data, judged))
-    found = _judged_json(data, judged)
-    if as_json:
-        click.echo(json.dumps(found))
-        return
-    for line in _judged_words(data, judged, found):
-        click.echo(line)
+            writer.write(_claims(data, judged))
+    if wish.table is not None:
+        write_cells_table(wish.table, judged_objects(setting, judged), force=wish.force)
+    if wish.as_json:
+        click.echo(json.dumps(judged_objects(setting, judged)))
+    else:
+        for line in judged_lines(setting, judged):
+            click.echo(line)
 
 
-def _judged_claims(data: Data, judged: Sequence[JudgedCell]) -> Iterator[str]:
+def _claims(data: Data, judged: Sequence[JudgedCell]) -> Iterator[str]:
     best = best_network(judged, data.setting)
     for cell in judged:
-        yield from judged_lines(data.setting, cell.judged)
+        yield from judged_claims(data.setting, cell.judged)
         if best is not None and cell.judged.is_genuine and cell.judged.relaxation.value > best[0]:
             yield from bad_lines(cell.judged.patterns, best[1])
-
-
-def _judged_json(data: Data, judged: Sequence[JudgedCell]) -> list[dict[str, object]]:
-    best = best_network(judged, data.setting)
-    found = []
-    for cell in judged:
-        own, value = cell.judged, cell.judged.relaxation.value
-        found.append(
-            {
-                "pattern": own.patterns[0] if len(own.patterns) == 1 else list(own.patterns),
-                "genuine": own.is_genuine,
-                "loss": to_text(value),
-                "mean": to_text(value / len(data.setting.targets)),
-                "signs": [choice.signs for choice in own.feasible],
-                "dimension": own.dimension,
-                "valleys": len(own.valleys),
-                "valleys_up_to_order": len(own.classes),
-                "bad": None if not own.is_genuine or best is None else value > best[0],
-            }
-        )
-    return found
-
-
-def _judged_words(data: Data, judged: Sequence[JudgedCell], found: Sequence[dict[str, object]]) -> Iterator[str]:
-    genuine = sum(cell.judged.is_genuine for cell in judged)
-    bad = sum(1 for cell in found if cell["bad"])
-    yield f"judged       {len(judged)} hidden cells of {data.setting.units} units, {data.setting.loss} loss"
-    yield f"genuine      {genuine}, of which bad {bad}"
-    best = best_network(judged, data.setting)
-    if best is not None:
-        yield f"best         {loss_words(best[0])}, mean {to_text(best[0] / len(data.setting.targets))}"
-    for cell, line in list(zip(judged, found, strict=True))[:_SHOWN]:
-        signs = ", ".join(choice.signs for choice in cell.judged.feasible) or "none"
-        tail = "" if not cell.judged.is_genuine else f"  dimension {cell.judged.dimension}, valleys {line['valleys']}, up to order {line['valleys_up_to_order']}"
-        mark = "bad" if line["bad"] else "genuine" if cell.judged.is_genuine else "-"
-        yield f"{' '.join(cell.judged.patterns)}  {line['loss']}  {mark:7}  signs {signs}{tail}"
-    if len(judged) > _SHOWN:
-        yield f"...          {len(judged) - _SHOWN} more; --json and -o have all"

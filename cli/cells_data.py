@@ -51,7 +51,9 @@ def parse_slopes(text: str) -> tuple[mpq, mpq]:
     """
     parts = _NAMED.get(text.lower(), text).split(",")
     if len(parts) != _PAIR:
-        raise InputError(f"--activation {text!r}: two slopes with a comma are needed, below and above 0, or {', '.join(_NAMED)}")
+        raise InputError(
+            f"--activation {text!r}: two slopes with a comma are needed, below and above 0, or {', '.join(_NAMED)}"
+        )
     below, above = (parse_rational(part.strip()) for part in parts)
     if not below and not above:
         raise InputError(f"--activation {text!r}: both slopes are 0")
@@ -104,7 +106,9 @@ def read_cells_data(
         read = table.read(source)
         refuse_weights(read)
         if len(read.target_names) != 1:
-            raise InputError(f"{source}: one target column is needed, not {len(read.target_names)}: cells are those of one output")
+            raise InputError(
+                f"{source}: one target column is needed, not {len(read.target_names)}: cells are those of one output"
+            )
         data = Setting.create(
             tuple(tuple(row) for row in read.inputs),
             [row[0] for row in read.targets],
@@ -131,7 +135,7 @@ def cells_options(command: Callable[..., R]) -> Callable[..., R]:
     def wrapped(*args: Any, source: Path, table: TableArguments, **options: Any) -> R:  # noqa: ANN401 - click's options
         names = ("units", "loss", "activation", "no_bias", "output_bias")
         data = read_cells_data(source, table, **{name: options.pop(name) for name in names})
-        return command(*args, data=data, source=source, **options)
+        return command(*args, data=data, **options)
 
     added: Callable[..., R] = table_options(wraps(command)(wrapped))
     for option in reversed(
@@ -140,7 +144,9 @@ def cells_options(command: Callable[..., R]) -> Callable[..., R]:
             click.option("--units", type=click.IntRange(min=1), metavar="K", help="hidden units  [default: 1]"),
             click.option("--loss", type=click.Choice(["squared", "absolute"]), help="[default: squared]"),
             click.option(
-                "--activation", metavar="BELOW,ABOVE", help="slopes of the hidden units, or relu, leaky, abs  [default: relu]"
+                "--activation",
+                metavar="BELOW,ABOVE",
+                help="slopes of the hidden units, or relu, leaky, abs  [default: relu]",
             ),
             click.option("--no-bias", is_flag=True, help="the hidden layer has no bias"),
             click.option("--output-bias", is_flag=True, help="the output has a bias"),

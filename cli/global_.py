@@ -10,11 +10,11 @@ from exactdrl import to_float, to_text
 from exactdrl.certificate.cells_file import CellsWriter, global_lines
 from exactdrl.hidden_cells.branch import GlobalMinimum, GlobalUndecided, find_global_minimum
 from exactdrl.problem.file import refuse_existing
+from exactdrl.report.words import loss_words
 
 from .cells import open_writer
 from .cells_data import Data, cells_options
 from .progress import progress
-from .words import loss_words
 
 UNDECIDED = 3
 _BUDGET = 200_000
@@ -22,17 +22,27 @@ _BUDGET = 200_000
 
 @click.command("global")
 @cells_options
-@click.option("--budget", type=click.IntRange(min=1), default=_BUDGET, show_default=True, help="parts of the parameters that are bounded at most")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="write the certificate, *.drl or *.drl.gz; of a table also the instance beside it")
+@click.option(
+    "--budget",
+    type=click.IntRange(min=1),
+    default=_BUDGET,
+    show_default=True,
+    help="parts of the parameters that are bounded at most",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="write the certificate, *.drl or *.drl.gz; of a table also the instance beside it",
+)
 @click.option("--force", is_flag=True, help="write over existing files")
 @click.option("--json", "as_json", is_flag=True, help="print the result as JSON")
-def global_command(*, data: Data, source: Path, budget: int, output: Path | None, force: bool, as_json: bool) -> int:
+def global_command(*, data: Data, budget: int, output: Path | None, force: bool, as_json: bool) -> int:
     """Find the least loss that K hidden units can reach on DATA, with a proof that no network does better.
 
     DATA is a table (CSV, Parquet) or an instance file. The search branches over the signs of outer weights and of the
     preactivations on each sample; every part that it closes has an exact dual bound.
     """
-    del source
     if output is not None:
         refuse_existing(output, force=force)
     began = time.monotonic()

@@ -15,10 +15,10 @@ from exactdrl.constructions.spurious import SpuriousMinimum, build_spurious
 from exactdrl.hidden_cells.instances import loss_kind
 from exactdrl.hidden_cells.setting import LossKind
 from exactdrl.problem.file import refuse_existing, write_instance
+from exactdrl.report.words import loss_words
 
 from .cells_data import is_instance, parse_slopes, refuse_weights
 from .tables import TableArguments, table_options
-from .words import loss_words
 
 _SPARE = 2
 
@@ -26,11 +26,27 @@ _SPARE = 2
 @click.command("spurious")
 @click.argument("source", metavar="DATA", type=click.Path(path_type=Path))
 @table_options
-@click.option("--widths", metavar="N0,...,NL", help="inputs, hidden layers, outputs  [default: one hidden layer, two wider than the output]")
+@click.option(
+    "--widths",
+    metavar="N0,...,NL",
+    help="inputs, hidden layers, outputs  [default: one hidden layer, two wider than the output]",
+)
 @click.option("--loss", type=click.Choice(["squared", "absolute"]), help="[default: squared]")
-@click.option("--activation", metavar="BELOW,ABOVE", default="relu", show_default=True, help="slopes of the hidden units, or relu, leaky, abs")
+@click.option(
+    "--activation",
+    metavar="BELOW,ABOVE",
+    default="relu",
+    show_default=True,
+    help="slopes of the hidden units, or relu, leaky, abs",
+)
 @click.option("--no-output-bias", is_flag=True, help="the output has no bias")
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="the instance, *.json or *.json.gz; its certificate is written beside it, *.drl")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="the instance, *.json or *.json.gz; its certificate is written beside it, *.drl",
+)
 @click.option("--force", is_flag=True, help="write over existing files")
 @click.option("--json", "as_json", is_flag=True, help="print the result as JSON")
 def spurious_command(
@@ -47,9 +63,10 @@ def spurious_command(
 ) -> int:
     """Build a spurious minimum for DATA: a local minimum in all parameters that another point beats.
 
-    DATA is a table (CSV, Parquet) or an instance file, of which the data and the loss are taken. The point is the best affine
-    fit, passed through a network of any depth. The certificate holds its radius, a better point where one was found, and a
-    polyline of minima with the same loss. Where a hypothesis of the construction fails the refusal names it.
+    DATA is a table (CSV, Parquet) or an instance file, of which the data and the loss are taken. The point is the
+    best affine fit, passed through a network of any depth. The certificate holds its radius, a better point where one
+    was found, and a polyline of minima with the same loss. Where a hypothesis of the construction fails the refusal
+    names it.
     """
     inputs, targets, kind = _read(source, table, loss)
     slopes = parse_slopes(activation)

@@ -94,7 +94,9 @@ def test_all_packages_are_shipped():
 FLOATS = {"float", "isclose", "allclose"}
 
 
-@pytest.mark.parametrize("room", ["cells", "minimality", "steps", "walks", "certificate"])
+@pytest.mark.parametrize(
+    "room", ["cells", "minimality", "hidden_cells", "constructions", "steps", "walks", "certificate"]
+)
 def test_no_floats_in_decisions(room):
     """Rooms that decide neither convert to float nor compare approximately, and have no float literals."""
     for path in (ROOT / "exactdrl" / room).rglob("*.py"):

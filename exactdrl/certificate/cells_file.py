@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Self
 
 from gmpy2 import gcd, mpq
 
@@ -59,7 +60,7 @@ class CellsWriter:
             self._writer.write(line)
             self._count += 1
 
-    def __enter__(self) -> "CellsWriter":
+    def __enter__(self) -> Self:
         """Returns the writer."""
         return self
 

@@ -1,9 +1,10 @@
 """A strictly better point than the best affine fit: one unit more, or a few, each with an exact proof.
 
-Squared loss: let r be the fit's residuals and take a sample i with r_i ≠ 0. For u_0 ⟂ x̃_i and not ⟂ to any other sample,
-c(u) = Σ r relu(u · x̃) has the second difference r_i ε |x̃_i|² at u_0 - ε x̃_i, u_0, u_0 + ε x̃_i, so it is not 0 for one of the
-three; adding -c / Σ relu² times the unit lowers Σ r² by c² / Σ relu². Absolute loss: a bump of three units that reaches
-sample i alone always does; with fewer units candidates are tried, and a candidate that fits better is exact.
+Squared loss: let r be the fit's residuals and take a sample i with r_i ≠ 0. For u_0 ⟂ x̃_i and not ⟂ to any other
+sample, c(u) = Σ r relu(u · x̃) has the second difference r_i ε |x̃_i|² at u_0 - ε x̃_i, u_0, u_0 + ε x̃_i, so it is
+not 0 for one of the three; adding -c / Σ relu² times the unit lowers Σ r² by c² / Σ relu². Absolute loss: a bump of
+three units that reaches sample i alone always does; with fewer units candidates are tried, and a candidate that fits
+better is exact.
 
 Source: He, Wang and Tao, arXiv:2003.12236; Yun, Sra and Jadbabaie, arXiv:1802.03487; own version, proofs/spurious.md.
 """
@@ -65,13 +66,11 @@ def _relu(value: mpq) -> mpq:
     return value if value > 0 else _ZERO
 
 
-def find_better(
-    shape: Shape, inputs: Rows, targets: Rows, affine: AffineFit, loss: LossKind
-) -> PlainNetwork | None:
+def find_better(shape: Shape, inputs: Rows, targets: Rows, affine: AffineFit, loss: LossKind) -> PlainNetwork | None:
     """Returns a network whose loss is smaller than the affine fit's; None where none was found.
 
-    With the squared loss, slopes that differ and a spare unit in every hidden layer there always is one; likewise with the
-    absolute loss and three spare units.
+    With the squared loss, slopes that differ and a spare unit in every hidden layer there always is one; likewise
+    with the absolute loss and three spare units.
 
     Args:
         shape: of the network.
@@ -84,7 +83,7 @@ def find_better(
     output = max(range(outputs), key=lambda q: sum((abs(row[q]) for row in affine.residuals), _ZERO))
     spare = shape.spare(outputs)
     if spare < 1:
-        return _bend_channel(shape, inputs, targets, affine, output, loss)
+        return _bend_channel(shape, inputs, targets, affine=affine, output=output, loss=loss)
     goals = [row[output] for row in targets]
     best, gain = None, _ZERO
     if loss == "squared":
@@ -105,7 +104,7 @@ def find_better(
             best = _bump(inputs, next(k for k, row in enumerate(affine.residuals) if row[output]))
     if best is None:
         return None
-    return _with_units(shape, inputs, goals, affine, output, best, loss)
+    return _with_units(shape, inputs, goals, affine=affine, output=output, units=best, loss=loss)
 
 
 def _bump(inputs: Rows, sample: int) -> list[Function]:
@@ -119,6 +118,7 @@ def _with_units(
     shape: Shape,
     inputs: Rows,
     goals: Sequence[mpq],
+    *,
     affine: AffineFit,
     output: int,
     units: Sequence[Function],
@@ -148,7 +148,7 @@ def _with_units(
 
 
 def _bend_channel(
-    shape: Shape, inputs: Rows, targets: Rows, affine: AffineFit, output: int, loss: LossKind
+    shape: Shape, inputs: Rows, targets: Rows, *, affine: AffineFit, output: int, loss: LossKind
 ) -> PlainNetwork | None:
     """Returns a network in which one output's own unit bends between samples, if that fits better."""
     row, goals = affine.coefficients[output], [y[output] for y in targets]
@@ -168,7 +168,9 @@ def _bend_channel(
     unit, (factor, constant) = best
     count = len(affine.coefficients)
     firsts = [(unit if q == output else affine.coefficients[q], q == output) for q in range(count)]
-    outer = tuple(tuple((factor if q == output else _ONE) if q == p else _ZERO for p in range(count)) for q in range(count))
+    outer = tuple(
+        tuple((factor if q == output else _ONE) if q == p else _ZERO for p in range(count)) for q in range(count)
+    )
     return build_channels(shape, inputs, firsts, outer, [constant if q == output else _ZERO for q in range(count)])
 
 

@@ -32,7 +32,7 @@ class Shape:
     @property
     def slope(self) -> mpq:
         """Returns the activation's slope on that side."""
-        return self.slopes[1] if self.slopes[1] else self.slopes[0]
+        return self.slopes[1] or self.slopes[0]
 
     def spare(self, outputs: int) -> int:
         """Returns how many units every hidden layer has beyond one for each output, and the constant one if needed."""
@@ -49,9 +49,9 @@ def build_channels(
 ) -> PlainNetwork:
     """Returns a network that computes affine functions, and the activation of affine functions, in its first layer.
 
-    Its output q is Σ_j outer[q][j] · channel_j + constants[q], on the samples. Channels that bend are activations of the
-    first layer, the others are shifted so that every sample lies on one side of 0, at a distance of at least 1, which is
-    undone. Units that are left over have the weights 0, a bias of 1 or -1, and no influence.
+    Its output q is Σ_j outer[q][j] · channel_j + constants[q], on the samples. Channels that bend are activations of
+    the first layer, the others are shifted so that every sample lies on one side of 0, at a distance of at least 1,
+    which is undone. Units that are left over have the weights 0, a bias of 1 or -1, and no influence.
 
     Args:
         shape: of the network; it needs as many units in every layer as there are channels, and one more in the last
@@ -62,9 +62,7 @@ def build_channels(
         constants: one for each output.
     """
     side, slope = shape.side, shape.slope
-    values = [
-        [sum((a * b for a, b in zip(row, (*x, _ONE), strict=True)), _ZERO) for x in inputs] for row, _ in firsts
-    ]
+    values = [[sum((a * b for a, b in zip(row, (*x, _ONE), strict=True)), _ZERO) for x in inputs] for row, _ in firsts]
     layers: list[PlainLayer] = []
     # what stands in the unit of a channel in front of its activation is value + shift, unless the channel bends there
     shifts: list[mpq] = [_ZERO] * len(firsts)

@@ -12,9 +12,7 @@ from exactdrl.problem.instance import Instance, Samples
 from exactdrl.problem.loss import Loss
 
 
-def to_instance(
-    network: PlainNetwork, inputs: Samples | Rows, targets: Samples | Rows, loss: LossKind
-) -> Instance:
+def to_instance(network: PlainNetwork, inputs: Samples | Rows, targets: Samples | Rows, loss: LossKind) -> Instance:
     """Returns the instance whose point is a network; all parameters are free.
 
     Args:
@@ -41,9 +39,7 @@ def to_plain(instance: Instance) -> PlainNetwork:
     if any(activation != slopes[0] for activation in slopes):
         raise InputError("hidden units have different activations")
     first = slopes[0] if slopes else IDENTITY
-    return PlainNetwork(
-        tuple(PlainLayer(layer.weight, layer.bias) for layer in layers), (first.below, first.above)
-    )
+    return PlainNetwork(tuple(PlainLayer(layer.weight, layer.bias) for layer in layers), (first.below, first.above))
 
 
 def to_rows(samples: Samples | Sequence[Sequence[mpq]]) -> Rows:

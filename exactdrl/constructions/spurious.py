@@ -1,7 +1,8 @@
 """Spurious minima for data: the best affine fit as a local minimum in all parameters, a better point, and the valley.
 
-All preactivations on the samples lie strictly inside one linear piece of the activation, so that for all nearby parameters
-the network is affine on the samples, and its loss is at least the best affine fit's, which the point attains.
+All preactivations on the samples lie strictly inside one linear piece of the activation, so that for all nearby
+parameters the network is affine on the samples, and its loss is at least the best affine fit's, which the point
+attains.
 
 Source: He, Wang and Tao, arXiv:2003.12236, theorem 1; Yun, Sra and Jadbabaie, arXiv:1802.03487; proofs/spurious.md.
 """
@@ -34,8 +35,8 @@ class SpuriousMinimum:
         affine: the fit, with its dual.
         better: a network of the same shape with a smaller loss; None where none was found.
         better_loss: its loss.
-        valley: networks, the first is the point; along the segments between them the loss is the same, and every point is a
-            local minimum.
+        valley: networks, the first is the point; along the segments between them the loss is the same, and every
+            point is a local minimum.
     """
 
     network: PlainNetwork
@@ -79,14 +80,12 @@ def build_spurious(inputs: Rows, targets: Rows, shape: Shape, loss: LossKind) ->
     affine = fit_affine(inputs, targets, loss)
     if not affine.loss:
         raise InputError(
-            "the data are fitted by an affine function without error: the affine fit is a global minimum, not a spurious one "
+            "the data are fitted by an affine function without error: the affine fit is a global minimum "
             "(hypothesis: the data are not affinely fittable)"
         )
     outputs = len(targets[0])
     identity = tuple(tuple(mpq(q == p) for p in range(outputs)) for q in range(outputs))
-    network = build_channels(
-        shape, inputs, [(row, False) for row in affine.coefficients], identity, [_ZERO] * outputs
-    )
+    network = build_channels(shape, inputs, [(row, False) for row in affine.coefficients], identity, [_ZERO] * outputs)
     better = find_better(shape, inputs, targets, affine, loss)
     return SpuriousMinimum(
         network,
@@ -121,8 +120,8 @@ def _check_shape(inputs: Rows, targets: Rows, shape: Shape) -> None:
             )
     if not shape.has_output_bias and widths[-2] < outputs + 1:
         raise InputError(
-            f"the output, of width {outputs}, has no bias, and the last hidden layer has width {widths[-2]}, not one more "
-            "(hypothesis: a hidden unit can carry the constant)"
+            f"the output, of width {outputs}, has no bias, and the last hidden layer has width {widths[-2]} "
+            "(hypothesis: one hidden unit more can carry the constant)"
         )
     if shape.slopes[0] == shape.slopes[1]:
         raise InputError(
@@ -157,7 +156,9 @@ def _find_valley(network: PlainNetwork, inputs: Rows, shape: Shape) -> tuple[Pla
     bias[0] += shape.side
     for later, layer in enumerate(layers[1:], 1):
         if layer.bias is not None:
-            moved = tuple(b - row[0] * shape.side * shape.slope for b, row in zip(layer.bias, layer.weight, strict=True))
+            moved = tuple(
+                b - row[0] * shape.side * shape.slope for b, row in zip(layer.bias, layer.weight, strict=True)
+            )
             layers[0] = replace(layers[0], bias=tuple(bias))
             layers[later] = replace(layer, bias=moved)
             points.append(PlainNetwork(tuple(layers), network.slopes))

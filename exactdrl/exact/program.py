@@ -186,10 +186,10 @@ class BoundedForms:
         goal = self._basic.index(index)
         pivots, most = 0, _GREEDY + _GREEDY_EACH * len(self._values)
         while True:
-            column = self._improving(goal, is_greedy=pivots < most)
-            if column is None:
+            best = self._improving(goal, is_greedy=pivots < most)
+            if best is None:
                 return self._optimum(goal)
-            if not self._advance(column, goal):
+            if not self._advance(best, goal):
                 return None
             pivots += 1
 
@@ -245,8 +245,8 @@ class Optimum:
     Attributes:
         value: of the form.
         point: values of the variables there.
-        multipliers: y, one for each variable and then for each form: the form is Σ y_i · (variable or form i), where y_i > 0
-            only at an upper bound and y_i < 0 only at a lower one.
+        multipliers: y, one for each variable and then for each form: the form is Σ y_i · (variable or form i), where
+            y_i > 0 only at an upper bound and y_i < 0 only at a lower one.
     """
 
     value: mpq

@@ -1,1 +1,1 @@
-"""Hidden cells: dichotomies of the samples, what minima a cell has, valleys, and the global minimum of small networks."""
+"""Hidden cells: dichotomies of the samples, minima of a cell, valleys, global minima of small networks."""

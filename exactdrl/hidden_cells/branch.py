@@ -1,8 +1,9 @@
 """The global minimum of a small network: branch and bound over hidden cells and signs of outer weights, exactly.
 
-With |h_i| = 1 a sign string fixes the outer weights, and the bits of the samples, decided sample by sample, cut the space of
-each unit into cones. On the samples decided so far the best predictions in such cones are a convex problem, solved in
-the cones' extreme rays; its dual is the bound (proofs/CELLS.md, section 5). The rest of the samples adds nothing negative.
+With |h_i| = 1 a sign string fixes the outer weights, and the bits of the samples, decided sample by sample, cut the
+space of each unit into cones. On the samples decided so far the best predictions in such cones are a convex problem,
+solved in the cones' extreme rays; its dual is the bound (proofs/CELLS.md, section 5). The rest of the samples adds
+nothing negative.
 """
 
 import heapq
@@ -13,7 +14,7 @@ from itertools import count, product
 from gmpy2 import mpq, mpz
 
 from exactdrl.exact.linear import to_integers
-from exactdrl.exact.program import BoundedForms
+from exactdrl.exact.program import BoundedForms, Conflict
 from exactdrl.hidden_cells.cone import Cone, split_cone
 from exactdrl.hidden_cells.conic import Conic, fit_absolute, fit_squared
 from exactdrl.hidden_cells.setting import Network, Setting
@@ -106,9 +107,7 @@ class _Node:
 def _word(sides: Sequence[Sequence[int]]) -> str:
     """Returns the bits of a word, sample by sample, from the sides of each unit; the last sample may lack units."""
     depth = len(sides[0])
-    return "".join(
-        "1" if row[level] > 0 else "0" for level in range(depth) for row in sides if level < len(row)
-    )
+    return "".join("1" if row[level] > 0 else "0" for level in range(depth) for row in sides if level < len(row))
 
 
 class _Search:
@@ -207,7 +206,7 @@ class _Search:
             self.loss, self.network = loss, network
 
     def children(self, node: _Node) -> tuple[list[tuple[tuple[Cone, ...], tuple[tuple[int, ...], ...]]], list[Leaf]]:
-        """Returns what deciding the next sample makes of a node: cones with interior, and leaves that close the rest."""
+        """Returns what deciding the next sample makes of a node: cones with interior, and closed leaves."""
         depth, leaves = len(node.sides[0]), list[Leaf]()
         row = self.rows[depth]
         options = []
@@ -224,13 +223,13 @@ class _Search:
                 sides = tuple(
                     (*own, (*prefix, side)[place]) if place <= unit else own for place, own in enumerate(node.sides)
                 )
-                cone = parts[side]
+                part = parts[side]
                 if self._is_twin(node, unit, sides):
                     leaves.append(TwinLeaf(node.signs, _word(sides), unit - 1))
-                elif cone is None:
+                elif part is None:
                     leaves.append(self._flat(node, unit, sides))
                 else:
-                    grown.append((*cones, cone))
+                    grown.append((*cones, part))
                     names.append((*prefix, side))
             partial, prefixes = grown, names
         found = [
@@ -264,8 +263,8 @@ class _Search:
         for form, number in enumerate(numbers):
             program.set_bounds(len(levels) + form, mpq(number), mpq(number))
         found = program.solve()
-        if not isinstance(found, list):
-            raise AssertionError("a vector that is nowhere negative on a cone is a combination of its facets")
+        if isinstance(found, Conflict):  # a result, and no wrong type
+            raise AssertionError("what is nowhere negative on a cone is a sum of its facets")  # noqa: TRY004
         return [
             (self.order[level], value / scale * self.setting.samples.scales[self.order[level]])
             for level, value in zip(levels, found, strict=True)

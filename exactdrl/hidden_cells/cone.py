@@ -1,10 +1,11 @@
 """Closed polyhedral cones by their lines and extreme rays, cut by one hyperplane after another. Exact.
 
-The double description method: a hyperplane cuts the interior of a full-dimensional cone if and only if there are generators
-on both of its sides, so that neither a linear program nor a witness is needed. In few dimensions a cell has few rays.
+The double description method: a hyperplane cuts the interior of a full-dimensional cone if and only if there are
+generators on both of its sides, so that neither a linear program nor a witness is needed. In few dimensions a cell
+has few rays.
 
-Source: Motzkin, Raiffa, Thompson and Thrall, The double description method; Fukuda and Prodon, Double description method
-revisited, Proposition 7 (the combinatorial test of adjacency).
+Source: Motzkin, Raiffa, Thompson and Thrall, The double description method; Fukuda and Prodon, Double description
+method revisited, Proposition 7 (the combinatorial test of adjacency).
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Best fits by nonnegative combinations of some columns and free combinations of others. Exact.
 
-Source: Lawson and Hanson, Solving least squares problems (1974), chapter 23, in rationals; the absolute fit is the dual linear
-program.
+Source: Lawson and Hanson, Solving least squares problems (1974), chapter 23, in rationals; the absolute fit is the
+dual linear program.
 """
 
 from collections.abc import Sequence
@@ -56,8 +56,9 @@ class _Independent:
         return True
 
 
-def _solve(columns: Sequence[Sequence[mpq]], chosen: Sequence[int], gram: dict[tuple[int, int], mpq],
-           products: Sequence[mpq]) -> list[mpq]:
+def _solve(
+    columns: Sequence[Sequence[mpq]], chosen: Sequence[int], gram: dict[tuple[int, int], mpq], products: Sequence[mpq]
+) -> list[mpq]:
     """Returns the least squares coefficients of independent columns."""
     size = len(chosen)
     if not size:
@@ -142,7 +143,5 @@ def fit_absolute(columns: Sequence[Sequence[mpq]], free: Sequence[bool], goals: 
     found = program.maximize(len(goals) + len(rows))
     if found is None:
         raise AssertionError("a bounded program has an optimum")
-    coefficients = tuple(
-        -found.multipliers[len(goals) + number] * unit / scale for number, unit in enumerate(units)
-    )
+    coefficients = tuple(-found.multipliers[len(goals) + number] * unit / scale for number, unit in enumerate(units))
     return Conic(found.value / scale, coefficients, found.point)

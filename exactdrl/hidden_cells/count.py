@@ -21,7 +21,8 @@ def general_count(planes: int, rank: int) -> int:
         planes: different hyperplanes through 0.
         rank: of their vectors.
     """
-    return 2 * sum(comb(planes - 1, size) for size in range(rank)) if planes else 1
+    total: int = 2 * sum(comb(planes - 1, size) for size in range(rank))
+    return total if planes else 1
 
 
 def least_count(planes: int, rank: int) -> int:
@@ -34,7 +35,7 @@ def least_count(planes: int, rank: int) -> int:
 
 
 class _BudgetSpentError(Exception):
-    pass
+    """The count takes more work than is allowed."""
 
 
 class _Counter:
@@ -60,7 +61,7 @@ class _Counter:
                 raise _BudgetSpentError
         lead = next(place for place, entry in enumerate(plane) if entry)
         pivot, rest = plane[lead], plane[:lead] + plane[lead + 1 :]
-        found = {}
+        found: dict[tuple[mpz, ...], None] = {}
         for other in planes:
             factor, row = other[lead], other[:lead] + other[lead + 1 :]
             restricted = [pivot * a - factor * b for a, b in zip(row, rest, strict=True)] if factor else list(row)

@@ -1,4 +1,4 @@
-"""The size of a cell: the largest ball of the maximum norm in it and in the box [-1, 1]^m, by an exact linear program."""
+"""The size of a cell: the largest ball of the maximum norm in it and in the box [-1, 1]^m. Exact."""
 
 from dataclasses import dataclass
 
@@ -18,8 +18,9 @@ class Inradius:
     Attributes:
         center: m rationals, a point of the cell.
         radius: positive.
-        multipliers: pairs of a hyperplane and a positive number, in increasing order: with z = Σ y σ x over them, where x is the
-            hyperplane's vector and σ the cell's side, radius · (Σ y |x|₁ + |z|₁) = |z|₁. So no ball is larger.
+        multipliers: pairs of a hyperplane and a positive number, in increasing order: with z = Σ y σ x over them,
+            where x is the hyperplane's vector and σ the cell's side, radius · (Σ y |x|₁ + |z|₁) = |z|₁. So no ball is
+            larger.
     """
 
     center: tuple[mpq, ...]
@@ -40,9 +41,11 @@ def find_inradius(samples: Samples, cell: UnitCell) -> Inradius:
     for number in facets:
         plane, side = samples.planes[number], cell.sides[number]
         rows.append([*(side * entry for entry in plane), -sum(map(abs, plane), mpz(0))])
-    for place in range(dimension):
-        for side in (1, -1):
-            rows.append([*(mpz(side * (other == place)) for other in range(dimension)), mpz(1)])
+    rows += [
+        [*(mpz(side * (other == place)) for other in range(dimension)), mpz(1)]
+        for place in range(dimension)
+        for side in (1, -1)
+    ]
     rows.append([*(mpz(0) for _ in range(dimension)), mpz(1)])
     program = BoundedForms(rows, dimension + 1)
     for index in range(dimension + 1, dimension + 1 + len(facets)):

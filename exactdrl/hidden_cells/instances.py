@@ -39,7 +39,8 @@ def to_setting(instance: Instance, units: int | None = None) -> Setting:
     kind = loss_kind(instance)
     if len(instance.layers) != _TWO or instance.layers[1].activations != (IDENTITY,):
         raise InputError(
-            f"the network has widths {','.join(map(str, instance.widths))}; cells are those of one hidden layer and one output"
+            f"the network has widths {','.join(map(str, instance.widths))}; "
+            "cells are those of one hidden layer and one output"
         )
     hidden, last = instance.layers
     activation = hidden.activations[0]

@@ -1,10 +1,11 @@
 """Liu's judge: is the relaxation's minimum attained inside a hidden cell, and by which signs of the outer weights?
 
-For each sign choice the answer is a V that shows it feasible, or Farkas multipliers that show it is not; the format page
-proofs/CELLS.md says what they prove. For the absolute loss a hidden cell may have more local minima, with an outer weight
-0, that are no minima of the relaxation: of these nothing is said here.
+For each sign choice the answer is a V that shows it feasible, or Farkas multipliers that show it is not; the format
+page proofs/CELLS.md says what they prove. For the absolute loss a hidden cell may have more local minima, with an outer
+weight 0, that are no minima of the relaxation: of these nothing is said here.
 
-Source: Liu, arXiv:2002.04763 and 2006.09192; the branch v_i = 0 and dead units are this project's (proofs/cells-judge.md).
+Source: Liu, arXiv:2002.04763 and 2006.09192; the branch v_i = 0 and dead units are this project's
+(proofs/cells-judge.md).
 """
 
 from collections.abc import Iterator, Sequence
@@ -94,9 +95,9 @@ class _SignPrograms:
         self.width = len(relaxation.variables)
         rows: list[list[mpz]] = []
         first: dict[int, int] = {}
-        for sample, place in enumerate(samples.places):
-            if place is not None:
-                first.setdefault(place[0], sample)
+        for sample, spot in enumerate(samples.places):
+            if spot is not None:
+                first.setdefault(spot[0], sample)
         self.seen = list(first.values())
         # σ x̃_k · v_i for each unit and one sample of each hyperplane
         for unit, pattern in enumerate(patterns):
@@ -122,12 +123,9 @@ class _SignPrograms:
         """Appends the rows of f(x_k) - t_k τ; of tied samples only as many as are independent."""
         relaxation, targets = self.relaxation, self.setting.targets
         goals = [
-            y + r if self.setting.loss == "squared" else y
-            for y, r in zip(targets, relaxation.residuals, strict=True)
+            y + r if self.setting.loss == "squared" else y for y, r in zip(targets, relaxation.residuals, strict=True)
         ]
-        scaled, factors = to_scaled_rows(
-            [[*row, -goal] for row, goal in zip(relaxation.matrix, goals, strict=True)]
-        )
+        scaled, factors = to_scaled_rows([[*row, -goal] for row, goal in zip(relaxation.matrix, goals, strict=True)])
         tied = [sample for sample in range(len(targets)) if relaxation.is_tied[sample]]
         chosen = [tied[place] for place in independent_rows([scaled[sample] for sample in tied], self.width + 1)]
         chosen += [sample for sample in range(len(targets)) if not relaxation.is_tied[sample]]
@@ -294,9 +292,7 @@ def _components(count: int, links: Sequence[tuple[int, int]]) -> tuple[frozenset
     return tuple(frozenset(k for k in range(count) if label[k] == name) for name in sorted(set(label)))
 
 
-def to_network(
-    setting: Setting, choice: Choice, interiors: Sequence[Sequence[mpq]]
-) -> Network:
+def to_network(setting: Setting, choice: Choice, interiors: Sequence[Sequence[mpq]]) -> Network:
     """Returns a network at a minimum: outer weights 1, -1, and 0 for units without V.
 
     Args:

@@ -7,7 +7,7 @@ from flint import fmpq_mat, fmpz_mat
 from gmpy2 import mpq, mpz
 
 from exactdrl.exact.linear import pivot_columns, to_integers, to_mpq
-from exactdrl.exact.program import BoundedForms
+from exactdrl.exact.program import BoundedForms, Conflict
 from exactdrl.hidden_cells.setting import LossKind, Setting
 
 _ONE = mpq(1)
@@ -21,10 +21,10 @@ class Relaxation:
         matrix: A, N rows: for each unit m entries, and one for the output's bias if there is one.
         variables: V, as long as a row of A; 0 outside A's pivot columns.
         residuals: A V - y.
-        dual: e with Aᵀ e = 0. Squared loss: the residuals. Absolute loss: |e_k| < 1 if and only if the residual is 0, and e_k is
-            the residual's sign otherwise (strict complementarity).
-        is_tied: for each sample whether all minima have the prediction A V there because of this dual: always for the squared
-            loss, and where |e_k| < 1 for the absolute loss.
+        dual: e with Aᵀ e = 0. Squared loss: the residuals. Absolute loss: |e_k| < 1 if and only if the residual is 0,
+            and e_k is the residual's sign otherwise (strict complementarity).
+        is_tied: for each sample whether all minima have the prediction A V there because of this dual: always for the
+            squared loss, and where |e_k| < 1 for the absolute loss.
         value: of the loss.
     """
 
@@ -132,8 +132,8 @@ class _Duals:
         for sample, value in enumerate(fixed):
             low, high = (-_ONE, _ONE) if value is None else (value, value)
             program.set_bounds(sample, low, high)
-        if not isinstance(program.solve(), list):
-            raise AssertionError("the dual of a LAD problem has solutions")
+        if isinstance(program.solve(), Conflict):  # a result, and no wrong type
+            raise AssertionError("the dual of a LAD problem has solutions")  # noqa: TRY004
         found = program.maximize(self.count + len(self.rows))
         if found is None:
             raise AssertionError("a bounded program has an optimum")

@@ -16,8 +16,8 @@ class Samples:
         rows: N rows of m integers, positive multiples of the x̃_k.
         scales: the positive denominators, x̃_k = rows[k] / scales[k].
         planes: primitive integer vectors, no two parallel, none 0, in the order of their first samples.
-        places: for each sample the number of its hyperplane and 1 or -1, the side of the hyperplane's vector on which the
-            sample lies; None where x̃_k = 0.
+        places: for each sample the number of its hyperplane and 1 or -1, the side of the hyperplane's vector on which
+            the sample lies; None where x̃_k = 0.
         dimension: m.
     """
 
@@ -37,8 +37,8 @@ class Samples:
         """
         rows, scales = [], []
         for entries in inputs:
-            row, scale = to_integers([*entries, mpq(1)] if has_bias else list(entries))
-            rows.append(tuple(row))
+            numerators, scale = to_integers([*entries, mpq(1)] if has_bias else list(entries))
+            rows.append(tuple(numerators))
             scales.append(scale)
         numbers: dict[tuple[mpz, ...], int] = {}
         places: list[tuple[int, int] | None] = []

@@ -8,6 +8,7 @@ from random import Random
 
 from gmpy2 import mpq
 
+from exactdrl.exact.linear import pivot_columns
 from exactdrl.hidden_cells.cone import ConeTooLargeError
 from exactdrl.hidden_cells.count import count_cells, general_count, least_count
 from exactdrl.hidden_cells.dichotomies import UnitCell, half_of_cells, mirror_cell
@@ -15,7 +16,6 @@ from exactdrl.hidden_cells.inradius import Inradius, find_inradius
 from exactdrl.hidden_cells.judge import Judged, judge_cell, to_network
 from exactdrl.hidden_cells.samples import Samples
 from exactdrl.hidden_cells.setting import Network, Setting
-from exactdrl.exact.linear import pivot_columns
 
 # restrictions of a hyperplane that the count computes at most: some 10 seconds
 COUNT_BUDGET = 2_000_000
@@ -127,7 +127,9 @@ def judge_chosen(setting: Setting, chosen: Sequence[tuple[str, Sequence[mpq]]]) 
 
 
 def draw_cells(setting: Setting, count: int, seed: int) -> Iterator[tuple[tuple[str, tuple[mpq, ...]], ...]]:
-    """Yields hidden cells that random weights lie in: Gaussian, rounded to multiples of 10⁻⁶; zero preactivations redrawn.
+    """Yields hidden cells that random weights lie in, with those weights: Gaussian, rounded to multiples of 10⁻⁶.
+
+    Weights with a preactivation 0 are drawn again.
 
     Args:
         setting: of the problem.
