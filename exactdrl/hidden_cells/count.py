@@ -31,7 +31,7 @@ def least_count(planes: int, rank: int) -> int:
     A plane in general position meets the hyperplanes in as many different lines, which cut it into 2 · `planes` parts;
     and `rank` of the hyperplanes are independent, which alone make 2^rank cells.
     """
-    return max(2 * planes if rank >= _PLANE else 1, 2**rank)
+    return max(2 * planes if rank >= _PLANE else 1, 1 << rank)
 
 
 class _BudgetSpentError(Exception):
