@@ -16,6 +16,7 @@ from .cells import cells_command
 from .export import export_command
 from .global_ import global_command
 from .importing import import_command
+from .judge import judge_command
 from .minimum import minimum_command
 from .observe import observe_command
 from .plot import plot_command
@@ -43,6 +44,7 @@ for _command in (
     observe_command,
     plot_command,
     minimum_command,
+    judge_command,
     rerun_command,
     audit_command,
     import_command,

@@ -11,8 +11,10 @@ from exactdrl import LocalMinimum, StrictLocalMinimum, Undecided, read_instance,
 from exactdrl.minimality.judge import DEFAULT_BUDGET
 from exactdrl.minimality.point import JudgedPoint, judge_point
 from exactdrl.minimality.verdict import NotMinimum
+from exactdrl.points.judge import judge
 from exactdrl.report.words import loss_words, outcome_name, outcome_words
 
+from .judge import print_verdict
 from .progress import progress
 
 UNDECIDED = 3
@@ -31,10 +33,13 @@ UNDECIDED = 3
 def minimum_command(*, instance: Path, budget: int, as_json: bool) -> int:
     """Is INSTANCE's start a local minimum? The start may lie on a vertex, between vertices or inside a cell.
 
-    Prints a verdict, and for a point that is none, a direction and a step along it to a smaller loss.
+    Prints a verdict, and for a point that is none, a direction and a step along it to a smaller loss. `exactdrl judge`
+    does the same for all parameters at once.
     """
     read = read_instance(instance)
     began = time.monotonic()
+    if read.loss.is_squared:
+        return print_verdict(judge(read, free="layer", budget=budget), time.monotonic() - began, as_json=as_json)
     with progress("minimum", unit="node") as report:
         judged = judge_point(read, budget=budget, on_node=report)
     seconds = time.monotonic() - began

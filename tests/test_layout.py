@@ -16,6 +16,7 @@ ROOMS = (
     "cells",
     "arithmetic",
     "minimality",
+    "points",
     "hidden_cells",
     "constructions",
     "steps",
@@ -95,7 +96,7 @@ FLOATS = {"float", "isclose", "allclose"}
 
 
 @pytest.mark.parametrize(
-    "room", ["cells", "minimality", "hidden_cells", "constructions", "steps", "walks", "certificate"]
+    "room", ["cells", "minimality", "points", "hidden_cells", "constructions", "steps", "walks", "certificate"]
 )
 def test_no_floats_in_decisions(room):
     """Rooms that decide neither convert to float nor compare approximately, and have no float literals."""

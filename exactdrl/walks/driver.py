@@ -82,12 +82,15 @@ class Walk:
                 `Undecided`.
 
         Raises:
-            InputError: an unknown rule, start rule or arithmetic, or a rule that the problem does not allow.
+            InputError: an unknown rule, start rule or arithmetic, a rule that the problem does not allow, or a squared
+                loss.
         """
         if rule not in ALL_RULES:
             raise InputError(f"rule is {rule!r}; one of {', '.join(ALL_RULES)} is needed")
         if arithmetic not in ARITHMETICS:
             raise InputError(f"arithmetic is {arithmetic!r}; one of {', '.join(ARITHMETICS)} is needed")
+        if instance.loss.is_squared:
+            raise InputError("the loss is squared, which is judged and not walked: exactdrl judge INSTANCE")
         self.problem = IntegerProblem.from_instance(instance)
         self.rule = rule
         self._long: LongSteps | None = None

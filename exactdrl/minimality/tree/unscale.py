@@ -37,6 +37,21 @@ def to_witness(problem: IntegerProblem, state: Settled, closed: Sequence[tuple[B
     factors = true_factors(problem)
     kinks = state.form.kinks
     factor = [factors[kink.layer - problem.first][kink.sample] for kink in kinks]
+    return gather_witness(state, closed, factor, problem.reduction.units)
+
+
+def gather_witness(
+    state: Settled, closed: Sequence[tuple[Block, Closed]], factor: Sequence[mpq], units: Sequence[int]
+) -> TreeWitness:
+    """Returns the witness of closed trees, in other units.
+
+    Args:
+        state: what was settled before.
+        closed: the blocks with their trees.
+        factor: for each kink of the form, s/S (see above).
+        units: what each unit of a block is called in the witness.
+    """
+    kinks = state.form.kinks
     settled = sorted((kinks[s.position], s.multiplier * factor[s.position]) for s in state.kinks)
     witnesses = []
     for block, tree in closed:
@@ -54,5 +69,5 @@ def to_witness(problem: IntegerProblem, state: Settled, closed: Sequence[tuple[B
             )
             for leaf in tree.leaves
         )
-        witnesses.append(BlockWitness(tuple(problem.reduction.units[u] for u in block.units), own, leaves))
+        witnesses.append(BlockWitness(tuple(units[u] for u in block.units), own, leaves))
     return TreeWitness(tuple(settled), tuple(witnesses))

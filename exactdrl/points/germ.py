@@ -1,0 +1,142 @@
+"""The loss along a polynomial curve t -> θ + t c_1 + t² c_2 + ..., for small t > 0, as an exact polynomial in t.
+
+Along such a curve every preactivation is, for small t > 0, a polynomial whose sign is that of its first coefficient
+that is not 0. So every activation picks one slope, and the loss is a polynomial for small t. A point is no local
+minimum if the first coefficient behind the constant one is negative: that is a proof, where a single smaller value is
+none.
+Source: proofs/curves.md.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from gmpy2 import mpq
+
+from exactdrl.points.setting import Setting, Slopes, Theta, find_loss
+
+# coefficients of 1, t, t², ...; no zeros at the end
+Polynomial: TypeAlias = tuple[mpq, ...]
+_ZERO = mpq(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Descent:
+    """A curve from a point along which the loss falls at once.
+
+    Attributes:
+        curve: c_1, c_2, ..., each of the point's shape.
+        order: of the first power of t in the loss's change; 1 means a slope.
+        coefficient: of that power, negative.
+        at: a t > 0 at which the loss is smaller.
+        loss: there.
+    """
+
+    curve: tuple[Theta, ...]
+    order: int
+    coefficient: mpq
+    at: mpq
+    loss: mpq
+
+
+def add(left: Polynomial, right: Polynomial) -> Polynomial:
+    """Returns the sum."""
+    if len(left) < len(right):
+        left, right = right, left
+    sums = [a + b for a, b in zip(left, right, strict=False)] + list(left[len(right) :])
+    while sums and not sums[-1]:
+        sums.pop()
+    return tuple(sums)
+
+
+def multiply(left: Polynomial, right: Polynomial) -> Polynomial:
+    """Returns the product."""
+    if not left or not right:
+        return ()
+    product = [_ZERO] * (len(left) + len(right) - 1)
+    for i, a in enumerate(left):
+        if a:
+            for j, b in enumerate(right):
+                product[i + j] += a * b
+    return tuple(product)
+
+
+def bend(germ: Polynomial, slopes: Slopes) -> Polynomial:
+    """Returns the activation of a germ."""
+    lead = next((c for c in germ if c), _ZERO)
+    slope = slopes[1] if lead > 0 else slopes[0]
+    return tuple(slope * c for c in germ) if slope and lead else ()
+
+
+def move(theta: Theta, curve: Sequence[Theta], at: mpq) -> Theta:
+    """Returns the curve's point at a parameter."""
+    for power, part in enumerate(curve, 1):
+        factor = at**power
+        theta = tuple(
+            tuple(
+                tuple(a + factor * d if d else a for a, d in zip(row, change, strict=True))
+                for row, change in zip(matrix, changes, strict=True)
+            )
+            for matrix, changes in zip(theta, part, strict=True)
+        )
+    return theta
+
+
+def loss_germ(setting: Setting, theta: Theta, curve: Sequence[Theta]) -> Polynomial:
+    """Returns the loss along a curve for small t > 0."""
+    parameters = [
+        [
+            [_trim((entry, *(part[number][unit][k] for part in curve))) for k, entry in enumerate(row)]
+            for unit, row in enumerate(matrix)
+        ]
+        for number, matrix in enumerate(theta)
+    ]
+    total: Polynomial = ()
+    for sample, row in enumerate(setting.inputs):
+        if not setting.weights[sample]:
+            continue
+        given: list[Polynomial] = [_trim((x,)) for x in row]
+        for matrix, slopes, has_bias in zip(parameters, setting.slopes, setting.biases, strict=True):
+            if has_bias:
+                given.append((mpq(1),))
+            germs = []
+            for unit in matrix:
+                germ: Polynomial = ()
+                for weight, x in zip(unit, given, strict=True):
+                    if weight and x:
+                        germ = add(germ, multiply(weight, x))
+                germs.append(germ)
+            given = [bend(germ, s) for germ, s in zip(germs, slopes, strict=True)]
+        for output, (germ, target) in enumerate(zip(given, setting.targets[sample], strict=True)):
+            residual = add(germ, _trim((-target,)))
+            if setting.loss_slopes is None:
+                entry = multiply(residual, residual)
+            else:
+                entry = bend(residual, setting.loss_slopes[sample][output])
+            total = add(total, tuple(setting.weights[sample] * c for c in entry))
+    return total
+
+
+def _trim(entries: Sequence[mpq]) -> Polynomial:
+    found = list(entries)
+    while found and not found[-1]:
+        found.pop()
+    return tuple(found)
+
+
+def find_descent(setting: Setting, theta: Theta, curve: Sequence[Theta]) -> Descent | None:
+    """Returns the proof that the loss falls along a curve at once; None if it does not.
+
+    The parameter t that it shows is a power of 2, the first of 1, 1/2, 1/4, ... at which the loss is smaller.
+    """
+    germ = loss_germ(setting, theta, curve)
+    found = next(((order, c) for order, c in enumerate(germ) if order and c), None)
+    if found is None or found[1] > 0:
+        return None
+    before = find_loss(setting, theta)
+    at = mpq(1)
+    while True:
+        loss = find_loss(setting, move(theta, curve, at))
+        if loss < before:
+            return Descent(tuple(curve), found[0], found[1], at, loss)
+        at /= 2

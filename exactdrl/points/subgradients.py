@@ -1,0 +1,174 @@
+"""One hidden layer, losses with two slopes: a choice of subgradients e that makes the first-order test hold, by cuts.
+
+Where a residual is 0 the loss has a kink, and e may be any number between its slopes there. If some choice satisfies
+S1, S2 and NE, the point is a local minimum in all parameters. S1 is linear in e; S2 and NE say of each direction v of a
+unit that a linear function of e is nonnegative, or zero. So e is looked for by exact linear programs, each with the
+conditions of the directions that refuted the choices before it. Source: proofs/all-parameters.md.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from gmpy2 import mpq
+
+from exactdrl.exact.linear import to_integers
+from exactdrl.exact.program import BoundedForms, Conflict
+from exactdrl.points.decision import Negative, Nonnegative, decide_form
+from exactdrl.points.setting import Matrix, Pass, Setting, Theta, Vector
+from exactdrl.points.units import Escapes, Falls, Margin, UnitMap, Unknown, judge_unit, map_unit
+
+_ZERO = mpq(0)
+_ROUNDS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Subgradients:
+    """A choice that satisfies S1, S2 and NE, with each unit's margin."""
+
+    duals: Matrix
+    margins: Vector
+
+
+@dataclass(frozen=True, slots=True)
+class NoChoice:
+    """No choice was found; nothing follows.
+
+    Attributes:
+        reason: in words.
+        tried: pairs of a unit and a direction of its inner weights that excluded a choice.
+    """
+
+    reason: str
+    tried: tuple[tuple[int, Vector], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """lower ≤ Σ coefficients · e ≤ upper over the free entries of e."""
+
+    coefficients: Vector
+    lower: mpq | None
+    upper: mpq | None
+
+
+Entries: TypeAlias = list[list[mpq | None]]
+
+
+class Choice:
+    """The linear conditions on the entries of e that are free."""
+
+    def __init__(self, setting: Setting, entries: Sequence[Sequence[mpq | None]]) -> None:
+        """Takes e, with None where the loss has a kink."""
+        self.entries = [list(row) for row in entries]
+        self.places = [(k, j) for k, row in enumerate(entries) for j, value in enumerate(row) if value is None]
+        self.bounds = []
+        for k, j in self.places:
+            if setting.loss_slopes is None:
+                raise AssertionError("the squared loss has no kink: this is a bug")
+            low, high = setting.loss_slopes[k][j]
+            self.bounds.append((setting.weights[k] * low, setting.weights[k] * high))
+        self.rows: list[_Row] = []
+
+    def demand(self, factors: Sequence[Sequence[mpq]], *, is_zero: bool) -> None:
+        """Adds Σ factors · e = 0, or ≥ 0; factors of shape (N, n_{L+1})."""
+        known = sum(
+            (
+                f * e
+                for row, own in zip(factors, self.entries, strict=True)
+                for f, e in zip(row, own, strict=True)
+                if f and e is not None
+            ),
+            _ZERO,
+        )
+        self.rows.append(_Row(tuple(factors[k][j] for k, j in self.places), -known, -known if is_zero else None))
+
+    def solve(self) -> Matrix | None:
+        """Returns an e that fulfils all conditions; None if there is none."""
+        scaled = [to_integers(row.coefficients) for row in self.rows]
+        forms = BoundedForms([row for row, _ in scaled], len(self.places))
+        for index, (low, high) in enumerate(self.bounds):
+            forms.set_bounds(index, low, high)
+        for index, (row, (_, scale)) in enumerate(zip(self.rows, scaled, strict=True)):
+            if not any(row.coefficients):
+                if (row.lower is not None and row.lower > 0) or (row.upper is not None and row.upper < 0):
+                    return None
+                continue
+            forms.set_bounds(
+                len(self.places) + index,
+                None if row.lower is None else row.lower * scale,
+                None if row.upper is None else row.upper * scale,
+            )
+        solved = forms.solve()
+        if isinstance(solved, Conflict):
+            return None
+        values = dict(zip(self.places, solved, strict=True))
+        return tuple(
+            tuple(values[k, j] if e is None else e for j, e in enumerate(row)) for k, row in enumerate(self.entries)
+        )
+
+
+def choose_subgradients(
+    setting: Setting, theta: Theta, found: Pass, entries: Sequence[Sequence[mpq | None]], budget: int
+) -> Subgradients | NoChoice:
+    """Looks for e with S1, S2 and NE. For one output it finds one if there is one, within its rounds and budget."""
+    choice = Choice(setting, entries)
+    outputs = range(setting.outputs)
+    for output in outputs:
+        for unit in range(len(found.arrivals[1][0])):
+            factors = [[row[unit] if j == output else _ZERO for j in outputs] for row in found.arrivals[1]]
+            choice.demand(factors, is_zero=True)
+    tried: list[tuple[int, Vector]] = []
+    for _ in range(_ROUNDS):
+        duals = choice.solve()
+        if duals is None:
+            return NoChoice("no subgradients of the loss satisfy the first-order test together", tuple(tried))
+        margins: list[mpq] = []
+        for unit in range(len(theta[0])):
+            outer = [row[unit] for row in theta[1]]
+            state = _state(map_unit(setting, found, duals, unit), outer, budget)
+            if isinstance(state, Margin):
+                margins.append(state.delta)
+                continue
+            if isinstance(state, Unknown):
+                return NoChoice(f"hidden unit {unit}: its tree went beyond the budget", tuple(tried))
+            tried.append((unit, state.direction))
+            if isinstance(state, Escapes) and any(outer):
+                return NoChoice(f"hidden unit {unit} is an escape unit for the subgradients tried", tuple(tried))
+            _cut(choice, outer, _bends(setting, found, unit, state.direction))
+            break
+        else:
+            return Subgradients(duals, tuple(margins))
+    return NoChoice(f"no subgradients were found in {_ROUNDS} linear programs", tuple(tried))
+
+
+def _state(own: UnitMap, outer: Sequence[mpq], budget: int) -> Margin | Falls | Escapes | Unknown:
+    if any(outer):
+        return judge_unit(own, outer, budget)
+    for output in range(len(outer)):
+        for sign in (1, -1):
+            decided = decide_form(own.form([mpq(sign * (j == output)) for j in range(len(outer))]), budget)
+            if isinstance(decided, Negative):
+                return Escapes(decided.direction, own.rates(decided.direction))
+            if not isinstance(decided, Nonnegative):
+                return Unknown()
+    return Margin(mpq(1))
+
+
+def _bends(setting: Setting, found: Pass, unit: int, direction: Sequence[mpq]) -> list[mpq]:
+    """Returns how a unit's activation changes on each sample along a direction of its inner weights."""
+    low, high = setting.slopes[0][unit]
+    bends = []
+    for x, values in zip(found.arrivals[0], found.values[0], strict=True):
+        change = sum((a * d for a, d in zip(x, direction, strict=True)), _ZERO)
+        bends.append(change * (high if (values[unit] or change) > 0 else low))
+    return bends
+
+
+def _cut(choice: Choice, outer: Sequence[mpq], bends: Sequence[mpq]) -> None:
+    """Adds what S2 (h ≠ 0) or NE (h = 0) says of a direction."""
+    if any(outer):
+        choice.demand([[h * bend for h in outer] for bend in bends], is_zero=False)
+        return
+    for output in range(len(outer)):
+        choice.demand([[bend if j == output else _ZERO for j in range(len(outer))] for bend in bends], is_zero=True)
