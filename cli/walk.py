@@ -69,7 +69,7 @@ def walk_command(
     problem = read_instance(instance)
     walk = Walk(
         problem,
-        rule=rule or default_rule(problem),
+        rule=rule or default_rule(problem, start_rule),
         start_rule=start_rule,
         arithmetic=arithmetic,
         max_steps=max_steps,

@@ -284,7 +284,7 @@ def test_walk_needs_the_last_layer(tmp_path: Path, capsys: pytest.CaptureFixture
     with pytest.raises(InputError, match="rule long-step starts by line-search"):
         Walk(last, rule="long-step", start_rule="coordinate")
     with pytest.raises(InputError, match="start rule is 'line-search'"):
-        Walk(last, start_rule="line-search")
+        Walk(instance, start_rule="line-search")
 
 
 def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from test_long_step import FAMILIES, random_instance
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.doors.arrays import from_regression
 from exactdrl.problem.instance import Instance
+from exactdrl.problem.loss import Loss
 from exactdrl.regression import bounds as regression_bounds
 from exactdrl.regression import filtered as regression_filtered
 from exactdrl.regression.bounds import (
@@ -27,7 +28,7 @@ from exactdrl.regression.bounds import (
 )
 from exactdrl.regression.exact import ExactRegression
 from exactdrl.regression.filtered import FilteredRegression
-from exactdrl.regression.floats import FloatRegression, from_rows, load
+from exactdrl.regression.floats import FloatRegression, from_rows, load, slack
 from exactdrl.regression.products import PIECES, cut, piece_bits, product
 from exactdrl.regression.protocol import Regression
 from exactdrl.walks.driver import Walk
@@ -120,9 +121,18 @@ def test_pieces_are_short_enough() -> None:
     assert counts[1] > 0
 
 
-def walked(family: str, seed: int) -> list[FilteredRegression]:
+def with_loss(instance: Instance, loss: Loss, *, is_weighted: bool) -> Instance:
+    """Returns the instance with another loss, its targets made signs for the hinge, and weights, some of them 0."""
+    targets = [[1.0 if y > 0 else -1.0] for (y,) in instance.targets] if loss.kind == "hinge" else instance.targets
+    source = random.Random(5)
+    weights = [source.choice([0, Fraction(1, 3), 2.5, 10**6]) for _ in instance.inputs] if is_weighted else None
+    return Instance.create(
+        [(instance.layers[0].weight, instance.layers[0].bias)], instance.inputs, targets, loss=loss, weights=weights
+    )
+
+
+def walked(instance: Instance) -> list[FilteredRegression]:
     """Returns the arithmetic at every vertex of a walk, as fresh ones."""
-    instance = random_instance(30, 3, seed, family=family)
     walk = Walk(instance, rule="long-step")
     regression = Regression.of_unit(walk.problem, 0)
     bases = [walk.first_vertex.basis]
@@ -136,18 +146,43 @@ def walked(family: str, seed: int) -> list[FilteredRegression]:
     return [FilteredRegression(regression, [regression.places[kink.sample] for kink in own]) for own in bases]
 
 
+TILTED = [
+    Loss.pinball(Fraction(1, 3)),
+    Loss.hinge(),
+    # the linear term is far larger than all rows
+    Loss.two_slope([Fraction(-1, 10**6)], [Fraction(1, 3)]),
+]
+
+
+@pytest.mark.parametrize("is_weighted", [False, True])
+@pytest.mark.parametrize("loss", TILTED, ids=["pinball", "hinge", "two-slope"])
+@pytest.mark.parametrize("family", ["generic", "collinear", "integers"])
+def test_tilted_and_weighted_residuals_are_enclosed(family: str, loss: Loss, *, is_weighted: bool) -> None:
+    """The same with a linear term, and with weights of the samples."""
+    off = check_enclosures(with_loss(random_instance(30, 3, 3, family=family), loss, is_weighted=is_weighted))
+    assert off["value"]
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_residuals_and_multipliers_are_enclosed(family: str) -> None:
     """At every vertex residuals and multipliers lie within their bounds, before and after the origin moves."""
+    off = check_enclosures(random_instance(30, 3, 3, family=family))
+    assert off["value"]
+    # sums of small integers are exact
+    assert off["multiplier"] or family in ("integers", "near ties", "collinear")
+
+
+def check_enclosures(instance: Instance) -> dict[str, int]:
+    """Checks all bounds at all vertices of a walk, and counts what is off."""
     off = {"value": 0, "multiplier": 0}
-    for arithmetic in walked(family, 3):
+    for arithmetic in walked(instance):
         vertex, floats, regression = arithmetic._vertex, arithmetic._floats, arithmetic.regression
         if vertex is None or floats is None:
             continue
         exactly = ExactRegression(regression, arithmetic.basis)
         numerators, denominator = exactly.point
         point = [Fraction(int(entry), int(denominator)) for entry in numerators.entries()]
-        scale = regression.problem.loss_scale
+        scale = regression.scale
         true = []
         for place in range(regression.count):
             value = sum(int(a) * b for a, b in zip(regression.row(place), point, strict=True))
@@ -176,9 +211,7 @@ def test_residuals_and_multipliers_are_enclosed(family: str) -> None:
             error = abs(Fraction(float(found)) - value)
             assert error <= Fraction(float(bound))
             off["multiplier"] += error > 0
-    assert off["value"]
-    # sums of small integers are exact
-    assert off["multiplier"] or family in ("integers", "near ties", "collinear")
+    return off
 
 
 def check_point(floats: FloatRegression, located: Located, point: list[Fraction]) -> None:
@@ -214,6 +247,32 @@ def test_the_gradient_s_error_is_needed() -> None:
         assert error <= Fraction(float(vertex.priced.errors[0]))
         floats.gradient_error[:] = 0.0
         needed += error > Fraction(float(price(floats, vertex.at, vertex.signs).errors[0]))
+    assert needed
+
+
+def test_the_linear_term_s_rounding_is_needed() -> None:
+    """Where the linear term is far larger than the rows, its rounding is more than the rows' part of the bound."""
+    source, needed = random.Random(3), 0
+    for _ in range(20):
+        inputs = [[source.uniform(-1, 1)] for _ in range(4)]
+        slope = Fraction(source.randint(1, 99), 101)
+        loss = Loss.two_slope([slope], [slope + Fraction(1, 10**9)])
+        targets = [[0.0], [1.0], [-1.0], [2.0]]
+        instance = Instance.create([([[0]], None)], inputs, targets, loss=loss)
+        arithmetic = FilteredRegression(Regression.of_unit(IntegerProblem.from_instance(instance), 0), [0])
+        vertex, floats = arithmetic._vertex, arithmetic._floats
+        assert vertex is not None
+        assert floats is not None
+        assert floats.pull is not None
+        pull = sum(Fraction(x) for (x,) in inputs) * (2 * slope + Fraction(1, 10**9)) * 10**9
+        transform = Fraction(float(floats.coordinates.transform[0, 0]))
+        error = abs(Fraction(float(floats.pull[0])) - pull * transform)
+        assert error <= slack(4) * abs(Fraction(float(floats.pull[0]))) + Fraction(float(floats.pull_error[0]))
+        (true,) = [oracle.to_fraction(m) for m in ExactRegression(arithmetic.regression, [0]).multipliers_of([0], {})]
+        off = abs(Fraction(float(vertex.priced.multipliers[0])) - true)
+        assert off <= Fraction(float(vertex.priced.errors[0]))
+        floats.gradient_error[:] = slack(4) * float(np.abs(floats.rows[:4]).sum())
+        needed += error > Fraction(float(floats.gradient_error[0]))
     assert needed
 
 

@@ -150,6 +150,8 @@ class IntegerProblem:
         combination = tuple(tuple(row) for row in combine_columns(rows, pivots, columns))
         outputs = len(instance.layers[0].weight)
         addresses = Addresses.all_kinks(1, count, (outputs,))
+        # without the samples' weights, which only the exact loss needs, the slopes' denominators are the levels'
+        unit = common_denominator(instance.loss.below)
         return cls(
             instance,
             addresses,
@@ -159,11 +161,11 @@ class IntegerProblem:
             (samples.offsets(),),
             (mpz(1),) * count,
             (mpz(1),),
-            mpz(1),
-            mpz(1) << samples.greatest,
+            unit,
+            (mpz(1) << samples.greatest) * unit,
             Reduction(addresses, tuple(range(outputs)), (), pivots, combination, None),
             samples.weights,
-            lambda: tuple((-weight, weight) for weight in samples.weights() for _ in range(outputs)),
+            lambda: _scale_loss(instance, samples.weights())[0],
             samples,
         )
 

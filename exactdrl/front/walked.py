@@ -256,7 +256,7 @@ def walk(
         InputError: the problem is not of the form, a rule does not fit it, or a file cannot be written.
     """
     instance = to_instance(problem)
-    chosen = default_rule(instance) if rule is None else rule
+    chosen = default_rule(instance, start_rule) if rule is None else rule
     state = Walk(
         instance, rule=chosen, start_rule=start_rule, arithmetic=arithmetic, max_steps=max_steps, budget=budget
     )

@@ -23,6 +23,8 @@ Samples: TypeAlias = Matrix | DoubleMatrix
 Free: TypeAlias = int | Literal["all"]
 
 _ZERO, _ONE = mpq(0), mpq(1)
+# losses of which every entry has a kink, unless a sample's weight is 0
+_KINKED = frozenset({"absolute", "pinball", "hinge"})
 _PAIR = 2
 
 
@@ -400,11 +402,13 @@ class Instance:
         return pushed
 
     def regression_doubles(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-        """Returns x̃ and the targets of least absolute deviations where all of them are binary floats."""
+        """Returns x̃ and the targets of a regression whose every residual has a kink, where all are binary floats."""
         inputs, targets = self.inputs, self.targets
         if not isinstance(inputs, DoubleMatrix) or not isinstance(targets, DoubleMatrix):
             return None
-        if len(self.layers) > 1 or not self.is_plain:
+        if len(self.layers) > 1 or self.free == "all" or self.weights is not None or not self.widths[0]:
+            return None
+        if self.loss.kind not in _KINKED:
             return None
         pushed = np.hstack([inputs.doubles, np.ones((len(inputs), 1))]) if self.has_bias else inputs.doubles
         return pushed, targets.doubles

@@ -1,8 +1,8 @@
 """The verdict on a minimum of a regression, from the multipliers that its walk ended with.
 
-The loss is convex, so multipliers |λ_j| ≤ 1 of the vanishing residuals with g = Σ λ_j (normal j) prove the minimum
-(rule R1). They are brought into the form of proofs/FORMAT.md, section 5: proportional kinks merged; LIKQ where the rest
-is independent; else every kink settled.
+The loss is convex, so multipliers |λ_j| ≤ 1 of the vanishing residuals with g = Σ λ_j b_j (normal j), b_j half the
+jump of the loss's slope there, prove the minimum (rule R1). They are brought into the form of proofs/FORMAT.md, section
+5: proportional kinks merged; LIKQ where the rest is independent; else every kink settled.
 """
 
 from collections.abc import Callable, Sequence
@@ -40,10 +40,11 @@ class UnitOptimum:
 
 @dataclass(slots=True)
 class _Merged:
-    """Proportional kinks: the first one, its normal, and λ and b of all of them together."""
+    """Proportional kinks: the first one, its normal, its own b; in units of that b, λ and b of all of them together."""
 
     kink: Kink
     row: Sequence[mpz]
+    share: mpq
     multiplier: mpq
     bound: mpq
 
@@ -67,14 +68,14 @@ def judge_convex(
     is_strict = not problem.lineality and all(_rank(problem, unit) == problem.rank for unit in tight)
     if all(len(unit) == problem.rank for unit in merged):
         return StrictLocalMinimum() if is_strict else LocalMinimum("likq")
-    if loss() == 0:
+    if problem.instance.loss.is_nonnegative and loss() == 0:
         return LocalMinimum("zero-loss")
     if not is_strict and sum(map(len, merged)) <= _FEW:
         # other multipliers may show that the minimum is strict
         verdict = judge(problem, scan(problem, *to_integers(_point(optima)), None))
         if isinstance(verdict, StrictLocalMinimum | LocalMinimum):
             return verdict
-    settled = sorted((kink.kink, kink.multiplier) for unit in merged for kink in unit)
+    settled = sorted((kink.kink, kink.multiplier * kink.share) for unit in merged for kink in unit)
     witness = TreeWitness(tuple(settled), ())
     return StrictLocalMinimum("tree", witness) if is_strict else LocalMinimum("tree", witness)
 
@@ -98,11 +99,12 @@ def _merge(problem: IntegerProblem, unit: int, optimum: UnitOptimum) -> list[_Me
         row, multiplier = regression.row(place), multipliers[place]
         common = gcd(*row) if next(entry for entry in row if entry) > 0 else -gcd(*row)
         shape = tuple(entry // common for entry in row)
-        # the true normal is this multiple of its shape, up to one factor for all
+        # b times the true normal is this multiple of its shape, up to one factor for all
         size = mpq(common * regression.weights[place])
         if shape not in found:
-            kink = Kink(problem.first, regression.samples[place], unit)
-            found[shape] = size, _Merged(kink, row, multiplier, mpq(1))
+            sample = regression.samples[place]
+            share = regression.shares.factor * regression.shares.weight_of(sample)
+            found[shape] = size, _Merged(Kink(problem.first, sample, unit), row, share, multiplier, mpq(1))
         else:
             first, merged = found[shape]
             merged.multiplier += multiplier * size / first

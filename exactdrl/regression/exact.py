@@ -99,7 +99,7 @@ class ExactRegression:
         return [entry + p for entry, p in zip(self._sums[0], self.regression.pull, strict=True)]
 
     def multipliers_of(self, basis: Sequence[int], signs: Mapping[int, int]) -> list[mpq]:
-        """Returns λ of a basis of this point: Σ λ_k (true normal k) is the gradient of the rest."""
+        """Returns λ of a basis of this point; see the protocol."""
         regression = self.regression
         total = list(self.pull)
         for place, sign in signs.items():
@@ -107,10 +107,10 @@ class ExactRegression:
             total = [t + weight * entry for t, entry in zip(total, regression.row(place), strict=True)]
         rows = to_matrix([regression.row(place) for place in basis], len(basis)).transpose()
         numerators, denominator = solve_regular(rows, fmpz_mat(len(basis), 1, [to_fmpz(entry) for entry in total]))
-        scale = regression.problem.loss_scale
+        scale = regression.scale
         found = []
         for place, numerator in zip(basis, numerators.entries(), strict=True):
-            # the scaled row is D times the true one, D = loss_scale / weight, or a start value's denominator
+            # the scaled row is D times ω times the true one, D = scale / weight, or a start value's denominator
             factor = (
                 mpq(1, regression.weights[place])
                 if place < regression.count
@@ -124,15 +124,15 @@ class ExactRegression:
         return all(abs(multiplier) < 1 for multiplier in self.multipliers_of(self.basis, {}))
 
     def loss(self) -> mpq:
-        """Returns the sum of the members' |residuals|, exact."""
-        gradient, constant = self._sums
+        """Returns the members' share in the loss, exact."""
         numerators, denominator = self.point
-        scale = to_mpz(denominator)
-        total = dot(gradient, [to_mpz(entry) for entry in numerators.entries()]) + constant * scale
-        return mpq(total, self.regression.problem.loss_scale * scale)
+        scale, regression = to_mpz(denominator), self.regression
+        constant = self._sums[1] + regression.linear[1]
+        total = dot(self.pull, [to_mpz(entry) for entry in numerators.entries()]) + constant * scale
+        return regression.shares.factor * mpq(total, regression.scale * scale)
 
     def loss_estimate(self) -> float:
-        """Returns that sum in floats, for display only."""
+        """Returns that share in floats, for display only."""
         return to_float(self.loss())
 
     @staticmethod
@@ -153,29 +153,53 @@ class ExactRegression:
             return None
         return best, -1 if multipliers[best] > 0 else 1
 
-    def go(self, leaving: int, side: int) -> Met | None:
-        """Goes along an edge to where the loss is least, the first such point; None, unmoved, if it falls forever."""
-        regression = self.regression
+    def _direction(self, leaving: int, side: int) -> fmpz_mat:
+        """Returns a positive multiple of an edge, (r, 1)."""
         slot = self.basis.index(leaving)
         right = fmpz_mat(len(self.basis), 1, [side * (index == slot) for index in range(len(self.basis))])
-        direction, _ = solve_regular(self._rows, right)
-        rates = (regression.matrix * direction).entries()
+        return solve_regular(self._rows, right)[0]
+
+    def edge(self, leaving: int, side: int) -> list[mpq]:
+        """Returns a direction of an edge in the parameters, r rationals."""
+        return [mpq(int(entry)) for entry in self._direction(leaving, side).entries()]
+
+    def _rates(self, direction: fmpz_mat) -> tuple[list[fmpz], list[int]]:
+        """Returns the rates of all members along an edge, and the places whose residuals come nearer to 0."""
+        rates = (self.regression.matrix * direction).entries()
+        ahead = [
+            place
+            for place, (sign, rate) in enumerate(zip(self._signs, rates, strict=True))
+            if sign and ((rate < 0) if sign > 0 else (rate > 0))
+        ]
+        return rates, ahead
+
+    def go(self, leaving: int, side: int) -> Met | None:
+        """Goes along an edge to where the loss is least, the first such point; None, unmoved, if it falls forever."""
+        weights = self.regression.weights
+        direction = self._direction(leaving, side)
+        rates, ahead = self._rates(direction)
         slope = dot(self.pull, [to_mpz(entry) for entry in direction.entries()])
-        ahead: list[int] = []
-        for place, (sign, rate) in enumerate(zip(self._signs, rates, strict=True)):
-            if sign == 0:
-                slope += abs(to_mpz(rate)) * regression.weights[place]
-            elif (rate < 0) if sign > 0 else (rate > 0):
-                ahead.append(place)
+        slope += sum((abs(to_mpz(r)) * w for s, r, w in zip(self._signs, rates, weights, strict=True) if not s), mpz(0))
         crossed: list[int] = []
         for places in _in_order(self.values(), rates, ahead):
             for place in places:
-                slope += 2 * abs(to_mpz(rates[place])) * regression.weights[place]
+                slope += 2 * abs(to_mpz(rates[place])) * weights[place]
             if slope >= 0:
-                self._set([place for place in self.basis if place != leaving] + [places[0]])
-                return Met(places[0], sorted(crossed))
+                return self._meet(leaving, places, crossed)
             crossed += places
         return None
+
+    def go_far(self, leaving: int, side: int) -> Met | None:
+        """Goes along an edge to the last residual that vanishes ahead; None, unmoved, if there is none."""
+        rates, ahead = self._rates(self._direction(leaving, side))
+        groups = list(_in_order(self.values(), rates, ahead))
+        if not groups:
+            return None
+        return self._meet(leaving, groups[-1], [place for places in groups[:-1] for place in places])
+
+    def _meet(self, leaving: int, places: Sequence[int], crossed: Sequence[int]) -> Met:
+        self._set([place for place in self.basis if place != leaving] + [places[0]])
+        return Met(places[0], sorted(crossed))
 
     def rebase(self, basis: Sequence[int]) -> None:
         """Replaces the basis at the same point."""

@@ -9,11 +9,14 @@ certain is left to the exact arithmetic. Theorems: proofs/long-step.md.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 from gmpy2 import mpq
+from numpy.typing import NDArray
 
 from exactdrl.arithmetic.counts import LONG_KINDS, DecisionCounts
+from exactdrl.exact.rationals import to_float
 from exactdrl.regression.bounds import (
     Inverse,
     Vertex,
@@ -162,6 +165,19 @@ class FilteredRegression:
             self._set(list(exact.basis), exact)
         return met
 
+    def go_far(self, leaving: int, side: int) -> Met | None:
+        """Goes along an edge to the last residual that vanishes ahead; None, unmoved, if there is none."""
+        exact = self._exact_here()
+        met = exact.go_far(leaving, side)
+        if met is not None:
+            self.counts.steps[1] += 1
+            self._set(list(exact.basis), exact)
+        return met
+
+    def edge(self, leaving: int, side: int) -> list[mpq]:
+        """Returns a direction of an edge in the parameters, r rationals."""
+        return self._exact_here().edge(leaving, side)
+
     def _confirm(self, floats: FloatRegression, before: Vertex, slot: int, side: int, proposed: int) -> Met | None:
         """Goes to the vertex where a member vanishes on an edge, or one near it, if the loss is certainly least there.
 
@@ -214,12 +230,14 @@ class FilteredRegression:
         local: FloatRegression | None = None
         if floats is not None and vertex is not None and regression.depth <= MIXED_DEPTHS:
             offsets = np.array([float(local_offset(sample, regression.depth)) for sample in regression.samples])
+            if floats.weights is not None:
+                offsets *= floats.weights[: self.regression.count][members]
             local = floats.local(members, offsets, vertex.priced.gradient, floats.gradient_error)
         basis = [position[place] for place in self.basis]
         return FilteredRegression(regression, basis, floats=local, counts=self.counts)
 
     def multipliers_of(self, basis: Sequence[int], signs: Mapping[int, int]) -> list[mpq]:
-        """Returns λ of a basis of this point: Σ λ_k (true normal k) is the gradient of the rest."""
+        """Returns λ of a basis of this point; see the protocol."""
         return self._exact_here().multipliers_of(basis, signs)
 
     def is_strict(self) -> bool:
@@ -235,14 +253,23 @@ class FilteredRegression:
         return self._exact_here().parameters()
 
     def loss(self) -> mpq:
-        """Returns the sum of the members' |residuals|, exact."""
+        """Returns the members' share in the loss, exact."""
         return self._exact_here().loss()
 
     def loss_estimate(self) -> float:
-        """Returns that sum in floats, for display only."""
+        """Returns that share in floats, for display only."""
         if self._vertex is None:
             return self._exact_here().loss_estimate()
-        return float(np.abs(self._vertex.located.values[: self.regression.count]).sum())
+        values, shares = self._vertex.located.values[: self.regression.count], self.regression.shares
+        total = float(np.abs(values).sum())
+        if shares.is_tilted:
+            total += float(values @ self._tilts)
+        return to_float(shares.factor) * total
+
+    @cached_property
+    def _tilts(self) -> NDArray[np.float64]:
+        shares = self.regression.shares
+        return np.array([to_float(shares.tilt_of(sample)) for sample in self.regression.samples])
 
 
 def _propose(floats: FloatRegression, vertex: Vertex, slot: int, side: int) -> int | None:

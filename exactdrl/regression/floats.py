@@ -52,7 +52,7 @@ class Coordinates:
     """The data of a problem, kept for a change of the origin.
 
     Attributes:
-        source: (count, r + 1), true rows and minus the targets; None where `high` is exact.
+        source: (count, r + 1), true rows and minus the targets, times the weights; None where `high` is exact.
         high: the same in float64, with relative errors of at most 2 u.
         start: the reduced start, r rationals.
         transform: T, (r, r).
@@ -104,6 +104,7 @@ class FloatRegression:
         spreads: (M,), what it has for each unit of the error of s.
         gradient_error: (r,), absolute, of any sum of ± rows and the linear term.
         identity: (r, r).
+        weights: (count,), the members' weights, with relative errors of at most 2 u; None for 1 each.
     """
 
     count: int
@@ -115,6 +116,7 @@ class FloatRegression:
     pull: Floats | None
     pull_error: Floats
     coordinates: Coordinates | None
+    weights: Floats | None = None
     rows: Floats = field(init=False)
     reach_errors: Floats = field(init=False)
     fixed_errors: Floats = field(init=False)
@@ -186,7 +188,8 @@ class FloatRegression:
         values = np.concatenate([offsets, np.zeros(rank)])
         errors = np.zeros(count + rank)
         rows, floors = self.rows[place], self.floors[place]
-        return from_rows(rows, floors, (values, errors), (pull, pull_error), None)
+        weights = None if self.weights is None else self.weights[np.asarray(members, dtype=np.intp)]
+        return from_rows(rows, floors, (values, errors), (pull, pull_error), None, weights=weights)
 
     def move_origin(self, s: Floats) -> None:
         """Takes a point as the new origin: residuals there become exact but for their last bits."""
@@ -208,6 +211,8 @@ def from_rows(
     values: tuple[Floats, Floats],
     pull: tuple[Floats | None, Floats],
     coordinates: Coordinates | None,
+    *,
+    weights: Floats | None = None,
 ) -> FloatRegression:
     """Returns a problem from the rows of its members and coordinates.
 
@@ -217,6 +222,7 @@ def from_rows(
         values: residuals at s = 0 and their errors, (count + r,) each.
         pull: the linear term and its error.
         coordinates: see the class.
+        weights: see the class.
     """
     blocks = in_blocks(rows)
     size = blocks.shape[0] * blocks.shape[1]
@@ -228,7 +234,7 @@ def from_rows(
 
     sizes = np.abs(rows).sum(axis=1)
     parts = fill(sizes), fill(floors), fill(values[0]), fill(values[1])
-    return FloatRegression(len(rows) - blocks.shape[2], blocks, *parts, *pull, coordinates)
+    return FloatRegression(len(rows) - blocks.shape[2], blocks, *parts, *pull, coordinates, weights)
 
 
 def load(regression: Regression) -> FloatRegression | None:
@@ -238,7 +244,8 @@ def load(regression: Regression) -> FloatRegression | None:
         return None
     source, high = _find_data(regression)
     start = [to_float_or_infinity(value) for value in regression.start]
-    sizes = np.abs(np.concatenate([high[high != 0.0], [value for value in start if value]]))
+    weights = _find_weights(regression)
+    sizes = np.abs(np.concatenate([high[high != 0.0], [value for value in start if value], *weights]))
     if not sizes.size or not (RANGE[0] <= float(sizes.min()) and float(sizes.max()) <= RANGE[1]):
         return None
     rank = problem.rank
@@ -246,18 +253,43 @@ def load(regression: Regression) -> FloatRegression | None:
     rows, floors = _transform(coordinates)
     if not (np.isfinite(rows).all() and np.isfinite(coordinates.transform).all()):
         return None
+    pull, pull_error = _find_pull(regression, coordinates.transform)
+    if pull is not None and not np.isfinite(pull).all():
+        return None
     values = np.concatenate([high[:, rank], [-value for value in start]])
     return from_rows(
         np.concatenate([rows, coordinates.transform]),
         np.concatenate([floors, np.zeros(rank)]),
         (values, np.zeros(len(values))),
-        (None, np.zeros(rank)),
+        (pull, pull_error),
         coordinates,
+        weights=weights[0] if weights else None,
     )
 
 
+def _find_weights(regression: Regression) -> list[Floats]:
+    """Returns the members' weights, nothing where all are 1."""
+    if regression.problem.instance.weights is None:
+        return []
+    return [np.array([to_float_or_infinity(regression.shares.weight_of(sample)) for sample in regression.samples])]
+
+
+def _find_pull(regression: Regression, transform: Floats) -> tuple[Floats | None, Floats]:
+    """Returns the linear term in the coordinates s, computed exactly and rounded, and its error; None for 0."""
+    rank = len(transform)
+    if not regression.has_pull:
+        return None, np.zeros(rank)
+    exact = [mpq(entry, regression.scale) for entry in regression.pull]
+    columns = transform.T.tolist()
+    turned = (sum((p * mpq(t) for p, t in zip(exact, own, strict=True) if t), mpq(0)) for own in columns)
+    return np.array([to_float_or_infinity(entry) for entry in turned]), np.full(rank, TINY)
+
+
 def _find_data(regression: Regression) -> tuple[list[tuple[mpq, ...]] | None, Floats]:
-    """Returns the members' rows and minus their targets: true, None if they are binary floats; and in float64."""
+    """Returns the members' rows and minus their targets, times the weights: true, and in float64.
+
+    The true ones are None if they are binary floats.
+    """
     problem, unit, members = regression.problem, regression.unit, list(regression.samples)
     dyadic = problem.dyadic
     if dyadic is not None:
@@ -265,6 +297,9 @@ def _find_data(regression: Regression) -> tuple[list[tuple[mpq, ...]] | None, Fl
         return None, np.hstack([chosen[:, list(problem.pivots)], -chosen[:, [dyadic.columns + unit]]])
     pushed, targets = problem.instance.pushed_inputs(), problem.instance.targets
     source = [(*(pushed[i][c] for c in problem.pivots), -targets[i][unit]) for i in members]
+    if problem.instance.weights is not None:
+        weights = (regression.shares.weight_of(sample) for sample in members)
+        source = [tuple(weight * entry for entry in row) for weight, row in zip(weights, source, strict=True)]
     return source, np.array([[to_float_or_infinity(entry) for entry in row] for row in source])
 
 

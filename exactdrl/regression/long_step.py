@@ -1,9 +1,12 @@
 """The rule `long-step`, for a trained layer that is the last: Barrodale and Roberts' walk, output by output.
 
-Along an edge the walk passes through breakpoints for as long as the loss falls behind them: the first vertex at which
-it does not is where the loss is least on that edge (a weighted median). Where more than r residuals of an output
-vanish, the loss near the vertex is a regression of its own: it is walked with the vanishing residuals set apart, which
-ends at multipliers that prove the minimum, or at an edge along which the loss falls at the vertex too.
+The loss is any with two slopes, and so convex. Along an edge the walk passes through breakpoints for as long as the
+loss falls behind them: the first vertex at which it does not is where the loss is least on that edge (a weighted
+median). Where the loss falls along an edge forever, the walk goes to the last vertex on it, and ends if it falls on.
+
+Where more than r residuals of an output vanish, the loss near the vertex is a regression of its own: it is walked with
+the vanishing residuals set apart, which ends at multipliers that prove the minimum, or at an edge along which the loss
+falls at the vertex too.
 
 That it ends, and what its certificates claim: proofs/long-step.md. Source: Barrodale and Roberts, An improved algorithm
 for discrete l1 linear approximation, SIAM J. Numer. Anal. 10 (1973).
@@ -19,12 +22,13 @@ from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.exact.rationals import InputError
 from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum
+from exactdrl.problem.instance import Instance
 from exactdrl.regression.convex import UnitOptimum, judge_convex
 from exactdrl.regression.exact import ExactRegression
 from exactdrl.regression.filtered import FilteredRegression
 from exactdrl.regression.protocol import Regression, RegressionArithmetic
-from exactdrl.steps.first_vertex import FirstVertex
-from exactdrl.steps.step import Step
+from exactdrl.steps.first_vertex import FirstVertex, StartRay, find_first_vertex
+from exactdrl.steps.step import Step, Unbounded
 
 LONG_STEP = "long-step"
 # its way to the first vertex: from the start along coordinates
@@ -59,19 +63,24 @@ class _Optimal:
     signs: dict[int, int]
 
 
+def is_convex(instance: Instance) -> bool:
+    """Returns whether the rule can walk a problem: the last layer is trained, the loss has two slopes."""
+    return instance.free == len(instance.layers) and not instance.loss.is_squared
+
+
 def check_long_step(problem: IntegerProblem) -> None:
-    """Refuses the rule where the trained layer is not the last.
+    """Refuses the rule where the trained layer is not the last, or the loss has no kinks to walk along.
 
     Raises:
-        InputError: it is not.
+        InputError: so it is.
     """
     if problem.first != problem.last:
         raise InputError(
             f"rule is 'long-step', which needs the last layer as the trained one; "
             f"layer {problem.first} is trained, the last is {problem.last}"
         )
-    if not problem.is_plain:
-        raise InputError("rule is 'long-step', which needs the absolute loss without weights")
+    if problem.instance.loss.is_squared:
+        raise InputError("rule is 'long-step', which needs a loss with two slopes; the squared loss has none")
 
 
 def decide(arithmetic: RegressionArithmetic) -> _Improving | _Optimal:
@@ -99,15 +108,26 @@ def decide(arithmetic: RegressionArithmetic) -> _Improving | _Optimal:
             return _Improving(basis, members[found.leaving], found.side)
 
 
-def search_lines(arithmetic: RegressionArithmetic) -> None:
-    """Goes along coordinates, each time to where the loss is least, until the basis is all residuals."""
+def search_lines(arithmetic: RegressionArithmetic) -> bool:
+    """Goes along coordinates, each time to where the loss is least, until the basis is all residuals.
+
+    Returns:
+        False where the loss falls along a coordinate forever.
+    """
     _join(arithmetic)
     while any(arithmetic.regression.is_coordinate(place) for place in arithmetic.basis):
         leaving = arithmetic.leaving()
-        # a coordinate along which the loss does not change may meet a residual on one side only
-        if leaving is None or not (arithmetic.go(*leaving) or arithmetic.go(leaving[0], -leaving[1])):
-            raise AssertionError("a line meets no residual, yet the parameters are reduced: this is a bug")
+        if leaving is None:
+            raise AssertionError("no coordinate can leave the basis: this is a bug")
+        if not arithmetic.go(*leaving):
+            slot = arithmetic.basis.index(leaving[0])
+            if arithmetic.multipliers_of(arithmetic.basis, {})[slot]:
+                return False
+            # a coordinate along which the loss does not change may meet a residual on one side only
+            if not arithmetic.go(leaving[0], -leaving[1]):
+                raise AssertionError("a line meets no residual, yet the parameters are reduced: this is a bug")
         _join(arithmetic)
+    return True
 
 
 def _join(arithmetic: RegressionArithmetic) -> None:
@@ -134,10 +154,8 @@ class LongSteps:
         self._problem = problem
         self._counts = None if arithmetic == "exact" else DecisionCounts(LONG_KINDS)
         self._regressions = [Regression.of_unit(problem, unit) for unit in range(problem.widths[0])]
-        # samples with x̃ = 0 are no members: their residuals do not change
-        self._apart = sorted(set(range(problem.samples)).difference(problem.members))
         self._units: list[RegressionArithmetic] = []
-        self._first: FirstVertex | None = None
+        self._first: FirstVertex | StartRay | None = None
         self._pattern: Pattern | None = None
         self._basis: list[Kink] = []
         self._optima: list[UnitOptimum] = []
@@ -148,21 +166,59 @@ class LongSteps:
         return FilteredRegression(regression, basis, counts=self._counts)
 
     @property
-    def first_vertex(self) -> FirstVertex:
-        """Returns the first vertex, from the start along coordinates."""
+    def first_vertex(self) -> FirstVertex | StartRay:
+        """Returns the first vertex, from the start along coordinates.
+
+        Where the loss falls along one of them forever, the first vertex in the start's cell, or the ray along which it
+        falls there.
+        """
         if self._first is None:
-            units: list[RegressionArithmetic] = []
-            for regression in self._regressions:
-                arithmetic = self._make(regression, range(regression.count, regression.count + self._problem.rank))
-                search_lines(arithmetic)
-                units.append(arithmetic)
-            basis = [self._kink(u, place) for u, unit in enumerate(units) for place in unit.basis]
-            pattern = self._pattern_of(units)
-            start = tuple(self._problem.to_reduced(self._problem.instance.start))
-            self._first = FirstVertex(pattern, tuple(basis), (start, self._point(units)), is_elsewhere=True)
-            if not self._units:
-                self._units, self._pattern, self._basis = units, pattern.copy(), basis
+            self._first = self._find_first()
         return self._first
+
+    @property
+    def start_ray(self) -> StartRay | None:
+        """Returns the ray from the start, None where the walk has a vertex."""
+        if self._units:
+            return None
+        first = self.first_vertex
+        return first if isinstance(first, StartRay) else None
+
+    def _find_first(self) -> FirstVertex | StartRay:
+        if self._problem.reduction.ray is not None:
+            return find_first_vertex(self._problem, "coordinate")
+        units: list[RegressionArithmetic] = []
+        for regression in self._regressions:
+            arithmetic = self._make(regression, range(regression.count, regression.count + self._problem.rank))
+            if not search_lines(arithmetic):
+                return self._find_inside()
+            units.append(arithmetic)
+        basis = [self._kink(u, place) for u, unit in enumerate(units) for place in unit.basis]
+        pattern = self._pattern_of(units)
+        start = tuple(self._problem.to_reduced(self._problem.instance.start))
+        self._begin(pattern, basis, units)
+        return FirstVertex(pattern, tuple(basis), (start, self._point(units)), is_elsewhere=True)
+
+    def _find_inside(self) -> FirstVertex | StartRay:
+        """Returns the first vertex in the start's cell, or a ray there."""
+        found = find_first_vertex(self._problem, "coordinate", filtered=self._counts is not None, with_points=False)
+        if isinstance(found, StartRay):
+            return found
+        units = [self._make(regression, places) for regression, places in self._places_of(found.basis)]
+        self._begin(found.pattern, found.basis, units)
+        start = tuple(self._problem.to_reduced(self._problem.instance.start))
+        return FirstVertex(found.pattern, found.basis, (start, self._point(units)))
+
+    def _begin(self, pattern: Pattern, basis: Sequence[Kink], units: list[RegressionArithmetic]) -> None:
+        if not self._units:
+            self._units, self._pattern, self._basis = units, pattern.copy(), list(basis)
+
+    def _places_of(self, basis: Sequence[Kink]) -> list[tuple[Regression, list[int]]]:
+        """Returns each output's regression with its places of a basis; -1 for a kink that is no member."""
+        return [
+            (regression, [regression.places.get(kink.sample, -1) for kink in basis if kink.unit == unit])
+            for unit, regression in enumerate(self._regressions)
+        ]
 
     def resume(self, pattern: Pattern, basis: Sequence[Kink]) -> None:
         """Goes on from a vertex.
@@ -173,8 +229,7 @@ class LongSteps:
         problem = self._problem
         problem.check_dimension(len(basis))
         units: list[RegressionArithmetic] = []
-        for unit, regression in enumerate(self._regressions):
-            places = [regression.places.get(kink.sample, -1) for kink in basis if kink.unit == unit]
+        for unit, (regression, places) in enumerate(self._places_of(basis)):
             if len(places) != problem.rank or -1 in places or not ExactRegression.is_basis(regression, places):
                 raise InputError(f"the kinks of unit {unit} are no basis")
             units.append(self._make(regression, places))
@@ -186,11 +241,12 @@ class LongSteps:
     def _pattern_of(self, units: Sequence[RegressionArithmetic]) -> Pattern:
         """Returns the pattern of the point by its signs; a residual that vanishes is off."""
         problem, width = self._problem, len(units)
-        bits = bytearray(problem.samples * width)
+        bits = bytearray(b"\1" * (problem.samples * width))
         for u, unit in enumerate(units):
-            for sample in self._apart:
+            regression = unit.regression
+            for sample in regression.shares.apart:
                 bits[sample * width + u] = problem.offsets[0][sample][u] > 0
-            for sample, sign in zip(problem.members, unit.signs(), strict=True):
+            for sample, sign in zip(regression.samples, unit.signs(), strict=True):
                 bits[sample * width + u] = sign > 0
         return Pattern(problem.addresses, [bits])
 
@@ -200,8 +256,8 @@ class LongSteps:
 
     def _at(self) -> list[RegressionArithmetic]:
         """Returns the vertex of each output."""
-        if not self._units:
-            _ = self.first_vertex
+        if not self._units and isinstance(self.first_vertex, StartRay):
+            raise InputError("the walk has no vertex: the loss falls forever along a ray from the start")
         return self._units
 
     def parameters(self) -> tuple[mpq, ...]:
@@ -210,12 +266,10 @@ class LongSteps:
 
     def loss(self) -> mpq:
         """Returns the loss, exact."""
-        problem = self._problem
-        total = sum((unit.loss() for unit in self._at()), mpq(0))
-        for sample in self._apart:
-            weight = problem.sample_weights[sample]
-            total += mpq(weight * sum(map(abs, problem.offsets[0][sample])), problem.loss_scale)
-        return total
+        if not self._problem.dimension:
+            instance = self._problem.instance
+            return instance.loss_of(instance.start)
+        return sum((unit.loss() + unit.regression.shares.loss_apart() for unit in self._at()), mpq(0))
 
     @property
     def counts(self) -> DecisionCounts | None:
@@ -226,8 +280,8 @@ class LongSteps:
         """Returns the loss in floats, for display."""
         return sum(unit.loss_estimate() for unit in self._at())
 
-    def advance(self, index: int) -> Step | StrictLocalMinimum | LocalMinimum:
-        """Takes one step, of the first output that is not at its minimum; returns it, or the verdict.
+    def advance(self, index: int) -> Step | StrictLocalMinimum | LocalMinimum | Unbounded:
+        """Takes one step, of the first output that is not at its minimum; returns it, or the outcome.
 
         Args:
             index: of the step.
@@ -241,7 +295,7 @@ class LongSteps:
             self._optima.append(UnitOptimum(units[u], found.basis, found.signs))
         return judge_convex(self._problem, self._optima, self.loss)
 
-    def _take(self, index: int, u: int, edge: _Improving) -> Step:
+    def _take(self, index: int, u: int, edge: _Improving) -> Step | Unbounded:
         unit, pattern = self._units[u], self._pattern
         assert pattern is not None  # noqa: S101 - set with the units
         # the rest of the basis vanishes behind the vertex too
@@ -252,9 +306,9 @@ class LongSteps:
             self._basis = [kink for kink in self._basis if kink.unit != u]
             self._basis += [self._kink(u, place) for place in edge.basis]
             basis = tuple(self._basis)
-        met = unit.go(edge.leaving, edge.side)
+        met = unit.go(edge.leaving, edge.side) or unit.go_far(edge.leaving, edge.side)
         if met is None:
-            raise AssertionError("the loss falls forever along an edge, yet it is nowhere negative: this is a bug")
+            return self._fall(u, edge, vanishing, basis)
         flips = []
         for place in vanishing:
             kink, sign = self._kink(u, place), unit.sign(place)
@@ -267,3 +321,17 @@ class LongSteps:
         self._basis.remove(leaving)
         self._basis.append(entering)
         return Step(index, tuple(flips), basis, leaving, entering, is_published_stop=False, crossed=tuple(crossed))
+
+    def _fall(self, u: int, edge: _Improving, vanishing: Sequence[int], basis: tuple[Kink, ...] | None) -> Unbounded:
+        """Returns the outcome at a vertex with an edge along which the loss falls and no residual changes its sign."""
+        unit, problem, pattern = self._units[u], self._problem, self._pattern
+        assert pattern is not None  # noqa: S101 - set with the units
+        direction = unit.edge(edge.leaving, edge.side)
+        flips = []
+        for place in vanishing:
+            rate = sum(mpq(a) * b for a, b in zip(unit.regression.row(place), direction, strict=True))
+            if rate and (rate > 0) != pattern.is_on(self._kink(u, place)):
+                flips.append(self._kink(u, place))
+        reduced = [mpq(0)] * problem.dimension
+        reduced[u * problem.rank : (u + 1) * problem.rank] = direction
+        return Unbounded(problem.to_full_direction(reduced), tuple(flips), basis, self._kink(u, edge.leaving))

@@ -1,9 +1,9 @@
-"""Least absolute deviations in one unit of the last layer, and what a walk of long steps asks of an arithmetic on it.
+"""The loss of one unit of the last layer, and what a walk of long steps asks of an arithmetic on it.
 
-Where the trained layer is the last one, each output is a problem of its own, convex in its r parameters u: the sum of
-|residuals| and, for local problems, a linear term. A residual is told by its place among the members, the samples whose
-x̃ is not 0 in the pivot columns; the place count + j stands for the coordinate u_j minus its start value, which serves
-as a row of the basis until phase 1 has brought in r kinks.
+Where the trained layer is the last one, each output is a problem of its own, convex in its r parameters u: a sum of
+sizes of weighted residuals, and a linear term (`Shares`). A residual is told by its place among the members, the
+samples whose residual has a kink and changes with u; the place count + j stands for the coordinate u_j minus its start
+value, which serves as a row of the basis until phase 1 has brought in r kinks.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +17,7 @@ from gmpy2 import mpq, mpz
 
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.exact.linear import to_fmpz, to_matrix, to_mpz
+from exactdrl.regression.shares import Shares
 
 # Local problems nested deeper than this have powers for offsets, and are decided exactly
 MIXED_DEPTHS = 8
@@ -40,38 +41,58 @@ def local_offset(sample: int, depth: int) -> int:
 
 @dataclass(frozen=True)
 class Regression:
-    """Σ |residual_i(u)| + pull · u over some members, in the scaled integers of `IntegerProblem`.
+    """Σ |ω_i residual_i(u)| + pull · u over some members, in the scaled integers of `IntegerProblem`.
+
+    The loss of the output is `shares.factor` times this. "Scaled like the loss" means: times `scale`.
 
     Attributes:
         problem: the scaled problem, whose trained layer is the last.
-        unit: of that layer.
+        shares: of the output in the loss.
         samples: of the members, increasing.
         find_offsets: returns `offsets`.
         start: reduced parameters of the start, r rationals; where coordinates in the basis stay.
-        find_pull: returns `pull`, which a filter seldom needs.
+        find_linear: returns `linear`, which a filter seldom needs.
+        has_pull: whether the linear term may be other than 0.
         depth: 0 for the problem itself, 1 for a local problem at one of its vertices, and so on.
     """
 
     problem: IntegerProblem
-    unit: int
+    shares: Shares
     samples: tuple[int, ...]
     find_offsets: Callable[[], Sequence[mpz]] = field(repr=False)
     start: tuple[mpq, ...]
-    find_pull: Callable[[], Sequence[mpz]] = field(repr=False)
+    find_linear: Callable[[], tuple[Sequence[mpz], mpz]] = field(repr=False)
+    has_pull: bool
     depth: int = 0
 
     @classmethod
     def of_unit(cls, problem: IntegerProblem, unit: int) -> "Regression":
         """Returns the problem of one output."""
-        samples = problem.members
+        shares = Shares.of_unit(problem, unit)
+        samples, rank = shares.members, problem.rank
         reduced = problem.to_reduced(problem.instance.start)
-        rank = problem.rank
         start = tuple(reduced[unit * rank : (unit + 1) * rank])
 
         def find_offsets() -> list[mpz]:
             return [problem.offsets[0][sample][unit] for sample in samples]
 
-        return cls(problem, unit, samples, find_offsets, start, lambda: (mpz(0),) * rank)
+        def find_linear() -> tuple[Sequence[mpz], mpz]:
+            if not shares.is_tilted:
+                return (mpz(0),) * rank, mpz(0)
+            if problem.dyadic is not None:
+                signs, numerator = shares.signs_of_tilts()
+                gradient, constant = whole.signed_sums(signs)
+                # exact: the sums have the factor `multiple`
+                return [e // shares.multiple * numerator for e in gradient], constant // shares.multiple * numerator
+            return whole.sums(shares.tilts(samples))
+
+        whole = cls(problem, shares, samples, find_offsets, start, find_linear, shares.is_tilted)
+        return whole
+
+    @property
+    def unit(self) -> int:
+        """Returns the output."""
+        return self.shares.unit
 
     def local(self, members: Sequence[int], find_pull: Callable[[], Sequence[mpz]]) -> "Regression":
         """Returns the problem of some members that vanish at a point, with residuals set apart there.
@@ -82,10 +103,22 @@ class Regression:
         """
         problem, depth = self.problem, self.depth + 1
         samples = tuple(self.samples[place] for place in members)
-        # a residual is (row · u + offset) / D_i with D_i = common / weight
-        scales = (problem.loss_scale // problem.sample_weights[sample] for sample in samples)
+        # a residual is (row · u + offset) / D_i with D_i = common / sample weight
+        common = problem.loss_scale // problem.loss_unit
+        scales = (common // problem.sample_weights[sample] for sample in samples)
         offsets = tuple(local_offset(s, depth) * scale for s, scale in zip(samples, scales, strict=True))
-        return Regression(problem, self.unit, samples, lambda: offsets, (mpq(0),) * problem.rank, find_pull, depth)
+        start = (mpq(0),) * problem.rank
+        # the constant of the linear term matters to no decision
+        return Regression(
+            problem,
+            self.shares,
+            samples,
+            lambda: offsets,
+            start,
+            lambda: (find_pull(), mpz(0)),
+            has_pull=True,
+            depth=depth,
+        )
 
     @cached_property
     def offsets(self) -> tuple[mpz, ...]:
@@ -93,12 +126,23 @@ class Regression:
         return tuple(self.find_offsets())
 
     @cached_property
+    def linear(self) -> tuple[tuple[mpz, ...], mpz]:
+        """Returns the linear term, r integers and a constant, scaled like the loss."""
+        pull, constant = self.find_linear()
+        return tuple(pull), constant
+
+    @property
     def pull(self) -> tuple[mpz, ...]:
-        """Returns the linear term, r integers, scaled like the loss."""
-        return tuple(self.find_pull())
+        """Returns the linear term's gradient, r integers, scaled like the loss."""
+        return self.linear[0]
+
+    @property
+    def scale(self) -> mpz:
+        """Returns the factor of everything that is scaled like the loss."""
+        return self.shares.scale
 
     def signed_sums(self, signs: Sequence[int]) -> tuple[list[mpz], mpz]:
-        """Returns Σ sign · residual of the members, scaled like the loss: its gradient, r integers, and its constant.
+        """Returns Σ sign · ω residual of the members, scaled like the loss: its gradient, r integers, and its constant.
 
         Args:
             signs: of the members.
@@ -108,8 +152,15 @@ class Regression:
             every = np.zeros(self.problem.samples, dtype=np.int64)
             every[list(self.samples)] = signs
             sums = dyadic.signed_sums(every)
+            multiple = self.shares.multiple
+            if multiple != 1:
+                sums = [multiple * entry for entry in sums]
             return [sums[column] for column in self.problem.pivots], -sums[dyadic.columns + self.unit]
-        own = fmpz_mat(1, self.count, [to_fmpz(s * w) for s, w in zip(signs, self.weights, strict=True)])
+        return self.sums([s * w for s, w in zip(signs, self.weights, strict=True)])
+
+    def sums(self, counts: Sequence[mpz]) -> tuple[list[mpz], mpz]:
+        """Returns Σ count · scaled residual of the members: its gradient, r integers, and its constant."""
+        own = fmpz_mat(1, self.count, [to_fmpz(count) for count in counts])
         gradient = [to_mpz(entry) for entry in (own * self.matrix).entries()]
         return gradient, to_mpz((own * self.offset_matrix)[0, 0])
 
@@ -126,7 +177,7 @@ class Regression:
     @cached_property
     def weights(self) -> list[mpz]:
         """Returns by what each member's scaled residual counts in the scaled loss."""
-        return [self.problem.sample_weights[sample] for sample in self.samples]
+        return self.shares.weights(self.samples)
 
     @cached_property
     def matrix(self) -> fmpz_mat:
@@ -208,6 +259,14 @@ class RegressionArithmetic(Protocol):
         """Goes along an edge to where the loss is least, the first such point; None, unmoved, if it falls forever."""
         ...
 
+    def go_far(self, leaving: int, side: int) -> Met | None:
+        """Goes along an edge to the last residual that vanishes ahead; None, unmoved, if there is none."""
+        ...
+
+    def edge(self, leaving: int, side: int) -> list[mpq]:
+        """Returns a direction of an edge in the parameters, r rationals."""
+        ...
+
     def rebase(self, basis: Sequence[int]) -> None:
         """Replaces the basis at the same point."""
         ...
@@ -225,7 +284,7 @@ class RegressionArithmetic(Protocol):
         ...
 
     def multipliers_of(self, basis: Sequence[int], signs: Mapping[int, int]) -> list[mpq]:
-        """Returns λ of a basis of this point: Σ λ_k (true normal k) is the gradient of the rest.
+        """Returns λ of a basis of this point: Σ λ_k ω_k (true normal k) is the gradient of the rest, over `factor`.
 
         Args:
             basis: r places.
@@ -238,9 +297,9 @@ class RegressionArithmetic(Protocol):
         ...
 
     def loss(self) -> mpq:
-        """Returns the sum of the members' |residuals|, exact."""
+        """Returns the members' share in the loss, exact."""
         ...
 
     def loss_estimate(self) -> float:
-        """Returns that sum in floats, for display only."""
+        """Returns that share in floats, for display only."""
         ...

@@ -21,7 +21,7 @@ from exactdrl.minimality.descent.ray import to_edge
 from exactdrl.minimality.judge import DEFAULT_BUDGET, judge
 from exactdrl.minimality.verdict import NotMinimum
 from exactdrl.problem.instance import Instance, Matrix
-from exactdrl.regression.long_step import LINE_SEARCH, LONG_STEP, LongSteps, check_long_step
+from exactdrl.regression.long_step import LINE_SEARCH, LONG_STEP, LongSteps, check_long_step, is_convex
 from exactdrl.steps.first_vertex import FirstVertex, StartRay, default_start_rule, find_first_vertex, to_start_rule
 from exactdrl.steps.step import Outcome, Step, StepLimit, Unbounded
 from exactdrl.walks.rules import RULES, Choice
@@ -32,9 +32,14 @@ ARITHMETICS = ("filtered", "exact")
 ALL_RULES = (*RULES, LONG_STEP)
 
 
-def default_rule(instance: Instance) -> str:
-    """Returns the pivot rule where none is named: `long-step` where the problem is convex, else the published one."""
-    return LONG_STEP if instance.layer == len(instance.layers) and instance.is_plain else "reference"
+def default_rule(instance: Instance, start_rule: str | None = None) -> str:
+    """Returns the pivot rule where none is named: `long-step` where the problem is convex, else the published one.
+
+    Args:
+        instance: the problem.
+        start_rule: what was named; `long-step` has its own.
+    """
+    return LONG_STEP if is_convex(instance) and start_rule in (None, LINE_SEARCH) else "reference"
 
 
 class Walk:
@@ -73,7 +78,8 @@ class Walk:
 
         Args:
             instance: the problem.
-            rule: `reference`, `steepest`, `first`, or `long-step` where the trained layer is the last.
+            rule: `reference`, `steepest`, `first`, or `long-step` where the trained layer is the last and the loss has
+                two slopes; `default_rule` chooses.
             start_rule: `projected-gradient` or `coordinate`; default: the first up to 60 parameters, the second beyond.
                 The rule `long-step` has its own, `line-search`.
             arithmetic: `filtered` or `exact`; the trajectory is the same.
@@ -128,6 +134,8 @@ class Walk:
     @property
     def start_ray(self) -> StartRay | None:
         """Returns the ray that phase 1 found instead of a vertex, None where there is a vertex."""
+        if self._long is not None:
+            return self._long.start_ray
         if self._arithmetic is not None:
             return None
         first = self.first_vertex
@@ -173,14 +181,14 @@ class Walk:
     @property
     def loss(self) -> mpq:
         """Returns the exact loss at the current vertex; at the start, where the walk has none."""
-        if self._long is None and self.start_ray is not None:
+        if self.start_ray is not None:
             return self.problem.instance.loss_of(self.problem.instance.start)
         return self.arithmetic.loss() if self._long is None else self._long.loss()
 
     @property
     def loss_estimate(self) -> float:
         """Returns the loss in floats, for display while the walk runs."""
-        if self._long is None and self.start_ray is not None:
+        if self.start_ray is not None:
             return to_float(self.loss)
         return self.arithmetic.loss_estimate() if self._long is None else self._long.loss_estimate()
 
@@ -197,7 +205,7 @@ class Walk:
 
         At the start, where the walk has no vertex.
         """
-        if self._long is None and self.start_ray is not None:
+        if self.start_ray is not None:
             return self.problem.instance.start
         return self.problem.to_full(self.arithmetic.vertex() if self._long is None else self._long.parameters())
 
@@ -226,12 +234,12 @@ class Walk:
             if limit <= 0:
                 self.outcome = StepLimit()
                 return []
-        if self._long is not None:
-            return self._long_steps(self._long, limit)
         ray = self.start_ray
         if ray is not None:
             self.outcome = Unbounded(_to_rows(ray.direction, self.problem.instance.start))
             return []
+        if self._long is not None:
+            return self._long_steps(self._long, limit)
         moves = self.arithmetic.run_ahead(self.rule, limit)
         if not moves:
             step = self._step()
