@@ -13,6 +13,7 @@ from exactdrl import InputError, __version__
 from .audit import audit_command
 from .campaign import campaign_command
 from .cells import cells_command
+from .embed import embed_command
 from .export import export_command
 from .global_ import global_command
 from .importing import import_command
@@ -24,6 +25,7 @@ from .report import report_command
 from .rerun import rerun_command
 from .sample import sample_command
 from .show import show_command
+from .snap import snap_command
 from .spurious import spurious_command
 from .verify import verify_command
 from .walk import walk_command
@@ -45,6 +47,8 @@ for _command in (
     plot_command,
     minimum_command,
     judge_command,
+    snap_command,
+    embed_command,
     rerun_command,
     audit_command,
     import_command,
