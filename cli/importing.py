@@ -1,85 +1,208 @@
 """`exactdrl import`."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from exactdrl import Instance, write_instance
-from exactdrl.doors.arrays import Data, from_arrays, from_regression, read_data_npz, read_network_npz
+from exactdrl.doors.arrays import from_regression
 from exactdrl.doors.datasets import DATASETS, load_dataset
+from exactdrl.doors.loss_text import FORMS, parse_loss
+from exactdrl.doors.network import Network, to_instance
+from exactdrl.doors.npz import read_data_npz, read_network_npz
+from exactdrl.doors.onnx import check_onnx, read_onnx
+from exactdrl.doors.safetensors import read_safetensors_network
+from exactdrl.doors.state_dict import read_state_dict
+from exactdrl.doors.torch import load_torch_file
+from exactdrl.problem.instance import Samples, Vector
 
-from .tables import TableArguments, table_options
+from .tables import TableArguments, say_notes, table_options
 
 _LISTED = "; ".join(f"{name}: {dataset.description}" for name, dataset in DATASETS.items())
+_SOURCES = ("network", "torch", "onnx", "safetensors")
+
+
+@dataclass(frozen=True, slots=True)
+class _Samples:
+    """Samples, and lines about them for the summary."""
+
+    inputs: Samples
+    targets: Samples
+    weights: Vector | None
+    lines: tuple[str, ...]
 
 
 @click.command("import", epilog=f"Named data sets: {_LISTED}.")
 @click.option("-o", "--output", "path", type=click.Path(path_type=Path), required=True, help="*.json or *.json.gz")
 @click.option("--dataset", type=click.Choice(list(DATASETS)), help="a named real problem, see below")
 @click.option("--network", type=click.Path(path_type=Path), help="*.npz with weight_1, bias_1, weight_2, ...")
+@click.option("--torch", type=click.Path(path_type=Path), help="a state dict that torch.save has written: *.pt, *.pth")
+@click.option("--onnx", type=click.Path(path_type=Path), help="a network in an ONNX file")
+@click.option("--safetensors", type=click.Path(path_type=Path), help="a state dict in a safetensors file")
+@click.option("--activation", help="after every layer but the last: relu, identity, abs, leaky:SLOPE  [default: relu]")
+@click.option("--order", help="state dicts: the layers' names from the input to the output, with commas")
+@click.option("--without-bias", multiple=True, metavar="LAYER", help="state dicts: this layer has no bias, others have")
+@click.option("--key", help="--torch: the name of the state dict in a checkpoint")
+@click.option("--keys", help="--network: the names of its arrays, W1,b1,W2,...")
+@click.option(
+    "--decimals", type=click.IntRange(min=0), metavar="K", help="read the network's floats as decimals with K places"
+)
+@click.option(
+    "--data-decimals", type=click.IntRange(min=0), metavar="K", help="with a network: the same for floats in the data"
+)
 @click.option(
     "--data", type=click.Path(path_type=Path), help="*.npz with inputs and targets, or a table: CSV, Parquet, *.npy"
 )
 @table_options
 @click.option("--no-bias", "--no-intercept", "no_bias", is_flag=True, help="regression: no intercept")
-@click.option("--layer", type=int, default=1, show_default=True, help="the trained layer")
+@click.option("--layer", type=int, help="the trained layer  [default: 1]")
+@click.option("--free", help="the same, or `all`: the parameters of all layers")
+@click.option("--loss", metavar="LOSS", help=f"{FORMS}  [default: absolute]")
 @click.option("--force", is_flag=True, help="write over an existing file")
 def import_command(
     *,
     path: Path,
     dataset: str | None,
-    network: Path | None,
     data: Path | None,
     table: TableArguments,
     no_bias: bool,
-    layer: int,
+    layer: int | None,
+    free: str | None,
+    loss: str | None,
     force: bool,
+    data_decimals: int | None,
+    **source: object,
 ) -> None:
     """Write an instance from a network and data, or from a named data set.
 
-    Binary floats are taken as the dyadic rationals that they are, decimals in a table of text as they are written.
-    Without --network the problem is least absolute deviations of the targets on the inputs with an intercept, from
-    start 0. What is decided by a rule (the sign between cells, a decimal comma, names in the first row, an index
-    column) is said on stderr.
+    Binary floats are taken as the dyadic rationals that they are (--decimals takes 0.7 for float32's 0.7, and refuses
+    what is no such decimal), decimals in a table of text as they are written. Without a network the problem is a
+    regression of the targets on the inputs with an intercept, from start 0. What is decided by a rule (the sign
+    between cells, a decimal comma, names in the first row, an index column, the order of layers) is said on stderr.
     """
     if (dataset is None) == (data is None):
         raise click.UsageError("give either --dataset or --data")
-    if no_bias and (dataset is not None or network is not None):
-        raise click.UsageError("--no-bias is for regressions, which have neither --dataset nor --network")
-    lines: list[str] = []
+    given = [name for name in _SOURCES if source[name] is not None]
+    if len(given) > 1:
+        raise click.UsageError(f"--{given[0]} and --{given[1]} both bring a network; give one of them")
+    if no_bias and (dataset is not None or given):
+        raise click.UsageError("--no-bias is for regressions, which have neither --dataset nor a network")
+    if layer is not None and free is not None:
+        raise click.UsageError("--layer and --free say the same thing; give one of them")
+    lines: tuple[str, ...] = ()
     if dataset is not None:
-        if network is not None or not table.is_default:
-            raise click.UsageError("--dataset brings its network and columns itself")
+        if given or not table.is_default or loss is not None or layer is not None or free is not None:
+            raise click.UsageError("--dataset brings its network, columns and loss itself")
         instance = load_dataset(dataset)
-    else:
-        instance = _from_files(network, _read_data(data, table, lines), layer, has_bias=not no_bias)
+    elif data is not None:
+        network = _read_network(given[0], source) if given else None
+        samples = _read_data(data, table)
+        lines = samples.lines
+        chosen = parse_loss(loss) if loss is not None else None
+        if network is None:
+            _refuse_idle(source, ("activation", "order", "key", "keys", "decimals"), "a network")
+            if data_decimals is not None or layer not in {None, 1} or free not in {None, "1", "all"}:
+                raise click.UsageError("--layer, --free and --data-decimals need a network")
+            instance = from_regression(
+                samples.inputs, samples.targets, has_bias=not no_bias, loss=chosen, sample_weights=samples.weights
+            )
+            instance = instance.with_free("all") if free == "all" else instance
+        else:
+            instance = to_instance(
+                network,
+                samples.inputs,
+                samples.targets,
+                layer=layer or 1,
+                free=None if free is None else int(free) if free.isascii() and free.isdecimal() else free,
+                loss=chosen,
+                sample_weights=samples.weights,
+                data_decimals=data_decimals,
+            )
+            lines = (*lines, *_check(source, samples))
     write_instance(instance, path, force=force)
+    _show(path, instance, lines)
+
+
+def _show(path: Path, instance: Instance, lines: tuple[str, ...]) -> None:
     widths = ",".join(map(str, instance.widths))
-    click.echo(f"{path}: widths {widths}, layer {instance.layer} trained, {len(instance.inputs)} samples")
+    trained = "all layers" if instance.free == "all" else f"layer {instance.free}"
+    click.echo(f"{path}: widths {widths}, {trained} trained, {len(instance.inputs)} samples")
     for line in lines:
         click.echo(line)
 
 
-def _read_data(path: Path | None, table: TableArguments, lines: list[str]) -> Data:
-    if path is None:
-        raise click.UsageError("--data is missing")
+def _refuse_idle(source: dict[str, object], names: tuple[str, ...], need: str) -> None:
+    for name in names:
+        if source[name] is not None:
+            raise click.UsageError(f"--{name.replace('_', '-')} needs {need}")
+    if source["without_bias"]:
+        raise click.UsageError(f"--without-bias needs {need}")
+
+
+def _read_network(kind: str, source: dict[str, object]) -> Network:
+    path, decimals = _path(source[kind]), source["decimals"]
+    places = decimals if isinstance(decimals, int) else None
+    activation = str(source["activation"] or "relu")
+    order = _names(source["order"])
+    bare = source["without_bias"]
+    without_bias = bare if isinstance(bare, tuple) else ()
+    if kind != "torch" and source["key"] is not None:
+        raise click.UsageError("--key needs --torch")
+    if kind != "network" and source["keys"] is not None:
+        raise click.UsageError("--keys needs --network")
+    if kind in {"network", "onnx"} and (order or without_bias):
+        raise click.UsageError("--order and --without-bias need --torch or --safetensors")
+    if kind == "onnx":
+        if source["activation"] is not None:
+            raise click.UsageError("--activation is of no use with --onnx, whose file has the activations")
+        network = read_onnx(path, decimals=places)
+    elif kind == "network":
+        network = read_network_npz(path, keys=_names(source["keys"]), activation=activation, decimals=places)
+    elif kind == "torch":
+        key = source["key"]
+        network = read_state_dict(
+            load_torch_file(path, key=None if key is None else str(key)),
+            str(path),
+            activation=activation,
+            order=order,
+            without_bias=without_bias,
+            decimals=places,
+        )
+    else:
+        network = read_safetensors_network(
+            path, activation=activation, order=order, without_bias=without_bias, decimals=places
+        )
+    say_notes(network.notes)
+    return network
+
+
+def _check(source: dict[str, object], samples: _Samples) -> tuple[str, ...]:
+    """Compares a graph with its own evaluation, and returns a line on it."""
+    if source["onnx"] is None:
+        return ()
+    result = check_onnx(_path(source["onnx"]), samples.inputs)
+    words = "not done: the layers are too wide for a bound in the graph's floats" if result is None else result.words
+    return (f"check    {words}",)
+
+
+def _path(value: object) -> Path:
+    return Path(str(value))
+
+
+def _names(value: object) -> list[str] | None:
+    return None if value is None else [name.strip() for name in str(value).split(",")]
+
+
+def _read_data(path: Path, table: TableArguments) -> _Samples:
     if path.suffix == ".npz":
-        if not table.is_default:
-            raise click.UsageError("an npz file has its columns by the names inputs and targets")
-        return read_data_npz(path)
+        if not table.has_only_names:
+            raise click.UsageError(
+                "an npz file has its arrays by the names inputs and targets, or --inputs and --target"
+            )
+        data = read_data_npz(path, inputs=table.single("inputs"), targets=table.single("targets"))
+        return _Samples(data.inputs, data.targets, None, ())
     read = table.read(path)
-    if read.weights is not None:
-        raise click.UsageError("--weights: an instance of this kind has no weights")
-    lines.append(f"inputs   {', '.join(read.input_names)}")
-    lines.append(f"targets  {', '.join(read.target_names)}")
-    lines.extend(f"note     {note}" for note in read.notes)
-    return Data(read.inputs, read.targets)
-
-
-def _from_files(network: Path | None, data: Data, layer: int, *, has_bias: bool) -> Instance:
-    if network is None:
-        if layer != 1:
-            raise click.UsageError("--layer needs --network")
-        return from_regression(data.inputs, data.targets, has_bias=has_bias)
-    layers = read_network_npz(network)
-    return from_arrays(layers.weights, layers.biases, data.inputs, data.targets, layer=layer)
+    lines = [f"inputs   {', '.join(read.input_names)}", f"targets  {', '.join(read.target_names)}"]
+    lines += [f"note     {note}" for note in read.notes]
+    return _Samples(read.inputs, read.targets, read.weights, tuple(lines))

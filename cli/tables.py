@@ -1,10 +1,10 @@
 """The options of every command that takes a table, and how its notes are said."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import click
 
@@ -84,6 +84,22 @@ class TableArguments:
         )
         say_notes(table.notes)
         return table
+
+    @property
+    def has_only_names(self) -> bool:
+        """Returns whether nothing but names of inputs and targets were given."""
+        return replace(self, targets=(), inputs=()).is_default
+
+    def single(self, what: Literal["inputs", "targets"]) -> str | None:
+        """Returns the only name that was given, None where there was none.
+
+        Raises:
+            click.UsageError: several were given.
+        """
+        names = self.inputs if what == "inputs" else self.targets
+        if len(names) > 1:
+            raise click.UsageError(f"name one array of {what}, not {len(names)}")
+        return names[0] if names else None
 
     @property
     def is_default(self) -> bool:

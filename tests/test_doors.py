@@ -16,8 +16,10 @@ import pytest
 from gmpy2 import mpq
 
 from exactdrl.doors import scikit
-from exactdrl.doors.arrays import from_arrays, from_regression, read_data_npz, read_network_npz
+from exactdrl.doors.arrays import from_arrays, from_regression
 from exactdrl.doors.datasets import DATASETS, load_dataset
+from exactdrl.doors.network import to_instance
+from exactdrl.doors.npz import read_data_npz, read_network_npz
 from exactdrl.doors.sample import sample_experiment
 from exactdrl.exact.rationals import InputError, to_float
 from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum
@@ -181,11 +183,11 @@ def test_npz_files_round_trip(tmp_path):
         generator.normal(size=3),
     )
     network = read_network_npz(write_npz(tmp_path / "network.npz", weight_2=second, weight_1=first, bias_1=bias))
-    assert network.biases[1] is None
+    assert network.layers[1].bias is None
     data = read_data_npz(write_npz(tmp_path / "data.npz", inputs=np.array([["1/3", "0.1"]]), targets=np.array([0.1])))
     assert data.inputs == ((mpq(1, 3), mpq(1, 10)),)
     assert data.targets == ((mpq(0.1),),)
-    read = from_arrays(network.weights, network.biases, data.inputs, data.targets)
+    read = to_instance(network, data.inputs, data.targets)
     assert read == from_arrays([first, second], [bias, None], data.inputs, data.targets)
     assert parse_instance(to_json_text(read).encode()) == read
 
@@ -283,7 +285,9 @@ def test_other_estimators_are_refused():
     """Another activation or output, not fitted, or no regressor at all."""
     regressor, inputs, targets = fitted(activation="tanh")
     call = scikit.from_mlp_regressor
-    assert refusal(call, regressor, inputs, targets) == "the MLPRegressor has activation 'tanh', \"relu\" is needed"
+    assert refusal(call, regressor, inputs, targets) == (
+        'the MLPRegressor has activation \'tanh\', "relu" or "identity" is needed'
+    )
     regressor, inputs, targets = fitted()
     regressor.out_activation_ = "exp"
     assert (

@@ -1,37 +1,161 @@
 """Instances from networks that scikit-learn has trained."""
 
-from exactdrl.doors.arrays import from_arrays
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from exactdrl.doors.arrays import to_plain
 from exactdrl.doors.extras import import_extra
-from exactdrl.exact.rationals import InputError, shown
+from exactdrl.doors.floats import FLOAT64, KINDS
+from exactdrl.doors.forward_check import bound_forward, check_forward, choose_samples, is_bounded
+from exactdrl.doors.network import Chain, Network, to_instance
+from exactdrl.exact.rationals import InputError, shown, to_rational
+from exactdrl.problem.activation import IDENTITY, RELU
 from exactdrl.problem.instance import Instance
+from exactdrl.problem.loss import Loss
+
+_ACTIVATIONS = {"relu": RELU, "identity": IDENTITY}
+_CLASSIFIER_LOSSES = ("hinge", "squared", "linear", "two-slope")
 
 
-def from_mlp_regressor(regressor: object, inputs: object, targets: object, *, layer: int = 1) -> Instance:
-    """Returns the problem of training one layer of a fitted `MLPRegressor` further, from its parameters.
+def from_mlp_regressor(
+    regressor: object,
+    inputs: object,
+    targets: object,
+    *,
+    layer: int = 1,
+    free: object | None = None,
+    loss: Loss | None = None,
+    sample_weights: object | None = None,
+) -> Instance:
+    """Returns the problem of training a fitted `MLPRegressor` further, one layer or all of them, from its parameters.
 
     Parameters mean the dyadic rationals that they are. The data is taken as given: scale it before, as for the
-    training.
+    training. The regressor's own predictions on it are compared with the exact ones. Its training minimised the squared
+    loss and a penalty on the weights, which is no part of the problem.
 
     Args:
-        regressor: a fitted `sklearn.neural_network.MLPRegressor` with activation "relu".
+        regressor: a fitted `sklearn.neural_network.MLPRegressor` with activation "relu" or "identity".
         inputs: shape (N, n_0).
         targets: shape (N, n_{L+1}), or (N,) for one output.
         layer: the trained layer, 1..L+1.
+        free: the same, or "all"; in place of `layer`.
+        loss: default: absolute.
+        sample_weights: one nonnegative number a sample; default: 1 each.
 
     Raises:
         InputError: scikit-learn is missing; the regressor is another object, is not fitted, or is no network of ReLUs
             with an affine output; shapes that do not fit, NaN, infinities.
     """
-    kind = import_extra("sklearn.neural_network", "scikit-learn", "sklearn").MLPRegressor
-    if not isinstance(regressor, kind):
-        raise InputError(f"a fitted MLPRegressor is needed, not {shown(type(regressor).__name__)}")
-    if regressor.activation != "relu":
-        raise InputError(f'the MLPRegressor has activation {shown(regressor.activation)}, "relu" is needed')
-    if not hasattr(regressor, "coefs_"):
-        raise InputError("the MLPRegressor is not fitted; call its fit first")
-    output = regressor.out_activation_
-    if output != "identity":
-        raise InputError(f'the MLPRegressor has output activation {shown(output)}, "identity" is needed')
-    # scikit-learn multiplies from the right: its matrices have a column a unit
-    weights = [weight.T for weight in regressor.coefs_]
-    return from_arrays(weights, list(regressor.intercepts_), inputs, targets, layer=layer)
+    own = _check_estimator(regressor, "MLPRegressor", "identity")
+    network = _read(own, "the MLPRegressor")
+    instance = to_instance(network, inputs, targets, layer=layer, free=free, loss=loss, sample_weights=sample_weights)
+    rows, kind = _floats(own, inputs)
+    if rows is not None and is_bounded(network.layers, kind):
+        chosen = rows[choose_samples(network.layers, len(rows))]
+        made = np.asarray(own.predict(chosen), dtype=np.float64).reshape(len(chosen), -1)
+        check_forward(network.layers, chosen.astype(np.float64), made, kind, "the MLPRegressor")
+    return instance
+
+
+def from_mlp_classifier(
+    classifier: object,
+    inputs: object,
+    labels: object,
+    *,
+    layer: int = 1,
+    free: object | None = None,
+    loss: Loss | None = None,
+    sample_weights: object | None = None,
+) -> Instance:
+    """Returns the problem of training a fitted `MLPClassifier` of two classes further, under another loss.
+
+    The network's output is the number before the logistic function: it is above 0 where the classifier predicts its
+    second class. The targets are 1 for that class and -1 for the first one. The classifier's training minimised the
+    logistic loss, which has no exact values; here the loss is the hinge, or the squared one. So the parameters that
+    training has found are no local minimum of this problem, and are a start or a point to compare.
+
+    Args:
+        classifier: a fitted `sklearn.neural_network.MLPClassifier` with activation "relu" or "identity".
+        inputs: shape (N, n_0).
+        labels: N labels, as for the training.
+        layer: the trained layer, 1..L+1.
+        free: the same, or "all"; in place of `layer`.
+        loss: default: hinge; squared, linear or two-slope are possible.
+        sample_weights: one nonnegative number a sample; default: 1 each.
+
+    Raises:
+        InputError: scikit-learn is missing; the classifier is another object, is not fitted, has more than two classes
+            or another activation; a label that is no class; shapes that do not fit, NaN, infinities.
+    """
+    own = _check_estimator(classifier, "MLPClassifier", "logistic")
+    classes = np.asarray(own.classes_).tolist()
+    if own.n_outputs_ != 1 or len(classes) != 2:  # noqa: PLR2004 - one output parts two classes
+        raise InputError(f"the MLPClassifier has {len(classes)} classes; two are needed, one output parts no more")
+    kind_of_loss = loss or Loss.hinge()
+    if kind_of_loss.kind not in _CLASSIFIER_LOSSES:
+        names = ", ".join(_CLASSIFIER_LOSSES)
+        raise InputError(f"the loss is {kind_of_loss.kind}; for a classifier's targets 1 and -1 {names} make sense")
+    given = np.asarray(labels)
+    if given.ndim != 1:
+        raise InputError(f"labels have shape {given.shape}; one axis is needed")
+    targets = []
+    for index, label in enumerate(given.tolist()):
+        if label not in classes:
+            raise InputError(f"labels[{index}] is {shown(label)}; the classes are {', '.join(map(shown, classes))}")
+        targets.append([1 if label == classes[1] else -1])
+    network = _read(own, "the MLPClassifier")
+    instance = to_instance(
+        network, inputs, targets, layer=layer, free=free, loss=kind_of_loss, sample_weights=sample_weights
+    )
+    _check_classes(own, network, inputs, classes)
+    return instance
+
+
+def _check_estimator(estimator: object, name: str, output: str) -> Any:  # noqa: ANN401 - scikit-learn has no annotations
+    kind = getattr(import_extra("sklearn.neural_network", "scikit-learn", "sklearn"), name)
+    if not isinstance(estimator, kind):
+        raise InputError(f"a fitted {name} is needed, not {shown(type(estimator).__name__)}")
+    own: Any = estimator
+    if own.activation not in _ACTIVATIONS:
+        raise InputError(f'the {name} has activation {shown(own.activation)}, "relu" or "identity" is needed')
+    if not hasattr(own, "coefs_"):
+        raise InputError(f"the {name} is not fitted; call its fit first")
+    if own.out_activation_ != output:
+        words = "; it has more than two classes" if own.out_activation_ == "softmax" else ""
+        raise InputError(f'the {name} has output activation {shown(own.out_activation_)}, "{output}" is needed{words}')
+    return own
+
+
+def _read(own: Any, place: str) -> Network:  # noqa: ANN401 - see above
+    chain = Chain(place)
+    for position, (weight, bias) in enumerate(zip(own.coefs_, own.intercepts_, strict=True)):
+        if position:
+            chain.add_activation("the activation", _ACTIVATIONS[own.activation])
+        # scikit-learn multiplies from the right: its matrices have a column a unit
+        chain.add_affine(f"coefs_[{position}]", weight.T, bias, f"intercepts_[{position}]")
+    return chain.build()
+
+
+def _floats(own: Any, inputs: object) -> tuple[np.ndarray | None, Any]:  # noqa: ANN401 - see above
+    """Returns the data in the floats that the estimator computes in, None where it is no array of numbers."""
+    kind = KINDS.get(own.coefs_[0].dtype.name, FLOAT64)
+    plain = to_plain(inputs, "data.inputs", axes=(2,))
+    try:
+        rows = [[to_rational(value) for value in row] for row in plain] if isinstance(plain, Sequence) else plain
+        return np.array(rows, dtype=np.float64).astype(kind.name), kind
+    except (TypeError, ValueError):
+        return None, kind
+
+
+def _check_classes(own: Any, network: Network, inputs: object, classes: Sequence[object]) -> None:  # noqa: ANN401 - see above
+    """Refuses a classifier that predicts another class where the exact output is farther from 0 than rounding goes."""
+    rows, kind = _floats(own, inputs)
+    if rows is None or not is_bounded(network.layers, kind):
+        return
+    chosen = rows[choose_samples(network.layers, len(rows))]
+    for sample, (row, predicted) in enumerate(zip(chosen.tolist(), own.predict(chosen).tolist(), strict=True)):
+        values, bounds = bound_forward(network.layers, [to_rational(value) for value in row], kind)
+        if abs(values[0]) > bounds[0] and predicted != classes[int(values[0] > 0)]:
+            raise InputError(f"the MLPClassifier predicts {shown(predicted)} on sample {sample}, its layers do not")

@@ -1,0 +1,142 @@
+"""Whether a program's own forward pass is that of the network that was read from it.
+
+The program computes in floats, the network exactly, so that the outputs differ. The difference has a proved bound; a
+larger one shows that the program computes another function, and is refused.
+
+The bound holds for sums in any order, with fused operations or without, and for subnormal numbers that are flushed to
+zero. With the unit roundoff u, γ_k = k u / (1 - k u), inputs â of a layer in floats with |â - a| ≤ e, and its n inputs:
+
+    |ẑ - z| ≤ Σ|w_j| e_j + γ_{n+2} (Σ|w_j| (|a_j| + e_j) + |b|) + 4 (n + 2) τ,
+
+where τ is the smallest normal number: each term passes through at most n + 1 roundings (Higham, Accuracy and Stability
+of Numerical Algorithms, 2nd edition, section 3.1), and each of at most 2n + 1 operations loses at most τ by underflow,
+which later roundings at most double as long as (n + 2) u ≤ 1/2. An activation with slopes s multiplies the error by
+max|s|, and, where a slope is neither 0 nor ±1, rounds the slope, which may be given in more digits, and the product:
+3 u max|s| (|z| + e) + τ more.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from gmpy2 import mpq
+
+from exactdrl.doors.floats import FloatKind
+from exactdrl.exact.rationals import InputError, to_float, to_rational
+from exactdrl.problem.instance import Layer
+
+_ZERO, _ONE = mpq(0), mpq(1)
+_HALF = mpq(1, 2)
+# So many products are made exactly for the check, some seconds
+_MOST_PRODUCTS = 1 << 19
+_PLAIN_SLOPES = frozenset({mpq(0), mpq(1), mpq(-1)})
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardCheck:
+    """The result of a check.
+
+    Attributes:
+        samples: how many samples were compared.
+        difference: the largest difference of an output from the exact one.
+        bound: the proved bound where it was largest.
+    """
+
+    samples: int
+    difference: mpq
+    bound: mpq
+
+    @property
+    def words(self) -> str:
+        """Returns the result in a sentence."""
+        difference, bound = to_float(self.difference), to_float(self.bound)
+        return (
+            f"the program's own outputs on {self.samples} samples differ from the exact ones by at most "
+            f"{difference:.2g}; rounding explains up to {bound:.2g}"
+        )
+
+
+def choose_samples(layers: Sequence[Layer], count: int) -> list[int]:
+    """Returns which samples are compared: all of them, or as many as take some seconds, evenly spread."""
+    products = sum(len(layer.weight) * len(layer.weight[0]) for layer in layers)
+    most = max(1, _MOST_PRODUCTS // products)
+    if count <= most:
+        return list(range(count))
+    return sorted({round(index) for index in np.linspace(0, count - 1, most)})
+
+
+def is_bounded(layers: Sequence[Layer], kind: FloatKind) -> bool:
+    """Returns whether the bound holds: sums are short enough for the kind of floats."""
+    longest = max(len(layer.weight[0]) for layer in layers)
+    return bool((longest + 2) * kind.roundoff <= _HALF)
+
+
+def check_forward(
+    layers: Sequence[Layer], inputs: np.ndarray, outputs: np.ndarray, kind: FloatKind, place: str
+) -> ForwardCheck:
+    """Returns how far a program's outputs are from the exact ones.
+
+    Args:
+        layers: of the network.
+        inputs: shape (samples, n_0), the floats that the program had.
+        outputs: shape (samples, n_{L+1}), what it made of them.
+        kind: the floats that it computed in; sums have to be short enough for it, see `is_bounded`.
+        place: what error messages call the program.
+
+    Raises:
+        InputError: the outputs have another shape, are not finite, or differ by more than rounding explains; the
+            message names the sample and the output.
+    """
+    shape = (len(inputs), len(layers[-1].weight))
+    if outputs.shape != shape:
+        raise InputError(f"{place}: its own outputs have shape {outputs.shape}, the layers that were read make {shape}")
+    largest = ForwardCheck(len(inputs), _ZERO, _ZERO)
+    for sample, (row, made) in enumerate(zip(inputs.tolist(), outputs.tolist(), strict=True)):
+        exact, bounds = bound_forward(layers, [to_rational(value) for value in row], kind)
+        for output, (value, own, bound) in enumerate(zip(exact, made, bounds, strict=True)):
+            where = f"{place}: on sample {sample} its own output {output}"
+            try:
+                difference = abs(to_rational(own) - value)
+            except InputError:
+                raise InputError(f"{where} is {own}, the exact one is {to_float(value):.9g}") from None
+            if difference > bound:
+                raise InputError(
+                    f"{where} is {own:.9g}, but the layers that were read make {to_float(value):.9g}, and rounding "
+                    f"explains {to_float(bound):.2g}; its forward pass is not that chain of layers"
+                )
+            largest = ForwardCheck(len(inputs), max(largest.difference, difference), max(largest.bound, bound))
+    return largest
+
+
+def bound_forward(layers: Sequence[Layer], row: Sequence[mpq], kind: FloatKind) -> tuple[list[mpq], list[mpq]]:
+    """Returns the exact outputs on a sample, and for each a bound on the error of the float forward pass.
+
+    Args:
+        layers: of the network.
+        row: the sample, whose numbers are floats of the kind.
+        kind: of the floats.
+
+    Source: the module's own derivation.
+    """
+    values, errors = list(row), [_ZERO] * len(row)
+    unit, tiny = kind.roundoff, kind.smallest
+    for layer in layers:
+        length = len(layer.weight[0]) + 2
+        gamma = length * unit / (1 - length * unit)
+        sizes = [abs(value) + error for value, error in zip(values, errors, strict=True)]
+        exact = layer.affine(values)
+        spread = []
+        for index, weights in enumerate(layer.weight):
+            carried = sum((abs(w) * e for w, e in zip(weights, errors, strict=True) if w and e), _ZERO)
+            size = sum((abs(w) * s for w, s in zip(weights, sizes, strict=True) if w), _ZERO)
+            bias = _ZERO if layer.bias is None else abs(layer.bias[index])
+            spread.append(carried + gamma * (size + bias) + 4 * length * tiny)
+        values, errors = [], []
+        for activation, value, error in zip(layer.activations, exact, spread, strict=True):
+            steepest = max(abs(activation.below), abs(activation.above))
+            bound = steepest * error
+            if not {activation.below, activation.above} <= _PLAIN_SLOPES:
+                bound += 3 * unit * steepest * (abs(value) + error) + tiny
+            values.append(activation(value))
+            errors.append(bound)
+    return values, errors

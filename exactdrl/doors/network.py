@@ -1,0 +1,277 @@
+"""A network as a file or a program holds it: a chain of affine layers and activations.
+
+Every door for networks builds one of these, and hands it to `to_instance` with the data.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+from gmpy2 import mpq
+
+from exactdrl.doors.arrays import to_plain, to_target_rows
+from exactdrl.doors.floats import (
+    FLOAT64,
+    FloatKind,
+    check_decimals,
+    is_tensor,
+    to_array,
+    to_decimal,
+    to_exact,
+    to_numbers,
+)
+from exactdrl.exact.rationals import InputError, parse_rational, shown, to_rational
+from exactdrl.problem.activation import ABSOLUTE_VALUE, IDENTITY, RELU, Activation, leaky_relu
+from exactdrl.problem.instance import Instance, Layer, Matrix, Vector, to_matrix, to_vector
+from exactdrl.problem.loss import Loss
+
+# A name, a pair of slopes, or an activation; see `parse_activation`
+AnyActivation: TypeAlias = str | tuple[object, object] | Activation
+
+_NAMED = {
+    "relu": RELU,
+    "identity": IDENTITY,
+    "linear": IDENTITY,
+    "abs": ABSOLUTE_VALUE,
+}
+_SAMPLE_AXES = 2
+# More axes than any tensor has
+_MOST_AXES = 65
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network.
+
+    Attributes:
+        layers: layers 1..L+1.
+        names: what the file or program calls each of them.
+        is_flat: whether the network flattens its inputs, so that they may have more than two axes.
+        notes: what was decided by a rule while reading, one sentence each.
+    """
+
+    layers: tuple[Layer, ...]
+    names: tuple[str, ...]
+    is_flat: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Returns n_0..n_{L+1}."""
+        return (len(self.layers[0].weight[0]), *(len(layer.weight) for layer in self.layers))
+
+
+def to_instance(
+    network: Network,
+    inputs: object,
+    targets: object,
+    *,
+    layer: int = 1,
+    free: object | None = None,
+    loss: Loss | None = None,
+    sample_weights: object | None = None,
+    data_decimals: int | None = None,
+) -> Instance:
+    """Returns the problem of training one layer of a network further, or all of them, from its parameters.
+
+    Args:
+        network: see the class.
+        inputs: shape (N, n_0); with more axes where the network flattens its inputs.
+        targets: shape (N, n_{L+1}), or (N,) for one output.
+        layer: the trained layer, 1..L+1.
+        free: the same, or "all"; in place of `layer`.
+        loss: default: absolute.
+        sample_weights: one nonnegative number a sample; default: 1 each.
+        data_decimals: takes floats in the data as decimals with so many places, see `to_decimal`.
+
+    Raises:
+        InputError: shapes that do not fit, NaN, infinities; the message names the place and the value.
+    """
+    places = check_decimals(data_decimals)
+    return Instance.create(
+        [(own.weight, own.bias, own.activations) for own in network.layers],
+        to_input_rows(inputs, places, is_flat=network.is_flat),
+        None if targets is None else to_target_rows(_with_decimals(targets, places), "data.targets"),
+        layer=layer,
+        free=free,
+        loss=loss,
+        weights=None if sample_weights is None else to_plain(sample_weights, "data.weights", axes=(1,)),
+    )
+
+
+def to_input_rows(inputs: object, decimals: int | None = None, *, is_flat: bool = False) -> object:
+    """Returns inputs with one row a sample.
+
+    Args:
+        inputs: shape (N, n_0).
+        decimals: takes floats as decimals with so many places, see `to_decimal`.
+        is_flat: whether further axes are flattened, row by row.
+
+    Raises:
+        InputError: they have another number of axes.
+    """
+    place = "data.inputs"
+    plain = to_plain(inputs, place, axes=range(_SAMPLE_AXES, _MOST_AXES) if is_flat else (_SAMPLE_AXES,))
+    if isinstance(plain, np.ndarray):
+        if plain.ndim > _SAMPLE_AXES:
+            plain = plain.reshape(len(plain), -1)
+        return to_numbers(plain, to_array(inputs, place)[1], place, decimals) if decimals is not None else plain
+    return to_exact(plain, place, decimals)
+
+
+def _with_decimals(targets: object, decimals: int | None) -> object:
+    return targets if decimals is None else to_exact(targets, "data.targets", decimals)
+
+
+def parse_activation(given: AnyActivation) -> Activation:
+    """Returns an activation from its name or its slopes.
+
+    Args:
+        given: `relu`, `identity` (or `linear`), `abs`, `leaky:SLOPE` with the slope as it is written, or a pair of
+            numbers, the slopes below and above 0.
+
+    Raises:
+        InputError: it is none of these.
+    """
+    if isinstance(given, Activation):
+        return given
+    if isinstance(given, str):
+        name = given.strip().lower()
+        if name in _NAMED:
+            return _NAMED[name]
+        if name.startswith(("leaky:", "leaky-relu:")):
+            return leaky_relu(parse_rational(name.partition(":")[2]))
+    elif isinstance(given, (tuple, list)) and len(given) == 2:  # noqa: PLR2004 - slopes below and above
+        return Activation(to_rational(given[0]), to_rational(given[1]))
+    raise InputError(f"activation is {shown(given)}; relu, identity, abs, leaky:SLOPE or a pair of slopes is needed")
+
+
+def compose(first: Activation, then: Activation) -> Activation:
+    """Returns the activation t ↦ then(first(t)), which has two slopes as well.
+
+    Raises:
+        InputError: it is 0 everywhere.
+    """
+
+    def outer(sign: mpq) -> mpq:
+        return then.above if sign > 0 else then.below
+
+    # Below 0 the inner value has the sign of -first.below
+    return Activation(first.below * outer(-first.below), first.above * outer(first.above))
+
+
+@dataclass(slots=True)
+class Chain:
+    """A network in the making: affine layers and activations are added in the order of the forward pass.
+
+    Attributes:
+        place: what error messages call the network.
+        decimals: takes floats as decimals with so many places, see `to_decimal`; None takes them as they are.
+        is_flat: whether the network flattens its inputs.
+    """
+
+    place: str
+    decimals: int | None = None
+    is_flat: bool = False
+    _layers: list[tuple[str, Matrix, Vector | None]] = field(default_factory=list)
+    _activations: list[tuple[Activation, ...]] = field(default_factory=list)
+
+    def add_affine(self, name: str, weight: object, bias: object | None, bias_name: str | None = None) -> None:
+        """Adds a layer.
+
+        Args:
+            name: of the layer.
+            weight: shape (n_l, n_{l-1}).
+            bias: n_l entries, or None.
+            bias_name: where weight and bias have names of their own: that of the bias, and `name` is the weight's.
+
+        Raises:
+            InputError: NaN, infinities, wrong numbers of axes, or a width that does not fit the layer below.
+        """
+        place = f"{self.place}: {name}.weight" if bias_name is None else f"{self.place}: {name}"
+        matrix = to_matrix(self._exact(weight, place, 2), place)
+        if self._layers and len(self._layers[-1][1]) != len(matrix[0]):
+            below, rows, _ = self._layers[-1]
+            raise InputError(f"{place} has {len(matrix[0])} columns, the layer below ({below}) has {len(rows)} units")
+        place = f"{self.place}: {bias_name or f'{name}.bias'}"
+        vector = None if bias is None else to_vector(self._exact(bias, place, 1), place)
+        if vector is not None and len(vector) != len(matrix):
+            raise InputError(f"{place} has {len(vector)} entries, the weight has {len(matrix)} rows")
+        self._layers.append((name, matrix, vector))
+        self._activations.append((IDENTITY,) * len(matrix))
+
+    def add_bias(self, name: str, bias: object) -> None:
+        """Adds numbers to the preactivations of the last layer.
+
+        Raises:
+            InputError: there is no layer, an activation stands between, or there are not as many numbers as units.
+        """
+        if not self._layers or any(activation != IDENTITY for activation in self._activations[-1]):
+            raise InputError(f"{self.place}: {name} adds numbers to what is no output of an affine layer")
+        below, matrix, old = self._layers[-1]
+        place = f"{self.place}: {name}"
+        array, kind = to_array(bias, place)
+        # One number for all units, or one a unit behind axes of length 1
+        flat = array.reshape(-1)
+        if flat.size == 1:
+            flat = np.repeat(flat, len(matrix))
+        if flat.size != len(matrix) or array.shape[-1:] not in ((), (1,), (len(matrix),)):
+            raise InputError(f"{place} has shape {array.shape}, the layer below ({below}) has {len(matrix)} units")
+        vector = to_vector(to_numbers(flat, kind, place, self.decimals), place)
+        both = vector if old is None else tuple(a + b for a, b in zip(old, vector, strict=True))
+        self._layers[-1] = (below, matrix, both)
+
+    def add_activation(self, name: str, *activations: Activation) -> None:
+        """Adds an activation behind the last layer.
+
+        Args:
+            name: of the activation.
+            activations: one for all units, or one a unit.
+
+        Raises:
+            InputError: there is no layer below, or there are not as many activations as units.
+        """
+        if not self._layers:
+            raise InputError(f"{self.place}: {name} stands before the first affine layer; apply it to the inputs")
+        units = len(self._layers[-1][1])
+        each = activations * units if len(activations) == 1 else activations
+        if len(each) != units:
+            raise InputError(f"{self.place}: {name} has {len(each)} slopes, the layer below has {units} units")
+        self._activations[-1] = tuple(compose(a, b) for a, b in zip(self._activations[-1], each, strict=True))
+
+    def slope(self, value: float, kind: FloatKind = FLOAT64) -> mpq:
+        """Returns a slope that is given as a float, as a decimal where those are asked for.
+
+        Raises:
+            InputError: it is not finite, or no such decimal.
+        """
+        exact = to_rational(value)
+        return exact if self.decimals is None else to_decimal(exact, kind, self.decimals)
+
+    def build(self, notes: Sequence[str] = ()) -> Network:
+        """Returns the network.
+
+        Raises:
+            InputError: it has no affine layer.
+        """
+        if not self._layers:
+            raise InputError(f"{self.place}: holds no affine layer")
+        layers = tuple(
+            Layer(matrix, bias, activations)
+            for (_, matrix, bias), activations in zip(self._layers, self._activations, strict=True)
+        )
+        return Network(layers, tuple(name for name, _, _ in self._layers), self.is_flat, tuple(notes))
+
+    @property
+    def has_layers(self) -> bool:
+        """Returns whether an affine layer was added."""
+        return bool(self._layers)
+
+    def _exact(self, values: object, place: str, axes: int) -> object:
+        if not is_tensor(values):
+            return to_exact(values, place, self.decimals)
+        array, kind = to_array(values, place)
+        if array.ndim != axes:
+            raise InputError(f"{place} has shape {array.shape}; {axes} axes are needed")
+        return to_numbers(array, kind, place, self.decimals)
