@@ -1,5 +1,5 @@
 """`python -m exactdrl_cli`, the same as `exactdrl`."""
 
-from .main import main
+from .entry import main
 
 main()

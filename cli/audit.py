@@ -13,7 +13,7 @@ from exactdrl.doors.sheet_text import TextForm
 from exactdrl.doors.trajectory import read_trajectory
 from exactdrl.minimality.judge import DEFAULT_BUDGET
 from exactdrl.minimality.verdict import NotMinimum
-from exactdrl.problem.file import refuse_existing
+from exactdrl.problem.output import refuse_existing
 from exactdrl.report.words import outcome_name
 
 from .audit_words import counts, summary_lines, table_lines, verdict_words

@@ -25,7 +25,8 @@ from exactdrl.hidden_cells.survey import (
     judge_chosen,
     survey_cells,
 )
-from exactdrl.problem.file import refuse_existing, write_instance
+from exactdrl.problem.file import write_instance
+from exactdrl.problem.output import refuse_existing
 from exactdrl.report.cells_table import write_cells_table
 from exactdrl.report.cells_words import (
     SHOWN,

@@ -9,7 +9,7 @@ from gmpy2 import mpq
 from exactdrl import InputError, parse_rational, read_instance, write_instance
 from exactdrl.constructions.embed import Embedded, add_inactive, is_borne_out, propagate_inactive, replicate
 from exactdrl.minimality.judge import DEFAULT_BUDGET
-from exactdrl.problem.file import refuse_existing
+from exactdrl.problem.output import refuse_existing
 
 from .judge import verdict_json, verdict_lines, verdict_name
 
@@ -44,7 +44,7 @@ def embed_command(
     as_json: bool,
     force: bool,
 ) -> int:
-    """Adds hidden units to INSTANCE's network that leave its function as it is, and judges what becomes of the point.
+    """Add hidden units to INSTANCE's network that keep its function, and judge what becomes of the point.
 
     In inner weights the bias comes last. One of --replicate, --inactive and --propagate is needed.
     """

@@ -9,7 +9,7 @@ import click
 from exactdrl import to_float, to_text
 from exactdrl.certificate.cells_file import CellsWriter, global_lines
 from exactdrl.hidden_cells.branch import GlobalMinimum, GlobalUndecided, find_global_minimum
-from exactdrl.problem.file import refuse_existing
+from exactdrl.problem.output import refuse_existing
 from exactdrl.report.words import loss_words
 
 from .cells import open_writer

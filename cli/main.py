@@ -1,82 +1,238 @@
-"""The entry point: `exactdrl COMMAND`.
+"""The command line's commands, each imported when it is called, so that help comes at once.
 
-Exit codes: 0 done, 1 a claim is false, 2 bad input or usage, 3 stopped undecided.
+Exit codes: 0 done, 1 a claim is false, 2 bad input or usage, 3 stopped undecided, 4 the machine failed (a full disk, a
+closed stream, too little memory), or the program itself.
 """
 
+import errno
+import os
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import TextIO
 
 import click
 
-from exactdrl import InputError, __version__
+from exactdrl import __version__
+from exactdrl.exact.rationals import InputError
+from exactdrl.problem.output import MachineError
 
-from .audit import audit_command
-from .campaign import campaign_command
-from .cells import cells_command
-from .embed import embed_command
-from .export import export_command
-from .global_ import global_command
-from .importing import import_command
-from .judge import judge_command
-from .minimum import minimum_command
-from .observe import observe_command
-from .plot import plot_command
-from .report import report_command
-from .rerun import rerun_command
-from .sample import sample_command
-from .show import show_command
-from .snap import snap_command
-from .spurious import spurious_command
-from .verify import verify_command
-from .walk import walk_command
+# name: module, attribute, and the first sentence of its help, which a test compares with the command's own
+COMMANDS = {
+    "sample": (
+        "sample",
+        "sample_command",
+        "Draw the published experiment's random problem, or one like it with another loss or activation.",
+    ),
+    "import": (
+        "importing",
+        "import_command",
+        "Write an instance from a network and data, or from a named data set.",
+    ),
+    "walk": (
+        "walk",
+        "walk_command",
+        "Walk from INSTANCE's start to a local minimum, and write the certificate as it goes.",
+    ),
+    "verify": (
+        "verify",
+        "verify_command",
+        "Check the certificate RUN of a walk on INSTANCE, and CLAIMS about it, with the stand-alone checker.",
+    ),
+    "show": (
+        "show",
+        "show_command",
+        "Show how the walk RUN on INSTANCE ended: outcome, loss, and the parameters of the last vertex.",
+    ),
+    "judge": (
+        "judge",
+        "judge_command",
+        "Is the point of INSTANCE a local minimum of one layer's loss, or of the loss in all parameters?",
+    ),
+    "minimum": (
+        "minimum",
+        "minimum_command",
+        "Is INSTANCE's start a local minimum? The start may lie on a vertex, between vertices or inside a cell.",
+    ),
+    "embed": (
+        "embed",
+        "embed_command",
+        "Add hidden units to INSTANCE's network that keep its function, and judge what becomes of the point.",
+    ),
+    "snap": (
+        "snap",
+        "snap_command",
+        "Find the exact point that INSTANCE's trained floats approximate: is it a local minimum?",
+    ),
+    "cells": (
+        "cells",
+        "cells_command",
+        "List the cells of one unit on DATA, count those of K units, and judge them.",
+    ),
+    "global": (
+        "global_",
+        "global_command",
+        "Find the least loss that K hidden units can reach on DATA, with a proof that no network does better.",
+    ),
+    "spurious": (
+        "spurious",
+        "spurious_command",
+        "Build a spurious minimum for DATA: a local minimum in all parameters that another point beats.",
+    ),
+    "rerun": (
+        "rerun",
+        "rerun_command",
+        "Walk again on INSTANCE in exact arithmetic, and demand the steps of RUN, one by one.",
+    ),
+    "audit": (
+        "audit",
+        "audit_command",
+        "Judge the float trajectory POINTS on INSTANCE that any other program made, row by row, exactly.",
+    ),
+    "export": (
+        "export",
+        "export_command",
+        "Write the exact vertices and losses of the walk RUN on INSTANCE as tables.",
+    ),
+    "observe": (
+        "observe",
+        "observe_command",
+        "Observe the walk RUN on INSTANCE: decay, early estimates, densities; write what is certain as claims.",
+    ),
+    "plot": (
+        "plot",
+        "plot_command",
+        "Draw loss, step lengths, distances and densities of the walk RUN on INSTANCE, with the data.",
+    ),
+    "report": (
+        "report",
+        "report_command",
+        "Write one HTML page about the walk RUN on INSTANCE: verdict, figures, claims, how to do it again.",
+    ),
+    "campaign": (
+        "campaign",
+        "campaign_command",
+        "Run many walks from a small TOML file, tabulate them, and say which published observations hold how often.",
+    ),
+}
+
+BAD_INPUT, UNDECIDED, MACHINE = 2, 3, 4
+# errors of the system that lie in what was asked for, a name too long, say
+_ASKED = {errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.EINVAL}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Commands(click.Group):
+    """A group that imports a command when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Returns the commands' names in the order of the table."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Returns a command, None if there is none of that name."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command = getattr(import_module(f"{__package__}.{module}"), attribute)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{attribute} is no command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the commands with the first sentence of their help, without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="exactdrl")
 def cli() -> None:
-    """Exact, certified walks over the vertices of a ReLU network's layer-wise L1 loss."""
+    """Exact, certified verdicts on the loss landscapes of networks with piecewise linear activations."""
 
 
-for _command in (
-    sample_command,
-    walk_command,
-    verify_command,
-    show_command,
-    export_command,
-    observe_command,
-    plot_command,
-    minimum_command,
-    judge_command,
-    snap_command,
-    embed_command,
-    rerun_command,
-    audit_command,
-    import_command,
-    campaign_command,
-    report_command,
-    cells_command,
-    global_command,
-    spurious_command,
-):
-    cli.add_command(_command)
+def _call(arguments: Sequence[str] | None) -> int:
+    code = cli.main(args=None if arguments is None else list(arguments), prog_name="exactdrl", standalone_mode=False)
+    return code if isinstance(code, int) else 0
+
+
+def run(arguments: Sequence[str] | None = None, call: Callable[[Sequence[str] | None], int] = _call) -> int:  # noqa: C901 - a case an error
+    """Runs a command and returns its exit code; what goes wrong ends in one line on stderr.
+
+    Args:
+        arguments: default: the program's own.
+        call: what runs the command.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # a file's name need not be text
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = call(arguments)
+    except click.ClickException as error:
+        _say(error.format_message(), usage=error)
+        code = BAD_INPUT
+    except (click.Abort, KeyboardInterrupt):
+        _say("interrupted")
+        code = UNDECIDED
+    except InputError as error:
+        _say(f"error: {error}")
+        code = BAD_INPUT
+    except MachineError as error:
+        _say(f"error: {error}")
+        code = MACHINE
+    except MemoryError:
+        _say("error: too little memory")
+        code = MACHINE
+    except SystemExit:
+        # click's own way out of a pipe whose reader went away
+        code = MACHINE
+    except OSError as error:
+        # a reader that went away needs no message
+        if error.errno != errno.EPIPE:
+            _say(f"error: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
+        code = BAD_INPUT if error.errno in _ASKED else MACHINE
+    except Exception:  # noqa: BLE001 - code 1 would say that a claim is false
+        _say("error: exactdrl itself failed; this is a bug, please report it with these lines:")
+        _say(traceback.format_exc())
+        code = MACHINE
+    return code if _flush() else max(code, MACHINE)
+
+
+def _say(text: str, usage: click.ClickException | None = None) -> None:
+    """Prints a line on stderr, if there is anybody to read it."""
+    try:
+        if isinstance(usage, click.UsageError):
+            usage.show()
+        elif sys.stderr is not None:
+            click.echo(text if usage is None else f"Error: {text}", err=True)
+    except OSError:
+        pass
+
+
+def _flush() -> bool:
+    """Hands what was printed to the system, and returns whether it took it all.
+
+    A stream that is closed or full is put aside: the interpreter would complain of it once more at its end.
+    """
+    is_whole = sys.stdout is not None
+    streams: list[TextIO | None] = [sys.stdout, sys.stderr]
+    for stream in streams:
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError) as error:
+            is_whole = False
+            if stream is sys.stdout and getattr(error, "errno", None) != errno.EPIPE:
+                _say(f"error: the results could not be printed ({getattr(error, 'strerror', None) or error})")
+            devnull = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(devnull, 1 if stream is sys.stdout else 2)
+    return is_whole
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs a command and exits with its code; bad input ends in one line on stderr and code 2."""
-    try:
-        code = cli.main(
-            args=None if arguments is None else list(arguments), prog_name="exactdrl", standalone_mode=False
-        )
-    except click.ClickException as error:
-        error.show()
-        code = 2
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        code = 3
-    except InputError as error:
-        click.echo(f"error: {error}", err=True)
-        code = 2
-    except MemoryError:
-        click.echo("error: out of memory", err=True)
-        code = 2
-    sys.exit(code or 0)
+    """Runs a command and exits with its code."""
+    sys.exit(run(arguments))

@@ -17,7 +17,7 @@ from exactdrl.observations.phases import SPREAD
 from exactdrl.observations.series import to_series
 from exactdrl.observations.summary import to_summary
 from exactdrl.observations.tables import ENDINGS, TABLES, all_tables, refuse_written, table_paths, write_tables
-from exactdrl.problem.file import refuse_existing
+from exactdrl.problem.output import refuse_existing
 from exactdrl.report.figures import FORMATS, draw, figure_paths
 from exactdrl.report.words import outcome_words
 from exactdrl.series.parallel import available_jobs

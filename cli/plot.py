@@ -41,7 +41,7 @@ def plot_command(
     jobs: int | None,
     force: bool,
 ) -> None:
-    """Draw loss, step lengths, distance to the last vertex and densities of the walk RUN on INSTANCE, with the data."""
+    """Draw loss, step lengths, distances and densities of the walk RUN on INSTANCE, with the data."""
     problem_instance = read_instance(instance)
     certificate = read_certificate(run, problem_instance)
     try:

@@ -56,7 +56,7 @@ class _Bar:
 @contextmanager
 def progress(title: str, *, total: int | None = None, unit: str = "step") -> Iterator[Report]:
     """Yields a report: a bar on stderr if that is a terminal, else one that does nothing."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield _Silent()
         return
     columns = (

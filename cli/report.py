@@ -6,7 +6,7 @@ import click
 
 from exactdrl import InputError
 from exactdrl.observations.observe import LINES
-from exactdrl.problem.file import refuse_existing, write_new
+from exactdrl.problem.output import refuse_existing, write_new
 from exactdrl.report.page import to_html
 from exactdrl.report.report import make_report
 from exactdrl.series.parallel import available_jobs

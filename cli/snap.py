@@ -10,7 +10,7 @@ from exactdrl.constructions.snap import DEFAULT_TOLERANCES, Attempt, Snapped, sn
 from exactdrl.minimality.judge import DEFAULT_BUDGET
 from exactdrl.points.judge import JudgedPoint
 from exactdrl.points.verdict import Undecided
-from exactdrl.problem.file import refuse_existing
+from exactdrl.problem.output import refuse_existing
 
 from .judge import UNDECIDED, parse_free, verdict_json, verdict_lines, verdict_name
 
@@ -41,7 +41,7 @@ def snap_command(
     as_json: bool,
     force: bool,
 ) -> int:
-    """Did the training of INSTANCE's network end in a local minimum? Finds the exact point that its floats approximate.
+    """Find the exact point that INSTANCE's trained floats approximate: is it a local minimum?
 
     A tolerance proposes which preactivations, residuals and outer weights are 0; exact algebra finds the stationary
     point of that pattern that is nearest to the trained one. Both points are judged, and stand side by side.

@@ -14,7 +14,8 @@ from exactdrl.constructions.plain_network import PlainNetwork, Rows
 from exactdrl.constructions.spurious import SpuriousMinimum, build_spurious
 from exactdrl.hidden_cells.instances import loss_kind
 from exactdrl.hidden_cells.setting import LossKind
-from exactdrl.problem.file import refuse_existing, write_instance
+from exactdrl.problem.file import write_instance
+from exactdrl.problem.output import refuse_existing
 from exactdrl.report.words import loss_words
 
 from .cells_data import is_instance, parse_slopes, refuse_weights

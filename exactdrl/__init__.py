@@ -13,26 +13,88 @@ print(result.verify().line)  # accepted: ...
 Every number is an exact `gmpy2.mpq`.
 """
 
-from exactdrl.audits.audit import audit
-from exactdrl.cells.kinks import Kink
-from exactdrl.certificate.reader import Certificate, read_certificate
-from exactdrl.certificate.record import record_walk
-from exactdrl.certificate.rerun import rerun
-from exactdrl.certificate.verify import CheckResult, verify, verify_fast
-from exactdrl.doors.argument import from_network_argument
-from exactdrl.doors.sample import sample_experiment
-from exactdrl.exact.rationals import InputError, parse_rational, to_float, to_text
-from exactdrl.front.walked import WalkResult, read_result, walk
-from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum, Undecided
-from exactdrl.observations.observe import observe
-from exactdrl.problem.activation import Activation
-from exactdrl.problem.file import read_instance, write_instance
-from exactdrl.problem.instance import Instance, Layer
-from exactdrl.problem.loss import Loss
-from exactdrl.series.export import Point, export, points
-from exactdrl.walks.driver import Outcome, Step, StepLimit, Unbounded, Walk
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from exactdrl.audits.audit import audit as audit
+    from exactdrl.cells.kinks import Kink as Kink
+    from exactdrl.certificate.reader import Certificate as Certificate
+    from exactdrl.certificate.reader import read_certificate as read_certificate
+    from exactdrl.certificate.record import record_walk as record_walk
+    from exactdrl.certificate.rerun import rerun as rerun
+    from exactdrl.certificate.verify import CheckResult as CheckResult
+    from exactdrl.certificate.verify import verify as verify
+    from exactdrl.certificate.verify import verify_fast as verify_fast
+    from exactdrl.doors.argument import from_network_argument as from_network_argument
+    from exactdrl.doors.sample import sample_experiment as sample_experiment
+    from exactdrl.exact.rationals import InputError as InputError
+    from exactdrl.exact.rationals import parse_rational as parse_rational
+    from exactdrl.exact.rationals import to_float as to_float
+    from exactdrl.exact.rationals import to_text as to_text
+    from exactdrl.front.walked import WalkResult as WalkResult
+    from exactdrl.front.walked import read_result as read_result
+    from exactdrl.front.walked import walk as walk
+    from exactdrl.minimality.verdict import LocalMinimum as LocalMinimum
+    from exactdrl.minimality.verdict import StrictLocalMinimum as StrictLocalMinimum
+    from exactdrl.minimality.verdict import Undecided as Undecided
+    from exactdrl.observations.observe import observe as observe
+    from exactdrl.problem.activation import Activation as Activation
+    from exactdrl.problem.file import read_instance as read_instance
+    from exactdrl.problem.file import write_instance as write_instance
+    from exactdrl.problem.instance import Instance as Instance
+    from exactdrl.problem.instance import Layer as Layer
+    from exactdrl.problem.loss import Loss as Loss
+    from exactdrl.series.export import Point as Point
+    from exactdrl.series.export import export as export
+    from exactdrl.series.export import points as points
+    from exactdrl.walks.driver import Outcome as Outcome
+    from exactdrl.walks.driver import Step as Step
+    from exactdrl.walks.driver import StepLimit as StepLimit
+    from exactdrl.walks.driver import Unbounded as Unbounded
+    from exactdrl.walks.driver import Walk as Walk
 
 __version__ = "0.1.0"
+
+# where each public name is defined; it is imported when it is first used, so that a command starts at once
+_PLACES = {
+    "audit": "exactdrl.audits.audit",
+    "Kink": "exactdrl.cells.kinks",
+    "Certificate": "exactdrl.certificate.reader",
+    "read_certificate": "exactdrl.certificate.reader",
+    "record_walk": "exactdrl.certificate.record",
+    "rerun": "exactdrl.certificate.rerun",
+    "CheckResult": "exactdrl.certificate.verify",
+    "verify": "exactdrl.certificate.verify",
+    "verify_fast": "exactdrl.certificate.verify",
+    "from_network_argument": "exactdrl.doors.argument",
+    "sample_experiment": "exactdrl.doors.sample",
+    "InputError": "exactdrl.exact.rationals",
+    "parse_rational": "exactdrl.exact.rationals",
+    "to_float": "exactdrl.exact.rationals",
+    "to_text": "exactdrl.exact.rationals",
+    "WalkResult": "exactdrl.front.walked",
+    "read_result": "exactdrl.front.walked",
+    "walk": "exactdrl.front.walked",
+    "LocalMinimum": "exactdrl.minimality.verdict",
+    "StrictLocalMinimum": "exactdrl.minimality.verdict",
+    "Undecided": "exactdrl.minimality.verdict",
+    "observe": "exactdrl.observations.observe",
+    "Activation": "exactdrl.problem.activation",
+    "read_instance": "exactdrl.problem.file",
+    "write_instance": "exactdrl.problem.file",
+    "Instance": "exactdrl.problem.instance",
+    "Layer": "exactdrl.problem.instance",
+    "Loss": "exactdrl.problem.loss",
+    "Point": "exactdrl.series.export",
+    "export": "exactdrl.series.export",
+    "points": "exactdrl.series.export",
+    "Outcome": "exactdrl.walks.driver",
+    "Step": "exactdrl.walks.driver",
+    "StepLimit": "exactdrl.walks.driver",
+    "Unbounded": "exactdrl.walks.driver",
+    "Walk": "exactdrl.walks.driver",
+}
 
 __all__ = [
     "Activation",
@@ -72,3 +134,16 @@ __all__ = [
     "walk",
     "write_instance",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Returns a public name of the package."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_PLACES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    """Returns the public names."""
+    return sorted([*__all__, "__version__"])

@@ -1,11 +1,15 @@
 """The command line: results on stdout, exit codes, and every refusal one clear line."""
 
+import ast
 import gzip
 import json
 from pathlib import Path
 
+import click
 import pytest
-from exactdrl_cli.main import main
+from exactdrl_cli.main import COMMANDS, cli, main
+
+import exactdrl
 
 GOOD = {
     "format": "exactdrl-instance",
@@ -193,3 +197,29 @@ def test_certificate_for_another_instance(tmp_path, capsys):
     assert code == 2
     assert "is for the instance" in err
     assert not (tmp_path / "l.csv").exists()
+
+
+def test_command_table():
+    """The table of commands, by which help comes without imports, says what the commands say."""
+    context = click.Context(cli)
+    for name, (_, _, text) in COMMANDS.items():
+        command = cli.get_command(context, name)
+        assert command is not None
+        assert (command.name, command.get_short_help_str(200)) == (name, text)
+    assert cli.get_command(context, "nothing") is None
+    modules = {path.stem for path in (Path(__file__).parent.parent / "cli").glob("*.py")}
+    assert {module for module, _, _ in COMMANDS.values()} <= modules
+
+
+def test_public_names():
+    """Every public name is where the table says, and checkers of types see the same."""
+    source = (Path(__file__).parent.parent / "exactdrl" / "__init__.py").read_text(encoding="utf-8")
+    block = next(node for node in ast.parse(source).body if isinstance(node, ast.If))
+    typed = {alias.asname: node.module for node in block.body for alias in node.names}
+    assert typed == exactdrl._PLACES
+    assert sorted(typed) == sorted(exactdrl.__all__)
+    for name in exactdrl.__all__:
+        assert getattr(exactdrl, name) is not None
+        assert name in dir(exactdrl)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        exactdrl.nothing  # noqa: B018

@@ -11,11 +11,11 @@ from gmpy2 import mpq
 from exactdrl.audits.audit import Audit, AuditRow
 from exactdrl.audits.move import Adjacent, Crossed, NoEdge, Stays
 from exactdrl.audits.vertex import FoundVertex
-from exactdrl.certificate.lines import End, Header, end_text, header_text, outcome_text, step_text, vertex_text
-from exactdrl.certificate.stream import LineWriter
+from exactdrl.certificate.lines import Header, header_text, vertex_text
+from exactdrl.certificate.stream import CertificateFile
 from exactdrl.exact.rationals import InputError, to_float, to_text
 from exactdrl.minimality.verdict import NotMinimum
-from exactdrl.problem.file import refuse_existing, write_new
+from exactdrl.problem.output import write_new
 from exactdrl.walks.driver import Outcome, StepLimit
 
 # The names that the header gives for pivot rule and start rule; they claim nothing
@@ -38,25 +38,17 @@ def record_audit(audit: Audit, path: Path | str, *, force: bool = False) -> Outc
     chain = audit.chain
     if chain is None or chain.is_above_start:
         raise InputError(f"{path}: not written, the trajectory is not certified")
-    if not path.name.endswith((".drl", ".drl.gz")):
-        raise InputError(f"{path}: a certificate's name ends in .drl or .drl.gz")
-    refuse_existing(path, force=force)
     outcome: Outcome = StepLimit()
     if audit.last is not None and not isinstance(audit.last, NotMinimum):
         outcome = audit.last
     first = vertex_text(chain.first_pattern, chain.first_basis)
     if chain.is_elsewhere:
         first = json.dumps({"vertex": json.loads(first)["vertex"] | {"elsewhere": True}}, separators=(",", ":"))
-    writer = LineWriter(path)
-    try:
-        writer.write(header_text(Header(audit.problem.instance.digest, NAME, NAME)))
-        writer.write(first)
-        for step in chain.steps:
-            writer.write(step_text(step))
-        writer.write(outcome_text(outcome))
-        writer.write(end_text(End(len(chain.steps), writer.digest.hexdigest())))
-    finally:
-        writer.close()
+    header = header_text(Header(audit.problem.instance.digest, NAME, NAME))
+    with CertificateFile(path, force=force) as file:
+        file.begin(f"{header}\n{first}\n".encode("ascii"))
+        file.append(chain.steps)
+        file.finish(outcome)
     return outcome
 
 

@@ -1,22 +1,26 @@
 """Writing a cells file: claims about hidden cells, global and spurious minima (proofs/CELLS.md)."""
 
+import gzip
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from types import TracebackType
 from typing import Self
 
 from gmpy2 import gcd, mpq
 
-from exactdrl.certificate.stream import LineWriter
 from exactdrl.constructions.plain_network import PlainNetwork
 from exactdrl.constructions.spurious import SpuriousMinimum
-from exactdrl.exact.rationals import to_text
+from exactdrl.exact.rationals import InputError, to_text
 from exactdrl.hidden_cells.branch import BoundLeaf, FlatLeaf, GlobalMinimum
 from exactdrl.hidden_cells.dichotomies import UnitCell
 from exactdrl.hidden_cells.inradius import Inradius
 from exactdrl.hidden_cells.judge import Judged
 from exactdrl.hidden_cells.samples import Samples
 from exactdrl.hidden_cells.setting import Network, Setting
+from exactdrl.problem.output import new_file, raise_unwritable
 
 FORMAT, VERSION = "exactdrl-cells", 1
 
@@ -38,10 +42,10 @@ def _line(content: dict[str, object]) -> str:
 
 
 class CellsWriter:
-    """Writes a cells file line by line, and its end line on leaving the context without an error."""
+    """Writes a cells file line by line. The file is there when the context ends without an error, and not before."""
 
     def __init__(self, path: Path, digest: str) -> None:
-        """Opens the file and writes its header.
+        """Prepares the file and its header; an existing file is written over.
 
         Args:
             path: `*.drl` or `*.drl.gz`.
@@ -49,31 +53,49 @@ class CellsWriter:
 
         Raises:
             InputError: the file cannot be written.
+            MachineError: the disk is full, or the machine failed otherwise.
         """
-        self._writer = LineWriter(path)
+        self._files = ExitStack()
+        partial = self._files.enter_context(new_file(path, force=True))
+        try:
+            is_compressed = path.suffix == ".gz"
+            plain = self._files.enter_context(partial.open("wb"))
+            self._stream = (
+                self._files.enter_context(gzip.GzipFile("", "wb", fileobj=plain, mtime=0)) if is_compressed else plain
+            )
+        except OSError as error:
+            raise_unwritable(path, error)
         self._count = 0
-        self._writer.write(_line({"format": FORMAT, "version": VERSION, "instance": digest}))
+        self._digest = hashlib.sha256()
+        self._append(_line({"format": FORMAT, "version": VERSION, "instance": digest}))
+
+    def _append(self, text: str) -> None:
+        data = f"{text}\n".encode("ascii")
+        self._digest.update(data)
+        self._stream.write(data)
 
     def write(self, lines: Iterable[str]) -> None:
         """Appends claims."""
         for line in lines:
-            self._writer.write(line)
+            self._append(line)
             self._count += 1
 
     def __enter__(self) -> Self:
         """Returns the writer."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Ends the file; after an error it stays without its end line, and so malformed."""
-        self.finish(is_complete=kind is None)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Ends the file; after an error there is none."""
+        if kind is None:
+            self._append(_line({"end": {"lines": self._count, "sha256": self._digest.hexdigest()}}))
+        self._files.__exit__(kind, error, trace)
 
     def finish(self, *, is_complete: bool) -> None:
-        """Closes the file, with its end line if it is complete."""
-        if is_complete:
-            end = {"lines": self._count, "sha256": self._writer.digest.hexdigest()}
-            self._writer.write(_line({"end": end}))
-        self._writer.close()
+        """Ends the file, or leaves none."""
+        reason = None if is_complete else InputError("there is nothing to write")
+        self.__exit__(None if reason is None else InputError, reason, None)
 
 
 def cell_lines(samples: Samples, cell: UnitCell, ball: Inradius) -> Iterator[str]:

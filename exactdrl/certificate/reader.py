@@ -4,7 +4,6 @@ Reading trusts the lines to be true: whether they are is the checker's question 
 """
 
 import hashlib
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from exactdrl.certificate.lines import (
     parse_vertex,
 )
 from exactdrl.exact.rationals import InputError
-from exactdrl.problem.file import MAX_BYTES, read_bytes
+from exactdrl.problem.file import read_bytes
 from exactdrl.problem.instance import Instance
 from exactdrl.walks.driver import Outcome, Step
 
@@ -61,17 +60,22 @@ def read_certificate(path: Path | str, instance: Instance) -> Certificate:
     return certificate
 
 
-def read_beginning(path: Path, instance: Instance) -> Certificate | None:
-    """Returns what an interrupted walk left: whole lines only; None if not even the first vertex is there.
+def parse_beginning(path: Path, content: bytes, instance: Instance) -> Certificate | None:
+    """Returns what an interrupted walk left; None if not even header and first vertex are there.
+
+    Lines behind the first one that is not of the format, as a power failure may leave them, are left out.
+
+    Args:
+        path: how messages name the file.
+        content: whole lines.
+        instance: the problem.
 
     Raises:
-        InputError: it cannot be read, is not of the format, or is for another instance.
+        InputError: header or first vertex are not of the format, or for another instance.
     """
-    content = _read_damaged(path)
-    content = content[: content.rfind(b"\n") + 1]
     if content.count(b"\n") < 2:  # noqa: PLR2004 - header and first vertex
         return None
-    certificate = _parse(path, content)
+    certificate = _parse(path, content, is_damaged=True)
     check_instance(path, certificate, instance)
     return certificate
 
@@ -89,29 +93,8 @@ def check_instance(path: Path, certificate: Certificate, instance: Instance) -> 
         )
 
 
-def _read_damaged(path: Path) -> bytes:
-    """Returns the bytes of a file; of a compressed one those of its whole members."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
-    if path.suffix != ".gz":
-        return data
-    content = b""
-    while data and len(content) <= MAX_BYTES:
-        member = zlib.decompressobj(wbits=31)
-        try:
-            part = member.decompress(data, MAX_BYTES)
-        except zlib.error:
-            break
-        if not member.eof:
-            break
-        content += part
-        data = member.unused_data
-    return content
-
-
-def _parse(path: Path, content: bytes) -> Certificate:
+def _parse(path: Path, content: bytes, *, is_damaged: bool = False) -> Certificate:
+    """Returns the certificate in some lines; of a damaged file that of the lines before the first false one."""
     lines = content.split(b"\n")
     if lines.pop():
         raise InputError(f"{path}: the last line has no newline")
@@ -122,26 +105,48 @@ def _parse(path: Path, content: bytes) -> Certificate:
     steps: list[Step] = []
     position = len(lines[0]) + len(lines[1]) + 2
     number = 2
-    for line in lines[2:]:
-        place = f"{path}, line {number + 1}"
-        value = parse_object(line, place)
-        if "flip" not in value or "outcome" in value:
-            break
-        steps.append(parse_step(value, len(steps) + 1, place))
-        position += len(line) + 1
-        number += 1
-    beginning, rest = content[:position], lines[number:]
-    outcome = (
-        parse_outcome(parse_object(rest[0], f"{path}, line {number + 1}"), f"{path}, line {number + 1}")
-        if rest
-        else None
-    )
-    if len(rest) > 1:
-        place = f"{path}, line {number + 2}"
-        end = parse_end(parse_object(rest[1], place), place)
-        before = content[: position + len(rest[0]) + 1]
-        if end.steps != len(steps) or end.sha256 != hashlib.sha256(before).hexdigest() or len(rest) > 2:  # noqa: PLR2004
-            raise InputError(
-                f"{place}: count or hash of the end line is not that of the lines before it, or lines follow it"
-            )
-    return Certificate(header, first, tuple(steps), outcome, len(rest) > 1, beginning)
+    try:
+        for line in lines[2:]:
+            place = f"{path}, line {number + 1}"
+            value = parse_object(line, place)
+            if "flip" not in value or "outcome" in value:
+                break
+            steps.append(parse_step(value, len(steps) + 1, place))
+            position += len(line) + 1
+            number += 1
+        outcome, is_whole = _parse_end(path, content, lines, number, position)
+    except InputError:
+        if not is_damaged:
+            raise
+        outcome, is_whole = None, False
+    return Certificate(header, first, tuple(steps), outcome, is_whole, content[:position])
+
+
+def _parse_end(
+    path: Path, content: bytes, lines: list[bytes], number: int, position: int
+) -> tuple[Outcome | None, bool]:
+    """Returns the outcome behind the steps, None where it is missing, and whether the end line is there.
+
+    Args:
+        path: how messages name the file.
+        content: the file's.
+        lines: the same, cut into lines.
+        number: of the outcome's line, from 0: the lines before are header, first vertex and steps.
+        position: where it begins.
+    """
+    rest = lines[number:]
+    if not rest:
+        return None, False
+    place = f"{path}, line {number + 1}"
+    outcome = parse_outcome(parse_object(rest[0], place), place)
+    if len(rest) == 1:
+        return outcome, False
+    place = f"{path}, line {number + 2}"
+    end = parse_end(parse_object(rest[1], place), place)
+    digest = hashlib.sha256(content[: position + len(rest[0]) + 1]).hexdigest()
+    steps = number - 2
+    if end.steps != steps or end.sha256 != digest or len(rest) > 2:  # noqa: PLR2004 - outcome and end
+        raise InputError(
+            f"{place}: count or hash of the end line is not that of the lines before it, or lines follow it"
+        )
+    return outcome, True

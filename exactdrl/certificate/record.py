@@ -3,21 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from exactdrl.certificate.lines import (
-    End,
-    Header,
-    end_text,
-    header_text,
-    outcome_text,
-    start_text,
-    step_text,
-    vertex_text,
-)
-from exactdrl.certificate.reader import Certificate, read_beginning
+from exactdrl.certificate.lines import Header, header_text, start_text, vertex_text
+from exactdrl.certificate.reader import Certificate, parse_beginning
 from exactdrl.certificate.replay import final_vertex
-from exactdrl.certificate.stream import LineWriter
+from exactdrl.certificate.stream import CertificateFile
 from exactdrl.exact.rationals import InputError
-from exactdrl.problem.file import refuse_existing
 from exactdrl.steps.first_vertex import FirstVertex, StartRay
 from exactdrl.walks.driver import Outcome, Step, StepLimit, Walk
 
@@ -36,28 +26,25 @@ def record_walk(
     """Runs a walk to its end, writes its certificate line by line, and returns the outcome.
 
     An interrupt (KeyboardInterrupt) ends the certificate with the outcome `step-limit`; `resume` goes on from there,
-    and from what a killed walk left, and ends in the same bytes as an uninterrupted walk.
+    and from what a killed walk, a full disk or a power failure left, and ends in the same bytes as an uninterrupted
+    walk.
 
     Args:
         walk: one that has not been started.
-        path: `*.drl`, or compressed `*.drl.gz`.
+        path: `*.drl`, or compressed `*.drl.gz`; a link is followed.
         force: write over an existing file.
         resume: go on with the walk that the file holds, if it exists.
         on_step: called with the latest step, after each step or some of them.
 
     Raises:
-        InputError: the path exists and neither `force` nor `resume` is set, it cannot be written, or what it holds is
-        not
-            the beginning of this walk.
+        InputError: the path exists and neither `force` nor `resume` is set, another process is writing it, it cannot be
+            written, or what it holds is not the beginning of this walk.
+        MachineError: the disk is full, the file was taken away, or the machine failed otherwise.
     """
     path = Path(path)
-    if not path.name.endswith((".drl", ".drl.gz")):
-        raise InputError(f"{path}: a certificate's name ends in .drl or .drl.gz")
-    refuse_existing(path, force=force or resume)
     header = Header(walk.problem.instance.digest, walk.rule, walk.start_rule)
-    beginning = b""
-    if resume and path.exists():
-        certificate = read_beginning(path, walk.problem.instance)
+    with CertificateFile(path, force=force, resume=resume) as file:
+        certificate = parse_beginning(path, file.content(), walk.problem.instance) if resume else None
         if certificate is not None:
             _check_header(path, certificate, header)
             if certificate.is_whole and certificate.outcome is not None and certificate.outcome != StepLimit():
@@ -65,26 +52,26 @@ def record_walk(
                 return certificate.outcome
             _go_on(walk, certificate)
             beginning = certificate.beginning
-    if not beginning:
-        beginning = f"{header_text(header)}\n{_first_text(walk.first_vertex)}\n".encode("ascii")
-    writer = LineWriter(path, beginning)
-    written = walk.steps
-    try:
+        else:
+            beginning = f"{header_text(header)}\n{_first_text(walk.first_vertex)}\n".encode("ascii")
+        file.begin(beginning)
         try:
-            while steps := walk.advance(_STEPS_AT_ONCE):
-                for step in steps:
-                    writer.write(step_text(step))
-                    written = step.index
-                if on_step is not None:
-                    on_step(steps[-1])
+            _write_steps(walk, file, on_step)
+            outcome = walk.outcome or StepLimit()
         except KeyboardInterrupt:
-            walk.outcome = StepLimit()
-        outcome = walk.outcome or StepLimit()
-        writer.write(outcome_text(outcome))
-        writer.write(end_text(End(written, writer.digest.hexdigest())))
-    finally:
-        writer.close()
-    return outcome
+            outcome = StepLimit()
+        steps = file.finish(outcome)
+        if steps != walk.steps and not isinstance(outcome, StepLimit):
+            raise AssertionError("a certificate without all its steps: this is a bug")
+        walk.outcome = outcome
+        return outcome
+
+
+def _write_steps(walk: Walk, file: CertificateFile, on_step: Callable[[Step], None] | None) -> None:
+    while steps := walk.advance(_STEPS_AT_ONCE):
+        file.append(steps)
+        if on_step is not None:
+            on_step(steps[-1])
 
 
 def _check_header(path: Path, certificate: Certificate, header: Header) -> None:

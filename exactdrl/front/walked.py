@@ -25,8 +25,9 @@ from exactdrl.exact.rationals import InputError, to_float, to_text
 from exactdrl.front.problems import Problem, to_instance
 from exactdrl.minimality.judge import DEFAULT_BUDGET
 from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum
-from exactdrl.problem.file import read_bytes, read_instance, refuse_existing, write_instance, write_new
+from exactdrl.problem.file import read_bytes, read_instance, write_instance
 from exactdrl.problem.instance import Instance, Matrix
+from exactdrl.problem.output import new_file, refuse_existing, write_new
 from exactdrl.report.words import loss_words, outcome_name, outcome_words
 from exactdrl.series.export import points
 from exactdrl.steps.step import Outcome, Step
@@ -162,12 +163,9 @@ class WalkResult:
         target = Path(path)
         if target.suffix != ".npz":
             raise InputError(f"{target}: the name of an archive of arrays ends in .npz")
-        refuse_existing(target, force=force)
         arrays: dict[str, Any] = self.to_numpy()
-        try:
-            np.savez(target, **arrays)
-        except OSError as error:
-            raise InputError(f"{target}: cannot be written ({error.strerror or error})") from None
+        with new_file(target, force=force) as partial:
+            np.savez(partial, **arrays)
 
     def verify(self, *, fast: bool = False) -> CheckResult:
         """Returns the verdict of the stand-alone checker on the certificate; with `fast` that of the daily check."""

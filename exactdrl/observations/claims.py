@@ -13,8 +13,8 @@ from exactdrl.exact.rationals import InputError, to_number_text
 from exactdrl.observations.brackets import Bracket
 from exactdrl.observations.density import LineDensity, TrajectoryDensity
 from exactdrl.observations.lengths import exponent_of
-from exactdrl.problem.file import write_new
 from exactdrl.problem.instance import Matrix
+from exactdrl.problem.output import write_new
 
 FORMAT = "exactdrl-claims"
 VERSION = 1

@@ -12,7 +12,7 @@ from exactdrl.exact.rationals import InputError, to_float, to_number_text
 from exactdrl.observations.density import LineDensity
 from exactdrl.observations.observe import Observations
 from exactdrl.observations.series import Series
-from exactdrl.problem.file import refuse_existing
+from exactdrl.problem.output import new_file, refuse_existing
 
 ENDINGS = ("csv", "parquet")
 
@@ -203,10 +203,8 @@ def write_tables(folder: Path, tables: Sequence[Table], *, ending: str = "csv", 
     paths = table_paths(folder, [table.name for table in tables], ending)
     refuse_written(paths, force=force)
     for path, table in zip(paths, tables, strict=True):
-        try:
-            _write_csv(path, table) if ending == "csv" else _write_parquet(path, table)
-        except OSError as error:
-            raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
+        with new_file(path, force=True) as partial:
+            _write_csv(partial, table) if ending == "csv" else _write_parquet(partial, table)
     return paths
 
 

@@ -12,6 +12,7 @@ from exactdrl.exact.rationals import InputError, shown, to_number_text, to_ratio
 from exactdrl.problem.activation import IDENTITY, RELU, Activation
 from exactdrl.problem.instance import Instance, Layer, Samples, Vector, to_vector
 from exactdrl.problem.loss import KINDS, Loss, LossKind
+from exactdrl.problem.output import write_new
 
 FORMAT = "exactdrl-instance"
 VERSIONS = (1, 2)
@@ -262,30 +263,3 @@ def write_instance(instance: Instance, path: Path | str, *, force: bool = False)
     if target.suffix == ".gz":
         content = gzip.compress(content, mtime=0)
     write_new(target, content, force=force)
-
-
-def refuse_existing(path: Path, *, force: bool) -> None:
-    """Refuses an output path that exists, or whose folder does not.
-
-    Raises:
-        InputError: it exists and `force` is not set, it is a folder, or its folder does not exist.
-    """
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder")
-    if path.exists() and not force:
-        raise InputError(f"{path}: exists already (--force writes over it)")
-    if not path.parent.is_dir():
-        raise InputError(f"{path}: the folder {path.parent} does not exist")
-
-
-def write_new(path: Path, content: bytes, *, force: bool) -> None:
-    """Writes a whole new file.
-
-    Raises:
-        InputError: see `refuse_existing`; or the file cannot be written.
-    """
-    refuse_existing(path, force=force)
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from exactdrl.exact.rationals import InputError, parse_rational, to_float
-from exactdrl.problem.file import write_new
+from exactdrl.problem.output import write_new
 
 _ENDINGS = (".parquet", ".csv")
 # rationals that have a column of nearest float64 numbers beside them

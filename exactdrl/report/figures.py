@@ -24,6 +24,7 @@ from exactdrl.observations.tables import (
     walk_table,
     write_tables,
 )
+from exactdrl.problem.output import new_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,13 +84,10 @@ def draw(
     refuse_written(figure_paths(folder, formats), force=force)
     tables: list[Table] = [walk_table(series), vertex_density_table(found), kink_density_table(found)]
     drawn: list[Path] = []
-    try:
-        for drawing in _drawings(found, series):
-            paths = [folder / f"{drawing.name}.{name}" for name in formats]
-            _save(drawing, found.phases, found.steps, paths)
-            drawn += paths
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be written ({error.strerror or error})") from None
+    for drawing in _drawings(found, series):
+        paths = [folder / f"{drawing.name}.{name}" for name in formats]
+        _save(drawing, found.phases, found.steps, paths)
+        drawn += paths
     return [*drawn, *write_tables(folder, tables, force=force)]
 
 
@@ -149,7 +147,8 @@ def _save(drawing: _Drawing, phases: Phases, steps: int, paths: Sequence[Path]) 
             # no dates in the files: the same run gives the same bytes
             kind = path.suffix[1:]
             metadata = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
-            figure.savefig(path, dpi=200, metadata=metadata)
+            with new_file(path, force=True) as partial:
+                figure.savefig(partial, dpi=200, metadata=metadata)
 
 
 def _name_phases(axes: "Axes", phases: Phases, steps: int) -> None:

@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -20,7 +20,7 @@ from exactdrl.certificate.reader import Certificate
 from exactdrl.certificate.replay import final_vertex
 from exactdrl.exact.linear import to_integers, to_mpz
 from exactdrl.exact.rationals import InputError, to_float, to_text
-from exactdrl.problem.file import refuse_existing
+from exactdrl.problem.output import new_file, refuse_existing
 from exactdrl.series.parallel import map_segments
 from exactdrl.series.residues import ResidueScan
 from exactdrl.series.segments import Segment, replay_segment
@@ -214,22 +214,16 @@ _Write: TypeAlias = Callable[[dict[str, object]], None]
 @contextmanager
 def _tables(paths: Sequence[Path]) -> Iterator[list[_Write]]:
     """Opens a table for each path; a table appears under its name only when it is whole."""
-    open_tables: list[tuple[Path, Path, _Table]] = []
-    try:
-        for path in paths:
-            partial = path.with_name(path.name + ".new")
-            kinds: dict[str, Callable[[Path], _Table]] = {".jsonl": _JsonLines, ".csv": _Csv, ".parquet": _Parquet}
-            kind = kinds[path.suffix]
-            open_tables.append((partial, path, kind(partial)))
-        yield [table.write for _, _, table in open_tables]
-        for partial, path, table in open_tables:
-            table.close()
-            partial.replace(path)
-    except OSError as error:
-        raise InputError(f"{error.filename or paths[0]}: cannot be written ({error.strerror or error})") from None
-    finally:
-        for partial, _, _ in open_tables:
-            partial.unlink(missing_ok=True)
+    kinds: dict[str, Callable[[Path], _Table]] = {".jsonl": _JsonLines, ".csv": _Csv, ".parquet": _Parquet}
+    with ExitStack() as files:
+        # whether they exist was asked before
+        partials = [files.enter_context(new_file(path, force=True)) for path in paths]
+        tables = [kinds[path.suffix](partial) for path, partial in zip(paths, partials, strict=True)]
+        try:
+            yield [table.write for table in tables]
+        finally:
+            for table in tables:
+                table.close()
 
 
 class _Table(Protocol):

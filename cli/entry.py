@@ -1,0 +1,15 @@
+"""The program's entry: an interrupt while it still loads ends it as quietly as one later."""
+
+import sys
+
+
+def main() -> None:
+    """Runs the command line and exits with its code."""
+    try:
+        from .main import run  # noqa: PLC0415 - loading is what may be interrupted
+
+        code = run()
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        code = 3
+    sys.exit(code)

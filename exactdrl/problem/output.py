@@ -1,0 +1,95 @@
+"""Files that are written whole or not at all.
+
+Under its final name an output is there once it is complete and on the disk: it is written beside it under another name,
+flushed, and renamed. Whatever happens in between (an interrupt, a kill, a full disk) leaves what was there before.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NoReturn
+
+from exactdrl.exact.rationals import InputError
+
+# what the machine is to blame for, not the path
+_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EPIPE}
+
+
+class MachineError(Exception):
+    """The machine failed, not the input: a full disk, a closed stream, a file that was taken away."""
+
+
+def raise_unwritable(path: Path, error: OSError) -> NoReturn:
+    """Raises what an error while writing a file means.
+
+    Raises:
+        MachineError: the disk is full, or the machine failed otherwise.
+        InputError: the path cannot be written.
+    """
+    message = f"{path}: cannot be written ({error.strerror or error})"
+    raise (MachineError if error.errno in _MACHINE else InputError)(message) from None
+
+
+def refuse_existing(path: Path, *, force: bool) -> None:
+    """Refuses an output path that exists, or whose folder does not.
+
+    Raises:
+        InputError: it exists and `force` is not set, it is a folder, its folder does not exist, or the name is none
+            that the system takes.
+    """
+    try:
+        is_folder, exists, has_parent = path.is_dir(), path.exists(), path.parent.is_dir()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{path}: cannot be written ({reason})") from None
+    if is_folder:
+        raise InputError(f"{path}: is a folder")
+    if exists and not force:
+        raise InputError(f"{path}: exists already (--force writes over it)")
+    if not has_parent:
+        raise InputError(f"{path}: the folder {path.parent} does not exist")
+
+
+@contextmanager
+def new_file(path: Path, *, force: bool) -> Iterator[Path]:
+    """Yields the path under which to write; when the body ends, the file takes its final name. A link is followed.
+
+    Raises:
+        InputError: see `refuse_existing`; or the file cannot be written.
+        MachineError: the disk is full, or the machine failed otherwise.
+    """
+    refuse_existing(path, force=force)
+    target = path.resolve()
+    # the whole name: endings say which kind of file it is
+    partial = target.with_name(f".{os.getpid()}.partial.{target.name[-200:]}")
+    try:
+        try:
+            yield partial
+            _flush_to_disk(partial)
+            partial.replace(target)
+        except OSError as error:
+            raise_unwritable(path, error)
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def _flush_to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_new(path: Path, content: bytes, *, force: bool) -> None:
+    """Writes a whole new file.
+
+    Raises:
+        InputError: see `refuse_existing`; or the file cannot be written.
+        MachineError: the disk is full, or the machine failed otherwise.
+    """
+    with new_file(path, force=force) as partial:
+        partial.write_bytes(content)
