@@ -11,11 +11,14 @@ from strategies import examples
 
 from exactdrl.exact.program import BoundedForms
 from exactdrl.exact.rationals import InputError
+from exactdrl.hidden_cells import judge
 from exactdrl.hidden_cells.dichotomies import cells
+from exactdrl.hidden_cells.farkas import Farkas
 from exactdrl.hidden_cells.judge import judge_cell
 from exactdrl.hidden_cells.relaxation import fit, relax
 from exactdrl.hidden_cells.setting import Setting
 from exactdrl.hidden_cells.survey import best_network, draw_cells, judge_cells, judge_chosen, survey_cells
+from exactdrl.hidden_cells.unique import decide_unique
 
 # LANDSCAPES 9.6: patterns, ½SSE, sign choices of the squared loss, LAD optimum
 TABLE = [
@@ -231,8 +234,49 @@ def test_every_sign_choice_is_decided_with_a_proof(data):
                 value = sum(a * b for a, b in zip(v, x, strict=True)) * {"+": 1, "-": -1}.get(sign, 0)
                 assert not any(x) or sign not in "+-" or ((value > 0) == (bit == "1") and value)
             assert sign in "+-" or not any(v)
-    for signs, _ in judged.infeasible:
+    for signs, farkas in judged.infeasible:
         assert not is_feasible(setting, patterns, relaxation, signs)
+        check_farkas(setting, patterns, relaxation, signs, farkas)
+
+
+def check_farkas(setting, patterns, relaxation, signs, farkas):
+    """The conditions of proofs/CELLS.md, section 4."""
+    goals = [
+        y + (r if setting.loss == "squared" else 0) for y, r in zip(setting.targets, relaxation.residuals, strict=True)
+    ]
+    p = farkas.fits
+    for e, entry, tied in zip(relaxation.dual, p, relaxation.is_tied, strict=True):
+        assert tied or e * entry >= 0
+    counts = False
+    for unit, sign in enumerate(signs):
+        side = {"+": 1, "-": -1}.get(sign, 0)
+        assert all(entry >= 0 for entry in farkas.cones[unit])
+        assert side or not any(farkas.cones[unit])
+        total = [mpq(0)] * setting.samples.dimension
+        for k, bit in enumerate(patterns[unit]):
+            x = setting.samples.vector(k)
+            factor = farkas.cones[unit][k] * side * (1 if bit == "1" else -1)
+            factor += p[k] * (setting.slope(bit) if any(x) else 0)
+            total = [t + factor * a for t, a in zip(total, x, strict=True)]
+            counts |= bool(farkas.cones[unit][k] and any(x))
+        assert not side or not any(total)
+    assert not setting.has_output_bias or sum(p) == 0
+    value = sum(a * b for a, b in zip(p, goals, strict=True))
+    assert value > 0 or (value == 0 and counts)
+
+
+@examples(40)
+@given(st.data())
+def test_a_unique_minimum_needs_no_programs(data):
+    """Where the minimum is unique, its signs and the linear programs decide alike."""
+    setting = data.draw(problems())
+    patterns = choose_patterns(data.draw, setting)
+    relaxation = relax(setting, patterns)
+    found = decide_unique(setting, patterns, relaxation)
+    if found is None:
+        return
+    other = dict(judge._decide(setting, patterns, judge._SignPrograms(setting, patterns, relaxation)))
+    assert {k: isinstance(v, Farkas) for k, v in found.items()} == {k: isinstance(v, Farkas) for k, v in other.items()}
 
 
 @examples(40)

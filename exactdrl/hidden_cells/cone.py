@@ -16,8 +16,8 @@ from gmpy2 import gcd, mpz
 
 Vector: TypeAlias = tuple[mpz, ...]
 
-# triples of rays that one cut compares at most, some seconds of work; cells of few dimensions have some dozens of rays
-_MOST_TRIPLES = 30_000_000
+# triples of rays that one cut compares at most, half a second of work; cells of few dimensions have dozens of rays
+_MOST_TRIPLES = 5_000_000
 
 
 class ConeTooLargeError(Exception):

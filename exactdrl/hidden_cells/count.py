@@ -56,7 +56,7 @@ class _Counter:
     def _restrict(self, planes: Sequence[tuple[mpz, ...]], plane: tuple[mpz, ...]) -> list[tuple[mpz, ...]]:
         """Returns what hyperplanes leave on one more, in coordinates without its vector's first nonzero entry."""
         if self.left is not None:
-            self.left -= len(planes)
+            self.left -= len(planes) * len(plane)
             if self.left < 0:
                 raise _BudgetSpentError
         lead = next(place for place, entry in enumerate(plane) if entry)
@@ -77,7 +77,7 @@ def count_cells(samples: Samples, budget: int | None = None) -> int | None:
 
     Args:
         samples: of the problem.
-        budget: the most restrictions of one hyperplane to another that are computed.
+        budget: the most entries of vectors that are computed.
     """
     try:
         return _Counter(budget).count(samples.planes, samples.dimension)

@@ -8,7 +8,7 @@ from exactdrl.exact.program import BoundedForms
 from exactdrl.hidden_cells.dichotomies import UnitCell
 from exactdrl.hidden_cells.samples import Samples
 
-_ZERO = mpq(0)
+_ZERO, _ONE = mpq(0), mpq(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,30 +31,30 @@ class Inradius:
 def find_inradius(samples: Samples, cell: UnitCell) -> Inradius:
     """Returns the largest ball in a cell. Exact; the facets of the cell alone take part, the others follow from them.
 
+    The program has the ball's center, not the ball, in the box: it is smaller, and scaling makes one of the other, since
+    cells are cones.
+
     Args:
         samples: of the problem.
         cell: one of its cells.
     """
     dimension, mask = samples.dimension, cell.cone.facets()
     facets = [number for number in range(len(samples.planes)) if mask >> number & 1]
+    if not facets:
+        return Inradius((_ZERO,) * dimension, mpq(1), ())
     rows: list[list[mpz]] = []
     for number in facets:
         plane, side = samples.planes[number], cell.sides[number]
         rows.append([*(side * entry for entry in plane), -sum(map(abs, plane), mpz(0))])
-    rows += [
-        [*(mpz(side * (other == place)) for other in range(dimension)), mpz(1)]
-        for place in range(dimension)
-        for side in (1, -1)
-    ]
-    rows.append([*(mpz(0) for _ in range(dimension)), mpz(1)])
     program = BoundedForms(rows, dimension + 1)
-    for index in range(dimension + 1, dimension + 1 + len(facets)):
-        program.set_bounds(index, _ZERO, None)
-    for index in range(dimension + 1 + len(facets), len(rows) + dimension):
-        program.set_bounds(index, None, mpq(1))
-    found = program.maximize(len(rows) + dimension)
+    for variable in range(dimension):
+        program.set_bounds(variable, -_ONE, _ONE)
+    for form in range(len(facets)):
+        program.set_bounds(dimension + 1 + form, _ZERO, None)
+    found = program.maximize(dimension)
     if found is None:
         raise AssertionError("a ball in the box is bounded")
-    duals = found.multipliers[dimension + 1 : dimension + 1 + len(facets)]
+    scale = 1 / (1 + found.value)
+    duals = found.multipliers[dimension + 1 :]
     multipliers = tuple((number, -y) for number, y in zip(facets, duals, strict=True) if y)
-    return Inradius(found.point[:dimension], found.value, multipliers)
+    return Inradius(tuple(scale * entry for entry in found.point[:dimension]), scale * found.value, multipliers)

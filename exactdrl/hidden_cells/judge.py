@@ -16,24 +16,13 @@ from gmpy2 import mpq, mpz
 
 from exactdrl.exact.linear import independent_rows, to_integers
 from exactdrl.exact.program import BoundedForms, Conflict
+from exactdrl.hidden_cells.farkas import Farkas
 from exactdrl.hidden_cells.relaxation import Relaxation, relax, to_scaled_rows
 from exactdrl.hidden_cells.setting import Network, Setting
+from exactdrl.hidden_cells.unique import decide_unique
 
 _ZERO, _ONE = mpq(0), mpq(1)
 _SIDES = {"+": 1, "-": -1}
-
-
-@dataclass(frozen=True, slots=True)
-class Farkas:
-    """Why a sign choice is not feasible (proofs/CELLS.md, section 4).
-
-    Attributes:
-        cones: λ, for each unit N nonnegative numbers.
-        fits: p, N numbers.
-    """
-
-    cones: tuple[tuple[mpq, ...], ...]
-    fits: tuple[mpq, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,13 +171,17 @@ def judge_cell(setting: Setting, patterns: Sequence[str]) -> Judged:
         patterns: K patterns, each of a cell of one unit.
     """
     relaxation = relax(setting, patterns)
-    programs = _SignPrograms(setting, patterns, relaxation)
-    found: dict[str, tuple[mpq, ...] | Farkas] = dict(_decide(setting, patterns, programs))
-    feasible = []
-    for signs, answer in found.items():
-        if not isinstance(answer, Farkas):
-            feasible.append(Choice(signs, answer, _dimension(programs, signs)))
-    infeasible = tuple((signs, answer) for signs, answer in found.items() if isinstance(answer, Farkas))
+    found = decide_unique(setting, patterns, relaxation)
+    programs = None if found is not None else _SignPrograms(setting, patterns, relaxation)
+    if programs is not None:
+        found = dict(_decide(setting, patterns, programs))
+    answers = found or {}
+    feasible = [
+        Choice(signs, answer, _dimension(setting, relaxation, signs, programs))
+        for signs, answer in answers.items()
+        if not isinstance(answer, Farkas)
+    ]
+    infeasible = tuple((signs, answer) for signs, answer in answers.items() if isinstance(answer, Farkas))
     names = [choice.signs for choice in feasible]
     links = [(a, b) for a in range(len(names)) for b in range(len(names)) if a != b and _is_limit(names[a], names[b])]
     swaps = [
@@ -239,16 +232,23 @@ def _words(kinds: Sequence[str]) -> Iterator[str]:
             yield sign + rest
 
 
-def _dimension(programs: _SignPrograms, signs: str) -> int:
-    """Returns the dimension of the minima with these signs: of V, a scale for each live unit, w of units without V."""
-    setting, relaxation, dimension = programs.setting, programs.relaxation, programs.dimension
+def _dimension(setting: Setting, relaxation: Relaxation, signs: str, programs: _SignPrograms | None) -> int:
+    """Returns the dimension of the minima with these signs: of V, a scale for each live unit, w of units without V.
+
+    Args:
+        setting: of the problem.
+        relaxation: of the hidden cell.
+        signs: a feasible choice.
+        programs: of the hidden cell; None where V is unique.
+    """
+    size = setting.samples.dimension
     free = [
         column
         for column in range(len(relaxation.variables))
-        if column >= dimension * len(signs) or signs[column // dimension] in _SIDES
+        if column >= size * len(signs) or signs[column // size] in _SIDES
     ]
     equal = [sample for sample in range(len(setting.targets)) if relaxation.is_tied[sample]]
-    if setting.loss == "absolute" and "0" in signs:
+    if programs is not None and setting.loss == "absolute" and "0" in signs:
         for unit, sign in enumerate(signs):
             programs.set_sign(unit, sign)
         for place, sample in enumerate(programs.fit_samples):
@@ -258,7 +258,7 @@ def _dimension(programs: _SignPrograms, signs: str) -> int:
             programs.set_sign(unit, ".")
     rows = [to_integers([relaxation.matrix[sample][column] for column in free])[0] for sample in equal]
     live = sum(sign in _SIDES for sign in signs)
-    still = sum(dimension + (sign == "*") for sign in signs if sign not in _SIDES)
+    still = sum(size + (sign == "*") for sign in signs if sign not in _SIDES)
     return len(free) - len(independent_rows(rows, len(free))) + live + still
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gmpy2 import gcd, mpq, mpz
 
-from exactdrl.exact.linear import to_integers
+from exactdrl.exact.linear import pivot_columns, to_integers
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,7 @@ class Samples:
         places: for each sample the number of its hyperplane and 1 or -1, the side of the hyperplane's vector on which
             the sample lies; None where x̃_k = 0.
         dimension: m.
+        pivots: the pivot columns of the samples. Weights in other columns act as combinations of weights in these.
     """
 
     rows: tuple[tuple[mpz, ...], ...]
@@ -26,6 +27,7 @@ class Samples:
     planes: tuple[tuple[mpz, ...], ...]
     places: tuple[tuple[int, int] | None, ...]
     dimension: int
+    pivots: tuple[int, ...]
 
     @classmethod
     def create(cls, inputs: Sequence[Sequence[mpq]], *, has_bias: bool) -> "Samples":
@@ -51,7 +53,7 @@ class Samples:
             plane = tuple(entry // content for entry in row)
             places.append((numbers.setdefault(plane, len(numbers)), 1 if lead > 0 else -1))
         dimension = len(rows[0]) if rows else 0
-        return cls(tuple(rows), tuple(scales), tuple(numbers), tuple(places), dimension)
+        return cls(tuple(rows), tuple(scales), tuple(numbers), tuple(places), dimension, pivot_columns(rows, dimension))
 
     def vector(self, sample: int) -> tuple[mpq, ...]:
         """Returns x̃_k."""

@@ -8,7 +8,6 @@ from random import Random
 
 from gmpy2 import mpq
 
-from exactdrl.exact.linear import pivot_columns
 from exactdrl.hidden_cells.cone import ConeTooLargeError
 from exactdrl.hidden_cells.count import count_cells, general_count, least_count
 from exactdrl.hidden_cells.dichotomies import UnitCell, half_of_cells, mirror_cell
@@ -17,8 +16,8 @@ from exactdrl.hidden_cells.judge import Judged, judge_cell, to_network
 from exactdrl.hidden_cells.samples import Samples
 from exactdrl.hidden_cells.setting import Network, Setting
 
-# restrictions of a hyperplane that the count computes at most: some 10 seconds
-COUNT_BUDGET = 2_000_000
+# entries of vectors that the count computes at most: some seconds
+COUNT_BUDGET = 5_000_000
 # weights of drawn units are integers of this size, as good as Gaussian numbers to six digits
 _GRAIN = 10**6
 
@@ -46,7 +45,7 @@ def count_unit_cells(samples: Samples, budget: int | None = COUNT_BUDGET) -> Cel
         budget: see `count_cells`.
     """
     planes = len(samples.planes)
-    rank = len(pivot_columns(list(samples.planes), samples.dimension))
+    rank = len(samples.pivots)
     exact = count_cells(samples, budget)
     if exact is not None:
         return CellCount(exact, exact, exact)

@@ -1,0 +1,18 @@
+"""Why a sign choice is not feasible."""
+
+from dataclasses import dataclass
+
+from gmpy2 import mpq
+
+
+@dataclass(frozen=True, slots=True)
+class Farkas:
+    """Why a sign choice is not feasible (proofs/CELLS.md, section 4).
+
+    Attributes:
+        cones: λ, for each unit N nonnegative numbers.
+        fits: p, N numbers.
+    """
+
+    cones: tuple[tuple[mpq, ...], ...]
+    fits: tuple[mpq, ...]
