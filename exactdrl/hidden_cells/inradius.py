@@ -31,8 +31,8 @@ class Inradius:
 def find_inradius(samples: Samples, cell: UnitCell) -> Inradius:
     """Returns the largest ball in a cell. Exact; the facets of the cell alone take part, the others follow from them.
 
-    The program has the ball's center, not the ball, in the box: it is smaller, and scaling makes one of the other, since
-    cells are cones.
+    The program has the ball's center, not the ball, in the box: it is smaller. Cells are cones, so that scaling makes
+    one answer of the other.
 
     Args:
         samples: of the problem.

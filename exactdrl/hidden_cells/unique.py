@@ -1,8 +1,8 @@
 """Where the relaxation has one minimum only, its signs decide every sign choice: no linear program is needed.
 
 Let the columns of A that matter (the samples' pivot columns of live units, and the constant) be independent on the tied
-samples. Then V is the only minimum. A choice fails at a unit whose own row is on the wrong side, c · V ≤ 0 with c the
-condition, and then p with Aᵀ p = -c proves it, since p · t = p · A V = -c · V; or at a unit that should be 0 and is not.
+samples. Then V is the only minimum. A choice fails at a unit of which a condition c · V > 0 is false, and then p with
+Aᵀ p = -c proves it, since p · t = p · A V = -c · V; or at a unit that should be 0 and is not.
 """
 
 from collections.abc import Iterator, Sequence
@@ -59,7 +59,8 @@ class _Unique:
     def reasons(self) -> Iterator[dict[str, tuple[int, int, mpq] | None]]:
         """Yields for each unit its signs, each with None if V has it, or what is wrong.
 
-        That is a sample and 1 or -1, by which σ x̃ · v is too small; or -1 - column and the sign of an entry that is not 0.
+        That is a sample and 1 or -1, the side on which σ x̃ · v is not; or -1 - column, and the sign of an entry other
+        than 0.
         """
         size = self.setting.samples.dimension
         for unit in range(len(self.patterns)):
