@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from exactdrl.hidden_cells.survey import (
 )
 from exactdrl.problem.file import write_instance
 from exactdrl.problem.output import refuse_existing
-from exactdrl.report.cells_table import write_cells_table
+from exactdrl.report.cells_table import check_table_path, write_cells_table
 from exactdrl.report.cells_words import (
     SHOWN,
     cell_object,
@@ -111,8 +112,10 @@ def cells_command(
     wish = _Wish(budget, after, output, table_path, force, as_json)
     if after is not None:
         _check_pattern(data, after)
-    for path in filter(None, (output, table_path)):
-        refuse_existing(path, force=force)
+    if output is not None:
+        check_output(data, output, force=force)
+    if table_path is not None:
+        check_table_path(table_path, force=force)
     if draw is not None:
         return _judge_drawn(data, draw, seed, wish)
     count = count_unit_cells(data.setting.samples)
@@ -131,37 +134,51 @@ def _check_pattern(data: Data, pattern: str) -> None:
         raise InputError(f"--after {pattern!r}: no weights have this pattern")
 
 
+def _beside(output: Path) -> Path:
+    return output.with_name(output.name.removesuffix(".gz").removesuffix(".drl") + ".json")
+
+
+def check_output(data: Data, output: Path, *, force: bool) -> None:
+    """Refuses a path under which no certificate can be written, before the work is done.
+
+    Raises:
+        InputError: its ending is another, or it, or the instance beside it, exists and `force` is not set.
+    """
+    if not output.name.endswith((".drl", ".drl.gz")):
+        raise InputError(f"{output}: a certificate's name ends in .drl or .drl.gz")
+    refuse_existing(output, force=force)
+    if not data.is_from_file:
+        refuse_existing(_beside(output), force=force)
+
+
 def open_writer(data: Data, output: Path, *, force: bool) -> CellsWriter:
     """Returns the writer of a certificate; the instance that it is about is written beside it unless it was given.
 
     Raises:
         InputError: a file exists and `force` is not set, or cannot be written.
     """
-    if not output.name.endswith((".drl", ".drl.gz")):
-        raise InputError(f"{output}: a certificate's name ends in .drl or .drl.gz")
-    refuse_existing(output, force=force)
+    check_output(data, output, force=force)
     if not data.is_from_file:
-        beside = output.with_name(output.name.removesuffix(".gz").removesuffix(".drl") + ".json")
-        write_instance(data.instance, beside, force=force)
-        click.echo(f"note: the instance that {output} is about is {beside}", err=True)
+        write_instance(data.instance, _beside(output), force=force)
+        click.echo(f"note: the instance that {output} is about is {_beside(output)}", err=True)
     return CellsWriter(output, data.instance.digest)
 
 
 def _list_cells(data: Data, count: CellCount, wish: _Wish) -> int:
     began, listed = time.monotonic(), _Listed()
-    writer = None if wish.output is None else open_writer(data, wish.output, force=wish.force)
     if not wish.as_json:
         for line in count_lines(count, data.setting.units):
             click.echo(line)
-    try:
-        _enumerate(data, count, wish, writer, listed)
-    except ConeTooLargeError as error:
-        listed.reason = str(error)
-    is_whole = wish.after is None and listed.done == count.exact
-    if writer is not None:
-        if is_whole:
+    with ExitStack() as files:
+        output = wish.output
+        writer = None if output is None else files.enter_context(open_writer(data, output, force=wish.force))
+        try:
+            _enumerate(data, count, wish, writer, listed)
+        except ConeTooLargeError as error:
+            listed.reason = str(error)
+        is_whole = wish.after is None and listed.done == count.exact
+        if writer is not None and is_whole:
             writer.write(complete_lines(listed.done))
-        writer.finish(is_complete=listed.done > 0)
     _give_list(data, wish, listed, is_whole=is_whole)
     if not wish.as_json:
         click.echo(f"listed       {listed.done} in {time.monotonic() - began:.1f} s")

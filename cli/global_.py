@@ -9,10 +9,9 @@ import click
 from exactdrl import to_float, to_text
 from exactdrl.certificate.cells_file import CellsWriter, global_lines
 from exactdrl.hidden_cells.branch import GlobalMinimum, GlobalUndecided, find_global_minimum
-from exactdrl.problem.output import refuse_existing
 from exactdrl.report.words import loss_words
 
-from .cells import open_writer
+from .cells import check_output, open_writer
 from .cells_data import Data, cells_options
 from .progress import progress
 
@@ -44,7 +43,7 @@ def global_command(*, data: Data, budget: int, output: Path | None, force: bool,
     preactivations on each sample; every part that it closes has an exact dual bound.
     """
     if output is not None:
-        refuse_existing(output, force=force)
+        check_output(data, output, force=force)
     began = time.monotonic()
     with progress("global", unit="part") as report:
         found = find_global_minimum(data.setting, budget=budget, on_node=report)

@@ -22,6 +22,7 @@ from .cells_data import is_instance, parse_slopes, refuse_weights
 from .tables import TableArguments, table_options
 
 _SPARE = 2
+_LONG = 6
 
 
 @click.command("spurious")
@@ -102,7 +103,8 @@ def _parse_widths(text: str | None, inputs: Rows, targets: Rows) -> tuple[int, .
     if text is None:
         return len(inputs[0]), len(targets[0]) + _SPARE, len(targets[0])
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isascii() and part.isdigit() and int(part) for part in parts[1:]) or not parts[0].isdigit():
+    is_number = all(part.isascii() and part.isdigit() and len(part) < _LONG for part in parts)
+    if not is_number or not all(map(int, parts[1:])):
         raise InputError(f"--widths {text!r}: positive integers with commas are needed: inputs, hidden layers, outputs")
     return tuple(map(int, parts))
 

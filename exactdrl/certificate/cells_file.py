@@ -87,15 +87,12 @@ class CellsWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Ends the file; after an error there is none."""
+        """Ends the file; after an error, or if nothing is claimed, there is none."""
+        if kind is None and not self._count:
+            kind, error = InputError, InputError("there is nothing to write")
         if kind is None:
             self._append(_line({"end": {"lines": self._count, "sha256": self._digest.hexdigest()}}))
         self._files.__exit__(kind, error, trace)
-
-    def finish(self, *, is_complete: bool) -> None:
-        """Ends the file, or leaves none."""
-        reason = None if is_complete else InputError("there is nothing to write")
-        self.__exit__(None if reason is None else InputError, reason, None)
 
 
 def cell_lines(samples: Samples, cell: UnitCell, ball: Inradius) -> Iterator[str]:

@@ -6,11 +6,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from exactdrl.exact.rationals import InputError, parse_rational, to_float
-from exactdrl.problem.output import write_new
+from exactdrl.problem.output import refuse_existing, write_new
 
 _ENDINGS = (".parquet", ".csv")
 # rationals that have a column of nearest float64 numbers beside them
 _RATIONAL = ("loss", "mean", "inradius")
+
+
+def check_table_path(path: Path, *, force: bool) -> None:
+    """Refuses a path under which no table of cells can be written.
+
+    Raises:
+        InputError: its ending is another, it exists and `force` is not set, or its folder does not exist.
+    """
+    if path.suffix not in _ENDINGS:
+        raise InputError(f"{path}: a table of cells ends in {' or '.join(_ENDINGS)}")
+    refuse_existing(path, force=force)
 
 
 def write_cells_table(path: Path, cells: Sequence[dict[str, object]], *, force: bool) -> None:
@@ -24,8 +35,7 @@ def write_cells_table(path: Path, cells: Sequence[dict[str, object]], *, force: 
     Raises:
         InputError: the ending is another, or the file cannot be written.
     """
-    if path.suffix not in _ENDINGS:
-        raise InputError(f"{path}: a table of cells ends in {' or '.join(_ENDINGS)}")
+    check_table_path(path, force=force)
     rows = [_flat(cell) for cell in cells]
     names = list(rows[0]) if rows else ["pattern"]
     if path.suffix == ".csv":
