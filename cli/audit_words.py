@@ -63,7 +63,7 @@ def _open_words(result: Audit) -> str:
         reason = "none was found for the row before" if isinstance(vertex, FoundVertex) else vertex.reason
         return f"no vertex was found for row {gap.row}: {reason}"
     if result.chain is None:
-        return "no row was read as a vertex"
+        return "no row was read as a vertex; floats that are farther from their vertices need a smaller --separation"
     return "each step is one of a walk; whether the last vertex is a local minimum was not decided"
 
 

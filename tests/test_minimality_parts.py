@@ -3,6 +3,8 @@
 import random
 from dataclasses import replace
 from fractions import Fraction
+from itertools import product
+from pathlib import Path
 
 import oracle
 import pytest
@@ -14,9 +16,13 @@ from oracle import Problem
 from test_minimality import TRIANGLE, cut_instance
 from treecheck import check_tree, is_tree_of_signs
 
+from exactdrl import read_instance
+from exactdrl.cells.local_form import localise
 from exactdrl.cells.reach import short_step
+from exactdrl.cells.scan import scan
 from exactdrl.certificate.lines import outcome_text, parse_object, parse_outcome
 from exactdrl.exact import program as feasibility_module
+from exactdrl.exact.linear import to_integers
 from exactdrl.exact.program import BoundedForms, Conflict
 from exactdrl.minimality.point import judge_point
 from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum
@@ -193,3 +199,21 @@ def test_spoiled_witnesses_are_refused():
     for wrong in spoiled(witness):
         with pytest.raises((AssertionError, ValueError)):
             check_tree(problem, problem.start, wrong, is_strict=False)
+
+
+def test_radius_in_all_parameters():
+    """With lineality the radius holds for changes of all parameters, not only of those that remain."""
+    instance = read_instance(Path(__file__).parent / "instances" / "radius-21.json")
+    point = judge_point(instance)
+    assert point.problem.lineality
+    assert point.radius == mpq(2, 3)
+    problem, start = point.problem, instance.start
+    reduced = problem.to_reduced(start)
+    numerators, denominator = to_integers(reduced)
+    form = localise(problem, scan(problem, numerators, denominator, None))
+    for signs in product((-1, 0, 1), repeat=sum(map(len, start))):
+        change = iter(signs)
+        moved = [[value + mpq(665, 1000) * next(change) for value in row] for row in start]
+        direction = [a - b for a, b in zip(problem.to_reduced(moved), reduced, strict=True)]
+        difference = instance.loss_of(moved) - instance.loss_of(start)
+        assert difference == form.change(direction) / problem.loss_scale

@@ -53,33 +53,48 @@ def short_step(reach: mpq) -> mpq:
 
 
 def localisation_radius(problem: IntegerProblem, values: Values, denominator: mpz) -> mpq | None:
-    """Returns an r > 0 such that L(u + d) = L(u) + F(d) for all |d|_∞ < r; None if that holds for all d.
+    """Returns an r > 0 such that L(θ + d) = L(θ) + F(d) for all |d|_∞ < r; None if that holds for all d.
+
+    d is a change of all the trained layer's parameters, also of those that the reduced ones leave out.
 
     A kink of the trained layer changes by at most Σ |x̃_i| |d|_∞, a deeper one by the weighted sum of what the
     activations below change, which is their preactivations' change times a slope; r is the least size of a kink in
     proportion to that bound.
     """
     radius: mpq | None = None
-    bounds: list[list[mpz]] = []
+    sizes = [_input_size(problem, sample) for sample in range(problem.samples)]
+    # a unit that remains stands for a multiple of each one that does not, too
+    counts = problem.reduction.unit_combination or ((),) * problem.widths[0]
+    shares = [1 + sum(map(abs, own), mpq(0)) for own in counts]
+    bounds: list[list[mpq]] = []
     for depth, width in enumerate(problem.widths):
-        own: list[list[mpz]] = []
+        own: list[list[mpq]] = []
         for sample in range(problem.samples):
             row = []
             for unit in range(width):
                 if depth:
                     kink = Kink(problem.first + depth, sample, unit)
                     pairs = zip(incoming_weights(problem, kink), bounds[sample], strict=True)
-                    bound = sum((abs(weight) * below for weight, below in pairs), mpz(0))
+                    bound = sum((abs(weight) * below for weight, below in pairs), mpq(0))
                 else:
-                    bound = sum(map(abs, problem.rows[sample]), mpz(0))
+                    bound = sizes[sample] * shares[unit]
                 value = mpz(int(values[depth][sample * width + unit]))
                 if value and bound and problem.addresses.is_kink(depth, sample * width + unit):
-                    own_radius = mpq(abs(value), bound * denominator)
+                    own_radius = abs(value) / (bound * denominator)
                     radius = own_radius if radius is None or own_radius < radius else radius
                 row.append(bound * _largest_slope(problem, depth, unit, value))
             own.append(row)
         bounds = own
     return radius
+
+
+def _input_size(problem: IntegerProblem, sample: int) -> mpq:
+    """Returns Σ |x̃_i| over all columns, those that the reduced parameters leave out among them, scaled like `rows`."""
+    row = problem.rows[sample]
+    size = mpq(sum(map(abs, row), mpz(0)))
+    for counts in zip(*problem.reduction.combination, strict=True):
+        size += abs(sum((m * entry for m, entry in zip(counts, row, strict=True)), mpq(0)))
+    return size
 
 
 def _largest_slope(problem: IntegerProblem, depth: int, unit: int, value: mpz) -> mpz:
