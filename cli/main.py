@@ -110,6 +110,11 @@ COMMANDS = {
         "plot_command",
         "Draw loss, step lengths, distances and densities of the walk RUN on INSTANCE, with the data.",
     ),
+    "slice": (
+        "slice",
+        "slice_command",
+        "Draw the loss of INSTANCE in a plane of parameters: its kinks exactly, its values as grey, the path of RUN.",
+    ),
     "report": (
         "report",
         "report_command",

@@ -183,6 +183,22 @@ class WalkResult:
             ]
         return plot_losses([step for step, _ in found], [loss for _, loss in found], self.message)
 
+    def plot_slice(self, *, zoom: mpq | None = None) -> "Figure":
+        """Returns a Matplotlib figure of the loss in the plane of the walk's start, end and farthest point.
+
+        Args:
+            zoom: so many times nearer, around the end.
+
+        Raises:
+            InputError: the walk ends where it starts.
+        """
+        from exactdrl.front.sliced import slice_loss  # noqa: PLC0415 - for who draws
+        from exactdrl.report.slice import draw_slice  # noqa: PLC0415
+
+        with self._files() as (_, run):
+            found = slice_loss(self.instance, read_certificate(run, self.instance), zoom=zoom)
+        return draw_slice(found, title=self.message)
+
     @contextmanager
     def _files(self) -> Iterator[tuple[Path, Path]]:
         """Yields paths of the instance and of the certificate in a folder that goes away again."""
