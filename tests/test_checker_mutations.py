@@ -212,7 +212,10 @@ BOUNDS = {
     "no margin": ("[[sum(map(abs, x)) for x in self.points]]", "[[0 for x in self.points]]"),
     "largest input": ("[[sum(map(abs, x)) for x in self.points]]", "[[max(map(abs, x)) for x in self.points]]"),
     "signed inputs": ("[[sum(map(abs, x)) for x in self.points]]", "[[abs(sum(x)) for x in self.points]]"),
-    "no growth": ("[growth * margin for", "[margin for"),
+    "no growth": ("[steepest * growth * margin for", "[steepest * margin for"),
+    "no slope": ("[steepest * growth * margin for", "[growth * margin for"),
+    "smallest slope": ("max(abs(slope) for pair", "min(abs(slope) for pair"),
+    "signed slope": ("max(abs(slope) for pair", "max(slope for pair"),
     "largest weight": ("max(sum(map(abs, row)) for row in rows)", "max(max(map(abs, row)) for row in rows)"),
     "signed weights": ("max(sum(map(abs, row)) for row in rows)", "max(abs(sum(row)) for row in rows)"),
     "smallest row": ("max(sum(map(abs, row)) for row in rows)", "min(sum(map(abs, row)) for row in rows)"),
@@ -231,5 +234,6 @@ def test_every_bound_of_the_sign_filter_is_needed(name):
     assert sum(text.count(old) for text in TEXTS.values()) == 1
     module = load_checker(**{file: compile(text.replace(old, new), "mutant", "exec")})
     names = {"margin-of-inputs", "margin-of-weights", "margin-of-signed-weights", "margin-of-zero"}
+    names |= {"slopes-margin-of-slope", "slopes-margin-of-signed-slope"}
     names |= {"three-layers", "line", "line-flip-missing", "published-stop-two-parameters", "no-bias"}
     assert not all(answer_case(module, stem)[1] for stem in STEMS if stem.name in names)

@@ -151,6 +151,21 @@ def run_kind(module, *more):
         return run(module, find_inputs(CORPUS / "accept" / "median")[0], path, *more)
 
 
+def run_changed(module, *more):
+    """A certificate that is another one when it is read again."""
+    reads, read_lines = [], module.parts["reading"].read_lines
+
+    def read_other(path, cap):
+        reads.append(path)
+        again = reads.count(path) > 2 and path.endswith(".drl")  # after its format and its form
+        return read_lines(
+            str(find_file(CORPUS / "accept" / "median-not-claimed-strict", ".drl")) if again else path, cap
+        )
+
+    with patched(module, read_lines=read_other):
+        return run_case(module, CORPUS / "accept" / "median", *more)
+
+
 # What files cannot hold: name, run, expected line.
 SPECIAL = {
     "no arguments": (run, USAGE),
@@ -179,6 +194,7 @@ SPECIAL = {
         "malformed: --gmpy2: gmpy2 cannot be imported\n",
     ),
     "out of memory": (run_out_of_memory, "malformed: not enough memory for this instance\n"),
+    "changed between two passes": (run_changed, "malformed: the certificate changed while it was checked\n"),
     "missing file": (
         lambda module: run(module, "no\n.json", "no"),
         "malformed: a file cannot be read (FileNotFoundError): no\\n.json\n",

@@ -27,7 +27,7 @@ class Estimate:
         fraction: f; the losses at steps k, k - ⌊fk⌋ and k - 2⌊fk⌋ enter. 0: the loss itself.
         step: k.
         value: A_k; None where it does not exist.
-        error: (A_k - L_S) / L_S; None where that does not exist.
+        error: (A_k - L_S) / |L_S|; None where that does not exist.
     """
 
     fraction: mpq
@@ -103,13 +103,13 @@ def aitken(losses: Sequence[mpq], step: int, fraction: mpq) -> mpq | None:
 def estimate(losses: Sequence[mpq], step: int, fraction: mpq) -> Estimate:
     """Returns Aitken's estimate at a step with its error against the last loss. Exact."""
     value, final = aitken(losses, step, fraction), losses[-1]
-    return Estimate(fraction, step, value, None if value is None or final == 0 else (value - final) / final)
+    return Estimate(fraction, step, value, None if value is None or final == 0 else (value - final) / abs(final))
 
 
 def is_within(losses: Sequence[mpq], step: int, fraction: mpq, within: mpq) -> bool:
     """Returns whether the estimate at a step exists and is off by at most `within` times the last loss. Exact."""
     value = aitken(losses, step, fraction)
-    return value is not None and abs(value - losses[-1]) <= within * losses[-1]
+    return value is not None and abs(value - losses[-1]) <= within * abs(losses[-1])
 
 
 def find_settled(losses: Sequence[mpq], fraction: mpq, within: mpq) -> Settled:
@@ -121,7 +121,7 @@ def find_settled(losses: Sequence[mpq], fraction: mpq, within: mpq) -> Settled:
     ctx.prec = _PRECISION
     try:
         balls = [_to_arb(loss) for loss in losses]
-        final, width = balls[-1], _to_arb(within) * balls[-1]
+        final, width = balls[-1], _to_arb(within) * abs(balls[-1])
         step = len(losses)
         while step > 0:
             certain = _certainly_within(balls, step - 1, fraction, final, width)

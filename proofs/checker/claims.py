@@ -11,22 +11,8 @@ from typing import Any
 
 from .exact import dot, to_integers
 from .problem import Point, Problem
-from .reading import (
-    ANY,
-    CLAIMS_CAP,
-    HASH,
-    ONCE,
-    SOME,
-    Line,
-    demand,
-    nullable,
-    numeral,
-    parse,
-    parse_json,
-    rational,
-    read_lines,
-    require,
-)
+from .reading import ANY, CLAIMS_CAP, HASH, ONCE, SOME, Line, demand, nullable, numeral, parse, parse_json, rational
+from .reading import read_lines, require
 
 CLAIM_CAP = 1000
 FEW = range(1, CLAIM_CAP + 1)
@@ -137,7 +123,7 @@ class Track:
             q, p = last - middle, middle - first
             # Without an estimate, q = p, den is 0 and the error q · q is in no bracket.
             top, den = (last * (q - p) - q * q, q - p) if q else (last, 1)
-            error, unit = (top - den * final) * (1 if den > 0 else -1), final * abs(den)
+            error, unit = (top - den * final) * (1 if den > 0 else -1), abs(final * den)
             is_inside = is_ordered(claim["low"], unit, 1, error) and is_ordered(-claim["high"], unit, 1, -error)
             require(is_inside, f"{place}: step {step} has no estimate in the bracket")
 
@@ -159,11 +145,13 @@ class Track:
                         starts, slopes = zip(*lines)
                         lines = [(dot(row, starts), dot(row, slopes)) for row in weight]
                     lines = [(a + shift[sample] * den, b) for (a, b), shift in zip(lines, shifts)]
-                    zeros = {Fraction(int(-a), int(b)) for a, b in lines if b}
+                    steps = [column[sample] for column in problem.slopes[depth]]
+                    bent = (line for line, (below, above) in zip(lines, steps) if line[1] and below != above)
+                    zeros = {Fraction(int(-a), int(b)) for a, b in bent}
                     ends = [left, *sorted(t for t in zeros if left < t < right), right]
                     for low, high in pairwise(ends):
                         p, q = (low + high).as_integer_ratio()  # no value has a zero inside: its sign is that at p / 2q
-                        signs = [1 if 2 * a * q + b * p > 0 else -(depth == problem.last) for a, b in lines]
+                        signs = [pair[2 * a * q + b * p > 0] for (a, b), pair in zip(lines, steps)]
                         pieces.append((low, high, [(sign * a, sign * b) for sign, (a, b) in zip(signs, lines)]))
             rates = [factor * sum(b for _, b in lines) for _, _, lines in pieces]
             for (t, _, _), before, after in zip(pieces[1:], rates, rates[1:]):

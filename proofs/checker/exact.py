@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from math import lcm
 from operator import mul
@@ -19,7 +19,7 @@ def dot(left: Iterable[int], right: Iterable[int]) -> int:
     return sum(map(mul, left, right))
 
 
-def to_integers(rows: Rows) -> tuple[list[list[int]], int]:
+def to_integers(rows: Sequence[Sequence[Fraction]]) -> tuple[list[list[int]], int]:
     """Returns a matrix times its least common denominator, and that."""
     scale = lcm(*(entry.denominator for row in rows for entry in row))
     return [[INTEGER(entry.numerator * (scale // entry.denominator)) for entry in row] for row in rows], scale

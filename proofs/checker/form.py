@@ -42,14 +42,12 @@ class LocalForm:
         form: Form = {}
         for d in range(depth - 1, -1, -1):
             v = [sum(map(mul, column, v), ZERO) for column in zip(*self.problem.weights[d + 1])]
-            off = -int(d == self.problem.last)  # what an activation changes by if its bit is off: 0 times z, or -z
             for unit, share in enumerate(v):
-                kink = self.problem.first + d, sample, unit
+                kink, (below, above) = (self.problem.first + d, sample, unit), self.problem.pairs[d][unit][sample]
+                v[unit] = share * (above if self.pattern[d][unit][sample] > 0 else below)
                 if kink in self.zeros:
-                    v[unit] = share * (1 + off) / 2
-                    form |= {kink: share * (1 - off) / 2} if kink in self.rows else {}
-                elif self.pattern[d][unit][sample] < 0:
-                    v[unit] = share * off
+                    v[unit] = share * (above + below) / 2
+                    form |= {kink: share * (above - below) / 2} if kink in self.rows else {}
         form |= {(p,): v[j] * self.problem.inputs[sample][k] for p, (j, k) in enumerate(self.problem.free)}
         return {key: value for key, value in form.items() if value}
 
@@ -99,7 +97,7 @@ class LocalForm:
         if strict:
             tight = [kink for kink, slack in slacks.items() if slack > 0]
             require(self.find_rank(tight, self.keys, left) == len(self.keys), "outcome: not strict")
-            require(len(self.problem.pivots) == len(self.problem.inputs[0]), "outcome: not strict, there is lineality")
+            require(not self.problem.fixed, "outcome: not strict, there is lineality")
 
     def check_block(self, block: Line, strict: bool, place: str) -> None:
         """Checks that F ≥ 0 on a block, and takes the block's share out of F (section 5, tree, 5 to 10)."""

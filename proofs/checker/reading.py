@@ -110,11 +110,10 @@ def parse(value: Any, shape: Any, place: str) -> Any:
         demand(isinstance(value, tuple), f"{place}: not an object")
         found = dict(value)
         demand(len(found) == len(value), f"{place}: a key occurs twice in one object")
-        if isinstance(shape, tuple):
-            shape = next((part for part in shape if part.keys() == found.keys()), shape[0])
+        parts = shape if isinstance(shape, tuple) else (shape,)
+        shape = next((part for part in parts if has_keys(part, found)), parts[0])
+        demand(has_keys(shape, found), f"{place}: its keys are not those of the format")
         shapes = {key.rstrip("?"): part for key, part in shape.items()}
-        is_fit = shape.keys() & shapes.keys() <= found.keys() <= shapes.keys()
-        demand(is_fit, f"{place}: its keys are not those of the format")
         return {key: parse(found[key], part, f"{place}: {key}") for key, part in shapes.items() if key in found}
     if isinstance(shape, list):
         demand(isinstance(value, list), f"{place}: not a list")
@@ -128,6 +127,12 @@ def parse(value: Any, shape: Any, place: str) -> Any:
     else:
         demand(type(value) is bool and value in shape, f"{place}: not {' or '.join(map(json.dumps, sorted(shape)))}")
     return value
+
+
+def has_keys(shape: Line, found: Line) -> bool:
+    """Returns whether an object has the keys of a shape: all but those with "?", and no others."""
+    names = {key.rstrip("?") for key in shape}
+    return shape.keys() & names <= found.keys() <= names
 
 
 def nullable(shape: Any, value: Any, place: str) -> Any:

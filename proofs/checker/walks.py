@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import count, islice
@@ -11,25 +12,12 @@ from typing import Any
 
 from . import exact
 from .claims import Track, read_claims
-from .exact import ZERO, dot
+from .exact import ZERO, dot, to_integers
 from .form import LocalForm
 from .instance import Instance
-from .problem import Function, Kink, Point, Problem, Table
-from .reading import (
-    ANY,
-    CERTIFICATE_CAP,
-    HASH,
-    LINE_CAP,
-    NAME,
-    ONCE,
-    SOME,
-    Line,
-    demand,
-    parse,
-    parse_json,
-    read_lines,
-    require,
-)
+from .problem import Function, Kink, Matrix, Point, Problem, Table
+from .reading import ANY, CERTIFICATE_CAP, HASH, LINE_CAP, NAME, ONCE, SOME, Line, demand, numeral, parse, parse_json
+from .reading import rational, read_lines, require
 
 Lines = Iterator[tuple[str, Line]]  # of a certificate, with their places
 
@@ -155,18 +143,15 @@ class Position:
             require(not falling, f"{place}: no published stop, after {number} flips edge {falling[:1]} falls")
         self.turn(self.basis)
 
-    def check_step(self, step: Line, place: str) -> None:
-        """Checks a step, and goes to the next vertex (section 4)."""
-        point, den, loss = self.numerators, self.den, self.loss
-        if "published_stop" in step:
-            self.check_published_stop(place)
-        flips, crossed, leave, enter = step["flip"], step.get("cross", []), step["leave"], step["enter"]
+    def prepare(self, step: Line, place: str) -> list[Kink]:
+        """Inverts the bits of a step or an outcome, and returns the basis that it leaves (section 4)."""
+        point, den, basis = self.numerators, self.den, step.get("basis", self.basis)
+        flips, crossed, leave = step["flip"], step.get("cross", []), step["leave"]
         is_once = len(flips) == len({*flips}) and len(crossed) == len({*crossed})
         require(is_once, f"{place}: a kink is flipped or crossed twice")
         # A zero kink satisfies either bit, and its activation is 0 with either: the vertex lies in the new cell.
         require({*flips} <= self.zeros, f"{place}: a flipped kink is not zero at the vertex")
         self.turn(flips)
-        basis = step.get("basis", self.basis)
         if "basis" in step:
             self.occupy(basis, f"{place}: basis")
             is_same = all(x * den == y * self.den for x, y in zip(self.numerators, point))
@@ -174,6 +159,14 @@ class Position:
         require({*basis}.isdisjoint(crossed), f"{place}: a crossed kink is in the basis")
         self.turn(crossed)
         require(leave in basis, f"{place}: leaving kink {leave} is not in the basis")
+        return list(basis)
+
+    def check_step(self, step: Line, place: str) -> None:
+        """Checks a step, and goes to the next vertex (section 4)."""
+        point, den, loss = self.numerators, self.den, self.loss
+        if "published_stop" in step:
+            self.check_published_stop(place)
+        basis, leave, enter = self.prepare(step, place), step["leave"], step["enter"]
         require(enter not in basis, f"{place}: entering kink {enter} is already in the basis")
         self.occupy([kink for kink in basis if kink != leave] + [enter], place)
         self.arrive(place)
@@ -185,7 +178,12 @@ class Position:
     def check_outcome(self, content: Line) -> str:
         """Checks the outcome, and returns it in words (section 4, line 4)."""
         by, name = content.get("by"), content["outcome"]
-        require(by != "zero-loss" or self.loss == 0, "outcome: the loss is not zero")
+        if name == "unbounded":
+            self.check_unbounded(content)
+        if by == "zero-loss":
+            is_fit = all(below <= 0 <= above for column in self.problem.slopes[-1] for below, above in column)
+            require(is_fit, "outcome: zero-loss, but the loss can be negative")
+            require(self.loss == 0, "outcome: the loss is not zero")
         if by in {"likq", "tree"} or "active" in content:
             form = LocalForm(self.problem, self.pattern, self.zeros)
             count = len(form.rows)
@@ -195,18 +193,49 @@ class Position:
                 form.check_tree(content if by == "tree" else form.find_likq(), name == "strict-local-minimum")
         return f"{name} by {by}" if by else str(name)
 
+    def check_unbounded(self, content: Line) -> None:
+        """Checks that an edge meets no kink, and that the loss falls along it (section 4, unbounded)."""
+        basis, (layer, sample, unit) = self.prepare(content, "outcome"), content["leave"]
+        self.occupy(basis, "outcome")
+        bit, ray = (
+            self.pattern[layer - self.problem.first][unit][sample],
+            [[0 for _ in row] for row in self.problem.start],
+        )
+        for (j, k), entry in zip(self.problem.free, self.find_edge(self.owners.index(content["leave"]))):
+            ray[j][k] = bit * entry
+        check_ray(self.problem, self.pattern, ray)
+
+
+def check_ray(problem: Problem, pattern: Table, ray: Matrix) -> None:
+    """Checks that a ray stays in a cell, from each point of it, and that the loss falls along it."""
+    rates, entries = problem.evaluate(ray, 0, problem.samples, pattern)
+    for depth, columns in enumerate(rates):
+        for unit, column in enumerate(columns):
+            against = [s for s, rate, bit in zip(problem.samples, column, pattern[depth][unit]) if rate * bit < 0]
+            kinks = [(problem.first + depth, s, unit) for s in against if problem.is_kink(depth, unit, s)]
+            require(not kinks, f"outcome: the ray leaves the cell, at kink {kinks[:1]}")
+    require(problem.add_loss(entries) < 0, "outcome: the loss does not fall along the ray")
+
 
 def read_certificate(path: str, problem: Problem, digest: Any) -> Lines:
     """Yields place and content of lines 2, 3 and 4 (section 4); at the end all form is checked, all bytes hashed."""
     kink, kinks = problem.parse_kink, [problem.parse_kink, ANY]
-    minimum, undecided = {"outcome": "(strict-)?local-minimum"}, {"outcome": "undecided", "active": ANY}
-    tree = {"by": "tree", "settled": problem.parse_settled, "blocks": [problem.parse_block, ANY]}
+    minimum, ray = {"outcome": "(strict-)?local-minimum"}, [[numeral, [len(problem.start[0])]], [len(problem.start)]]
+    outcomes = (
+        {"outcome": "step-limit"},
+        {"outcome": "undecided", "active": ANY},
+        minimum | {"by": "likq|zero-loss"},
+        minimum | {"by": "tree", "settled": problem.parse_settled, "blocks": [problem.parse_block, ANY]},
+        {"outcome": "unbounded", "flip": kinks, "leave": kink, "basis?": kinks},
+    )
+    vertex = {"pattern": problem.parse_pattern, "basis": kinks, "elsewhere?": {True}}
     step = {"flip": kinks, "leave": kink, "enter": kink, "basis?": kinks, "cross?": [kink, SOME]}
     shapes: Line = {
         "header": {"format": "exactdrl-certificate", "version": ONCE, "instance": HASH, "rule": NAME, "start": NAME},
-        "vertex": {"vertex": {"pattern": problem.parse_pattern, "basis": kinks, "elsewhere?": {True}}},
+        "vertex": ({"vertex": vertex}, {"start": {"pattern": problem.parse_pattern}}),
         "step": step | {"published_stop?": {True}},
-        "outcome": ({"outcome": "step-limit"}, undecided, minimum | {"by": "likq|zero-loss"}, minimum | tree),
+        "outcome": outcomes,
+        "ray": {"outcome": "unbounded", "flip": [kink, [0]], "ray": ray},
         "end": {"end": {"steps": ANY, "sha256": HASH}},
     }
     steps, part = 0, "header"
@@ -224,16 +253,23 @@ def read_certificate(path: str, problem: Problem, digest: Any) -> Lines:
             demand(content["end"]["sha256"] == digest.hexdigest(), f"{place}: the hash is not that of the lines before")
         else:
             demand(content != {"outcome": "strict-local-minimum", "by": "zero-loss"}, f"{place}: strict by zero-loss")
-            yield place, content.get("vertex", content)
+            yield place, content.get("vertex", content)  # or {"start": ...}
         digest.update(line)
         steps += part == "step"
-        part = {"header": "vertex", "outcome": "end", "end": "nothing"}.get(part, "step")
+        follow = {"header": "vertex", "outcome": "end", "ray": "end", "end": "nothing"}
+        part = "ray" if "start" in content and part == "vertex" else follow.get(part, "step")
     demand(part == "nothing", "the certificate breaks off before its end line")
 
 
-def replay(problem: Problem, run: str, count: int, track: Track | None = None) -> tuple[Position, Line, Lines]:
-    """Returns the vertex after some steps, without checking those; the first line and the lines that follow."""
-    lines = read_certificate(run, problem, hashlib.sha256())
+def read_again(path: str, problem: Problem, digest: str) -> Lines:
+    """Yields what `read_certificate` does, of a file that had a digest; to be read to its end."""
+    again = hashlib.sha256()
+    yield from read_certificate(path, problem, again)
+    demand(again.hexdigest() == digest, "the certificate changed while it was checked")
+
+
+def replay(problem: Problem, lines: Lines, count: int, track: Track | None = None) -> tuple[Position, Line]:
+    """Returns the vertex after some steps, without checking those, and the first line; takes these lines."""
     place, vertex = next(lines)
     pattern, basis = vertex["pattern"], vertex["basis"]
     for place, step in islice(lines, count):
@@ -242,31 +278,47 @@ def replay(problem: Problem, run: str, count: int, track: Track | None = None) -
     position = Position(problem, pattern, track)
     position.occupy(basis, place)
     position.arrive(place)
-    return position, vertex, lines
+    return position, vertex
 
 
 def check_walk(instance: Instance, run: str, about: str | None, span: str) -> str:
     """Checks a certificate, or a span A:B of its steps, and claims about it; returns a summary (section 6)."""
-    problem, digest = Problem(instance), hashlib.sha256()
+    problem, hashed = Problem(instance), hashlib.sha256()
     # All of the form first: what is not of the form is malformed even if a claim in it is false.
-    kinds = ["cross" in content for _, content in read_certificate(run, problem, digest) if "leave" in content]
+    kinds, ending = list[bool](), dict[str, Any]()
+    for _, ending in read_certificate(run, problem, hashed):
+        kinds += ["cross" in ending] if "enter" in ending else []
+    digest = hashed.hexdigest()
     total = len(kinds)
     first, last = (int(text or default) for text, default in zip(span.split(":"), (1, total)))
     demand(1 <= first <= max(last, 1) and last <= total, f"--steps: {first}:{last} is no span of {total} steps")
-    claims = read_claims(about, problem, digest.hexdigest(), total) if about else []
-    track = Track(problem, replay(problem, run, total)[0].find_parameters(), claims) if claims else None
-    position, vertex, lines = replay(problem, run, first - 1, track)
+    demand("ray" not in ending or not about, "claims: the run has no vertex")
+    claims, start = read_claims(about, problem, digest, total) if about else [], (problem.start, problem.den)
+    lines, track = read_again(run, problem, digest), None
+    if "ray" in ending:
+        pattern = next(lines)[1]["start"]["pattern"]
+        problem.find_zeros(pattern, start, "line 2: the start")
+        ray = [[rational(entry, "outcome: ray") for entry in row] for row in next(lines)[1]["ray"]]
+        check_ray(problem, pattern, to_integers(ray)[0])
+        deque(lines, 0)
+        return "0 steps, unbounded"
+    if claims:
+        end, _ = replay(problem, lines, total)
+        deque(lines, 0)
+        track, lines = Track(problem, end.find_parameters(), claims), read_again(run, problem, digest)
+    position, vertex = replay(problem, lines, first - 1, track)
+    require(problem.is_flat(position.pattern), "line 2: the loss changes along a direction that changes no kink")
     if first == 1:
-        start = problem.start, problem.den
         if "elsewhere" not in vertex:
             problem.find_zeros(position.pattern, start, "line 2: the start")
-        loss = sum(dot(map(abs, column), problem.factors) for column in problem.evaluate(*start, problem.samples)[-1])
+        loss = problem.add_loss(problem.evaluate(*start, problem.samples)[1])
         require(position.loss * problem.unit <= int(loss), "line 2: the loss is above the loss at the start")
     for number, (place, step) in enumerate(islice(lines, last - first + 1), first):
         position.check_step(step, place)
         if sys.stderr.isatty() and (number % 50 == 0 or number == last):
             print(f"\rchecked step {number} of {last}", end="\n" * (number == last), file=sys.stderr, flush=True)
     result = position.check_outcome(next(lines)[1]) if last == total else ""
+    deque(lines, 0)
     if track:
         for number, claim in enumerate(claims, 1):
             track.check_claim(claim, f"claim {number}")
