@@ -40,7 +40,9 @@ WRONG, UNDECIDED = 1, 3
     help="the row from which on all are vertices; those before are not judged  [default: the first read as one]",
 )
 @click.option(
-    "--columns", metavar="PREFIX", help="table: take the columns PREFIX0, PREFIX1, ...  [default: all columns]"
+    "--columns",
+    metavar="PREFIX",
+    help="table: take the columns PREFIX0, PREFIX1, ...; *.npz: the array PREFIX  [default: all]",
 )
 @text_options
 @click.option(
@@ -78,10 +80,10 @@ def audit_command(
 ) -> int:
     """Judge the float trajectory POINTS on INSTANCE that any other program made, row by row, exactly.
 
-    POINTS is a table (CSV, Parquet) with a row of n numbers for each point, the parameters row-major [W | b], or a
-    NumPy array in *.npy. For each row: the vertex that it stands for, whether that is adjacent to the one before,
-    whether the loss falls, and which kink was crossed on the way. Exit codes: 0 a whole walk, 1 something is wrong, 2
-    bad input, 3 a row's vertex was not found, or the end is undecided.
+    POINTS is a table (CSV, Parquet) with a row of n numbers for each point, the parameters row-major [W | b], a NumPy
+    array in *.npy or *.npz, or what `exactdrl.Recorder` has kept of a training. For each row: the vertex that it stands
+    for, whether that is adjacent to the one before, whether the loss falls, and which kink was crossed on the way. Exit
+    codes: 0 a whole walk, 1 something is wrong, 2 bad input, 3 a row's vertex was not found, or the end is undecided.
     """
     for path in (table, certificate):
         if path is not None:
@@ -91,10 +93,11 @@ def audit_command(
     read = read_instance(instance)
     trajectory = read_trajectory(points, columns=columns, form=form)
     say_notes(trajectory.notes)
-    with progress("audit", total=len(trajectory.points), unit="row") as report:
+    rows = trajectory.points_of_layer(read)
+    with progress("audit", total=len(rows), unit="row") as report:
         result = audit(
             read,
-            trajectory.points,
+            rows,
             separation=separation,
             first_vertex=first_vertex,
             claims_minimum=claims_minimum,

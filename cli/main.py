@@ -90,6 +90,11 @@ COMMANDS = {
         "audit_command",
         "Judge the float trajectory POINTS on INSTANCE that any other program made, row by row, exactly.",
     ),
+    "visits": (
+        "visits",
+        "visits_command",
+        "Show which cells the training POINTS visits on INSTANCE, with the exact loss at each recorded point.",
+    ),
     "export": (
         "export",
         "export_command",

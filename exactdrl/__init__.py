@@ -27,7 +27,20 @@ if TYPE_CHECKING:
     from exactdrl.certificate.verify import verify as verify
     from exactdrl.certificate.verify import verify_fast as verify_fast
     from exactdrl.doors.argument import from_network_argument as from_network_argument
+    from exactdrl.doors.arrays import from_arrays as from_arrays
+    from exactdrl.doors.arrays import from_regression as from_regression
+    from exactdrl.doors.datasets import load_dataset as load_dataset
+    from exactdrl.doors.onnx import from_onnx as from_onnx
+    from exactdrl.doors.recorder import Recorder as Recorder
+    from exactdrl.doors.safetensors import from_safetensors as from_safetensors
     from exactdrl.doors.sample import sample_experiment as sample_experiment
+    from exactdrl.doors.scikit import from_mlp_classifier as from_mlp_classifier
+    from exactdrl.doors.scikit import from_mlp_regressor as from_mlp_regressor
+    from exactdrl.doors.tables import Table as Table
+    from exactdrl.doors.tables import read_table as read_table
+    from exactdrl.doors.torch import from_state_dict as from_state_dict
+    from exactdrl.doors.torch import from_torch as from_torch
+    from exactdrl.doors.trajectory import read_trajectory as read_trajectory
     from exactdrl.exact.rationals import InputError as InputError
     from exactdrl.exact.rationals import parse_rational as parse_rational
     from exactdrl.exact.rationals import to_float as to_float
@@ -68,7 +81,20 @@ _PLACES = {
     "verify": "exactdrl.certificate.verify",
     "verify_fast": "exactdrl.certificate.verify",
     "from_network_argument": "exactdrl.doors.argument",
+    "from_arrays": "exactdrl.doors.arrays",
+    "from_regression": "exactdrl.doors.arrays",
+    "load_dataset": "exactdrl.doors.datasets",
+    "from_onnx": "exactdrl.doors.onnx",
+    "Recorder": "exactdrl.doors.recorder",
+    "from_safetensors": "exactdrl.doors.safetensors",
     "sample_experiment": "exactdrl.doors.sample",
+    "from_mlp_regressor": "exactdrl.doors.scikit",
+    "from_mlp_classifier": "exactdrl.doors.scikit",
+    "Table": "exactdrl.doors.tables",
+    "read_table": "exactdrl.doors.tables",
+    "from_torch": "exactdrl.doors.torch",
+    "from_state_dict": "exactdrl.doors.torch",
+    "read_trajectory": "exactdrl.doors.trajectory",
     "InputError": "exactdrl.exact.rationals",
     "parse_rational": "exactdrl.exact.rationals",
     "to_float": "exactdrl.exact.rationals",
@@ -108,22 +134,35 @@ __all__ = [
     "Loss",
     "Outcome",
     "Point",
+    "Recorder",
     "Step",
     "StepLimit",
     "StrictLocalMinimum",
+    "Table",
     "Unbounded",
     "Undecided",
     "Walk",
     "WalkResult",
     "audit",
     "export",
+    "from_arrays",
+    "from_mlp_classifier",
+    "from_mlp_regressor",
     "from_network_argument",
+    "from_onnx",
+    "from_regression",
+    "from_safetensors",
+    "from_state_dict",
+    "from_torch",
+    "load_dataset",
     "observe",
     "parse_rational",
     "points",
     "read_certificate",
     "read_instance",
     "read_result",
+    "read_table",
+    "read_trajectory",
     "record_walk",
     "rerun",
     "sample_experiment",

@@ -100,13 +100,27 @@ def read_module(module: object, *, decimals: int | None = None) -> Network:
     Raises:
         InputError: see `from_torch`.
     """
+    return _open(module, decimals).read()
+
+
+def find_parameters(module: object) -> list[tuple[object, object | None]]:
+    """Returns weight and bias of each layer, the module's own tensors, which a training changes in place.
+
+    Raises:
+        InputError: see `from_torch`.
+    """
+    reader = _open(module, None)
+    reader.read()
+    return reader.pairs
+
+
+def _open(module: object, decimals: int | None) -> "_Reader":
     torch = import_extra("torch", "torch", "torch")
-    kind = type(module).__name__
     if not isinstance(module, torch.nn.Module):
-        raise InputError(f"a module of PyTorch is needed, not {shown(kind)}")
+        raise InputError(f"a module of PyTorch is needed, not {shown(type(module).__name__)}")
     # What torch.compile returns computes what the module inside of it does
-    module = getattr(module, "_orig_mod", module)
-    return _Reader(torch, module, Chain(f"the module {type(module).__name__}", check_decimals(decimals))).read()
+    inner = getattr(module, "_orig_mod", module)
+    return _Reader(torch, inner, Chain(f"the module {type(inner).__name__}", check_decimals(decimals)))
 
 
 def from_state_dict(
@@ -290,7 +304,8 @@ class _Reader:
             "squeeze": self._squeeze,
             "contiguous": lambda _: None,
         }
-        self.weights: list[object] = []
+        # Weight and bias of each layer, the module's own tensors
+        self.pairs: list[tuple[object, object | None]] = []
         # From here on only the shape of the outputs changes
         self.is_squeezed = False
 
@@ -357,9 +372,9 @@ class _Reader:
         self._add_affine(node.name, self._constant(node, weight), self._constant(node, bias))
 
     def _add_affine(self, name: str, weight: object, bias: object) -> None:
-        if any(weight is other for other in self.weights):
+        if any(weight is other for other, _ in self.pairs):
             raise InputError(f"{self.chain.place}: {name} has the weights of an earlier layer; here each has its own")
-        self.weights.append(weight)
+        self.pairs.append((weight, bias))
         self.chain.add_affine(name, weight, bias)
 
     def _constant(self, node: Any, value: Any) -> object:  # noqa: ANN401

@@ -1,19 +1,31 @@
-"""Trajectories that other programs wrote: a row of n parameters for each point.
+"""Trajectories of a training: a row of parameters for each point.
 
-They come as CSV and its relatives, as Parquet, or as arrays of NumPy.
+`Recorder` writes them with the shapes of their layers (`*.npz`, `*.parquet`). Those of other programs come as a table
+(CSV and its relatives, Parquet) or as an array of NumPy, one layer's parameters a row.
 """
 
-from dataclasses import dataclass
+import io
+import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gmpy2 import mpq
+import numpy as np
 
+from exactdrl.doors.npz import read_npz
+from exactdrl.doors.recorder import FORMAT, METADATA_KEY, LayerShape
 from exactdrl.doors.sheet import Sheet
 from exactdrl.doors.sheet_frame import from_array
 from exactdrl.doors.sheet_text import TextForm
 from exactdrl.doors.tables import load_npy, read_sheet
-from exactdrl.exact.rationals import InputError
+from exactdrl.exact.rationals import InputError, shown
+from exactdrl.problem.doubles import DoubleMatrix
 from exactdrl.problem.file import read_bytes
+from exactdrl.problem.instance import Instance, Layer, Samples
+
+_RECORDED = frozenset({"step", "theta", "layers"})
+_SHAPE_NUMBERS = 4
+_MATRIX_AXES = 2
+_MOST_SIZE = 1 << 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +33,128 @@ class Trajectory:
     """The points of a trajectory.
 
     Attributes:
-        points: a row of n parameters for each point, at least one row.
+        place: what error messages call it.
+        points: a row of parameters for each point, at least one row.
+        steps: the number of the training's step at each point; the row's number, from 1, where that is not known.
+        shapes: of the layers whose parameters a row has, one after the other; empty where the file does not say: one
+            layer's, the one that is trained.
         notes: what was decided by a rule while reading, one sentence each.
     """
 
-    points: tuple[tuple[mpq, ...], ...]
+    place: str
+    points: Samples
+    steps: tuple[int, ...]
+    shapes: tuple[LayerShape, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def layers_at(self, instance: Instance, row: int) -> tuple[Layer, ...]:
+        """Returns the network at a point: the instance's, the layers that were recorded with the point's parameters.
+
+        Args:
+            instance: with the same widths.
+            row: from 0; negative ones count from the end.
+
+        Raises:
+            InputError: there is no such row, or the shapes are not the instance's.
+        """
+        count = len(self.points)
+        if not -count <= row < count:
+            raise InputError(f"{self.place}: there is no row {row}; the rows are 0 to {count - 1}")
+        layers = list(instance.point_layers)
+        numbers, position = self.points[row % count], 0
+        for shape in self.shapes_in(instance):
+            width = shape.width + shape.has_bias
+            rows = tuple(
+                numbers[position + unit * width : position + (unit + 1) * width] for unit in range(shape.units)
+            )
+            layers[shape.number - 1] = layers[shape.number - 1].with_parameters(rows)
+            position += shape.size
+        return tuple(layers)
+
+    def instance_at(self, instance: Instance, row: int) -> Instance:
+        """Returns the instance with the network at a point, to be judged or snapped there.
+
+        Where all layers were recorded, or the instance is free as a whole, all parameters are free. Otherwise the layer
+        that was recorded is.
+
+        Args:
+            instance: with the same widths.
+            row: see `layers_at`.
+
+        Raises:
+            InputError: see `layers_at`.
+        """
+        layers = self.layers_at(instance, row)
+        if len(self.shapes) > 1 or instance.free == "all":
+            return replace(instance, layers=layers, free="all", start=(), file_digest=None)
+        trained = self.shapes_in(instance)[0].number
+        return replace(instance, layers=layers, free=trained, start=layers[trained - 1].parameters, file_digest=None)
+
+    def points_of_layer(self, instance: Instance) -> Samples:
+        """Returns the parameters of the instance's trained layer at each point.
+
+        Raises:
+            InputError: the layer was not recorded, the shapes are not the instance's, or another layer that was
+                recorded differs from the instance's: the problem is about one layer, with all others fixed.
+        """
+        if not self.shapes:
+            return self.points
+        shapes = self.shapes_in(instance)
+        if all(shape.number != instance.layer for shape in shapes):
+            raise InputError(f"{self.place}: layer {instance.layer} was not recorded")
+        position, found = 0, slice(0)
+        for shape in shapes:
+            part = slice(position, position + shape.size)
+            position += shape.size
+            if shape.number == instance.layer:
+                found = part
+                continue
+            own = tuple(number for row in instance.layers[shape.number - 1].parameters for number in row)
+            for row, point in enumerate(self.points):
+                if point[part] != own:
+                    raise InputError(
+                        f"{self.place}: in row {row + 1} (step {self.steps[row]}) layer {shape.number} is not the "
+                        f"instance's; it has to stay fixed while layer {instance.layer} is trained"
+                    )
+        if isinstance(self.points, DoubleMatrix):
+            return DoubleMatrix(self.points.doubles[:, found])
+        return tuple(point[found] for point in self.points)
+
+    def shapes_in(self, instance: Instance) -> tuple[LayerShape, ...]:
+        """Returns the shapes of the recorded layers; of the trained one where the file does not say.
+
+        Raises:
+            InputError: they are not the instance's.
+        """
+        every = [
+            LayerShape(number, len(layer.weight), len(layer.weight[0]), layer.bias is not None)
+            for number, layer in enumerate(instance.layers, 1)
+        ]
+        chosen = self.shapes or tuple(every if instance.free == "all" else [every[instance.layer - 1]])
+        for shape in chosen:
+            if shape not in every:
+                raise InputError(
+                    f"{self.place}: layer {shape.number} was recorded with {_words(shape)}; the instance has "
+                    f"{_words(every[shape.number - 1]) if 0 < shape.number <= len(every) else f'{len(every)} layers'}"
+                )
+        size = sum(shape.size for shape in chosen)
+        if len(self.points[0]) != size:
+            raise InputError(
+                f"{self.place}: a row has {len(self.points[0])} numbers, the instance has {size} parameters"
+            )
+        return chosen
+
+
+def _words(shape: LayerShape) -> str:
+    return f"{shape.units} units of {shape.width} weights {'and a bias' if shape.has_bias else 'without bias'}"
 
 
 def read_trajectory(path: Path | str, *, columns: str | None = None, form: TextForm | None = None) -> Trajectory:
     """Returns the points of a trajectory; decimals mean what is written, binary floats the dyadic rationals they are.
 
     Args:
-        path: `*.npy` with an array of shape (rows, n) or (rows, n_ℓ, m), or a table, see `read_table`.
+        path: `*.npz` or `*.parquet` that `Recorder` has written; `*.npy` with an array of shape (rows, n) or
+            (rows, n_ℓ, m); `*.npz` with one such array, or the one named by `columns`; or a table, see `read_table`.
         columns: a table with names: take the columns named `columns`0, `columns`1, ...; default: all columns.
         form: how a text is written; it is of no use with other files.
 
@@ -42,14 +163,19 @@ def read_trajectory(path: Path | str, *, columns: str | None = None, form: TextF
             the file, row, column and value.
     """
     path = Path(path)
+    if path.suffix in {".npy", ".npz"} and form not in {None, TextForm()}:
+        raise InputError(f"{path}: the options for tables in text are of no use with a {path.suffix} file")
+    if path.suffix == ".npz":
+        return _read_npz(path, columns)
     if path.suffix == ".npy":
-        if columns is not None or form not in {None, TextForm()}:
-            raise InputError(f"{path}: an npy file has no header and no names of columns")
-        sheet = _read_array(path)
-    else:
-        sheet = read_sheet(path, form)
+        if columns is not None:
+            raise InputError(f"{path}: an npy file has no names of columns")
+        return _from_array(load_npy(read_bytes(path), path), str(path))
+    if path.suffix == ".parquet" and columns is None and (recorded := _read_parquet(path)) is not None:
+        return recorded
+    sheet = read_sheet(path, form)
     indices = list(range(sheet.width)) if columns is None else _choose(sheet, columns)
-    return Trajectory(tuple(sheet.numbers(indices)), sheet.notes)
+    return Trajectory(str(path), sheet.numbers(indices), sheet.lines, notes=sheet.notes)
 
 
 def _choose(sheet: Sheet, prefix: str) -> list[int]:
@@ -62,10 +188,78 @@ def _choose(sheet: Sheet, prefix: str) -> list[int]:
     return indices
 
 
-def _read_array(path: Path) -> Sheet:
-    array = load_npy(read_bytes(path), path)
+def _from_array(array: np.ndarray, place: str) -> Trajectory:
     if array.ndim not in (2, 3):
-        raise InputError(f"{path}: has shape {array.shape}; (rows, n) or (rows, units, parameters a unit) is needed")
+        raise InputError(f"{place}: has shape {array.shape}; (rows, n) or (rows, units, parameters a unit) is needed")
     if not array.size:
-        raise InputError(f"{path}: has shape {array.shape}, it is empty")
-    return from_array(array.reshape(len(array), -1), str(path))
+        raise InputError(f"{place}: has shape {array.shape}, it is empty")
+    flat = array.reshape(len(array), -1)
+    points = from_array(flat, place).numbers(range(flat.shape[1]))
+    return Trajectory(place, points, tuple(range(1, len(flat) + 1)))
+
+
+def _read_npz(path: Path, name: str | None) -> Trajectory:
+    arrays = read_npz(path)
+    if name is None and set(arrays) == _RECORDED:
+        return _recorded(arrays["step"], arrays["theta"], arrays["layers"].tolist(), str(path))
+    if name is None:
+        if len(arrays) != 1:
+            raise InputError(
+                f"{path}: holds the arrays {', '.join(arrays) or '(none)'}; name the one with the points by --columns"
+            )
+        name = next(iter(arrays))
+    if name not in arrays:
+        raise InputError(f"{path}: no array is named {shown(name)}; the names are {', '.join(arrays)}")
+    return _from_array(arrays[name], f"{path}: {name}")
+
+
+def _read_parquet(path: Path) -> Trajectory | None:
+    """Returns what `Recorder` has written, None where the file is another table."""
+    import pyarrow as pa  # noqa: PLC0415 - a tenth of a second, for those who need it
+    from pyarrow import parquet  # noqa: PLC0415 - the same
+
+    try:
+        file = parquet.ParquetFile(io.BytesIO(read_bytes(path)))
+        about = (file.schema_arrow.metadata or {}).get(METADATA_KEY)
+        if about is None:
+            return None
+        described = json.loads(about)
+        if not isinstance(described, dict) or described.get("format") != FORMAT:
+            return None
+        table = file.read(columns=["step", "theta"])
+        flat = table["theta"].combine_chunks()
+        theta = np.asarray(flat.flatten()).reshape(len(flat), -1)
+        return _recorded(np.asarray(table["step"]), theta, described.get("layers"), str(path))
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: not a whole Parquet file of a trajectory ({error})") from None
+
+
+def _recorded(steps: np.ndarray, theta: np.ndarray, layers: object, place: str) -> Trajectory:
+    shapes = _parse_shapes(layers, place)
+    if theta.ndim != _MATRIX_AXES or not theta.size or steps.shape != (len(theta),) or steps.dtype.kind not in "iu":
+        raise InputError(f"{place}: theta has shape {theta.shape}, step {steps.shape}; a row for each step is needed")
+    size = sum(shape.size for shape in shapes)
+    if theta.shape[1] != size:
+        raise InputError(f"{place}: theta has {theta.shape[1]} columns, its layers have {size} parameters")
+    if theta.dtype.kind == "f" and not np.isfinite(theta).all():
+        row, column = (int(index) for index in np.argwhere(~np.isfinite(theta))[0])
+        where = f"{place}: row {row + 1} (step {steps[row]}), column {column + 1}"
+        raise InputError(f"{where}: not a finite number: {theta[row, column]}")
+    sheet = from_array(theta, place)
+    return Trajectory(place, sheet.numbers(range(size)), tuple(map(int, steps)), shapes)
+
+
+def _parse_shapes(layers: object, place: str) -> tuple[LayerShape, ...]:
+    shapes = []
+    for entry in layers if isinstance(layers, list) else []:
+        numbers = entry if isinstance(entry, list) and all(type(number) is int for number in entry) else []
+        if len(numbers) != _SHAPE_NUMBERS or not all(0 <= number < _MOST_SIZE for number in numbers) or numbers[3] > 1:
+            raise InputError(
+                f"{place}: layers has the entry {shown(entry)}; number, units, width and 0 or 1 are needed"
+            )
+        shapes.append(LayerShape(numbers[0], numbers[1], numbers[2], bool(numbers[3])))
+    if not shapes or len({shape.number for shape in shapes}) != len(shapes) or not shapes[0].number:
+        raise InputError(f"{place}: layers is {shown(layers)}; a shape for each layer that was recorded is needed")
+    return tuple(shapes)
