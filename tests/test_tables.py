@@ -332,6 +332,22 @@ def test_rows_of_numbers_that_are_names(read, text, names):
         assert len(read(text, has_header=False).inputs) == len(table.inputs) + 1
 
 
+def test_years_among_names_are_names(read):
+    """The World Bank's tables have words and years in one row; one year, or a number that is none, is not enough."""
+    table = read("Country,Code,1960,1961\nAruba,7,2.5,3\nPeru,8,1,4\n", "1961", exclude="Country")
+    assert table.input_names == ("Code", "1960")
+    assert any("row 1 is taken as names, with the years 1960 to 1961" in note for note in table.notes)
+    for first in ("Country,Code,1960,1970", "Country,2019,7,x", "Country,Code,x,1961", "Country,Code,12,13"):
+        assert "--header or --no-header" in refusal(read, f"{first}\nAruba,7,2.5,3\n", 2)
+
+
+def test_names_in_single_quotes(read):
+    """statsmodels' own files have them; one name without quotes keeps all as they are."""
+    assert read("'a' 'b c'\n1 2\n3 4\n".replace("'b c'", "'bc'"), "bc").input_names == ("a",)
+    assert read("'a','b'\n1,2\n", "b").notes == ("the names stand in single quotes, which are left out",)
+    assert read("'a',b\n1,2\n", "b").input_names == ("'a'",)
+
+
 @pytest.mark.parametrize(
     ("text", "is_said"),
     [

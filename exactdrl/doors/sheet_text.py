@@ -42,6 +42,8 @@ _SIGN_WORDS = {"\t": "tabs", ";": "semicolons", "|": "vertical bars", ",": "comm
 _LOOKED_AT = 100
 _COMMENTS = ("#", "%")
 _YEARS = range(1500, 2101)
+_YEAR_DIGITS = 4
+_QUOTED = re.compile(r"'[^']+'")
 _SETTLE = "say --header or --no-header (has_header=True or False)"
 
 
@@ -350,7 +352,8 @@ def find_header(row: "TextRow", rest: Sequence["TextRow"], place: str, numerals:
       0, 1, 2, ... for at least three columns, or for two where some number below is no integer, as pandas writes
       columns without names. A note says so. Other rows of numbers do not; where they count upwards, a note says that
       they might.
-    - A row in which some cells are numbers and others are not is refused.
+    - A row in which some cells are numbers and others are not does if the numbers are consecutive years, two or more,
+      and the others begin with a letter. A note says so. Any other such row is refused.
 
     Args:
         row: the first row.
@@ -374,12 +377,26 @@ def find_header(row: "TextRow", rest: Sequence["TextRow"], place: str, numerals:
     ]
     if all(are_names) and any(cells):
         return True
+    numbers = [cell for cell, number in zip(cells, are_numbers, strict=True) if number]
+    if _are_years(numbers) and all(map(_is_name, (c for c, n in zip(cells, are_numbers, strict=True) if not n))):
+        said.append(
+            f"row {row.line} is taken as names, with the years {numbers[0]} to {numbers[-1]}; --no-header overrules"
+        )
+        return True
     # Beside numbers the odd one is what is no number, beside names what is no name
     odd = (are_numbers if any(are_numbers) else are_names).index(False) + len(first) - len(cells)
     raise InputError(
         f"{place}: row {row.line}, column {odd + 1}: {shown(first[odd])} is not a number, and the row is not plainly a "
         f"header; {_SETTLE}; if it is neither, --skip-rows {row.line} leaves it out (skip_rows={row.line})"
     )
+
+
+def _are_years(cells: Sequence[str]) -> bool:
+    """Returns whether cells are consecutive years, two or more."""
+    if len(cells) < 2 or not all(cell.isascii() and cell.isdecimal() and len(cell) == _YEAR_DIGITS for cell in cells):  # noqa: PLR2004 - one number is no row of years
+        return False
+    years = [int(cell) for cell in cells]
+    return years == list(range(years[0], years[0] + len(years))) and years[0] in _YEARS and years[-1] in _YEARS
 
 
 def _is_empty_column(position: int, rest: Sequence[TextRow]) -> bool:
@@ -398,8 +415,7 @@ def _is_row_of_number_names(
     if values != list(range(values[0], values[0] + len(cells))) if values else True:
         return False
     below = [cell for other in rest for cell in other.cells]
-    are_years = values[0] in _YEARS and values[-1] in _YEARS
-    if are_years:
+    if _are_years(cells):
         offset = len(first) - len(cells)
         is_header = not all(cell.isdecimal() and int(cell) in _YEARS for cell in rest[0].cells[offset:])
     else:
@@ -430,6 +446,9 @@ def _to_sheet(
     for row in rows:
         _check_length(row, width, names, place, above)
     columns = [tuple(row.cells[index] for row in rows) for index in range(width)]
+    if names is not None and all(_QUOTED.fullmatch(name) for name in names):
+        said.append("the names stand in single quotes, which are left out")
+        names = [name[1:-1] for name in names]
     checked = None if names is None or header is None else _check_names(names, header.line, place, said)
     return Sheet(place, checked, tuple(row.line for row in rows), tuple(columns), numerals, tuple(said), has_index)
 
