@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from exactdrl.doors.arrays import from_arrays as from_arrays
     from exactdrl.doors.arrays import from_regression as from_regression
     from exactdrl.doors.datasets import load_dataset as load_dataset
+    from exactdrl.doors.keras import from_keras as from_keras
     from exactdrl.doors.onnx import from_onnx as from_onnx
     from exactdrl.doors.recorder import Recorder as Recorder
     from exactdrl.doors.safetensors import from_safetensors as from_safetensors
@@ -84,6 +85,7 @@ _PLACES = {
     "from_arrays": "exactdrl.doors.arrays",
     "from_regression": "exactdrl.doors.arrays",
     "load_dataset": "exactdrl.doors.datasets",
+    "from_keras": "exactdrl.doors.keras",
     "from_onnx": "exactdrl.doors.onnx",
     "Recorder": "exactdrl.doors.recorder",
     "from_safetensors": "exactdrl.doors.safetensors",
@@ -146,6 +148,7 @@ __all__ = [
     "audit",
     "export",
     "from_arrays",
+    "from_keras",
     "from_mlp_classifier",
     "from_mlp_regressor",
     "from_network_argument",

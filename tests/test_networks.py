@@ -25,6 +25,7 @@ from exactdrl.doors import floats, safetensors, state_dict
 from exactdrl.doors.arrays import from_arrays
 from exactdrl.doors.floats import BFLOAT16, FLOAT16, FLOAT32, FLOAT64, to_decimal
 from exactdrl.doors.forward_check import bound_forward, check_forward
+from exactdrl.doors.keras import from_keras
 from exactdrl.doors.loss_text import parse_loss
 from exactdrl.doors.network import Chain, compose, parse_activation, to_instance
 from exactdrl.doors.npz import read_data_npz, read_network_npz
@@ -1020,3 +1021,84 @@ def test_swapped_files_are_refused(torch, onnx, tmp_path, capsys, monkeypatch):
         code, out, err = run(capsys, "import", "--data", name, "-o", "i.json")
         assert (code, out) == (2, ""), name
         assert err.startswith("error: "), name
+
+
+# Keras
+
+
+@pytest.fixture(scope="module")
+def keras():
+    """Keras 3 on whatever backend there is; PyTorch, if nothing else was chosen."""
+    pytest.importorskip("torch")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KERAS_BACKEND", "torch")
+        return pytest.importorskip("keras")
+
+
+def dense_model(keras):
+    keras.utils.set_random_seed(2)
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((2, 2)),
+            layers.Flatten(),
+            layers.Dense(4, activation="relu"),
+            layers.Dropout(0.5),
+            layers.Dense(3, use_bias=False),
+            layers.LeakyReLU(negative_slope=0.25),
+            layers.Dense(2, activation="leaky_relu"),
+            layers.Dense(1),
+        ]
+    )
+    inputs = np.random.default_rng(0).normal(size=(16, 2, 2)).astype(np.float32)
+    model.compile(optimizer="sgd", loss="mae")
+    model.fit(inputs, inputs.sum((1, 2)), epochs=2, verbose=0)
+    return model, inputs
+
+
+def test_keras_models_are_taken_over_exactly(keras):
+    """Kernels are transposed, bit by bit; the exact forward pass is the model's to rounding."""
+    model, inputs = dense_model(keras)
+    instance = from_keras(model, inputs, np.zeros(16), layer=2)
+    assert instance.widths == (4, 4, 3, 2, 1)
+    arrays = iter(model.get_weights())
+    for own, has_bias in zip(instance.layers, (True, False, True, True), strict=True):
+        assert [list(map(float, row)) for row in own.weight] == next(arrays).T.tolist()
+        assert own.bias is None if not has_bias else list(map(float, own.bias)) == next(arrays).tolist()
+    slopes = [own.activations[0].below for own in instance.layers]
+    assert slopes == [0, mpq(1, 4), mpq(0.2), 1]
+    made = model.predict(inputs, verbose=0)[:, 0]
+    for row, value in zip(instance.inputs, made, strict=True):
+        assert float(forward(instance, row)[0]) == pytest.approx(float(value), abs=1e-5)
+
+
+def test_other_keras_models_are_refused(keras):
+    """Layers and activations by name, a branch by what it computes, a model that is not built."""
+    layers = keras.layers
+    inputs = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+
+    def sequence(*parts):
+        return keras.Sequential([keras.Input((3,)), *parts])
+
+    entry = keras.Input((3,))
+    hidden = layers.Dense(3, activation="relu")(entry)
+    branch = keras.Model(entry, layers.Dense(1)(layers.Dense(3)(hidden) + hidden))
+    cases = [
+        (sequence(layers.Dense(1, activation="tanh")), "has the activation 'tanh'"),
+        (sequence(layers.BatchNormalization(), layers.Dense(1)), "is a BatchNormalization"),
+        (sequence(layers.Dense(1), layers.ReLU(max_value=6)), "has a threshold or a largest value"),
+        (sequence(layers.ReLU(), layers.Dense(1)), "stands before the first affine layer"),
+        (branch, "its forward pass is not that chain of layers"),
+        (keras.Sequential([layers.Dense(1)]), "has no parameters before it is built"),
+        ("model.keras", "a model of Keras is needed, not 'str'"),
+    ]
+    for model, words in cases:
+        assert words in refusal(from_keras, model, inputs, np.zeros(5)), words
+
+    class Twice(keras.Sequential):
+        def call(self, x, **options):
+            return 2 * super().call(x, **options)
+
+    twice = Twice([keras.Input((3,)), layers.Dense(1)])
+    assert "its forward pass is not that chain of layers" in refusal(from_keras, twice, inputs, np.zeros(5))
+    assert "data.inputs have width 2" in refusal(from_keras, sequence(layers.Dense(1)), inputs[:, :2], np.zeros(5))

@@ -1,0 +1,160 @@
+"""Instances from dense models of Keras 3.
+
+The model's layers are read in the order in which the model lists them. Then its own outputs on the data are compared
+with the exact ones, with a proved bound on what rounding may change, so that a branch or a wrapper is noticed.
+
+Importing this module does not import Keras.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from gmpy2 import mpq
+
+from exactdrl.doors.extras import import_extra
+from exactdrl.doors.floats import FLOAT32, KINDS, check_decimals, to_array
+from exactdrl.doors.forward_check import ForwardCheck, check_forward, choose_samples, is_bounded
+from exactdrl.doors.network import Chain, Network, to_input_rows, to_instance
+from exactdrl.exact.rationals import InputError, shown
+from exactdrl.problem.activation import RELU, Activation
+from exactdrl.problem.instance import Instance
+from exactdrl.problem.loss import Loss
+
+# The slope of Keras' function leaky_relu where none is given
+_DEFAULT_SLOPE = 0.2
+_KNOWN = "Dense, ReLU, LeakyReLU, Activation, Flatten, Dropout, Identity"
+
+
+def from_keras(
+    model: object,
+    inputs: object,
+    targets: object,
+    *,
+    layer: int = 1,
+    free: object | None = None,
+    loss: Loss | None = None,
+    sample_weights: object | None = None,
+    decimals: int | None = None,
+    data_decimals: int | None = None,
+) -> Instance:
+    """Returns the problem of training one layer of a dense Keras model further, or all of them, from its parameters.
+
+    Args:
+        model: built, a chain of Dense layers with the activations `relu`, `leaky_relu` or `linear`, or of layers of
+            these names.
+        inputs: shape (N, n_0); with more axes where the model flattens them.
+        targets: shape (N, n_{L+1}), or (N,) for one output.
+        layer: the trained layer, 1..L+1, counting the Dense ones.
+        free: the same, or "all"; in place of `layer`.
+        loss: default: absolute.
+        sample_weights: one nonnegative number a sample; default: 1 each.
+        decimals: takes the parameters as what an author wrote, see `from_torch`.
+        data_decimals: the same for the data.
+
+    Raises:
+        InputError: Keras is missing; a layer or an activation is another one; the model's own outputs differ from the
+            exact ones by more than rounding explains; shapes that do not fit, NaN, infinities.
+    """
+    network = read_keras(model, decimals=decimals)
+    instance = to_instance(
+        network,
+        inputs,
+        targets,
+        layer=layer,
+        free=free,
+        loss=loss,
+        sample_weights=sample_weights,
+        data_decimals=data_decimals,
+    )
+    check_keras(model, inputs)
+    return instance
+
+
+def read_keras(model: object, *, decimals: int | None = None) -> Network:
+    """Returns the network in a Keras model, not yet compared with its forward pass.
+
+    Raises:
+        InputError: see `from_keras`.
+    """
+    keras = import_extra("keras", "keras", "keras")
+    if not isinstance(model, keras.Model):
+        raise InputError(f"a model of Keras is needed, not {shown(type(model).__name__)}")
+    own: Any = model
+    if not own.built:
+        raise InputError(f"the model {own.name} has no parameters before it is built; call it on data first")
+    chain = Chain(f"the model {own.name}", check_decimals(decimals))
+    for part in own.layers:
+        _add(chain, part)
+    return chain.build()
+
+
+def _add(chain: Chain, part: Any) -> None:  # noqa: ANN401 - Keras may be missing
+    kind, name = type(part).__name__, part.name
+    if not type(part).__module__.startswith("keras."):
+        raise InputError(f"{chain.place}: {name} is a {kind}; {_KNOWN} are possible")
+    if kind == "Dense":
+        numbers = part.get_weights()
+        if len(numbers) != 1 + bool(part.use_bias):
+            raise InputError(f"{chain.place}: {name} has {len(numbers)} arrays; a kernel and a bias are possible")
+        # Keras multiplies from the right: its matrices have a column a unit
+        chain.add_affine(name, numbers[0].T, numbers[1] if part.use_bias else None)
+        _add_activation(chain, name, part.activation)
+    elif kind == "Activation":
+        _add_activation(chain, name, part.activation)
+    elif kind == "ReLU":
+        if part.max_value is not None or part.threshold:
+            raise InputError(f"{chain.place}: {name} has a threshold or a largest value; a bend at 0 alone is possible")
+        chain.add_activation(name, Activation(chain.slope(float(part.negative_slope or 0)), mpq(1)))
+    elif kind == "LeakyReLU":
+        chain.add_activation(name, Activation(chain.slope(float(part.negative_slope)), mpq(1)))
+    elif kind == "Flatten":
+        chain.is_flat = chain.is_flat or not chain.has_layers
+    elif kind not in {"InputLayer", "Dropout", "Identity"}:
+        raise InputError(f"{chain.place}: {name} is a {kind}; {_KNOWN} are possible")
+
+
+def _add_activation(chain: Chain, name: str, function: Callable[..., object]) -> None:
+    known = getattr(function, "__name__", "")
+    if known == "relu":
+        chain.add_activation(name, RELU)
+    elif known == "leaky_relu":
+        chain.add_activation(name, Activation(chain.slope(_DEFAULT_SLOPE), mpq(1)))
+    elif known != "linear":
+        raise InputError(
+            f"{chain.place}: {name} has the activation {shown(known)}; relu, leaky_relu, linear are possible"
+        )
+
+
+def check_keras(model: object, inputs: object) -> ForwardCheck | None:
+    """Returns how far a model's own outputs are from the exact ones of the network that is read from it.
+
+    Args:
+        model: see `from_keras`.
+        inputs: see `from_keras`; the model gets them rounded to its floats.
+
+    Returns:
+        The result, None where layers are so wide that the bound does not hold for the model's floats.
+
+    Raises:
+        InputError: they differ by more than rounding explains, or the model refuses the data.
+    """
+    keras = import_extra("keras", "keras", "keras")
+    network, own = read_keras(model), _as_any(model)
+    place = f"the model {own.name}"
+    kind = KINDS.get(str(own.compute_dtype), FLOAT32)
+    given, _ = to_array(inputs, "data.inputs")
+    if not is_bounded(network.layers, kind) or kind.name == "bfloat16":
+        return None
+    rows = given[choose_samples(network.layers, len(given))].astype(kind.name)
+    try:
+        made = np.asarray(keras.ops.convert_to_numpy(own(rows, training=False)), dtype=np.float64)
+    except Exception as error:  # noqa: BLE001 - a model raises what its author likes
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{place} refuses the data ({reason})") from None
+    floats = np.asarray(to_input_rows(rows.astype(np.float64), is_flat=network.is_flat))
+    return check_forward(network.layers, floats, made.reshape(len(rows), -1), kind, place)
+
+
+def _as_any(model: object) -> Any:  # noqa: ANN401 - Keras may be missing
+    return model
