@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from exactdrl import Point, export, read_certificate, read_instance
+from exactdrl import WalkPoint, export, read_certificate, read_instance
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.series.parallel import available_jobs
 
@@ -32,7 +32,7 @@ def export_command(
     certificate = read_certificate(run, problem_instance)
     with progress("export", unit="point") as report:
 
-        def on_point(point: Point) -> None:
+        def on_point(point: WalkPoint) -> None:
             report(point.step)
 
         problem = IntegerProblem.from_instance(problem_instance)

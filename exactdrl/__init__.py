@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from exactdrl.audits.audit import audit as audit
+    from exactdrl.cells.cell import Cell as Cell
     from exactdrl.cells.kinks import Kink as Kink
+    from exactdrl.cells.point import Point as Point
     from exactdrl.certificate.reader import Certificate as Certificate
     from exactdrl.certificate.reader import read_certificate as read_certificate
     from exactdrl.certificate.record import record_walk as record_walk
@@ -59,7 +61,7 @@ if TYPE_CHECKING:
     from exactdrl.problem.instance import Instance as Instance
     from exactdrl.problem.instance import Layer as Layer
     from exactdrl.problem.loss import Loss as Loss
-    from exactdrl.series.export import Point as Point
+    from exactdrl.series.export import WalkPoint as WalkPoint
     from exactdrl.series.export import export as export
     from exactdrl.series.export import points as points
     from exactdrl.walks.driver import Outcome as Outcome
@@ -73,7 +75,9 @@ __version__ = "0.1.0"
 # where each public name is defined; it is imported when it is first used, so that a command starts at once
 _PLACES = {
     "audit": "exactdrl.audits.audit",
+    "Cell": "exactdrl.cells.cell",
     "Kink": "exactdrl.cells.kinks",
+    "Point": "exactdrl.cells.point",
     "Certificate": "exactdrl.certificate.reader",
     "read_certificate": "exactdrl.certificate.reader",
     "record_walk": "exactdrl.certificate.record",
@@ -114,7 +118,7 @@ _PLACES = {
     "Instance": "exactdrl.problem.instance",
     "Layer": "exactdrl.problem.instance",
     "Loss": "exactdrl.problem.loss",
-    "Point": "exactdrl.series.export",
+    "WalkPoint": "exactdrl.series.export",
     "export": "exactdrl.series.export",
     "points": "exactdrl.series.export",
     "Outcome": "exactdrl.walks.driver",
@@ -126,6 +130,7 @@ _PLACES = {
 
 __all__ = [
     "Activation",
+    "Cell",
     "Certificate",
     "CheckResult",
     "InputError",
@@ -144,6 +149,7 @@ __all__ = [
     "Unbounded",
     "Undecided",
     "Walk",
+    "WalkPoint",
     "WalkResult",
     "audit",
     "export",

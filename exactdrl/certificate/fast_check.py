@@ -5,22 +5,22 @@ claims. The form of the files and the outcome are left to the stand-alone checke
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 from flint import fmpz_mat
-from gmpy2 import mpq, mpz
+from gmpy2 import mpz
 
 from exactdrl.arithmetic.counts import DecisionCounts
 from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.arithmetic.filtered import FilteredArithmetic
 from exactdrl.arithmetic.protocol import Edge, Move
 from exactdrl.cells.affine import affine_form
+from exactdrl.cells.cell import Cell
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
-from exactdrl.cells.scan import Values, is_in_cell, scaled_loss, scan
+from exactdrl.cells.point import Point
 from exactdrl.certificate.reader import Certificate
-from exactdrl.exact.linear import solve_regular, to_fmpz, to_integers, to_mpz
+from exactdrl.exact.linear import solve_regular, to_fmpz, to_mpz
 from exactdrl.steps.step import Step
 
 # Steps that are handed to the kernel at once
@@ -29,33 +29,6 @@ _BATCH = 1024
 
 class FalseClaimError(Exception):
     """A claim of the certificate is false; the message says which."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Vertex:
-    """A vertex that has been solved exactly.
-
-    Attributes:
-        numerators: of the point, with `denominator`.
-        denominator: positive.
-        values: of all kinks, scaled by it.
-        loss: at the vertex.
-    """
-
-    numerators: list[mpz]
-    denominator: mpz
-    values: Values
-    loss: mpq
-
-    def is_same_point(self, other: "_Vertex") -> bool:
-        return all(
-            a * other.denominator == b * self.denominator
-            for a, b in zip(self.numerators, other.numerators, strict=True)
-        )
-
-    def vanishes(self, problem: IntegerProblem, kink: Kink) -> bool:
-        depth = kink.layer - problem.first
-        return bool(self.values[depth][kink.sample * problem.widths[depth] + kink.unit] == 0)
 
 
 def check_steps(
@@ -71,8 +44,11 @@ def check_steps(
     Raises:
         FalseClaimError: a claim is false.
     """
-    pattern, basis = _check_first(problem, certificate)
     counts = DecisionCounts()
+    if certificate.first.is_start:
+        # there is no vertex and no step; the ray is the stand-alone checker's
+        return counts
+    pattern, basis = _check_first(problem, certificate)
     filtered = FilteredArithmetic(problem, pattern, basis) if problem.dimension else None
     steps = iter(certificate.steps)
     done = 0
@@ -125,7 +101,7 @@ def _require_kink(problem: IntegerProblem, kink: Kink, index: int) -> None:
     _require(problem.addresses.holds(kink), index, f"kink {list(kink)} is none of this problem's")
 
 
-def _find_vertex(problem: IntegerProblem, pattern: Pattern, basis: Sequence[Kink], index: int) -> _Vertex:
+def _find_vertex(problem: IntegerProblem, pattern: Pattern, basis: Sequence[Kink], index: int) -> Point:
     """Returns the vertex of a pattern and a basis.
 
     Raises:
@@ -137,10 +113,9 @@ def _find_vertex(problem: IntegerProblem, pattern: Pattern, basis: Sequence[Kink
         _require_kink(problem, kink, index)
     forms = [affine_form(problem, pattern, kink) for kink in basis]
     numerators, denominator = _solve([form.row for form in forms], [-form.offset for form in forms], index)
-    values = scan(problem, numerators, denominator, pattern)
-    _require(is_in_cell(pattern, values), index, "the basis' point is not in the cell")
-    loss = mpq(to_mpz(scaled_loss(problem, values)), problem.loss_scale * denominator)
-    return _Vertex(numerators, denominator, values, loss)
+    point = Point(problem, tuple(numerators), denominator)
+    _require(Cell(problem, pattern).holds(point), index, "the basis' point is not in the cell")
+    return point
 
 
 def _solve(rows: Sequence[Sequence[mpz]], right: Sequence[mpz], index: int) -> tuple[list[mpz], mpz]:
@@ -159,12 +134,10 @@ def _check_first(problem: IntegerProblem, certificate: Certificate) -> tuple[Pat
     """Checks the first vertex; step 0 in messages."""
     pattern, basis = problem.pattern_from_hex(certificate.first.pattern), list(certificate.first.basis)
     vertex = _find_vertex(problem, pattern, basis, 0)
-    start, denominator = to_integers(problem.to_reduced(problem.instance.start))
-    values = scan(problem, start, denominator, None)
+    start = Point.of(problem, problem.instance.start)
     if not certificate.first.is_elsewhere:
-        _require(is_in_cell(pattern, values), 0, "the start is not in the cell of the first vertex")
-    loss = mpq(to_mpz(scaled_loss(problem, values)), problem.loss_scale * denominator)
-    _require(vertex.loss <= loss, 0, "the loss at the first vertex is above the start's")
+        _require(Cell(problem, pattern).holds(start), 0, "the start is not in the cell of the first vertex")
+    _require(vertex.loss <= start.loss, 0, "the loss at the first vertex is above the start's")
     return pattern, basis
 
 
@@ -189,12 +162,12 @@ def check_step(
         _check_published_stop(problem, pattern, basis, index)
     pattern, basis = pattern.copy(), list(basis)
     for kink in step.flips:
-        _require(before.vanishes(problem, kink), index, f"flips kink {list(kink)}, which does not vanish")
+        _require(before.vanishes(kink), index, f"flips kink {list(kink)}, which does not vanish")
         pattern.flip(kink)
     if step.basis is not None:
         basis = list(step.basis)
         at = _find_vertex(problem, pattern, basis, index)
-        _require(at.is_same_point(before), index, "the basis is that of another point")
+        _require(at.is_same(before), index, "the basis is that of another point")
     _require(step.leaving in basis, index, "the leaving kink is not in the basis")
     _require(step.entering not in basis, index, "the entering kink is in the basis")
     for kink in step.crossed:
@@ -203,7 +176,7 @@ def check_step(
     basis.remove(step.leaving)
     basis.append(step.entering)
     after = _find_vertex(problem, pattern, basis, index)
-    _require(not after.is_same_point(before), index, "the point stays where it is")
+    _require(not after.is_same(before), index, "the point stays where it is")
     _require(after.loss <= before.loss, index, "the loss rises")
     is_strict = step.is_published_stop or bool(step.crossed)
     _require(after.loss < before.loss or not is_strict, index, "the loss does not fall")

@@ -7,9 +7,9 @@ from gmpy2 import mpq
 
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.local_form import localise
+from exactdrl.cells.point import Point
 from exactdrl.cells.reach import localisation_radius
-from exactdrl.cells.scan import scaled_loss, scan
-from exactdrl.exact.linear import independent_rows, project_out, to_integers, to_mpz
+from exactdrl.exact.linear import independent_rows, project_out, to_integers
 from exactdrl.minimality.judge import DEFAULT_BUDGET, judge
 from exactdrl.minimality.verdict import Verdict
 from exactdrl.problem.instance import Instance, Matrix
@@ -56,9 +56,8 @@ def judge_point(
         on_node: called with the number of the trees' nodes so far.
     """
     problem = IntegerProblem.from_instance(instance)
-    reduced = problem.to_reduced(instance.start if parameters is None else parameters)
-    numerators, denominator = to_integers(reduced)
-    values = scan(problem, numerators, denominator, None)
+    point = Point.of(problem, instance.start if parameters is None else parameters)
+    values, denominator = point.values, point.denominator
     form = localise(problem, values)
     rows = [to_integers(row)[0] for row in form.rows]
     basis = independent_rows(rows, problem.dimension)
@@ -66,7 +65,7 @@ def judge_point(
     return JudgedPoint(
         problem,
         verdict,
-        mpq(to_mpz(scaled_loss(problem, values)), problem.loss_scale * denominator),
+        point.loss,
         len(form.kinks),
         problem.dimension - len(basis),
         not any(project_out([rows[index] for index in basis], to_integers(form.slope)[0])),

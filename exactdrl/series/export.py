@@ -31,7 +31,7 @@ _ROWS_A_GROUP = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class WalkPoint:
     """One point of a walk.
 
     Attributes:
@@ -53,7 +53,7 @@ class Point:
     is_degenerate: bool | None
 
 
-def points(problem: IntegerProblem, certificate: Certificate, *, jobs: int = 1) -> Iterator[Point]:
+def points(problem: IntegerProblem, certificate: Certificate, *, jobs: int = 1) -> Iterator[WalkPoint]:
     """Yields every point of a recorded walk in order, the start first, in exact numbers.
 
     Points of phase 1 are computed again by the start rule that the header names. If that does not lead to the
@@ -74,7 +74,7 @@ def points(problem: IntegerProblem, certificate: Certificate, *, jobs: int = 1) 
         here = to_integers(at)
         moved = squared_distance(here, before) if before is not None else None
         loss, distance = exact_loss(problem, at), squared_distance(here, last)
-        yield Point(step, 1, loss, _flatten_parameters(problem, at), moved, distance, None)
+        yield WalkPoint(step, 1, loss, _flatten_parameters(problem, at), moved, distance, None)
         before = here
     work = partial(_segment_points, last, len(early), before)
     yield from chain.from_iterable(map_segments(problem, certificate, work, jobs=jobs))
@@ -86,7 +86,7 @@ def _segment_points(
     before_first: tuple[list[mpz], mpz] | None,
     problem: IntegerProblem,
     segment: Segment,
-) -> list[Point]:
+) -> list[WalkPoint]:
     """Returns the points after each step of a segment, and the walk's first vertex where it begins the segment."""
     found = []
     residues = ResidueScan(problem)
@@ -96,7 +96,7 @@ def _segment_points(
         here = to_integers(at)
         if k > segment.before or k == 0:
             found.append(
-                Point(
+                WalkPoint(
                     early + k,
                     1 if k == 0 else 2,
                     vertex.loss(),
@@ -148,7 +148,7 @@ def squared_distance(left: tuple[list[mpz], mpz], right: tuple[list[mpz], mpz]) 
     return mpq(sum(((x * q - y * p) ** 2 for x, y in zip(a, b, strict=True)), mpz(0)), (p * q) ** 2)
 
 
-def vertex_row(point: Point) -> dict[str, object]:
+def vertex_row(point: WalkPoint) -> dict[str, object]:
     """Returns a point's row of the table of vertices: rationals as p/q, floats beside them."""
     squared_step = point.squared_step
     return {
@@ -163,7 +163,7 @@ def vertex_row(point: Point) -> dict[str, object]:
     }
 
 
-def loss_row(point: Point) -> dict[str, object]:
+def loss_row(point: WalkPoint) -> dict[str, object]:
     """Returns a point's row of the table of losses."""
     return {"step": point.step, "phase": point.phase, "loss": to_text(point.loss), "loss_float": to_float(point.loss)}
 
@@ -176,7 +176,7 @@ def export(
     losses: Path | None = None,
     force: bool = False,
     jobs: int = 1,
-    on_point: Callable[[Point], None] | None = None,
+    on_point: Callable[[WalkPoint], None] | None = None,
 ) -> int:
     """Writes the tables of a recorded walk, row by row, and returns the number of points.
 
