@@ -80,6 +80,11 @@ COMMANDS = {
         "spurious_command",
         "Build a spurious minimum for DATA: a local minimum in all parameters that another point beats.",
     ),
+    "regress": (
+        "regress",
+        "regress_command",
+        "Fit an exact quantile regression to the table DATA: least absolute deviations where no level is named.",
+    ),
     "rerun": (
         "rerun",
         "rerun_command",

@@ -157,13 +157,15 @@ def read_sheet(source: object, form: TextForm | None = None) -> Sheet:
     """Returns the cells of a table, not yet read as numbers; see `read_table`.
 
     Args:
-        source: see `read_table`.
+        source: see `read_table`; a sheet is returned as it is.
         form: how a text writes a table; it is of no use with other sources.
 
     Raises:
         InputError: see `read_table`.
     """
     form = form or TextForm()
+    if isinstance(source, Sheet):
+        return source
     if not isinstance(source, (str, os.PathLike)):
         return from_array(source, "the array") if isinstance(source, np.ndarray) else from_frame(source, "the frame")
     path = Path(source)

@@ -51,7 +51,7 @@ class _Improving:
 
 
 @dataclass(frozen=True, slots=True)
-class _Optimal:
+class Optimal:
     """The vertex is a minimum of its output's loss.
 
     Attributes:
@@ -83,29 +83,41 @@ def check_long_step(problem: IntegerProblem) -> None:
         raise InputError("rule is 'long-step', which needs a loss with two slopes; the squared loss has none")
 
 
-def decide(arithmetic: RegressionArithmetic) -> _Improving | _Optimal:
+def decide(arithmetic: RegressionArithmetic) -> _Improving | Optimal:
     """Returns an improving edge of a vertex, or what shows that there is none."""
     if not arithmetic.vanishing():
         leaving = arithmetic.leaving()
         basis = tuple(arithmetic.basis)
-        return _Optimal(basis, {}) if leaving is None else _Improving(basis, *leaving)
+        return Optimal(basis, {}) if leaving is None else _Improving(basis, *leaving)
     members = sorted([*arithmetic.basis, *arithmetic.vanishing()])
     local = arithmetic.local()
     while True:
         found = decide(local)
         basis = tuple(members[place] for place in found.basis)
-        if isinstance(found, _Optimal):
+        if isinstance(found, Optimal):
             inside = set(found.basis)
             signs = {
                 members[place]: found.signs.get(place) or local.sign(place)
                 for place in range(len(members))
                 if place not in inside
             }
-            return _Optimal(basis, signs)
+            return Optimal(basis, signs)
         if found.basis != tuple(local.basis):
             local.rebase(found.basis)
         if local.go(found.leaving, found.side) is None:
             return _Improving(basis, members[found.leaving], found.side)
+
+
+def descend(arithmetic: RegressionArithmetic) -> Optimal | None:
+    """Walks to a minimum, and returns what proves it; None where the loss falls forever."""
+    while True:
+        found = decide(arithmetic)
+        if isinstance(found, Optimal):
+            return found
+        if found.basis != tuple(arithmetic.basis):
+            arithmetic.rebase(found.basis)
+        if arithmetic.go(found.leaving, found.side) is None:
+            return None
 
 
 def search_lines(arithmetic: RegressionArithmetic) -> bool:
@@ -270,6 +282,11 @@ class LongSteps:
             instance = self._problem.instance
             return instance.loss_of(instance.start)
         return sum((unit.loss() + unit.regression.shares.loss_apart() for unit in self._at()), mpq(0))
+
+    @property
+    def optima(self) -> tuple[UnitOptimum, ...]:
+        """Returns what shows the minima of the outputs that are at theirs so far."""
+        return tuple(self._optima)
 
     @property
     def counts(self) -> DecisionCounts | None:

@@ -7,7 +7,7 @@ value, which serves as a row of the basis until phase 1 has brought in r kinks.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple, Protocol
 
@@ -16,7 +16,7 @@ from flint import fmpz_mat
 from gmpy2 import mpq, mpz
 
 from exactdrl.cells.integer_problem import IntegerProblem
-from exactdrl.exact.linear import to_fmpz, to_matrix, to_mpz
+from exactdrl.exact.linear import common_denominator, to_fmpz, to_matrix, to_mpz
 from exactdrl.regression.shares import Shares
 
 # Local problems nested deeper than this have powers for offsets, and are decided exactly
@@ -68,7 +68,12 @@ class Regression:
     @classmethod
     def of_unit(cls, problem: IntegerProblem, unit: int) -> "Regression":
         """Returns the problem of one output."""
-        shares = Shares.of_unit(problem, unit)
+        return cls.of_shares(Shares.of_unit(problem, unit))
+
+    @classmethod
+    def of_shares(cls, shares: Shares) -> "Regression":
+        """Returns the problem of one output with given shares, which need not be those of the instance's loss."""
+        problem, unit = shares.problem, shares.unit
         samples, rank = shares.members, problem.rank
         reduced = problem.to_reduced(problem.instance.start)
         start = tuple(reduced[unit * rank : (unit + 1) * rank])
@@ -88,6 +93,18 @@ class Regression:
 
         whole = cls(problem, shares, samples, find_offsets, start, find_linear, shares.is_tilted)
         return whole
+
+    def with_term(self, term: Sequence[mpq]) -> "Regression":
+        """Returns the problem with a linear term added, r rationals in units of the loss over `shares.factor`."""
+        finer = common_denominator([entry * self.scale for entry in term])
+        shares = replace(self.shares, refinement=self.shares.refinement * finer)
+
+        def find_linear() -> tuple[Sequence[mpz], mpz]:
+            pull, constant = self.linear
+            added = (mpz(entry * shares.scale) for entry in term)
+            return [finer * own + more for own, more in zip(pull, added, strict=True)], finer * constant
+
+        return replace(self, shares=shares, find_linear=find_linear, has_pull=True)
 
     @property
     def unit(self) -> int:

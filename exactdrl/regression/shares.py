@@ -7,7 +7,7 @@ factor, it is least absolute deviations of ω_i r_i with a linear term. Source: 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from gmpy2 import mpq, mpz
@@ -25,12 +25,14 @@ class Shares:
         unit: of that layer.
         factor: h; 0 where no entry has a kink.
         tilt: t of all entries; None for the hinge, where it is minus the target.
+        refinement: by what the shares' scale is multiplied once more, for a linear term with denominators of its own.
     """
 
     problem: IntegerProblem
     unit: int
     factor: mpq
     tilt: mpq | None
+    refinement: mpz = field(default_factory=lambda: mpz(1))
 
     @classmethod
     def of_unit(cls, problem: IntegerProblem, unit: int) -> "Shares":
@@ -51,7 +53,7 @@ class Shares:
     def multiple(self) -> mpz:
         """Returns how many times the problem's own scale these shares have, so that all are integers."""
         own = self.problem.instance.weights
-        by_tilt = mpz(1) if self.tilt is None else self.tilt.denominator
+        by_tilt = self.refinement * (1 if self.tilt is None else self.tilt.denominator)
         return by_tilt if own is None else by_tilt * common_denominator(own)
 
     @cached_property
@@ -101,8 +103,8 @@ class Shares:
     def signs_of_tilts(self) -> tuple[list[int], mpz]:
         """Returns `tilts` of the members, where no samples have weights: signs, and their factor beside the scale."""
         if self.tilt is None:
-            return [1 if self.tilt_of(sample) > 0 else -1 for sample in self.members], mpz(1)
-        return [1] * len(self.members), self.tilt.numerator
+            return [1 if self.tilt_of(sample) > 0 else -1 for sample in self.members], self.refinement
+        return [1] * len(self.members), self.tilt.numerator * self.refinement
 
     def loss_apart(self) -> mpq:
         """Returns what the samples whose residuals never change add to the loss."""

@@ -1,0 +1,195 @@
+"""The columns of a regression: an intercept, numbers, and booleans and categories by their usual coding, all exact.
+
+The intercept comes first, so that a constant column is the one that is aliased. A boolean column `x` becomes
+`x[T.True]`, 1 where it is true; a category with the levels a, b, c becomes `x[T.b]` and `x[T.c]`: treatment coding, as
+R, patsy and formulaic name it. Texts are no categories unless a formula says so.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from gmpy2 import mpq
+
+from exactdrl.doors.sheet import Column, Sheet
+from exactdrl.doors.sheet_text import TextForm
+from exactdrl.doors.tables import Columns, Table, read_sheet, read_table
+from exactdrl.exact.rationals import InputError
+from exactdrl.problem.doubles import DoubleMatrix
+from exactdrl.problem.instance import Samples
+
+INTERCEPT = "Intercept"
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """A regression's data.
+
+    Attributes:
+        place: what error messages call the source.
+        names: of the columns of `rows`, the intercept first where there is one.
+        rows: shape (N, len(names)).
+        target_name: of the target.
+        targets: shape (N, 1).
+        weights: a nonnegative number for each sample, None without weights.
+        lines: for each sample, its row's number as the source counts it, from 1.
+        notes: what was decided by a rule rather than by the caller, one sentence each.
+    """
+
+    place: str
+    names: tuple[str, ...]
+    rows: Samples
+    target_name: str
+    targets: Samples
+    weights: tuple[mpq, ...] | None
+    lines: tuple[int, ...]
+    notes: tuple[str, ...]
+
+
+def read_design(
+    source: object,
+    target: Columns | None = None,
+    *,
+    intercept: bool = True,
+    inputs: Columns | None = None,
+    exclude: Columns | None = None,
+    weights: int | str | None = None,
+    index: bool | None = None,
+    drop_missing: bool = False,
+    form: TextForm | None = None,
+    levels: dict[str, tuple[object, ...]] | None = None,
+) -> Design:
+    """Returns the columns of a regression from a table.
+
+    Args:
+        source: see `read_table`.
+        target: the column of the target; default: the last one.
+        intercept: whether a column of ones comes first.
+        inputs: see `read_table`, as for the other arguments below.
+        exclude: columns to leave out.
+        weights: a column of nonnegative weights.
+        index: whether the first column is an index.
+        drop_missing: whether rows with a missing value are left out.
+        form: how a text writes a table.
+        levels: of the columns that are categories; default: those of a frame.
+
+    Raises:
+        InputError: see `read_table`; there are several targets.
+    """
+    sheet = read_sheet(source, replace(form or TextForm(), skip_blank=drop_missing))
+    coded, parts = code_columns(sheet, categories_of(source) if levels is None else levels)
+
+    def expand(columns: Columns | None) -> tuple[int | str, ...] | None:
+        if columns is None:
+            return None
+        chosen = sheet.column_indices(columns)
+        return tuple(place + 1 for position in chosen for place in parts[position])
+
+    table = read_table(
+        coded,
+        expand(target),
+        inputs=expand(inputs),
+        exclude=expand(exclude),
+        weights=None if weights is None else parts[sheet.column_index(weights)][0] + 1,
+        index=index,
+        drop_missing=drop_missing,
+    )
+    return to_design(table, intercept=intercept)
+
+
+def to_design(table: Table, *, intercept: bool) -> Design:
+    """Returns the columns of a regression from a table that has been read.
+
+    Raises:
+        InputError: there are several targets.
+    """
+    if len(table.target_names) != 1:
+        raise InputError(
+            f"{table.place}: one target is needed, not {', '.join(table.target_names)}: fit each by itself"
+        )
+    if INTERCEPT in table.input_names and intercept:
+        raise InputError(
+            f"{table.place}: a column is named {INTERCEPT} already; leave out the other with --no-intercept"
+        )
+    names = (INTERCEPT, *table.input_names) if intercept else table.input_names
+    rows = with_ones(table.inputs) if intercept else table.inputs
+    return Design(
+        table.place, names, rows, table.target_names[0], table.targets, table.weights, table.rows, table.notes
+    )
+
+
+def with_ones(rows: Samples) -> Samples:
+    """Returns rows with a 1 before each."""
+    if isinstance(rows, DoubleMatrix):
+        return DoubleMatrix(np.hstack([np.ones((len(rows), 1)), rows.doubles]))
+    one = mpq(1)
+    return tuple((one, *row) for row in rows)
+
+
+def code_columns(sheet: Sheet, levels: dict[str, tuple[object, ...]]) -> tuple[Sheet, list[tuple[int, ...]]]:
+    """Returns the sheet with booleans and categories coded, and for each old column the places of its new ones.
+
+    Args:
+        sheet: a table.
+        levels: of the columns that are categories, in their order.
+    """
+    columns: list[Column] = []
+    names: list[str] = []
+    parts: list[tuple[int, ...]] = []
+    for index, column in enumerate(sheet.columns):
+        name, known = sheet.name(index), levels.get(sheet.name(index))
+        if known is None and _is_boolean(column):
+            known = (False, True)
+        if known is None:
+            own: list[tuple[str, Column]] = [(name, column)]
+        else:
+            present = [level for level in known if any(value == level for value in column)]
+            own = [(f"{name}[T.{level}]", _indicator(column, level)) for level in present[1:]]
+        parts.append(tuple(range(len(columns), len(columns) + len(own))))
+        names += [title for title, _ in own]
+        columns += [values for _, values in own]
+    if len(columns) == sheet.width and all(a is b for a, b in zip(columns, sheet.columns, strict=True)):
+        return sheet, parts
+    return replace(sheet, names=tuple(names), columns=tuple(columns)), parts
+
+
+def _is_boolean(column: Column) -> bool:
+    if isinstance(column, np.ndarray):
+        return False
+    kinds = {type(value) for value in column if value is not None}
+    return kinds == {bool}
+
+
+def _indicator(column: Column, level: object) -> tuple[object, ...]:
+    return tuple(None if value is None else int(value == level) for value in column)
+
+
+def categories_of(source: object) -> dict[str, tuple[object, ...]]:
+    """Returns the levels of a frame's categorical columns."""
+    if isinstance(source, (str, Sheet, np.ndarray)) or not hasattr(source, "columns"):
+        return {}
+    try:
+        import narwhals  # noqa: PLC0415 - optional
+    except ImportError:
+        return {}
+    try:
+        frame = narwhals.from_native(source, eager_only=True)
+    except TypeError:
+        return {}
+    found = {}
+    for name in frame.columns:
+        kind = frame[name].dtype
+        if kind in (narwhals.Categorical, narwhals.Enum):
+            found[str(name)] = tuple(frame[name].cat.get_categories().to_list())
+    return found
+
+
+def check_names(names: Sequence[str], place: str) -> None:
+    """Refuses names that are the same.
+
+    Raises:
+        InputError: two are.
+    """
+    repeated = next((name for position, name in enumerate(names) if name in names[:position]), None)
+    if repeated is not None:
+        raise InputError(f"{place}: two columns have the name {repeated}")

@@ -1,0 +1,579 @@
+"""Quantile regression and least absolute deviations, exact: from a table to coefficients that are proved optimal."""
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from gmpy2 import mpq
+
+from exactdrl.doors.design import Design, categories_of, read_design, with_ones
+from exactdrl.doors.formulas import read_formula
+from exactdrl.doors.sheet import Sheet
+from exactdrl.doors.sheet_text import TextForm
+from exactdrl.doors.tables import Columns, read_sheet
+from exactdrl.exact.rationals import InputError, shown, to_float, to_rational, to_text
+from exactdrl.front.walked import WalkResult, walk
+from exactdrl.problem.file import read_instance
+from exactdrl.problem.instance import Instance
+from exactdrl.problem.loss import Loss
+from exactdrl.regression.fit import Fit, fit
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+Level: TypeAlias = mpq | int | float | str
+
+_ENDINGS = (".json", ".json.gz")
+_HALF = mpq(1, 2)
+# characters of a fraction that a table shows
+_LONGEST = 28
+
+
+@dataclass(frozen=True)
+class PathPiece:
+    """Levels at which the same coefficients are optimal.
+
+    Attributes:
+        low: the least of these levels, 0 or a breakpoint.
+        high: the greatest, 1 or a breakpoint.
+        coefficients: by name; None for a column that is aliased.
+    """
+
+    low: mpq
+    high: mpq
+    coefficients: dict[str, mpq | None]
+
+
+@dataclass(frozen=True)
+class RegressionResult:
+    """An exact regression quantile. Numbers are exact `gmpy2.mpq` unless their name says otherwise.
+
+    The objective is a convex function of the coefficients, so this is a *global* minimum: no coefficients whatever have
+    a smaller objective, and `dual` proves it.
+
+    Attributes:
+        names: of the columns.
+        target: the name of the target.
+        level: τ.
+        fit: the fit in numbers.
+        lines: for each sample, its row's number as the source counts it.
+        notes: what was decided by a rule rather than by the caller.
+    """
+
+    names: tuple[str, ...]
+    target: str
+    level: mpq
+    fit: Fit
+    lines: tuple[int, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def coefficients(self) -> dict[str, mpq | None]:
+        """Returns the coefficients by name; None for a column that is aliased, as R's lm says NA."""
+        return self._named([self.fit.coefficients[column] for column in self.fit.problem.pivots])
+
+    def _named(self, reduced: Sequence[mpq]) -> dict[str, mpq | None]:
+        found: dict[str, mpq | None] = dict.fromkeys(self.names)
+        for column, value in zip(self.fit.problem.pivots, reduced, strict=True):
+            found[self.names[column]] = value
+        return found
+
+    @property
+    def objective(self) -> mpq:
+        """Returns the sum of the samples' pinball losses: τ r for a residual r = y - fit above 0, (τ - 1) r below."""
+        return self._part * self.fit.objective
+
+    @property
+    def _part(self) -> mpq:
+        """Returns how much of the instance's loss the objective is: half of the absolute loss."""
+        return _HALF if self.fit.problem.instance.loss.kind == "absolute" else mpq(1)
+
+    @property
+    def residuals(self) -> tuple[mpq, ...]:
+        """Returns y minus the fitted value, one a sample."""
+        return self.fit.residuals
+
+    @property
+    def dual(self) -> tuple[mpq, ...]:
+        """Returns the optimal dual solution d, one number a sample, between w (τ - 1) and w τ for the weight w.
+
+        Σ d_i x_i = 0 and Σ d_i y_i is the objective, so that no coefficients have a smaller one.
+        """
+        return tuple(self._part * entry for entry in self.fit.dual)
+
+    @property
+    def zero_rows(self) -> tuple[int, ...]:
+        """Returns the rows, as the source counts them, that are fitted without a residual."""
+        return tuple(self.lines[sample] for sample in self.fit.vanishing)
+
+    @property
+    def is_degenerate(self) -> bool:
+        """Returns whether more residuals vanish than there are coefficients."""
+        return self.fit.is_degenerate
+
+    @property
+    def aliased(self) -> dict[str, dict[str, mpq]]:
+        """Returns each column that is a combination of columns before it, with how many of each."""
+        pivots = self.fit.problem.pivots
+        return {
+            self.names[column]: {self.names[p]: count for p, count in zip(pivots, counts, strict=True) if count}
+            for column, counts in self.fit.aliased.items()
+        }
+
+    @property
+    def is_unique(self) -> bool:
+        """Returns whether these are the only optimal coefficients; aliased columns count as left out."""
+        return self.fit.face.is_point
+
+    @property
+    def dimension(self) -> int:
+        """Returns the dimension of the set of all optimal coefficients."""
+        return self.fit.face.dimension
+
+    @cached_property
+    def ranges(self) -> dict[str, tuple[mpq, mpq] | None]:
+        """Returns the least and the greatest value of each coefficient among all optimal ones."""
+        face, pivots = self.fit.face, self.fit.problem.pivots
+        found: dict[str, tuple[mpq, mpq] | None] = dict.fromkeys(self.names)
+        for column, least, greatest in zip(pivots, face.least, face.greatest, strict=True):
+            found[self.names[column]] = least, greatest
+        return found
+
+    @cached_property
+    def path(self) -> tuple[PathPiece, ...]:
+        """Returns the optimal coefficients for all levels between 0 and 1, piece by piece.
+
+        Each piece is proved by its own multipliers, and they leave nothing out: one's `high` is the next one's `low`.
+        """
+        return tuple(PathPiece(piece.low, piece.high, self._named(piece.parameters)) for piece in self.fit.path)
+
+    @cached_property
+    def certificate(self) -> WalkResult:
+        """Returns the walk to the optimum with its certificate; `certificate.verify()` asks the stand-alone checker."""
+        return walk(self.fit.problem.instance, rule="long-step")
+
+    def save(self, path: Path | str, *, instance: Path | str | None = None, force: bool = False) -> None:
+        """Writes the certificate, `*.drl`, and the instance that it is about beside it.
+
+        Args:
+            path: of the certificate.
+            instance: of the instance; default: the same name, ending in .json.
+            force: write over existing files.
+
+        Raises:
+            InputError: see `WalkResult.save`.
+        """
+        beside = Path(path).with_name(Path(path).name.removesuffix(".gz").removesuffix(".drl") + ".json")
+        self.certificate.save(path, instance=beside if instance is None else instance, force=force)
+
+    def predict(self, rows: object) -> tuple[mpq, ...]:
+        """Returns exact predictions for rows of the inputs' columns, without the intercept.
+
+        Raises:
+            InputError: a row has another number of entries, or an entry is no number.
+        """
+        from exactdrl.problem.instance import to_samples  # noqa: PLC0415 - as one line
+
+        samples = to_samples(rows, "rows")
+        if self.names[:1] == ("Intercept",):
+            samples = with_ones(samples)
+        if len(samples[0]) != len(self.names):
+            raise InputError(
+                f"rows have {len(samples[0])} columns, the fit has {len(self.names)}: {', '.join(self.names)}"
+            )
+        used = [(column, value) for column, value in enumerate(self.fit.coefficients) if value]
+        return tuple(sum((value * row[column] for column, value in used), mpq(0)) for row in samples)
+
+    def to_dict(self) -> dict[str, object]:
+        """Returns the result for JSON: fractions as text, null for aliased columns."""
+        return {
+            "target": self.target,
+            "tau": to_text(self.level),
+            "coefficients": {name: _text(value) for name, value in self.coefficients.items()},
+            "coefficients_float": {name: _float(value) for name, value in self.coefficients.items()},
+            "objective": to_text(self.objective),
+            "objective_float": to_float(self.objective),
+            "minimum": "global",
+            "unique": self.is_unique,
+            "dimension": self.dimension,
+            "ranges": {
+                name: None if ends is None else [to_text(end) for end in ends] for name, ends in self.ranges.items()
+            },
+            "degenerate": self.is_degenerate,
+            "zero_residuals": list(self.zero_rows),
+            "aliased": {
+                name: {other: to_text(count) for other, count in counts.items()}
+                for name, counts in self.aliased.items()
+            },
+            "samples": len(self.lines),
+            "steps": self.fit.steps,
+        }
+
+    def to_pandas(self) -> "DataFrame":
+        """Returns a data frame with a row for each column: the coefficient and its range, in float64 and as text.
+
+        Raises:
+            InputError: pandas is not installed.
+        """
+        try:
+            import pandas as pd  # noqa: PLC0415 - optional
+        except ImportError:
+            raise InputError("to_pandas needs pandas: pip install pandas") from None
+        rows = []
+        for name, value in self.coefficients.items():
+            least, greatest = self.ranges[name] or (None, None)
+            rows.append((_float(value), _text(value), _float(least), _float(greatest)))
+        return pd.DataFrame(rows, index=list(self.names), columns=["coefficient", "exact", "least", "greatest"])
+
+    @property
+    def title(self) -> str:
+        """Returns what was fitted, in a line."""
+        kind = "Least absolute deviations" if self.level == _HALF else "Quantile regression"
+        return f"{kind}, τ = {to_text(self.level)}"
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Returns what a summary says beside the coefficients."""
+        rank = self.fit.problem.rank
+        size = f"{len(self.lines)}, {rank} coefficient{'' if rank == 1 else 's'}"
+        weights = self.fit.problem.instance.weights
+        if weights is not None:
+            size += f", weighted; {sum(not weight for weight in weights)} of weight 0"
+        facts = [
+            ("target", self.target),
+            ("samples", size),
+            ("objective", f"{_words(self.objective)}, the sum of the pinball losses"),
+        ]
+        if self.level == _HALF:
+            facts.append(("deviations", f"{_words(2 * self.objective)}, the sum of the absolute residuals"))
+        facts.append(("minimum", f"global and exact, after {self.fit.steps} steps"))
+        if self.is_unique:
+            facts.append(("unique", "yes: all other coefficients have a larger objective"))
+        else:
+            facts.append(("unique", f"no: the optimal coefficients form a face of dimension {self.dimension}"))
+        zeros = len(self.fit.vanishing)
+        extra = f"; more than {rank}: degenerate" if self.is_degenerate else ""
+        facts.append(("zero residuals", f"{zeros}{extra}"))
+        for name, counts in self.aliased.items():
+            sum_words = " + ".join(f"{to_text(count)} {other}" for other, count in counts.items()) or "0"
+            facts.append(("aliased", f"{name} = {sum_words}"))
+        return facts
+
+    def table(self, *, longest: int | None = _LONGEST) -> list[tuple[str, ...]]:
+        """Returns the coefficients as rows of text, the heads first.
+
+        Args:
+            longest: characters up to which fractions are written out; None for all.
+        """
+        rows: list[tuple[str, ...]] = [("", "coefficient", "exact")]
+        if not self.is_unique:
+            rows[0] = (*rows[0], "least", "greatest")
+        for name, value in self.coefficients.items():
+            if value is None:
+                row: tuple[str, ...] = (name, "aliased", "")
+            else:
+                text = to_text(value)
+                is_short = longest is None or len(text) <= longest
+                row = (name, f"{to_float(value):.10g}", text if is_short else f"({len(text)} characters)")
+            if not self.is_unique:
+                ends = self.ranges[name]
+                row = (*row, *("", "")) if ends is None else (*row, *(f"{to_float(end):.10g}" for end in ends))
+            rows.append(row)
+        return rows
+
+    def summary(self, *, longest: int | None = _LONGEST) -> str:
+        """Returns the summary in lines; see `table`."""
+        rows = self.table(longest=longest)
+        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        lines = [self.title, *(f"{name:<16}{text}" for name, text in self.facts()), ""]
+        lines += [
+            "  ".join((row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))))
+            for row in rows
+        ]
+        return "\n".join(line.rstrip() for line in lines)
+
+    def __str__(self) -> str:
+        """Returns the summary."""
+        return self.summary()
+
+    def __repr__(self) -> str:
+        """Returns the summary: the fields hold all of the data."""
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        facts = "".join(f"<tr><th>{html.escape(a)}</th><td>{html.escape(b)}</td></tr>" for a, b in self.facts())
+        heads, *rows = self.table()
+        head = "".join(f"<th>{html.escape(cell)}</th>" for cell in heads)
+        body = "".join(
+            f"<tr><th>{html.escape(row[0])}</th>" + "".join(f"<td>{html.escape(c)}</td>" for c in row[1:]) + "</tr>"
+            for row in rows
+        )
+        caption = f"<caption>{html.escape(self.title)}</caption>"
+        return f"<table>{caption}{facts}</table><table><tr>{head}</tr>{body}</table>"
+
+
+def regress(
+    data: object,
+    target: object | None = None,
+    *,
+    tau: Level = "1/2",
+    formula: str | None = None,
+    intercept: bool = True,
+    inputs: Columns | None = None,
+    exclude: Columns | None = None,
+    weights: object | None = None,
+    index: bool | None = None,
+    drop_missing: bool = False,
+    form: TextForm | None = None,
+) -> RegressionResult:
+    """Returns the exact regression quantile of a level: least absolute deviations for 1/2.
+
+    ```python
+    result = exactdrl.regress("engel.csv", "foodexp", tau="1/4")
+    result.coefficients  # {'Intercept': mpq(...), 'income': mpq(...)}
+    ```
+
+    Args:
+        data: a table: a path of CSV, Parquet or an array, a frame, an array of NumPy, or rows as a list of lists; an
+            instance of one layer, or the path of its file (`*.json`), whose loss does not count.
+        target: a column's name or number, from 1; default: the last column, or the formula's. Or the numbers
+            themselves, one a row.
+        tau: the level, between 0 and 1. Texts mean what they write, floats the dyadic rationals that they are.
+        formula: `target ~ terms`, by formulaic, in place of target, inputs and intercept.
+        intercept: whether there is a column of ones.
+        inputs: the columns of the inputs; default: all others.
+        exclude: columns to leave out.
+        weights: a column of nonnegative weights, or the numbers themselves, one a row.
+        index: whether the first column is an index, which is left out; default: look.
+        drop_missing: leave out rows with a missing value.
+        form: how a text writes a table.
+
+    Raises:
+        InputError: the data cannot be read or do not fit, a level is not between 0 and 1, a weight is negative; the
+            message names the place and the value.
+    """
+    level = to_level(tau)
+    source = _read_instance(data)
+    if source is not None:
+        if formula is not None or target is not None or weights is not None:
+            raise InputError("an instance has its own target and weights; target, formula and weights go with tables")
+        return _fit_instance(source, level)
+    design = _read(
+        data,
+        target,
+        formula=formula,
+        intercept=intercept,
+        inputs=inputs,
+        exclude=exclude,
+        weights=weights,
+        index=index,
+        drop_missing=drop_missing,
+        form=form,
+    )
+    return fit_design(design, level)
+
+
+def to_level(tau: Level) -> mpq:
+    """Returns a level as a rational.
+
+    Raises:
+        InputError: it is no number between 0 and 1.
+    """
+    try:
+        level = to_rational(tau)
+    except InputError as error:
+        raise InputError(f"tau: {error}") from None
+    if not 0 < level < 1:
+        raise InputError(f"tau is {to_text(level)}; it has to lie between 0 and 1")
+    return level
+
+
+def fit_design(design: Design, level: mpq, *, arithmetic: str = "filtered") -> RegressionResult:
+    """Returns the exact fit of a regression's columns.
+
+    Raises:
+        InputError: all samples have weight 0.
+    """
+    if design.weights is not None and not any(design.weights):
+        raise InputError(f"{design.place}: all weights are zero")
+    instance = Instance.create(
+        [([[0] * len(design.names)], None)],
+        design.rows,
+        design.targets,
+        loss=_to_loss(level),
+        weights=design.weights,
+    )
+    found = fit(instance, arithmetic=arithmetic)
+    return RegressionResult(design.names, design.target_name, level, found, design.lines, design.notes)
+
+
+def _to_loss(level: mpq) -> Loss:
+    """Returns the loss of a level; the absolute one for 1/2, so that instance files are of version 1."""
+    return Loss.absolute() if level == _HALF else Loss.pinball(level)
+
+
+def _read_instance(data: object) -> Instance | None:
+    if isinstance(data, Instance):
+        return data
+    if isinstance(data, (str, Path)) and str(data).endswith(_ENDINGS):
+        return read_instance(data)
+    return None
+
+
+def _fit_instance(instance: Instance, level: mpq) -> RegressionResult:
+    """Returns the fit of an instance's last layer at a level.
+
+    Raises:
+        InputError: another layer is trained, or there are several outputs.
+    """
+    other = replace(instance, loss=_to_loss(level), file_digest=None, file_path=None)
+    found = fit(other)
+    width = len(instance.start[0]) - instance.has_bias
+    names = tuple(f"column_{column + 1}" for column in range(width)) + (("Intercept",) if instance.has_bias else ())
+    return RegressionResult(names, "target", level, found, tuple(range(1, len(instance.inputs) + 1)))
+
+
+def _read(
+    data: object,
+    target: object | None,
+    *,
+    formula: str | None,
+    intercept: bool,
+    inputs: Columns | None,
+    exclude: Columns | None,
+    weights: object | None,
+    index: bool | None,
+    drop_missing: bool,
+    form: TextForm | None,
+) -> Design:
+    """Returns the columns, with targets and weights that are columns or given as numbers."""
+    source = _to_source(data)
+    named_weights = weights if isinstance(weights, (str, int)) else None
+    if formula is not None:
+        if target is not None or inputs is not None or exclude is not None or not intercept:
+            raise InputError("a formula says the target, the inputs and the intercept; give these no second time")
+        sheet = read_sheet(source, form)
+        design = read_formula(
+            sheet, formula, weights=named_weights, drop_missing=drop_missing, levels=categories_of(data)
+        )
+    elif (columns := _to_columns(target)) is not None or target is None:
+        design = read_design(
+            source,
+            columns,
+            intercept=intercept,
+            inputs=inputs,
+            exclude=exclude,
+            weights=named_weights,
+            index=index,
+            drop_missing=drop_missing,
+            form=form,
+            levels=categories_of(data),
+        )
+    else:
+        design = _with_targets(source, target, data, intercept=intercept, inputs=inputs, exclude=exclude, index=index)
+    if weights is None or named_weights is not None:
+        return design
+    return replace(design, weights=to_weights(weights, len(design.lines)))
+
+
+def _to_columns(target: object) -> Columns | None:
+    """Returns a target that names columns; None for one that holds numbers."""
+    if isinstance(target, (str, int)):
+        return target
+    if isinstance(target, tuple) and all(isinstance(name, str) for name in target):
+        return target
+    return None
+
+
+def _with_targets(
+    source: object,
+    target: object,
+    data: object,
+    *,
+    intercept: bool,
+    inputs: Columns | None,
+    exclude: Columns | None,
+    index: bool | None,
+) -> Design:
+    """Returns the columns of a table of inputs alone, with targets given as numbers."""
+    sheet = read_sheet(source)
+    values = to_numbers(target, "target", len(sheet.lines))
+    name = "y" if sheet.names is None or "y" not in sheet.names else "target"
+    names = sheet.names or tuple(sheet.name(column) for column in range(sheet.width))
+    whole = replace(sheet, names=(*names, name), columns=(*sheet.columns, tuple(values)))
+    return read_design(
+        whole,
+        len(names) + 1,
+        intercept=intercept,
+        inputs=inputs,
+        exclude=exclude,
+        index=index,
+        levels=categories_of(data),
+    )
+
+
+def _to_source(data: object) -> object:
+    """Returns rows as a list of lists as a sheet; anything else as it is."""
+    if not isinstance(data, (list, tuple)):
+        return data
+    rows = [list(row) if isinstance(row, (list, tuple)) else row for row in data]
+    if (
+        not rows
+        or not isinstance(rows[0], list)
+        or any(not isinstance(r, list) or len(r) != len(rows[0]) for r in rows)
+    ):
+        raise InputError("the rows of the data are not equally long lists")
+    columns = tuple(tuple(row[column] for row in rows) for column in range(len(rows[0])))
+    return Sheet("the rows", None, tuple(range(1, len(rows) + 1)), columns)
+
+
+def to_numbers(values: object, name: str, count: int) -> list[mpq]:
+    """Returns numbers, one a row, as rationals.
+
+    Raises:
+        InputError: there are not as many, or one is no number; the message names it.
+    """
+    listed = values.tolist() if hasattr(values, "tolist") else values
+    if hasattr(listed, "to_list"):
+        listed = listed.to_list()
+    if not isinstance(listed, (list, tuple)):
+        raise InputError(f"{name}: a list of numbers is needed, not {shown(values)}")
+    if listed and isinstance(listed[0], (list, tuple)) and all(len(row) == 1 for row in listed):
+        listed = [row[0] for row in listed]
+    if len(listed) != count:
+        raise InputError(f"{name} has {len(listed)} entries, the data has {count} rows")
+    found = []
+    for place, value in enumerate(listed):
+        try:
+            found.append(to_rational(value))
+        except InputError as error:
+            raise InputError(f"{name}[{place}]: {error}") from None
+    return found
+
+
+def to_weights(values: object, count: int) -> tuple[mpq, ...]:
+    """Returns weights, one a row.
+
+    Raises:
+        InputError: see `to_numbers`; or one is negative.
+    """
+    found = to_numbers(values, "weights", count)
+    for place, weight in enumerate(found):
+        if weight < 0:
+            raise InputError(f"weights[{place}] is {to_text(weight)}, negative")
+    return tuple(found)
+
+
+def _text(value: mpq | None) -> str | None:
+    return None if value is None else to_text(value)
+
+
+def _float(value: mpq | None) -> float | None:
+    return None if value is None else to_float(value)
+
+
+def _words(value: mpq) -> str:
+    text = to_text(value)
+    return f"{to_float(value):.10g}" + (f" = {text}" if len(text) <= _LONGEST else "")
