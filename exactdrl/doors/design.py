@@ -169,7 +169,8 @@ def categories_of(source: object) -> dict[str, tuple[object, ...]]:
     if isinstance(source, (str, Sheet, np.ndarray)) or not hasattr(source, "columns"):
         return {}
     try:
-        import narwhals  # noqa: PLC0415 - optional
+        # the present version has no other way to a category's levels in their order
+        from narwhals.stable import v1 as narwhals  # noqa: PLC0415 - optional
     except ImportError:
         return {}
     try:

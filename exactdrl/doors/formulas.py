@@ -67,7 +67,9 @@ def read_formula(
         index=range(len(sheet.lines)),
     )
     try:
-        both = _materializer(said)(frame).get_model_matrix(parsed, na_action="raise")
+        # missing cells are refused by now, and a number that is not finite is when it is read
+        with np.errstate(all="ignore"):
+            both = _materializer(said)(frame).get_model_matrix(parsed, na_action="ignore")
         left, right = both.lhs, both.rhs
     except Exception as error:  # noqa: BLE001 - anything that the formula's own Python raises
         raise InputError(f"{place}: formula {formula!r} cannot be evaluated: {_plain(error)}") from None
@@ -156,6 +158,18 @@ def _to_rows(matrix: Any, sheet: Sheet, target: str) -> tuple[tuple[mpq, ...], .
     return tuple(zip(*columns, strict=True))
 
 
+def _has_floats(values: object) -> bool:
+    """Returns whether there is a float among some values, in whatever formulaic holds them."""
+    inner = getattr(values, "__wrapped__", values)
+    if isinstance(inner, dict):
+        return any(_has_floats(part) for part in inner.values())
+    try:
+        listed = np.asarray(inner, dtype=object).reshape(-1).tolist()
+    except (TypeError, ValueError):
+        return False
+    return any(isinstance(value, (float, np.floating)) or type(value).__name__ == "mpfr" for value in listed)
+
+
 def _materializer(said: list[str]) -> type:
     """Returns formulaic's evaluation for columns of rationals."""
     plain = import_extra("formulaic.materializers", "formulaic", "regression").PandasMaterializer
@@ -180,15 +194,20 @@ def _materializer(said: list[str]) -> type:
         @override  # type: ignore[untyped-decorator]
         def _evaluate(self, expr: str, metadata: Any, spec: Any) -> Any:  # noqa: ANN401
             try:
-                return super()._evaluate(expr, metadata, spec)
-            except Exception:  # noqa: BLE001 - functions of floats fail on rationals in many ways
-                rounded = {
-                    name: self.data[name].map(to_float).astype(float) if is_exact(self.data[name]) else self.data[name]
-                    for name in self.data.columns
-                }
-                found = plain(type(self.data)(rounded))._evaluate(expr, metadata, spec)  # noqa: SLF001
-                said.append(f"{expr} is computed in float64; its values are taken as the floats that they are")
-                return found
+                found = super()._evaluate(expr, metadata, spec)
+                if not _has_floats(found[0]):
+                    return found
+            except Exception:  # noqa: BLE001, S110 - functions of floats fail on rationals in many ways
+                pass
+            rounded = {
+                name: self.data[name].map(to_float).astype(float) if is_exact(self.data[name]) else self.data[name]
+                for name in self.data.columns
+            }
+            # what the function has learned of the rationals is forgotten
+            spec.transform_state.pop(expr, None)
+            found = plain(type(self.data)(rounded))._evaluate(expr, metadata, spec)  # noqa: SLF001
+            said.append(f"{expr} is computed in float64; its values are taken as the floats that they are")
+            return found
 
         @override  # type: ignore[untyped-decorator]
         def _get_columns_for_term(self, factors: Any, spec: Any, scale: float = 1) -> Any:  # noqa: ANN401
