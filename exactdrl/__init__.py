@@ -48,6 +48,10 @@ if TYPE_CHECKING:
     from exactdrl.exact.rationals import parse_rational as parse_rational
     from exactdrl.exact.rationals import to_float as to_float
     from exactdrl.exact.rationals import to_text as to_text
+    from exactdrl.front.estimators import ExactLAD as ExactLAD
+    from exactdrl.front.estimators import ExactQuantileRegressor as ExactQuantileRegressor
+    from exactdrl.front.regressed import RegressionResult as RegressionResult
+    from exactdrl.front.regressed import regress as regress
     from exactdrl.front.walked import WalkResult as WalkResult
     from exactdrl.front.walked import read_result as read_result
     from exactdrl.front.walked import walk as walk
@@ -105,6 +109,10 @@ _PLACES = {
     "parse_rational": "exactdrl.exact.rationals",
     "to_float": "exactdrl.exact.rationals",
     "to_text": "exactdrl.exact.rationals",
+    "ExactLAD": "exactdrl.front.estimators",
+    "ExactQuantileRegressor": "exactdrl.front.estimators",
+    "RegressionResult": "exactdrl.front.regressed",
+    "regress": "exactdrl.front.regressed",
     "WalkResult": "exactdrl.front.walked",
     "read_result": "exactdrl.front.walked",
     "walk": "exactdrl.front.walked",
@@ -133,6 +141,8 @@ __all__ = [
     "Cell",
     "Certificate",
     "CheckResult",
+    "ExactLAD",
+    "ExactQuantileRegressor",
     "InputError",
     "Instance",
     "Kink",
@@ -142,6 +152,7 @@ __all__ = [
     "Outcome",
     "Point",
     "Recorder",
+    "RegressionResult",
     "Step",
     "StepLimit",
     "StrictLocalMinimum",
@@ -173,6 +184,7 @@ __all__ = [
     "read_table",
     "read_trajectory",
     "record_walk",
+    "regress",
     "rerun",
     "sample_experiment",
     "to_float",
