@@ -23,6 +23,7 @@ if __name__ == "__main__":  # what is run is what can be read: no compiled files
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # under -I this folder is not on the path
 
 from checker import exact
+from checker.cells import check_cells
 from checker.instance import Instance, read_instance
 from checker.reading import Malformed, Rejected, demand, read_format
 from checker.walks import check_walk
@@ -30,7 +31,7 @@ from checker.walks import check_walk
 USAGE = "usage: python -I -S check.py INSTANCE RUN [CLAIMS | --steps A:B] [--gmpy2]"
 
 # What checks a second file, by the format that it names first. All others are read as certificates of walks.
-KINDS: dict[str, Callable[[Instance, str], str]] = {}
+KINDS: dict[str, Callable[[Instance, str], str]] = {"exactdrl-cells": check_cells}
 
 
 def check(instance: str, run: str, about: str | None = None, *, span: str = ":") -> str:

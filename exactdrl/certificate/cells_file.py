@@ -125,20 +125,19 @@ def judged_lines(setting: Setting, judged: Judged) -> Iterator[str]:
     """Yields the line about the minima of one hidden cell."""
     size, units = setting.samples.dimension, len(judged.patterns)
 
-    def split(variables: Sequence[mpq]) -> list[object]:
+    def split(variables: Sequence[mpq], name: str) -> dict[str, object]:
         rows = [_texts(variables[unit * size : (unit + 1) * size]) for unit in range(units)]
-        return [rows, to_text(variables[-1] if setting.has_output_bias else mpq(0))]
+        return {name: rows, "constant": to_text(variables[-1] if setting.has_output_bias else mpq(0))}
 
-    optimum, constant = split(judged.relaxation.variables)
     yield _line(
         {
             "judged": list(judged.patterns),
-            "optimum": optimum,
-            "constant": constant,
+            **split(judged.relaxation.variables, "optimum"),
             "dual": _texts(judged.relaxation.dual),
-            "feasible": [[choice.signs, split(choice.variables)] for choice in judged.feasible],
+            "feasible": [{"signs": choice.signs, **split(choice.variables, "v")} for choice in judged.feasible],
             "infeasible": [
-                [signs, [_matrix(farkas.cones), _texts(farkas.fits)]] for signs, farkas in judged.infeasible
+                {"signs": signs, "cones": _matrix(farkas.cones), "fits": _texts(farkas.fits)}
+                for signs, farkas in judged.infeasible
             ],
         }
     )

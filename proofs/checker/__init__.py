@@ -6,5 +6,8 @@ instance the instance file
 problem  what it says of kinks, cells and the loss
 form     the local form at a vertex, and what proves a local minimum
 claims   claims about a finished walk
+hidden   cells of one unit, the judge of hidden cells
+minima   global minima with one hidden layer, spurious minima
+cells    the file of claims about cells
 walks    the certificate of a walk: vertices, steps, outcome
 """
