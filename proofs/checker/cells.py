@@ -72,7 +72,8 @@ def read_claims(path: str, instance: Instance) -> Iterator[tuple[str, Line]]:
             demand(line["instance"] == instance.digest, "line 1: the file is about another instance")
         elif "end" in line:
             ended = True
-            demand(line["end"] == {"lines": count, "sha256": digest.hexdigest()}, f"{place}: not what stands before it")
+            is_end = line["end"]["lines"] == count and line["end"]["sha256"] == digest.hexdigest()
+            demand(is_end, f"{place}: not what stands before it")
             demand(count > 0, f"{place}: the file claims nothing")
         else:
             count += 1
