@@ -3,6 +3,7 @@
 python3 start.py demo     sample the published experiment, walk, verify, observe; results in the folder demo
 python3 start.py test     all tests, ruff and strict mypy
 python3 start.py fuzz     the tests with many more random examples (long)
+python3 start.py docs     the documentation site, into docs/_build
 python3 start.py bench    the benchmarks (long)
 """
 
@@ -68,6 +69,13 @@ def fuzz() -> None:
     run(PYTHON, "-m", "pytest", "-n", "auto", HYPOTHESIS_PROFILE="long")
 
 
+def docs() -> None:
+    """The documentation site."""
+    set_up("[docs]")
+    run(PYTHON, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", "docs", "docs/_build")
+    print(f"open {Path('docs') / '_build' / 'index.html'}")  # noqa: T201
+
+
 def bench() -> None:
     """Every benchmark, one after another."""
     set_up("[test]")
@@ -77,7 +85,7 @@ def bench() -> None:
 
 
 DEMO_SAMPLES, DEMO_SEED = 500, 1
-JOBS = {"demo": demo, "test": test, "fuzz": fuzz, "bench": bench}
+JOBS = {"demo": demo, "test": test, "fuzz": fuzz, "docs": docs, "bench": bench}
 
 if __name__ == "__main__":
     if sys.version_info < (3, 11):  # noqa: UP036 - this is where an older Python learns it

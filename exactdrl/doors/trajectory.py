@@ -155,7 +155,7 @@ def read_trajectory(path: Path | str, *, columns: str | None = None, form: TextF
     Args:
         path: `*.npz` or `*.parquet` that `Recorder` has written; `*.npy` with an array of shape (rows, n) or
             (rows, n_ℓ, m); `*.npz` with one such array, or the one named by `columns`; or a table, see `read_table`.
-        columns: a table with names: take the columns named `columns`0, `columns`1, ...; default: all columns.
+        columns: a table with names: take the columns of this name with 0, 1, ... behind it; default: all columns.
         form: how a text is written; it is of no use with other files.
 
     Raises:

@@ -55,7 +55,7 @@ class Loss:
 
     @classmethod
     def absolute(cls) -> "Loss":
-        """Returns φ(r) = |r|."""
+        """Returns the loss whose φ is the size of the residual."""
         return cls("absolute")
 
     @classmethod

@@ -45,12 +45,12 @@ def default_rule(instance: Instance, start_rule: str | None = None) -> str:
 class Walk:
     """A walk over the vertices of an instance's loss; iterating runs it and yields its steps.
 
-    ```python
-    walk = Walk(instance, rule="steepest")
-    for step in walk:
-        print(step.index, float(walk.loss))
-    print(walk.outcome)
-    ```
+    Example::
+
+        walk = Walk(instance, rule="steepest")
+        for step in walk:
+            print(step.index, float(walk.loss))
+        print(walk.outcome)
 
     The trajectory is a function of the instance, the rule, the start rule and the budget alone.
 
