@@ -7,11 +7,12 @@ import click
 from gmpy2 import mpq
 
 from exactdrl import InputError, parse_rational, read_instance, write_instance
+from exactdrl.certificate.verdict_file import verdict_name
 from exactdrl.constructions.embed import Embedded, add_inactive, is_borne_out, propagate_inactive, replicate
 from exactdrl.minimality.judge import DEFAULT_BUDGET
 from exactdrl.problem.output import refuse_existing
 
-from .judge import verdict_json, verdict_lines, verdict_name
+from .judge import verdict_json, verdict_lines
 
 
 @click.command("embed")

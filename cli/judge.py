@@ -9,6 +9,7 @@ import click
 from gmpy2 import mpq
 
 from exactdrl import read_instance, to_float, to_text
+from exactdrl.certificate.verdict_file import verdict_name, write_verdict
 from exactdrl.minimality.judge import DEFAULT_BUDGET
 from exactdrl.points.judge import JudgedPoint, judge
 from exactdrl.points.setting import Theta, find_loss
@@ -21,6 +22,7 @@ from exactdrl.points.verdict import (
     Undecided,
     ZeroLoss,
 )
+from exactdrl.problem.output import refuse_existing
 from exactdrl.report.words import loss_words
 
 UNDECIDED = 3
@@ -62,16 +64,24 @@ def parse_free(value: str | None) -> Literal["layer", "all"] | int | None:
     show_default=True,
     help="work of each proof, in nodes of a small tree",
 )
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="write the verdict with its witness: *.verdict")
 @click.option("--json", "as_json", is_flag=True, help="print the result as JSON")
-def judge_command(*, instance: Path, free: str | None, budget: int, as_json: bool) -> int:
+@click.option("--force", is_flag=True, help="write over OUTPUT")
+def judge_command(
+    *, instance: Path, free: str | None, budget: int, output: Path | None, as_json: bool, force: bool
+) -> int:
     """Is the point of INSTANCE a local minimum of one layer's loss, or of the loss in all parameters?
 
     The point is the network with its parameters, in the trained layer the start. Every verdict is proved; what is not
-    proved is undecided, with the reason.
+    proved is undecided, with the reason. A verdict file is checked by `exactdrl verify INSTANCE VERDICT`.
     """
+    if output is not None:
+        refuse_existing(output, force=force)
     read = read_instance(instance)
     began = time.monotonic()
     judged = judge(read, free=parse_free(free), budget=budget)
+    if output is not None:
+        write_verdict(judged, read.digest, output, force=force)
     return print_verdict(judged, time.monotonic() - began, as_json=as_json)
 
 
@@ -83,20 +93,6 @@ def print_verdict(judged: JudgedPoint, seconds: float, *, as_json: bool) -> int:
         for line in verdict_lines(judged):
             click.echo(line)
     return UNDECIDED if isinstance(judged.verdict, Undecided) else 0
-
-
-def verdict_name(judged: JudgedPoint) -> str:
-    """Returns the verdict's name, as files and programs have it."""
-    match judged.verdict:
-        case Minimum(is_strict=True):
-            return "strict-local-minimum"
-        case Minimum():
-            return "local-minimum"
-        case NotMinimum(is_stationary=is_stationary):
-            # one layer's first-order test is its whole test: what fails it is called no minimum
-            return "not-a-minimum" if is_stationary or len(judged.setting.free) == 1 else "not-stationary"
-        case Undecided():
-            return "undecided"
 
 
 def _checked(judged: JudgedPoint) -> str:

@@ -6,13 +6,14 @@ from pathlib import Path
 import click
 
 from exactdrl import parse_rational, read_instance, to_float, to_text, write_instance
+from exactdrl.certificate.verdict_file import verdict_name
 from exactdrl.constructions.snap import DEFAULT_TOLERANCES, Attempt, Snapped, snap
 from exactdrl.minimality.judge import DEFAULT_BUDGET
 from exactdrl.points.judge import JudgedPoint
 from exactdrl.points.verdict import Undecided
 from exactdrl.problem.output import refuse_existing
 
-from .judge import UNDECIDED, parse_free, verdict_json, verdict_lines, verdict_name
+from .judge import UNDECIDED, parse_free, verdict_json, verdict_lines
 
 
 @click.command("snap")
