@@ -65,23 +65,40 @@ def parse_free(value: str | None) -> Literal["layer", "all"] | int | None:
     help="work of each proof, in nodes of a small tree",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="write the verdict with its witness: *.verdict")
+@click.option(
+    "--figure",
+    type=click.Path(path_type=Path),
+    help="draw the units among the samples' hyperplanes, the function, the loss along the curve: *.png, *.svg, *.pdf",
+)
 @click.option("--json", "as_json", is_flag=True, help="print the result as JSON")
 @click.option("--force", is_flag=True, help="write over OUTPUT")
 def judge_command(
-    *, instance: Path, free: str | None, budget: int, output: Path | None, as_json: bool, force: bool
+    *,
+    instance: Path,
+    free: str | None,
+    budget: int,
+    output: Path | None,
+    figure: Path | None,
+    as_json: bool,
+    force: bool,
 ) -> int:
     """Is the point of INSTANCE a local minimum of one layer's loss, or of the loss in all parameters?
 
     The point is the network with its parameters, in the trained layer the start. Every verdict is proved; what is not
     proved is undecided, with the reason. A verdict file is checked by `exactdrl verify INSTANCE VERDICT`.
     """
-    if output is not None:
-        refuse_existing(output, force=force)
+    for path in (output, figure):
+        if path is not None:
+            refuse_existing(path, force=force)
     read = read_instance(instance)
     began = time.monotonic()
     judged = judge(read, free=parse_free(free), budget=budget)
     if output is not None:
         write_verdict(judged, read.digest, output, force=force)
+    if figure is not None:
+        from exactdrl.report.point_figures import draw_points  # noqa: PLC0415 - matplotlib takes a second to import
+
+        draw_points([(instance.name, judged)], figure, force=force)
     return print_verdict(judged, time.monotonic() - began, as_json=as_json)
 
 

@@ -74,6 +74,12 @@ class Setting:
         """Returns the same setting with one free layer, counted from 0."""
         return self.freeing((layer,))
 
+    def at(self, inputs: Sequence[Vector]) -> "Setting":
+        """Returns the same network on other inputs, with targets 0 and weights 1."""
+        count = len(inputs)
+        targets = ((_ZERO,) * self.outputs,) * count
+        return Setting(tuple(inputs), targets, (_ONE,) * count, self.slopes, self.biases, None, self.free)
+
     def freeing(self, free: tuple[int, ...]) -> "Setting":
         """Returns the same setting with other free layers."""
         return Setting(self.inputs, self.targets, self.weights, self.slopes, self.biases, self.loss_slopes, free)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 FORMATS = ("png", "svg", "pdf")
 _BLUE, _ORANGE, _GREEN, _BLACK = "#0072B2", "#D55E00", "#009E73", "#000000"
 _WIDTH = 6.3  # inches: a text's width; fonts keep their size there
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "font.size": 10,
     "axes.labelsize": 10,
     "xtick.labelsize": 9,
@@ -128,7 +128,7 @@ def _save(drawing: _Drawing, phases: Phases, steps: int, paths: Sequence[Path]) 
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(_WIDTH, drawing.height), layout="constrained")
         FigureCanvasAgg(figure)
         count = len(drawing.panels)
