@@ -1,5 +1,7 @@
 """Checks a certificate of a vertex walk, and claims about it: python -I -S check.py INSTANCE RUN [CLAIMS].
 
+In place of a run there may be a verdict on the instance's point: VERDICT.md.
+
 Prints one line, `accepted: ...`, `rejected: REASON` or `malformed: REASON`, and exits with 0, 1 or 2. FORMAT.md and
 CLAIMS.md beside this file say what the files are and what is claimed. The files in the folder `checker` do the work;
 its `__init__.py` says in which order to read them. `--steps A:B` checks steps A to B alone, `--gmpy2` computes with
@@ -25,13 +27,14 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # under -I this 
 from checker import exact
 from checker.cells import check_cells
 from checker.instance import Instance, read_instance
+from checker.points import check_verdict
 from checker.reading import Malformed, Rejected, demand, read_format
 from checker.walks import check_walk
 
 USAGE = "usage: python -I -S check.py INSTANCE RUN [CLAIMS | --steps A:B] [--gmpy2]"
 
 # What checks a second file, by the format that it names first. All others are read as certificates of walks.
-KINDS: dict[str, Callable[[Instance, str], str]] = {"exactdrl-cells": check_cells}
+KINDS: dict[str, Callable[[Instance, str], str]] = {"exactdrl-cells": check_cells, "exactdrl-verdict": check_verdict}
 
 
 def check(instance: str, run: str, about: str | None = None, *, span: str = ":") -> str:

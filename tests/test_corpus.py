@@ -1,6 +1,6 @@
-"""The corpus of the stand-alone checker: tests/corpus/{accept,reject,malformed}/NAME.{json,drl,claims,reason}.
+"""The corpus of the stand-alone checker: tests/corpus/{accept,reject,malformed}/NAME.{json,drl,claims,verdict,reason}.
 
-Each case is an instance and a certificate, perhaps with claims (each may be .gz). The folder is the verdict, NAME.reason
+Each case is an instance and a certificate, perhaps with claims, or a verdict (each may be .gz). The folder is the verdict, NAME.reason
 holds a part of the reason. A case in reject/ breaks exactly one condition of proofs/FORMAT.md or proofs/CLAIMS.md.
 """
 
@@ -27,13 +27,15 @@ VERDICTS = {"accept": "accepted: ", "reject": "rejected: ", "malformed": "malfor
 USAGE = "malformed: usage: python -I -S check.py INSTANCE RUN [CLAIMS | --steps A:B] [--gmpy2]\n"
 
 
-def find_file(stem, ending):
-    return next(
-        p for p in (stem.parent / f"{stem.name}{ending}", stem.parent / f"{stem.name}{ending}.gz") if p.exists()
-    )
+def find_file(stem, *endings):
+    names = (f"{stem.name}{ending}{more}" for ending in endings for more in ("", ".gz"))
+    return next(path for path in (stem.parent / name for name in names) if path.exists())
 
 
-STEMS = sorted({path.parent / path.name.split(".")[0] for path in CORPUS.glob("*/*.drl*")})
+# the second file is a certificate, or a verdict on the instance's point (tests/verdictcases.py)
+SECOND = (".drl", ".verdict")
+STEMS = sorted({path.parent / path.name.split(".")[0] for end in SECOND for path in CORPUS.glob(f"*/*{end}*")})
+WALKS = [stem for stem in STEMS if not any(stem.parent.glob(f"{stem.name}.verdict*"))]
 
 
 # The checker's files, lowest first: those of the folder in the order that its first page names, and check.py.
@@ -92,7 +94,7 @@ def run(module, *arguments):
 def find_inputs(stem):
     """Instance and run of a case, and its claims if it has any."""
     claims = stem.parent.glob(f"{stem.name}.claims*")
-    return [find_file(stem, ".json"), find_file(stem, ".drl"), *claims]
+    return [find_file(stem, ".json"), find_file(stem, *SECOND), *claims]
 
 
 def run_case(module, stem, *options):

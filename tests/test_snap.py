@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 from exactdrl_cli.main import main
+from exactdrl_proofs.records.points import train_w1, train_w3
 from gmpy2 import mpq
 from pointoracle import random_point, rng_of
-from test_points import W1_INPUTS, W1_TARGETS, W3_INPUTS, W3_TARGETS, instance_of, name, shallow
-from training import train
+from test_points import instance_of, name, shallow
 
 from exactdrl import Instance, write_instance
 from exactdrl.constructions.nearest import find_nearest, minimise_nearest
@@ -22,10 +22,7 @@ from exactdrl.problem.loss import Loss
 
 def test_w1_training():
     """W1 in float32: the end is not stationary by its kinks' misses; snapped it is the spurious minimum 16139/578750."""
-    inputs = [[float(x) for x in row] for row in W1_INPUTS]
-    targets = [[float(y) for y in row] for row in W1_TARGETS]
-    w, h = train(inputs, targets, width=50, deviation=50**-3.0, rate=0.001, steps=300_000, seed=0)
-    found = snap(shallow(w, h, W1_INPUTS, W1_TARGETS))
+    found = snap(train_w1())
     assert name(found.trained) == "slope"
     assert found.trained.mean_loss > mpq(16139, 578750)
     assert found.best.judged.mean_loss == mpq(16139, 578750)
@@ -40,10 +37,7 @@ def test_w1_training():
 
 def test_w3_training():
     """W3 in float32, two outputs: snapped it is the spurious minimum 17/200."""
-    inputs = [[float(x) for x in row] for row in W3_INPUTS]
-    targets = [[float(y) for y in row] for row in W3_TARGETS]
-    w, h = train(inputs, targets, width=50, deviation=50**-6.5, rate=0.002, steps=300_000, seed=0)
-    found = snap(shallow(w, h, W3_INPUTS, W3_TARGETS), tolerances=(mpq(1, 1000),))
+    found = snap(train_w3(), tolerances=(mpq(1, 1000),))
     assert name(found.trained) == "slope"
     assert found.best.judged.mean_loss == mpq(17, 200)
     assert name(found.best.judged) == "minimum"

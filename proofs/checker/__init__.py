@@ -10,4 +10,5 @@ hidden   cells of one unit, the judge of hidden cells
 minima   global minima with one hidden layer, spurious minima
 cells    the file of claims about cells
 walks    the certificate of a walk: vertices, steps, outcome
+points   verdicts on points
 """

@@ -59,6 +59,7 @@ class Instance:
     inputs: Rows
     targets: Rows
     slopes: list[list[Pair]] | None  # of the loss, for each sample and output, times the sample's weight; None: squared
+    shares: list[Fraction]  # the samples' weights
     start: Rows  # each row the weights of a unit of the trained layer, and its bias if there is one; else empty
 
 
@@ -79,7 +80,8 @@ def read_instance(path: str) -> Instance:
         targets = targets or [[ZERO] * widths[-1]] * len(inputs)
     is_fit = {*map(len, inputs)} == {widths[0]} and [*map(len, targets or ())] == [widths[-1]] * len(inputs)
     demand(is_fit, f"data: not {widths[0]} inputs and {widths[-1]} targets for each sample")
-    slopes = find_slopes(content["loss"], targets, content["data"].get("weights"))
+    shares = content["data"].get("weights") or [ONE] * len(inputs)
+    slopes = find_slopes(content["loss"], targets, shares)
     start: Rows = []
     if trained:
         start, bias = weights[trained - 1], biases[trained - 1]
@@ -92,7 +94,7 @@ def read_instance(path: str) -> Instance:
         biases.append(None)
         activations.append([(ONE, ONE)] * widths[-1])
     digest = hashlib.sha256(data).hexdigest()
-    return Instance(digest, weights, biases, activations, trained, inputs, targets, slopes, start)
+    return Instance(digest, weights, biases, activations, trained, inputs, targets, slopes, shares, start)
 
 
 def find_activation(layers: list[Line], number: int) -> list[Pair]:
@@ -105,10 +107,9 @@ def find_activation(layers: list[Line], number: int) -> list[Pair]:
     return pairs
 
 
-def find_slopes(loss: Line, targets: Rows, weights: list[Fraction] | None) -> list[list[Pair]] | None:
+def find_slopes(loss: Line, targets: Rows, weights: list[Fraction]) -> list[list[Pair]] | None:
     """Returns the loss's slopes for each sample and output, times the sample's weight; None if it is squared."""
     kind, width = loss["kind"], len(targets[0])
-    weights = weights or [ONE] * len(targets)
     demand(len(weights) == len(targets) and min(weights) >= 0, "data: weights: not a number >= 0 for each sample")
     lists = [loss[key] for key in ("level", "below", "above") if key in loss]
     lists = [value if isinstance(value, list) else [value] * width for value in lists]

@@ -1,7 +1,7 @@
 """Makes the records of judged points anew: python proofs/records/points.py FOLDER [NAME ...].
 
-Each record is NAME.json, a point of a network, and NAME.verdict, what `exactdrl judge NAME.json -o NAME.verdict` says of
-it; records that end in `-snapped` are made by `exactdrl snap TRAINED.json -o NAME.json` before. Needs exactdrl to be
+Each record is NAME.json, a point of a network, and NAME.verdict, what `exactdrl judge NAME.json -o NAME.verdict` says
+of it; records that end in `-snapped` are made by `exactdrl snap TRAINED.json -o NAME.json` before. Needs exactdrl to be
 installed; to check a record nothing is needed but Python: python -I -S proofs/check.py NAME.json NAME.verdict.
 """
 
