@@ -66,6 +66,14 @@ def test_cells_are_decided_all_three_ways():
     assert decide("10000", "10000") == GenuineCell("+-")
 
 
+def test_targets_that_are_0_where_a_unit_is_on():
+    """Then V = 0 is a minimum, inside the cell by an outer weight 0."""
+    data = LargeData(np.array([[1, 0], [0, 1], [-1, -1]]), np.array([0, 0, 5]))
+    assert data.decide([np.array([True, True, False])]) == GenuineCell("0")
+    mixed = data.decide([np.array([True, True, False]), np.array([False, False, False])])
+    assert mixed == GenuineCell("0*")
+
+
 def test_too_large_data_are_refused():
     """Sums that could leave 64-bit integers are refused."""
     with pytest.raises(InputError, match="too large"):

@@ -42,7 +42,7 @@ class EmptyCell:
 
     Attributes:
         unit: one of whose preactivations two have the wrong sign.
-        samples: one that excludes an outer weight > 0, and one that excludes an outer weight < 0; each excludes 0.
+        samples: one that excludes an outer weight > 0, and one that excludes one < 0; both together exclude 0.
     """
 
     unit: int
@@ -103,8 +103,13 @@ class LargeData:
         if all(len(units) > 1 for units in owners):
             return GenuineCell(_pair_signs(len(patterns), owners))
         cell = _LargeCell(self, [patterns[units[0]] for units in owners], [len(units) > 1 for units in owners])
+        if not any(cell.moments):
+            # V = 0 is a minimum
+            return GenuineCell("".join("0" if pattern.any() else "*" for pattern in patterns))
         for place, up, down in cell.propose():
-            if cell.excludes(place, up, 1) and cell.excludes(place, down, -1):
+            low, high = cell.sign_at(place, up), cell.sign_at(place, down)
+            # one of both is not 0, so that the outer weight is not 0 either
+            if low is not None and high is not None and low <= 0 <= high and low < high:
                 return EmptyCell(owners[place][0], (up, down))
         if len(cell.chosen) < len(cell.moments):
             return OpenCell(len(cell.moments) - len(cell.chosen))
@@ -207,13 +212,13 @@ class _LargeCell:
                 continue
             up = int(np.argmin(np.where(fixed, sides, np.inf)))
             down = int(np.argmax(np.where(fixed, sides, -np.inf)))
-            if sides[up] < 0 < sides[down]:
+            if up != down:
                 candidates.append((min(-sides[up], sides[down]), place, up, down))
         for _, place, up, down in sorted(candidates, reverse=True)[:_TRIED]:
             yield place, up, down
 
-    def excludes(self, place: int, sample: int, side: int) -> bool:
-        """Returns whether at all minima a preactivation has not the sign that outer weights of a side want. Exact."""
+    def sign_at(self, place: int, sample: int) -> int | None:
+        """Returns the sign of σ x̃ · v at a sample, if it is the same at all minima; else None. Exact."""
         rank = len(self.data.pivots)
         function = [0] * len(self.moments)
         function[place * rank : (place + 1) * rank] = [int(entry) for entry in self.data.inputs[sample]]
@@ -223,10 +228,10 @@ class _LargeCell:
         lead = next(row for row, entry in enumerate(function) if entry)
         scale = made[lead, 0] // function[lead] if made[lead, 0] % function[lead] == 0 else fmpz(0)
         if scale <= 0 or any(made[row, 0] != scale * entry for row, entry in enumerate(function)):
-            return False
+            return None
         value = sum((entry * moment for entry, moment in zip(u, self.moments, strict=True)), fmpz(0))
         own = value if self.patterns[place][sample] else -value
-        return bool(own < 0) if side > 0 else bool(own > 0)
+        return int(own > 0) - int(own < 0)
 
 
 def exact_pattern(inputs: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.int8]:
