@@ -28,7 +28,7 @@ from exactdrl.campaigns.conduct import conduct
 from exactdrl.campaigns.config import default_config, parse_config, read_config
 from exactdrl.campaigns.criteria import CRITERIA
 from exactdrl.campaigns.measures import turn_rows
-from exactdrl.campaigns.statistics import median_rank, summarise, wilson
+from exactdrl.campaigns.statistics import clopper_pearson, median_rank, summarise, wilson
 from exactdrl.campaigns.store import open_store
 from exactdrl.campaigns.summary import answer, summarise_campaign
 from exactdrl.campaigns.windows import find_window
@@ -458,6 +458,25 @@ def test_turned_rows_keep_their_norms():
 
 
 # -- statistics
+
+
+def test_clopper_pearson():
+    """The ends are where the binomial tails are 1/40 each, from outside; at the ends of the range they are closed."""
+    for count, total in [(3, 10), (0, 7), (7, 7), (40, 50)]:
+        share = clopper_pearson(count, total)
+
+        def tail(counts, p, total=total):
+            return sum(math.comb(total, k) * p**k * (1 - p) ** (total - k) for k in counts)
+
+        low, high = Fraction(share.low), Fraction(share.high)
+        step = Fraction(1, 2**20)
+        assert tail(range(count, total + 1), low) <= Fraction(1, 40) or count == 0
+        assert count == 0 or tail(range(count, total + 1), low + step) > Fraction(1, 40)
+        assert tail(range(count + 1), high) <= Fraction(1, 40) or count == total
+        assert count == total or tail(range(count + 1), high - step) > Fraction(1, 40)
+    assert clopper_pearson(0, 7).low == 0
+    assert clopper_pearson(7, 7).high == 1
+    assert (clopper_pearson(0, 0).low, clopper_pearson(0, 0).high) == (0.0, 1.0)
 
 
 def test_wilson():

@@ -1,7 +1,7 @@
 """Intervals for what many runs show: Wilson's for shares, order statistics' for medians. 95 % each, nothing random."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from statistics import NormalDist, median
@@ -45,6 +45,42 @@ def wilson(count: int, total: int) -> Share:
     low = 0.0 if count == 0 else max(0.0, centre - half)
     high = 1.0 if count == total else min(1.0, centre + half)
     return Share(count, total, low, high)
+
+
+def clopper_pearson(count: int, total: int) -> Share:
+    """Returns Clopper and Pearson's interval for a share: it covers the true one with at least 95 %.
+
+    The ends are multiples of 2⁻²⁰, rounded outwards; the binomial sums are those of integers.
+
+    Source: Clopper and Pearson, The use of confidence or fiducial limits, Biometrika 26 (1934) 404-413.
+    """
+    if total == 0:
+        return Share(0, 0, 0.0, 1.0)
+    # P(X ≥ count) ≤ 1/40 at the lower end, P(X ≤ count) ≤ 1/40 at the upper one
+    low = 0 if count == 0 else _largest(lambda part: _is_rare(range(count, total + 1), total, part))
+    high = 0 if count == total else _largest(lambda part: _is_rare(range(total - count, total + 1), total, part))
+    return Share(count, total, low / _PARTS, 1 - high / _PARTS)
+
+
+_PARTS = 2**20
+_RARE = 40
+
+
+def _is_rare(counts: range, total: int, part: int) -> bool:
+    """Returns whether a binomial count with the share part / 2²⁰ is in a range with probability at most 1/40."""
+    rest = _PARTS - part
+    tail: int = sum(math.comb(total, k) * part**k * rest ** (total - k) for k in counts)
+    whole: int = _PARTS**total
+    return _RARE * tail <= whole
+
+
+def _largest(is_fit: Callable[[int], bool]) -> int:
+    """Returns the largest part that fits, where all smaller ones fit too."""
+    fits, fails = 0, _PARTS
+    while fails - fits > 1:
+        middle = (fits + fails) // 2
+        fits, fails = (middle, fails) if is_fit(middle) else (fits, middle)
+    return fits
 
 
 @dataclass(frozen=True, slots=True)

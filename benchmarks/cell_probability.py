@@ -1,0 +1,139 @@
+"""How often hidden cells have genuine minima, and how often bad ones: random data, every cell judged exactly.
+
+    python benchmarks/cell_probability.py draws.csv --inputs 1 --samples 3,5,10,20 --units 1 --draws 200
+    python benchmarks/cell_probability.py draws.csv --summary
+
+A row is one draw: inputs and targets, independent, Gaussian or uniform on [-1, 1], rounded to multiples of 1/1000; a
+bias is appended. All hidden cells are judged (squared loss). A minimum is bad here if another cell of the same draw
+has a genuine minimum with a smaller loss. `mass_*` are enclosures of the share of weight space, by Gaussian weights,
+for one input. `drawn_*` is the verdict of the cell in which one random weight vector a unit lies: its share over many
+draws has Clopper-Pearson intervals. The table is resumed: rows that the file has are not computed again.
+"""
+
+import argparse
+import csv
+import random
+from collections.abc import Collection, Iterator
+from itertools import combinations_with_replacement, permutations
+from pathlib import Path
+
+from gmpy2 import mpq
+
+from exactdrl.campaigns.statistics import clopper_pearson
+from exactdrl.exact.rationals import to_float
+from exactdrl.hidden_cells.dichotomies import UnitCell
+from exactdrl.hidden_cells.judge import Judged, judge_cell
+from exactdrl.hidden_cells.measure import gaussian_measure
+from exactdrl.hidden_cells.setting import Setting
+from exactdrl.hidden_cells.survey import draw_cells, survey_cells
+
+COLUMNS = (
+    *("inputs", "samples", "units", "data", "draw", "cells", "genuine", "bad"),
+    *("mass_genuine_low", "mass_genuine_high", "mass_bad_low", "mass_bad_high", "drawn_genuine", "drawn_bad"),
+)
+KEYS = 5
+GRAIN = 1000
+
+
+def draw_setting(inputs: int, samples: int, units: int, kind: str, draw: int) -> Setting:
+    """Returns one draw's data."""
+    source = random.Random(f"{inputs} {samples} {kind} {draw}")  # noqa: S311 - no secret hangs on it
+
+    def number() -> mpq:
+        value = source.gauss(0, 1) if kind == "gaussian" else source.uniform(-1, 1)
+        return mpq(round(value * GRAIN), GRAIN)
+
+    rows = [[number() for _ in range(inputs)] for _ in range(samples)]
+    return Setting.create(rows, [number() for _ in range(samples)], units=units)
+
+
+def judge_draw(setting: Setting, draw: int) -> tuple[object, ...]:
+    """Returns a row's results."""
+    cells = [cell for cell, _ in survey_cells(setting.samples)]
+    judged: dict[tuple[str, ...], Judged] = {}
+    masses: dict[tuple[str, ...], tuple[mpq, mpq]] = {}
+    for chosen in combinations_with_replacement(sorted(cells, key=lambda cell: cell.pattern), setting.units):
+        patterns = tuple(cell.pattern for cell in chosen)
+        judged[patterns] = judge_cell(setting, patterns)
+        mass = find_mass(chosen)
+        if mass is not None:
+            masses[patterns] = mass
+    values = {patterns: cell.relaxation.value for patterns, cell in judged.items() if cell.is_genuine}
+    best = min(values.values())
+    bad = {patterns for patterns, value in values.items() if value > best}
+    drawn = tuple(sorted(pattern for pattern, _ in next(draw_cells(setting, 1, seed=draw))))
+    sums = [add(masses, group) if masses else ("", "") for group in (values, bad)]
+    return (len(judged), len(values), len(bad), *sums[0], *sums[1], int(drawn in values), int(drawn in bad))
+
+
+def find_mass(chosen: tuple[UnitCell, ...]) -> tuple[mpq, mpq] | None:
+    """Returns the share of weight space of a hidden cell, in any order of its units."""
+    low = high = mpq(len(set(permutations(cell.pattern for cell in chosen))))
+    for cell in chosen:
+        bounds = gaussian_measure(cell.cone)
+        if bounds is None:
+            return None
+        low, high = low * bounds[0], high * bounds[1]
+    return low, high
+
+
+def add(masses: dict[tuple[str, ...], tuple[mpq, mpq]], group: Collection[tuple[str, ...]]) -> tuple[float, float]:
+    """Returns the sums of both bounds, as floats for the table."""
+    low, high = (to_float(sum((masses[key][side] for key in group), mpq(0))) for side in (0, 1))
+    return low, high
+
+
+def run(path: Path, chosen: argparse.Namespace) -> None:
+    """Judges draws that the table does not have."""
+    if not path.exists():
+        path.write_text(",".join(COLUMNS) + "\n", encoding="ascii")
+    with path.open(encoding="ascii") as stream:
+        done = {tuple(row[:KEYS]) for row in csv.reader(stream)}
+    for samples in map(int, chosen.samples.split(",")):
+        for draw in range(chosen.draws):
+            key = (chosen.inputs, samples, chosen.units, chosen.data, draw)
+            if tuple(map(str, key)) not in done:
+                row = judge_draw(draw_setting(chosen.inputs, samples, chosen.units, chosen.data, draw), draw)
+                with path.open("a", encoding="ascii", newline="") as stream:
+                    csv.writer(stream, lineterminator="\n").writerow((*key, *row))
+
+
+def summarise(path: Path) -> Iterator[str]:
+    """Yields a Markdown table: shares of cells, and of random weights with 95 % intervals."""
+    with path.open(encoding="ascii") as stream:
+        rows = list(csv.DictReader(stream))
+    groups: dict[tuple[str, int, int, int], list[dict[str, str]]] = {}
+    for row in rows:
+        groups.setdefault((row["data"], int(row["inputs"]), int(row["units"]), int(row["samples"])), []).append(row)
+    yield "| data | inputs | units | samples | draws | cells | genuine | bad | weights in genuine | weights in bad |"
+    yield "|---|---|---|---|---|---|---|---|---|---|"
+    for (data, inputs, units, samples), group in sorted(groups.items()):
+        cells = sum(int(row["cells"]) for row in group)
+        shares = [sum(int(row[name]) for row in group) / cells for name in ("genuine", "bad")]
+        drawn = [
+            clopper_pearson(sum(int(row[f"drawn_{name}"]) for row in group), len(group)) for name in ("genuine", "bad")
+        ]
+        words = " | ".join(f"{s.count}/{s.total}: {s.low:.3f} to {s.high:.3f}" for s in drawn)
+        head = f"{data} | {inputs} | {units} | {samples} | {len(group)} | {cells}"
+        yield f"| {head} | {shares[0]:.3f} | {shares[1]:.3f} | {words} |"
+
+
+def main() -> None:
+    """Parses the arguments."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table", type=Path)
+    parser.add_argument("--inputs", type=int, default=1)
+    parser.add_argument("--samples", default="3,5,10,20")
+    parser.add_argument("--units", type=int, default=1)
+    parser.add_argument("--data", choices=["gaussian", "uniform"], default="gaussian")
+    parser.add_argument("--draws", type=int, default=200)
+    parser.add_argument("--summary", action="store_true")
+    chosen = parser.parse_args()
+    if chosen.summary:
+        print("\n".join(summarise(chosen.table)))
+    else:
+        run(chosen.table, chosen)
+
+
+if __name__ == "__main__":
+    main()
