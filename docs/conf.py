@@ -24,7 +24,7 @@ autodoc_member_order = "bysource"
 napoleon_google_docstring = True
 napoleon_use_ivar = True
 # pages outside docs/ are shown as they are, with links that work in the repository
-suppress_warnings = ["myst.xref_missing", "myst.header", "misc.highlighting_failure"]
+suppress_warnings = ["myst.xref_missing", "myst.header", "misc.highlighting_failure", "ref.term", "ref.ref"]
 linkcheck_ignore = [r"https://arxiv\.org/.*"]
 
 
