@@ -5,9 +5,12 @@ python3 start.py test     all tests, ruff and strict mypy
 python3 start.py fuzz     the tests with many more random examples (long)
 python3 start.py docs     the documentation site, into docs/_build
 python3 start.py bench    the benchmarks (long)
+python3 start.py coq      the proved checker: its proofs from clean, the program, its tests (minutes). Where Coq is
+                          missing and apt can be used as root, it is installed; else this says SKIPPED and exits with 3
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -84,8 +87,47 @@ def bench() -> None:
         run(PYTHON, script)
 
 
+def coq() -> None:
+    """The proofs of proofs/coq from clean, what they rest on, the program that is extracted, and its tests."""
+    if not has_coq() and shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
+        print("installing Coq by apt ...", flush=True)  # noqa: T201
+        for words in (["update"], ["install", "-y", "--no-install-recommends", *COQ_PACKAGES]):
+            command = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", *words]
+            subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)  # noqa: S603
+    if not has_coq():
+        print("!" * 100)  # noqa: T201
+        print("SKIPPED: Coq, its Mathematical Components, OCaml, zarith or make is missing.")  # noqa: T201
+        print("The proofs of proofs/coq were NOT checked, and the program was NOT built.")  # noqa: T201
+        print(f"On Debian: apt-get install {' '.join(COQ_PACKAGES)}")  # noqa: T201
+        print("!" * 100, flush=True)  # noqa: T201
+        sys.exit(3)
+    run("make", "-C", "proofs/coq", "clean")
+    run("make", "-C", "proofs/coq")
+    set_up("[test]")
+    run(PYTHON, "-m", "pytest", "-q", "tests/test_coq.py")
+
+
+def has_coq() -> bool:
+    """Returns whether all that the proofs and the program need is installed."""
+    if not all(map(shutil.which, ("coqc", "ocamlfind", "make"))):
+        return False
+    where = subprocess.run(["coqc", "-where"], capture_output=True, text=True, check=False)  # noqa: S607
+    library = Path(where.stdout.strip()) / "user-contrib" / "mathcomp"
+    parts = [library / "algebra" / "ssrnum.vo", library / "algebra_tactics" / "ring.vo"]
+    zarith = subprocess.run(["ocamlfind", "query", "zarith"], capture_output=True, check=False)  # noqa: S607
+    return all(part.exists() for part in parts) and zarith.returncode == 0
+
+
+COQ_PACKAGES = (
+    "make",
+    "coq",
+    "libcoq-mathcomp-algebra",
+    "libcoq-mathcomp-algebra-tactics",
+    "ocaml-findlib",
+    "libzarith-ocaml-dev",
+)
 DEMO_SAMPLES, DEMO_SEED = 500, 1
-JOBS = {"demo": demo, "test": test, "fuzz": fuzz, "docs": docs, "bench": bench}
+JOBS = {"demo": demo, "test": test, "fuzz": fuzz, "docs": docs, "bench": bench, "coq": coq}
 
 if __name__ == "__main__":
     if sys.version_info < (3, 11):  # noqa: UP036 - this is where an older Python learns it

@@ -85,6 +85,11 @@ COMMANDS = {
         "regress_command",
         "Fit an exact quantile regression to the table DATA: least absolute deviations where no level is named.",
     ),
+    "elaborate": (
+        "elaborate",
+        "elaborate_command",
+        "Write hints for the proved checker: `proofs/coq/check INSTANCE RUN HINTS` (proofs/coq/README.md).",
+    ),
     "rerun": (
         "rerun",
         "rerun_command",

@@ -113,7 +113,7 @@ class Loss:
             InputError: the message names the list.
         """
         name = "level" if self.kind == "pinball" else "below"
-        if self.below and len(self.below) not in {1, count}:
+        if self.kind in {"pinball", "two-slope"} and len(self.below) not in {1, count}:
             raise InputError(f"loss.{name} has {len(self.below)} entries, the network has {count} outputs")
 
     def slopes(self, output: int, target: mpq) -> tuple[mpq, mpq]:

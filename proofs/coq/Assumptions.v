@@ -1,0 +1,10 @@
+(* What the theorems state, and what they rest on. *)
+From Exactdrl Require Import Minimum Cells Walk.
+Check accepted_local_minimum.
+Print Assumptions accepted_local_minimum.
+Check accepted_global_minimum.
+Print Assumptions accepted_global_minimum.
+Check segment.
+Print Assumptions segment.
+Check accepted_walk.
+Print Assumptions accepted_walk.

@@ -1,0 +1,9 @@
+(* The program: the functions of Checker.v and Steps.v in OCaml. *)
+
+From mathcomp Require Import all_ssreflect.
+From Exactdrl Require Import Definitions Numbers Checker Steps.
+Require Extraction.
+Require Import ExtrOcamlBasic ExtrOcamlNatInt.
+Extraction Language OCaml.
+Extraction "checker.ml" first_vertex next check_start check_zero check_end check_global_minimum is_convex
+  feature_of preactivations_of bends_of residuals_of.

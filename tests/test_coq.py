@@ -1,0 +1,276 @@
+"""The proved checker, proofs/coq: it accepts what check.py accepts, and nothing that is false by its theorems.
+
+Needs the program, which `python3 start.py coq` builds; without it these tests are skipped.
+"""
+
+import gzip
+import hashlib
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from exactdrl import (
+    InputError,
+    Instance,
+    LocalMinimum,
+    StrictLocalMinimum,
+    Walk,
+    read_certificate,
+    read_instance,
+    record_walk,
+    verify,
+    write_instance,
+)
+from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.certificate.hints import hint_lines
+from exactdrl.certificate.replay import replay
+from exactdrl.minimality.judge import judge
+
+ROOT = Path(__file__).parent.parent
+PROGRAM = ROOT / "proofs" / "coq" / "check"
+CORPUS = ROOT / "tests" / "corpus"
+RECORDS = ROOT / "proofs" / "records"
+CODES = {"accepted": 0, "rejected": 1, "malformed": 2, "unsupported": 3}
+# What the theorems do not speak of: why a minimum is one (the hints say why), whether it is strict, the active kinks'
+# number, that a loss is unbounded, published stops, and bases in between.
+BESIDES = re.compile(
+    r"rejected: (outcome: (?!the loss is not zero)|line \d+: (no )?published.stop|line \d+: basis: |line \d+: the basis is)"
+)
+
+pytestmark = pytest.mark.skipif(not PROGRAM.exists(), reason="proofs/coq/check is not built: python3 start.py coq")
+
+
+def check(instance, run, hints):
+    text = "".join(f"{line}\n" for line in hints)
+    done = subprocess.run([PROGRAM, instance, run, "-"], input=text, capture_output=True, text=True, check=False)
+    verdict = done.stdout.split(":")[0]
+    assert done.returncode == CODES[verdict], (done.stdout, done.stderr)
+    assert done.stdout.count("\n") == 1
+    return verdict, done.stdout.partition(": ")[2].strip()
+
+
+def elaborate(instance, run):
+    problem = read_instance(instance)
+    return list(hint_lines(problem, read_certificate(run, problem)))
+
+
+def cases(folder):
+    stems = [(path.name.split(".")[0], path) for path in sorted((CORPUS / folder).glob("*.drl*"))]
+    stems = [(stem, path) for stem, path in stems if not any(path.parent.glob(f"{stem}.claims*"))]
+    return [pytest.param(next(path.parent.glob(f"{stem}.json*")), path, id=stem) for stem, path in stems]
+
+
+def best_hints(instance, run):
+    try:
+        return elaborate(instance, run)
+    except InputError:
+        return []
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in RECORDS.iterdir() if (path / "run.drl.gz").exists()))
+def test_records_are_accepted(name):
+    """Every record of a walk: all steps, and the minimum where one is claimed."""
+    instance, run = RECORDS / name / "instance.json.gz", RECORDS / name / "run.drl.gz"
+    verdict, words = check(instance, run, elaborate(instance, run))
+    assert verdict == "accepted"
+    steps = len(read_certificate(run, read_instance(instance)).steps)
+    assert words.startswith(f"{steps} steps, ")
+    assert ("a global minimum" in words) == name.startswith("lad-")
+
+
+@pytest.mark.parametrize(("instance", "run"), cases("accept"))
+def test_corpus_accept(instance, run):
+    """What check.py accepts is accepted or, with lineality or where no slopes are found, unsupported; never rejected."""
+    verdict, words = check(instance, run, best_hints(instance, run))
+    if verdict == "unsupported":
+        assert "lineality" in words or words.startswith(("no slopes prove the minimum", "a walk without a vertex"))
+    else:
+        assert verdict == "accepted", words
+
+
+@pytest.mark.parametrize(("instance", "run"), cases("reject"))
+def test_corpus_reject(instance, run):
+    """What check.py rejects is accepted only if what is false is none of the theorems' business."""
+    verdict, words = check(instance, run, best_hints(instance, run))
+    if verdict == "accepted":
+        reason = verify(instance, run).line
+        assert BESIDES.match(reason), (reason, words)
+        if "minimum" in words and "no minimum" not in words:
+            problem = IntegerProblem.from_instance(read_instance(instance))
+            *_, last = replay(problem, read_certificate(run, problem.instance))
+            assert isinstance(judge(problem, last.values()), LocalMinimum | StrictLocalMinimum)
+
+
+@pytest.mark.parametrize(("instance", "run"), cases("malformed"))
+def test_corpus_malformed(instance, run):
+    """What is malformed is accepted only where the fault is in a tree's witness, which is not read."""
+    verdict, _ = check(instance, run, best_hints(instance, run))
+    assert verdict != "accepted" or run.name.startswith(("tree-", "cover-"))
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory):
+    """A short walk in a deep network to a minimum, with its hints."""
+    folder = tmp_path_factory.mktemp("coq")
+    instance = RECORDS / "published-stop" / "instance.json.gz"
+    run = RECORDS / "published-stop" / "run.drl.gz"
+    plain = folder / "run.drl"
+    plain.write_bytes(gzip.decompress(run.read_bytes()))
+    return instance, plain, elaborate(instance, plain)
+
+
+def tampered(value):
+    """Yields the value with each of its numbers changed, one at a time."""
+    if isinstance(value, dict):
+        for key, entry in value.items():
+            yield from ({**value, key: other} for other in tampered(entry))
+    elif isinstance(value, list):
+        for index, entry in enumerate(value):
+            yield from ([*value[:index], other, *value[index + 1 :]] for other in tampered(entry))
+    elif isinstance(value, str):
+        yield hex(int(value, 16) + 1) if "x" in value else f"-{value}" if value[0] != "-" and value != "0" else "7/3"
+
+
+@pytest.mark.parametrize("line", [1, 2, 17, -1])
+def test_tampered_hints_are_rejected(example, line):
+    """Each number in the first vertex, in a step's point and at the end: changed, nothing is proved by it."""
+    instance, run, hints = example
+    changed = list(tampered(json.loads(hints[line])))
+    assert len(changed) > 5
+    for other in changed:
+        lines = list(hints)
+        lines[line] = json.dumps(other)
+        verdict, words = check(instance, run, lines)
+        assert verdict == "rejected", (other, words)
+
+
+def test_hints_missing_or_of_another_instance(example):
+    """Hints that break off, and those for another instance, are malformed."""
+    instance, run, hints = example
+    for count in (0, 1, 2, 10, len(hints) - 1):
+        assert check(instance, run, hints[:count])[0] == "malformed"
+    other = json.dumps({**json.loads(hints[0]), "instance": "0" * 64})
+    assert check(instance, run, [other, *hints[1:]]) == ("malformed", "hints: they are for another instance")
+
+
+def sealed(lines):
+    """The certificate of these lines, with an end line that fits."""
+    steps = sum("leave" in json.loads(line) for line in lines)
+    body = "".join(f"{line}\n" for line in lines)
+    end = {"end": {"steps": steps, "sha256": hashlib.sha256(body.encode()).hexdigest()}}
+    return body + json.dumps(end) + "\n"
+
+
+def test_a_minimum_claimed_too_early_is_rejected(example, tmp_path):
+    """The walk cut off before its end is no minimum there, whatever the hints say."""
+    instance, run, hints = example
+    lines = run.read_text("ascii").splitlines()
+    for count in (2, 10, 20):
+        early = tmp_path / f"{count}.drl"
+        early.write_text(sealed([*lines[:count], lines[-2]]), "ascii")
+        try:
+            best = elaborate(instance, early)
+        except InputError:
+            best = []
+        for candidate in (best, [*hints[: count - 1 + 1], hints[-1]]):
+            assert check(instance, early, candidate)[0] != "accepted"
+
+
+def test_wrong_steps_are_rejected(example, tmp_path):
+    """Flips, leaving and entering kinks changed in a step."""
+    instance, run, hints = example
+    lines = run.read_text("ascii").splitlines()
+    changed = 0
+    for index in range(2, 12):
+        step = json.loads(lines[index])
+        for key in ("leave", "enter"):
+            layer, sample, unit = step[key]
+            wrong = json.dumps({**step, key: [layer, (sample + 1) % 20, unit]})
+            path = tmp_path / "wrong.drl"
+            path.write_text(sealed([*lines[:index], wrong, *lines[index + 1 : -1]]), "ascii")
+            assert check(instance, path, hints)[0] == "rejected"
+            changed += 1
+    assert changed == 20
+
+
+SLOPES = {"absolute": {"kind": "absolute"}, "pinball": {"kind": "pinball", "level": "1/4"}}
+
+
+@pytest.mark.parametrize("loss", sorted(SLOPES))
+def test_regressions_by_instance_file(tmp_path, loss):
+    """Least absolute deviations and a quantile: the optimum of the walk is proved global."""
+    content = {
+        "format": "exactdrl-instance",
+        "version": 2,
+        "network": {"layers": [{"weight": [["0"]], "bias": ["0"]}]},
+        "free": 1,
+        "loss": SLOPES[loss],
+        "data": {"inputs": [["1"], ["2"], ["3"], ["4"], ["5"]], "targets": [["1"], ["1.5"], ["2"], ["3"], ["0x1p1"]]},
+    }
+    instance, run = tmp_path / "a.json", tmp_path / "a.drl"
+    instance.write_text(json.dumps(content), "ascii")
+    record_walk(Walk(read_instance(instance)), run)
+    verdict, words = check(instance, run, elaborate(instance, run))
+    assert verdict == "accepted"
+    assert "a global minimum" in words
+
+
+def test_leaky_units_and_weights(tmp_path):
+    """A network with two-slope activations, a pinball loss and weighted samples."""
+    layers = [
+        {"weight": [["1", "1/2"], ["-1", "2"]], "bias": ["0", "1"], "activation": [["1/10", "1"], ["0", "2"]]},
+        {"weight": [["1", "-1"]], "bias": ["1/2"]},
+    ]
+    inputs = [[str(i % 5 - 2), str((3 * i) % 7 - 3)] for i in range(9)]
+    content = {
+        "format": "exactdrl-instance",
+        "version": 2,
+        "network": {"layers": layers},
+        "free": 1,
+        "loss": {"kind": "pinball", "level": "2/5"},
+        "data": {
+            "inputs": inputs,
+            "targets": [[str((5 * i) % 4)] for i in range(9)],
+            "weights": [str(1 + i % 3) for i in range(9)],
+        },
+    }
+    instance, run = tmp_path / "a.json", tmp_path / "a.drl"
+    instance.write_text(json.dumps(content), "ascii")
+    record_walk(Walk(read_instance(instance)), run)
+    verdict, words = check(instance, run, elaborate(instance, run))
+    assert verdict == "accepted", words
+
+
+def test_numbers_are_read_as_the_format_says(tmp_path):
+    """One number in many writings makes the same problem; what the format refuses is malformed."""
+    base = Instance.create([([["0"]], None)], [["1"]], [["0.125"]])
+    run = tmp_path / "a.drl"
+    for text in ("0.125", "1/8", "125e-3", "0x1p-3", "0x.2p0", ".125", "2/16", "1.25E-1"):
+        instance = tmp_path / "a.json"
+        write_instance(base, instance, force=True)
+        content = json.loads(instance.read_text("ascii"))
+        content["data"]["targets"] = [[text]]
+        instance.write_text(json.dumps(content), "ascii")
+        record_walk(Walk(read_instance(instance)), run, force=True)
+        assert check(instance, run, elaborate(instance, run))[0] == "accepted"
+        certified = elaborate(instance, run)
+        for wrong in ("+1", "1_0", " 1", "1/0", "0x1", "1e", "٣", "nan", "1.", "--1", "0x1p99999", "1e99999"):
+            if wrong == "1.":
+                continue  # the format allows it
+            content["data"]["targets"] = [[wrong]]
+            broken = tmp_path / "b.json"
+            broken.write_text(json.dumps(content, ensure_ascii=False), "utf-8")
+            assert check(broken, run, certified)[0] == "malformed", wrong
+
+
+def test_proofs_rest_on_no_axiom():
+    """What Coq prints about each theorem, and no Admitted or Axiom in the sources."""
+    text = (PROGRAM.parent / "assumptions.txt").read_text("utf-8")
+    assert text.count("Closed under the global context") == 4
+    assert "Axioms:" not in text
+    for source in PROGRAM.parent.glob("*.v"):
+        for word in ("Admitted", "admit.", "Axiom", "Parameter ", "Conjecture", "Hypothesis axiom"):
+            assert word not in source.read_text("utf-8"), (source.name, word)
