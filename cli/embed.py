@@ -11,8 +11,7 @@ from exactdrl.certificate.verdict_file import verdict_name
 from exactdrl.constructions.embed import Embedded, add_inactive, is_borne_out, propagate_inactive, replicate
 from exactdrl.minimality.judge import DEFAULT_BUDGET
 from exactdrl.problem.output import refuse_existing
-
-from .judge import verdict_json, verdict_lines
+from exactdrl.report.point_words import verdict_fields, verdict_lines
 
 
 @click.command("embed")
@@ -92,7 +91,7 @@ def _report(found: Embedded, *, as_json: bool) -> list[str]:
                 "reason": prediction.reason,
                 "agrees": agrees,
             }
-        both = {"before": verdict_json(found.before, 0), "after": verdict_json(found.after, 0), "theory": theory}
+        both = {"before": verdict_fields(found.before), "after": verdict_fields(found.after), "theory": theory}
         return [json.dumps(both)]
     lines = [f"before       {verdict_name(found.before)}", "after:"]
     lines += [f"  {line}" for line in verdict_lines(found.after)]

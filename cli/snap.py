@@ -12,8 +12,9 @@ from exactdrl.minimality.judge import DEFAULT_BUDGET
 from exactdrl.points.judge import JudgedPoint
 from exactdrl.points.verdict import Undecided
 from exactdrl.problem.output import refuse_existing
+from exactdrl.report.point_words import verdict_fields, verdict_lines
 
-from .judge import UNDECIDED, parse_free, verdict_json, verdict_lines
+from .judge import UNDECIDED, parse_free
 
 
 @click.command("snap")
@@ -104,7 +105,7 @@ def _row(attempt: Attempt) -> str:
 
 def _to_json(found: Snapped) -> dict[str, object]:
     return {
-        "trained": verdict_json(found.trained, 0),
+        "trained": verdict_fields(found.trained),
         "attempts": [
             {
                 "tolerance": to_text(attempt.tolerance),
@@ -121,6 +122,6 @@ def _to_json(found: Snapped) -> dict[str, object]:
             }
             for attempt in found.attempts
         ],
-        "snapped": None if found.best is None else verdict_json(_judged(found.best), 0),
+        "snapped": None if found.best is None else verdict_fields(_judged(found.best)),
         "tolerance": None if found.best is None else to_text(found.best.tolerance),
     }

@@ -50,6 +50,10 @@ if TYPE_CHECKING:
     from exactdrl.exact.rationals import to_text as to_text
     from exactdrl.front.estimators import ExactLAD as ExactLAD
     from exactdrl.front.estimators import ExactQuantileRegressor as ExactQuantileRegressor
+    from exactdrl.front.judged import JudgeResult as JudgeResult
+    from exactdrl.front.judged import SnapResult as SnapResult
+    from exactdrl.front.judged import judge as judge
+    from exactdrl.front.judged import snap as snap
     from exactdrl.front.regressed import RegressionResult as RegressionResult
     from exactdrl.front.regressed import regress as regress
     from exactdrl.front.walked import WalkResult as WalkResult
@@ -113,6 +117,10 @@ _PLACES = {
     "ExactQuantileRegressor": "exactdrl.front.estimators",
     "RegressionResult": "exactdrl.front.regressed",
     "regress": "exactdrl.front.regressed",
+    "JudgeResult": "exactdrl.front.judged",
+    "SnapResult": "exactdrl.front.judged",
+    "judge": "exactdrl.front.judged",
+    "snap": "exactdrl.front.judged",
     "WalkResult": "exactdrl.front.walked",
     "read_result": "exactdrl.front.walked",
     "walk": "exactdrl.front.walked",
@@ -145,6 +153,7 @@ __all__ = [
     "ExactQuantileRegressor",
     "InputError",
     "Instance",
+    "JudgeResult",
     "Kink",
     "Layer",
     "LocalMinimum",
@@ -153,6 +162,7 @@ __all__ = [
     "Point",
     "Recorder",
     "RegressionResult",
+    "SnapResult",
     "Step",
     "StepLimit",
     "StrictLocalMinimum",
@@ -174,6 +184,7 @@ __all__ = [
     "from_safetensors",
     "from_state_dict",
     "from_torch",
+    "judge",
     "load_dataset",
     "observe",
     "parse_rational",
@@ -187,6 +198,7 @@ __all__ = [
     "regress",
     "rerun",
     "sample_experiment",
+    "snap",
     "to_float",
     "to_text",
     "verify",

@@ -16,6 +16,7 @@ from exactdrl.report.figures import FORMATS, STYLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Panel: TypeAlias = Callable[[Any, JudgedPoint], None]
 _BLUE, _ORANGE, _GREEN, _GREY = "#0072B2", "#D55E00", "#009E73", "0.6"
@@ -42,6 +43,20 @@ def draw_points(points: list[tuple[str, JudgedPoint]], path: Path, *, force: boo
     kind = path.suffix[1:]
     if kind not in FORMATS:
         raise InputError(f"{path}: a figure's name ends in one of .{', .'.join(FORMATS)}")
+    from matplotlib import rc_context  # noqa: PLC0415 - slow to import
+
+    metadata: dict[str, Any] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
+    figure = figure_of(points)
+    with new_file(path, force=force) as partial, rc_context(STYLE):
+        figure.savefig(partial, dpi=200, format=kind, metadata=metadata)
+
+
+def figure_of(points: list[tuple[str, JudgedPoint]]) -> "Figure":
+    """Returns the figure that `draw_points` writes.
+
+    Raises:
+        InputError: there is nothing to draw: neither units in a plane nor a curve.
+    """
     rows = [(title, judged, _panels(judged)) for title, judged in points]
     count = max(len(panels) for _, _, panels in rows)
     if not count:
@@ -60,9 +75,7 @@ def draw_points(points: list[tuple[str, JudgedPoint]], path: Path, *, force: boo
                 axes.set_axis_off()
             for axes, panel in zip(line, panels, strict=False):
                 panel(axes, judged)
-        metadata = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
-        with new_file(path, force=force) as partial:
-            figure.savefig(partial, dpi=200, format=kind, metadata=metadata)
+    return figure
 
 
 def _panels(judged: JudgedPoint) -> list[Panel]:

@@ -1,0 +1,215 @@
+"""Is a point a local minimum, and which exact point do trained floats approximate? In one call each, with a result."""
+
+import html
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from gmpy2 import mpq
+from numpy.typing import NDArray
+
+from exactdrl.certificate.verdict_file import verdict_name, write_verdict
+from exactdrl.certificate.verify import CheckResult, verify
+from exactdrl.constructions.snap import DEFAULT_TOLERANCES, Snapped
+from exactdrl.constructions.snap import snap as find_snapped
+from exactdrl.exact.rationals import InputError, to_float
+from exactdrl.front.problems import Problem, to_instance
+from exactdrl.minimality.judge import DEFAULT_BUDGET
+from exactdrl.points.judge import JudgedPoint
+from exactdrl.points.judge import judge as judge_instance
+from exactdrl.points.reading import Choice
+from exactdrl.points.verdict import Minimum
+from exactdrl.problem.file import write_instance
+from exactdrl.problem.instance import Instance
+from exactdrl.report.point_words import checked_words, verdict_fields, verdict_lines, verdict_words
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeResult:
+    """A verdict on a point. Numbers are exact `gmpy2.mpq` unless their name says otherwise.
+
+    Attributes:
+        instance: the problem and its point.
+        judged: the verdict with its proof, and what is known beside it.
+    """
+
+    instance: Instance
+    judged: JudgedPoint
+
+    @property
+    def status(self) -> str:
+        """Returns the verdict's name: strict-local-minimum, local-minimum, not-a-minimum, not-stationary, undecided."""
+        return verdict_name(self.judged)
+
+    @property
+    def message(self) -> str:
+        """Returns the verdict in a sentence."""
+        return verdict_words(self.judged)
+
+    @property
+    def checked(self) -> str:
+        """Returns what was checked, in words."""
+        return checked_words(self.judged)
+
+    @property
+    def is_minimum(self) -> bool:
+        """Returns whether the point is proved to be a local minimum."""
+        return isinstance(self.judged.verdict, Minimum)
+
+    @property
+    def loss(self) -> mpq:
+        """Returns the loss, a sum over samples and outputs."""
+        return self.judged.loss
+
+    @property
+    def mean_loss(self) -> mpq:
+        """Returns the loss divided by the number of samples and outputs."""
+        return self.judged.mean_loss
+
+    @property
+    def parameters(self) -> tuple[tuple[tuple[mpq, ...], ...], ...]:
+        """Returns the point: rows [W | b] for each layer."""
+        return tuple(tuple(tuple(row) for row in layer) for layer in self.judged.theta)
+
+    @property
+    def x(self) -> list[NDArray[np.float64]]:
+        """Returns the point in float64, an array for each layer."""
+        return [np.array([[to_float(value) for value in row] for row in layer]) for layer in self.judged.theta]
+
+    @property
+    def escape_units(self) -> tuple[int, ...]:
+        """Returns the escape units of the hidden layer, from 0; empty also where they are not determined."""
+        return tuple(escape.unit for escape in self.judged.escapes or ())
+
+    @property
+    def dead_units(self) -> tuple[tuple[int, int], ...]:
+        """Returns the units that are off on every sample, as pairs of layer (from 1) and unit (from 0)."""
+        return tuple((layer + 1, unit) for layer, unit in self.judged.dead)
+
+    def to_dict(self) -> dict[str, object]:
+        """Returns the result for JSON, as `exactdrl judge --json` prints it."""
+        return verdict_fields(self.judged)
+
+    def save(self, path: Path | str, *, force: bool = False) -> None:
+        """Writes the verdict with its witness, `*.verdict`.
+
+        Raises:
+            InputError: the verdict is undecided, the path has another ending, exists, or cannot be written.
+        """
+        write_verdict(self.judged, self.instance.digest, Path(path), force=force)
+
+    def verify(self) -> CheckResult:
+        """Returns what the stand-alone checker says of the verdict's file.
+
+        Raises:
+            InputError: the verdict is undecided, or the instance's file is gone or has changed.
+        """
+        with tempfile.TemporaryDirectory(prefix="exactdrl-") as name:
+            instance, verdict = Path(name) / "instance.json", Path(name) / "point.verdict"
+            self.save(verdict)
+            source = self.instance.file_path
+            if self.instance.file_digest is None:
+                write_instance(self.instance, instance)
+            elif source is not None and source.is_file():
+                instance = source
+            else:
+                raise InputError("the instance's file is gone; the verdict is about that file")
+            return verify(instance, verdict)
+
+    def plot(self) -> "Figure":
+        """Returns a Matplotlib figure: units among the samples' hyperplanes, the function, the loss along the curve."""
+        from exactdrl.report.point_figures import figure_of  # noqa: PLC0415 - matplotlib takes a second to import
+
+        return figure_of([("", self.judged)])
+
+    def __str__(self) -> str:
+        """Returns the result in lines."""
+        return "\n".join(verdict_lines(self.judged))
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td style='text-align:left'>{html.escape(line)}</td></tr>" for line in verdict_lines(self.judged)
+        )
+        return f"<table><caption>exactdrl: {html.escape(self.message)}</caption>{rows}</table>"
+
+
+@dataclass(frozen=True, slots=True)
+class SnapResult:
+    """A trained point and the exact stationary point that it approximates.
+
+    Attributes:
+        trained: the verdict on the trained point, taken literally.
+        snapped: the verdict on the snapped point; None where no tolerance proposes one.
+        attempts: what each tolerance proposed, with the verdict on it.
+        tolerance: the one whose point was taken; None without one.
+    """
+
+    trained: JudgeResult
+    snapped: JudgeResult | None
+    attempts: Snapped
+    tolerance: mpq | None
+
+    @property
+    def squared_distance(self) -> mpq | None:
+        """Returns the squared Euclidean distance of both points, exact."""
+        best = self.attempts.best
+        return None if best is None else best.squared_distance
+
+    def __str__(self) -> str:
+        """Returns both verdicts in lines."""
+        lines = ["trained, taken literally:", f"  {self.trained.message}"]
+        if self.snapped is None:
+            return "\n".join([*lines, "no tolerance proposes a pattern that has a point"])
+        square = self.squared_distance
+        distance = "" if square is None else f", at the distance {to_float(square) ** 0.5:.3g}"
+        return "\n".join([*lines, f"snapped{distance}:", *(f"  {line}" for line in str(self.snapped).splitlines())])
+
+
+def judge(problem: Problem, *, free: Choice | None = None, budget: int = DEFAULT_BUDGET) -> JudgeResult:
+    """Is the point of a problem a local minimum, of one layer's loss or of the loss in all parameters?
+
+    Exact: what is not proved is undecided, with the reason.
+
+    Args:
+        problem: an instance, or the path of its file. The point is its start, and the other layers' parameters.
+        free: "layer" for the instance's own layer, "all" for all parameters, or the number of a layer, from 1; default:
+            what the instance says.
+        budget: how much work each proof may take.
+
+    Raises:
+        InputError: there is no such layer, or the file is not of the format.
+    """
+    instance = to_instance(problem)
+    return JudgeResult(instance, judge_instance(instance, free=free, budget=budget))
+
+
+def snap(
+    problem: Problem,
+    *,
+    free: Choice | None = None,
+    tolerances: Sequence[mpq] = DEFAULT_TOLERANCES,
+    budget: int = DEFAULT_BUDGET,
+) -> SnapResult:
+    """Finds the exact stationary point that trained floats approximate, and judges both points.
+
+    Args:
+        problem: an instance, or the path of its file.
+        free: see `judge`.
+        tolerances: each proposes which preactivations and residuals are 0; exact algebra decides.
+        budget: how much work each proof may take.
+
+    Raises:
+        InputError: a tolerance is not positive, or the problem is of no form that is snapped.
+    """
+    instance = to_instance(problem)
+    found = find_snapped(instance, free=free, tolerances=tuple(tolerances), budget=budget)
+    best, snapped = found.best, None
+    if best is not None and best.judged is not None and found.instance is not None:
+        snapped = JudgeResult(found.instance, best.judged)
+    return SnapResult(JudgeResult(instance, found.trained), snapped, found, None if best is None else best.tolerance)
