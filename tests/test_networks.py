@@ -770,6 +770,35 @@ def test_exported_modules_are_the_module(onnx, torch, tmp_path):
     assert from_onnx(path, inputs, targets) == from_torch(module, inputs, targets)
 
 
+def test_both_exporters_of_pytorch_are_read(onnx, torch, tmp_path):
+    """The newer one too, for any number of samples and for a fixed one, and outputs without an axis."""
+    pytest.importorskip("onnxscript")
+    nn = torch.nn
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b, self.slopes = nn.Linear(6, 4, bias=False), nn.Linear(4, 1), nn.PReLU(4)
+
+        def forward(self, x):
+            return self.b(self.slopes(self.a(x.view(x.size(0), -1)).relu())).squeeze(-1)
+
+    torch.manual_seed(0)
+    inputs, path = torch.randn(8, 2, 3), tmp_path / "m.onnx"
+    module = Net().eval()
+    expected = from_torch(module, inputs, torch.zeros(8))
+    for example, options in (
+        (inputs, {"dynamic_shapes": ({0: torch.export.Dim("n")},)}),
+        (inputs[:3], {}),
+        (inputs[:1], {}),
+    ):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(module, (example,), path, dynamo=True, external_data=False, verbose=False, **options)
+        assert from_onnx(path, inputs, torch.zeros(8)) == expected
+        assert check_onnx(path, inputs).samples == 8
+
+
 def test_other_graphs_are_refused_by_name(onnx, tmp_path):
     """Operators that make no chain of layers; the message names operator and node."""
     targets = np.zeros((12, 2))
@@ -784,6 +813,7 @@ def test_other_graphs_are_refused_by_name(onnx, tmp_path):
         ([("Flatten", ["_"], {"axis": 0}), GEMM], "keeps other axes"),
         ([GEMM, ("Add", ["_", "one"], {}), ("Add", ["_", "b2"], {})], "has shape (1, 2), the layer below"),
         ([("Identity", ["_"], {})], "holds no affine layer"),
+        ([GEMM, ("Squeeze", ["_"], {}), MATMUL], "takes axes away that are not the outputs'"),
         ([GEMM, GEMM], "has 3 columns, the layer below"),
     ]
     for nodes, words in cases:

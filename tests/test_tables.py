@@ -543,6 +543,29 @@ def test_frames_and_files_of_one_table_agree(tmp_path):
             assert table.input_names == ("AIRFLOW", "WATERTEMP", "ACIDCONC")
 
 
+def test_an_index_that_somebody_made_is_said():
+    """A pandas frame's own numbering is nothing to speak of; any other index is left out aloud."""
+    pytest.importorskip("narwhals")
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"year": [1990, 1995], "x": [1.5, 2], "y": [3, 4]})
+    assert read_table(frame, "y").notes == ()
+    assert read_table(frame.set_index("year"), "y").notes == (
+        "the frame's index ('year') is no column, and is left out; frame.reset_index() makes it one",
+    )
+    assert read_table(frame.iloc[[1]].set_axis(["a"]), "y").input_names == ("year", "x")
+    dates = frame.assign(when=pandas.to_datetime(["1990-01-01", "1995-01-01"]))
+    assert "column 4 ('when') holds no numbers" in refusal(read_table, dates, "y")
+    assert "--exclude when leaves it out" in refusal(read_table, dates, "y")
+
+
+def test_many_names_are_not_listed_all(read):
+    """The message shows those that are like the wanted one."""
+    text = ",".join(f"name{k}" for k in range(300)) + "\n" + ",".join(["1.5"] * 300) + "\n"
+    message = refusal(read, text, "nam17")
+    assert "there are 300 names, among them name17" in message
+    assert len(message) < 400
+
+
 def test_floats_in_frames_are_dyadic_and_lazy(tmp_path):
     """float64 and float32 columns become a matrix of doubles; 0.1 is not 1/10; integers and decimals stay what they are."""
     import pyarrow as pa

@@ -25,10 +25,12 @@ from exactdrl.problem.file import read_bytes
 from exactdrl.problem.instance import Instance
 from exactdrl.problem.loss import Loss
 
-_KNOWN = "Gemm, MatMul, Add, Relu, LeakyRelu, PRelu, Abs, Identity, Flatten, Reshape, Dropout"
+_KNOWN = "Gemm, MatMul, Add, Relu, LeakyRelu, PRelu, Abs, Identity, Flatten, Reshape, Squeeze, Dropout"
 # The slope that the operator has where the file gives none
 _DEFAULT_SLOPE = 0.01
 _MATRIX_AXES = 2
+# More samples at a time than anybody exports a graph for
+_MOST_BATCH = 1 << 16
 
 
 def from_onnx(
@@ -118,21 +120,32 @@ def check_onnx(path: Path | str, inputs: object) -> ForwardCheck | None:
     given, _ = to_array(inputs, "data.inputs")
     rows = given[choose_samples(network.layers, len(given))].astype(code)
     try:
-        outputs = [
-            # A graph may be exported for one sample at a time
-            reference.ReferenceEvaluator(model).run(None, {entry.name: batch})[0]
-            for batch in (np.split(rows, len(rows)) if _is_single(entry) else [rows])
+        made = [
+            np.asarray(reference.ReferenceEvaluator(model).run(None, {entry.name: batch})[0])
+            for batch in _split(rows, _find_batch(entry))
         ]
     except Exception as error:  # noqa: BLE001 - the evaluator runs what the file says
         raise InputError(f"{path}: the reference evaluator refuses the data ({error})") from None
-    made = np.concatenate([np.asarray(output).reshape(len(rows) // len(outputs), -1) for output in outputs])
+    outputs = np.concatenate([part.reshape(_find_batch(entry) or len(rows), -1) for part in made])[: len(rows)]
     floats = np.asarray(to_input_rows(rows.astype(np.float64), is_flat=network.is_flat))
-    return check_forward(network.layers, floats, made.astype(np.float64), kind, str(path))
+    return check_forward(network.layers, floats, outputs.astype(np.float64), kind, str(path))
 
 
-def _is_single(entry: Any) -> bool:  # noqa: ANN401 - a message of protobuf
+def _find_batch(entry: Any) -> int | None:  # noqa: ANN401 - a message of protobuf
+    """Returns for how many samples at a time a graph was exported, None where it takes any number."""
     axes = entry.type.tensor_type.shape.dim
-    return bool(axes) and axes[0].HasField("dim_value") and axes[0].dim_value == 1
+    return int(axes[0].dim_value) if axes and axes[0].HasField("dim_value") and axes[0].dim_value > 0 else None
+
+
+def _split(rows: np.ndarray, batch: int | None) -> list[np.ndarray]:
+    """Returns the rows in batches, the last one filled up with its last row."""
+    if batch is None:
+        return [rows]
+    if batch > _MOST_BATCH:
+        raise InputError(f"the graph takes {batch} samples at a time; export it for any number of samples")
+    missing = -len(rows) % batch
+    whole = np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)])
+    return np.split(whole, len(whole) // batch)
 
 
 def _load(onnx: ModuleType, path: Path | str) -> Any:  # noqa: ANN401 - a message of protobuf
@@ -165,6 +178,8 @@ class _Reader:
         self.graph = model.graph
         self.chain = chain
         self.constants: dict[str, Tensor] = {}
+        # From here on only the shape of the outputs changes
+        self.is_squeezed = False
 
     def read(self) -> Network:
         """Returns the network."""
@@ -207,6 +222,8 @@ class _Reader:
         handler = getattr(self, f"_take_{kind.lower()}", None)
         if handler is None or node.domain not in {"", "ai.onnx"}:
             raise InputError(f"{name} is no operator of a chain of layers; {_KNOWN} are possible")
+        if self.is_squeezed:
+            raise InputError(f"{name} comes after the outputs' shape has changed")
         others = [entry for entry in node.input if entry not in {current, ""}]
         if current not in node.input or any(entry not in self.constants for entry in others):
             raise InputError(
@@ -277,6 +294,12 @@ class _Reader:
             raise InputError(f"{self._name(node)} gives the data another shape than rows of samples: {shown(shape)}")
         if not self.chain.has_layers:
             self.chain.is_flat = True
+
+    def _take_squeeze(self, node: Any, given: list[Tensor | None]) -> None:  # noqa: ANN401
+        axes = given[1].array.tolist() if len(given) > 1 and given[1] is not None else None
+        if not self.chain.has_layers or axes not in ([1], [-1]):
+            raise InputError(f"{self._name(node)} takes axes away that are not the outputs': {shown(axes)}")
+        self.is_squeezed = True
 
     def _check_matrix(self, weight: Tensor, name: str) -> None:
         if weight.array.ndim != _MATRIX_AXES:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import TypeAlias
 
 import numpy as np
@@ -19,7 +20,17 @@ from exactdrl.problem.instance import Samples
 Column: TypeAlias = tuple[object, ...] | NDArray[np.float64]
 
 _LONGEST_NUMBER = 9
+# So many names are listed in a message
+_LISTED = 20
 _EMPTY = "the cell is empty: ''"
+
+
+def _list_names(wanted: object, names: Sequence[str]) -> str:
+    """Returns the names, those that are like the wanted one first where there are many."""
+    if len(names) <= _LISTED:
+        return f"the names are {', '.join(names)}"
+    close = get_close_matches(str(wanted), names, n=3) or list(names[:_LISTED])
+    return f"there are {len(names)} names, among them {', '.join(close)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +95,7 @@ class Sheet:
                 "the columns have no names, choose by number, or name the first row's with --header (has_header=True)"
             )
             if self.names:
-                known = f"the names are {', '.join(self.names)}"
+                known = _list_names(column, self.names)
             raise InputError(f"{self.place}: no column is named {shown(column)}; {known}")
         if not 0 <= index < self.width:
             raise InputError(f"{self.place}: there is no column {column}; the columns are 1 to {self.width}")
@@ -116,7 +127,7 @@ class Sheet:
         return value is None or (isinstance(value, float) and math.isnan(value))
 
     def find_text(self, index: int) -> int | None:
-        """Returns the first row whose cell is a text, if no cell of the column is a number in any signs, else None."""
+        """Returns the first row with a value, if no value of the column is a number in any signs, else None."""
         column = self.columns[index]
         if isinstance(column, np.ndarray):
             return None
@@ -124,12 +135,11 @@ class Sheet:
         for row, value in enumerate(column):
             if self.is_missing(row, index):
                 continue
-            if isinstance(value, (int, float)) and not isinstance(value, bool):
+            if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
                 return None
             if isinstance(value, str) and (self.numerals.is_number(value) or find_hint(value) is not None):
                 return None
-            if first is None and isinstance(value, (str, bool)):
-                first = row
+            first = row if first is None else first
         return first
 
     def numbers(self, indices: Sequence[int], advice: str = "") -> Samples:

@@ -72,7 +72,20 @@ def from_frame(frame: object, place: str) -> Sheet:
         raise
     except Exception as error:  # noqa: BLE001 - each library of frames raises errors of its own
         raise InputError(f"{place}: the frame cannot be read ({error})") from None
-    return _to_sheet(columns, place, ())
+    return _to_sheet(columns, place, _index_notes(frame))
+
+
+def _index_notes(frame: object) -> tuple[str, ...]:
+    """Returns a note where a pandas frame has an index that somebody has made."""
+    index = getattr(frame, "index", None)
+    if not type(frame).__module__.startswith("pandas") or index is None:
+        return ()
+    name = getattr(index, "name", None)
+    is_range = type(index).__name__ == "RangeIndex"
+    if is_range and (name, index.start, index.step) == (None, 0, 1):
+        return ()
+    words = "the frame's index" if name is None else f"the frame's index ({shown(str(name))})"
+    return (f"{words} is no column, and is left out; frame.reset_index() makes it one",)
 
 
 def from_arrow(table: "pa.Table", place: str) -> Sheet:
