@@ -56,6 +56,14 @@ def write_names(path: Path) -> None:
     path.write_text(".. currentmodule:: exactdrl\n\n" + "\n".join(entries), encoding="utf-8")
 
 
+def write_proofs(folder: Path) -> None:
+    """Writes a page for each page under proofs/, which holds nothing but that."""
+    for page in (folder.parent.parent / "proofs").glob("*.md"):
+        text = f"```{{include}} ../../proofs/{page.name}\n```\n"
+        (folder / f"{page.stem.lower()}.md").write_text(text, encoding="utf-8")
+
+
 _GENERATED = Path(__file__).parent / "_generated"
 write_commands(_GENERATED / "commands.md")
 write_names(_GENERATED / "python.rst")
+write_proofs(Path(__file__).parent / "proofs")
