@@ -6,6 +6,8 @@ import click
 
 from exactdrl import WalkPoint, export, read_certificate, read_instance
 from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.certificate.vipr import vipr_of_run
+from exactdrl.problem.output import write_new
 from exactdrl.series.parallel import available_jobs
 
 from .progress import progress
@@ -18,18 +20,40 @@ from .progress import progress
     "--vertices", type=click.Path(path_type=Path), help="every point, with its parameters: *.jsonl, *.csv or *.parquet"
 )
 @click.option("--losses", type=click.Path(path_type=Path), help="every point's loss: *.jsonl, *.csv or *.parquet")
+@click.option(
+    "--vipr",
+    type=click.Path(path_type=Path),
+    help="a regression's optimum as a VIPR certificate, for checkers of exact linear programming",
+)
 @click.option("--jobs", type=click.IntRange(min=1), help="processes; default: one for each processor")
 @click.option("--force", is_flag=True, help="write over existing files")
 def export_command(
-    *, instance: Path, run: Path, vertices: Path | None, losses: Path | None, jobs: int | None, force: bool
+    *,
+    instance: Path,
+    run: Path,
+    vertices: Path | None,
+    losses: Path | None,
+    vipr: Path | None,
+    jobs: int | None,
+    force: bool,
 ) -> None:
-    """Write the exact vertices and losses of the walk RUN on INSTANCE as tables."""
-    if vertices is None and losses is None:
-        raise click.UsageError("name a file with --vertices or --losses")
-    if vertices is not None and vertices == losses:
-        raise click.UsageError("--vertices and --losses name the same file")
+    """Write the exact vertices and losses of the walk RUN on INSTANCE as tables.
+
+    Or, with --vipr, the optimum of a regression as a certificate of linear programming.
+    """
+    named = [path for path in (vertices, losses, vipr) if path is not None]
+    if not named:
+        raise click.UsageError("name a file with --vertices, --losses or --vipr")
+    if len(set(named)) < len(named):
+        raise click.UsageError("--vertices, --losses and --vipr name the same file")
     problem_instance = read_instance(instance)
     certificate = read_certificate(run, problem_instance)
+    if vipr is not None:
+        text = "".join(f"{line}\n" for line in vipr_of_run(problem_instance, certificate))
+        write_new(vipr, text.encode("ascii"), force=force)
+        click.echo(f"{vipr}: the optimum, {len(problem_instance.inputs)} samples")
+    if vertices is None and losses is None:
+        return
     with progress("export", unit="point") as report:
 
         def on_point(point: WalkPoint) -> None:
