@@ -13,7 +13,13 @@ PAGES = sorted(
     for path in (ROOT / folder).rglob("*.md")
     if not {"_build", "_generated", "campaign"} & set(path.parts)
 )
-RUN = [ROOT / "README.md", ROOT / "docs" / "tutorial.md", ROOT / "docs" / "gallery" / "index.md"]
+RUN = [
+    ROOT / "README.md",
+    ROOT / "docs" / "tutorial.md",
+    ROOT / "docs" / "gallery" / "index.md",
+    ROOT / "docs" / "howto" / "tables.md",
+    ROOT / "docs" / "howto" / "recording.md",
+]
 
 
 @pytest.mark.parametrize("page", RUN, ids=lambda path: path.name)
