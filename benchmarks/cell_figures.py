@@ -1,6 +1,6 @@
 """The figures of docs/cells.md.
 
-    python benchmarks/cell_figures.py docs/cells/probability.csv docs/figures [--png]
+python benchmarks/cell_figures.py docs/cells/probability.csv docs/figures [--png]
 """
 
 import argparse
@@ -11,6 +11,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from gmpy2 import mpq
+from matplotlib.patches import Rectangle
 
 from exactdrl.campaigns.statistics import clopper_pearson
 from exactdrl.constructions.channels import Shape
@@ -45,9 +46,10 @@ def draw_cells(path: Path) -> None:
         middle = (angles[0] + angles[1]) / 2
         mean = to_text(verdict.relaxation.value / len(targets)) if verdict.is_genuine else "none"
         turn = np.degrees(middle)
-        turn = turn if -90 <= turn <= 90 else turn - 180  # noqa: PLR2004 - readable text
+        turn = turn if -90 <= turn <= 90 else turn - 180
         axes.text(
-            *(0.62 * np.array([np.cos(middle), np.sin(middle)])),
+            0.62 * float(np.cos(middle)),
+            0.62 * float(np.sin(middle)),
             f"{cell.pattern}: {mean}",
             ha="center",
             va="center",
@@ -60,7 +62,7 @@ def draw_cells(path: Path) -> None:
     axes.set_ylabel("b")
     axes.set_title("W1, one unit: genuine minima of its ten cells (mean of squares)", fontsize=10)
     names = {"global": "genuine, the least", "bad": "genuine, bad", "none": "no genuine minimum"}
-    handles = [plt.Rectangle((0, 0), 1, 1, color=COLOURS[kind]) for kind in names]
+    handles = [Rectangle((0, 0), 1, 1, color=COLOURS[kind]) for kind in names]
     axes.legend(handles, names.values(), loc="lower right", fontsize=8)
     axes.set_xlim(-1.1, 1.1)
     axes.set_ylim(-1.1, 1.1)
