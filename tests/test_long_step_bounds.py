@@ -1,11 +1,13 @@
 """Bounds of the filtered arithmetic on regressions: each encloses exact numbers, and each is needed."""
 
 import random
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import oracle
 import pytest
+import threadpoolctl
 from test_long_step import FAMILIES, random_instance
 
 from exactdrl.cells.integer_problem import IntegerProblem
@@ -14,6 +16,7 @@ from exactdrl.problem.instance import Instance
 from exactdrl.problem.loss import Loss
 from exactdrl.regression import bounds as regression_bounds
 from exactdrl.regression import filtered as regression_filtered
+from exactdrl.regression import long_step, threads
 from exactdrl.regression.bounds import (
     Inverse,
     Located,
@@ -347,6 +350,51 @@ def test_exchanged_inverses(monkeypatch: pytest.MonkeyPatch, family: str) -> Non
         at = after
     assert updated > 50
     assert exchange(floats, at, 0, int(at.places[1])) is None
+
+
+def test_a_drifted_inverse_is_improved() -> None:
+    """An inverse that is off by more than what is accepted is made accurate by Newton's step, not anew."""
+    instance = random_instance(60, 3, 2)
+    floats = load(Regression.of_unit(IntegerProblem.from_instance(instance), 0))
+    assert floats is not None
+    at = invert(floats, [0, 20, 40, floats.count])
+    assert at is not None
+    drifted = replace(at, inverse=at.inverse * (1.0 + 2.0**-20))
+    after = exchange(floats, drifted, 1, 30)
+    anew = invert(floats, [0, 30, 40, floats.count])
+    assert after is not None
+    assert anew is not None
+    check_defects(floats, after)
+    assert after.row_defect < 2.0**-30
+    assert not (after.inverse == anew.inverse).all()
+    # far off, it is made anew
+    lost = exchange(floats, replace(at, inverse=at.inverse * 3.0), 1, 30)
+    assert lost is not None
+    assert (lost.inverse == anew.inverse).all()
+
+
+def test_blas_takes_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With many columns BLAS is held to one thread while a walk decides, and let go after it; the steps are the same."""
+    infos = []
+    plain = long_step.decide
+
+    def decide(arithmetic: FilteredRegression) -> object:
+        infos.append({info["num_threads"] for info in threadpoolctl.threadpool_info() if info["user_api"] == "blas"})
+        return plain(arithmetic)
+
+    instance = random_instance(140, 64, 1)
+    before = threadpoolctl.threadpool_info()
+    with monkeypatch.context() as patch:
+        patch.setattr(long_step, "decide", decide)
+        steps = list(Walk(instance, rule="long-step"))
+    assert infos
+    assert all(threads == {1} for threads in infos)
+    assert threadpoolctl.threadpool_info() == before
+    monkeypatch.setattr(threads, "_SMALL", 10**6)
+    walk = Walk(instance, rule="long-step")
+    assert list(walk) == steps
+    assert walk.counts is not None
+    assert walk.counts.steps[1] == 0
 
 
 def test_a_refused_vertex_proposes_the_next(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """Kinks and activation patterns."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -123,6 +123,13 @@ class Pattern:
         """Inverts the kink's bit."""
         depth, index = self.addresses.place(kink)
         self.bits[depth][index] ^= 1
+
+    def flip_all(self, kinks: Iterable[Kink]) -> None:
+        """Inverts the bits of some kinks, one after another."""
+        first, widths, bits = self.addresses.first, self.addresses.widths, self.bits
+        for layer, sample, unit in kinks:
+            depth = layer - first
+            bits[depth][sample * widths[depth] + unit] ^= 1
 
     def unit_bits(self, depth: int, sample: int) -> bytearray:
         """Returns the bits of one sample in the layer `depth` above the trained one."""

@@ -18,8 +18,9 @@ from exactdrl.regression.products import Floats
 
 # ‖I - R A‖ must be below these, by rows and by columns: the bounds assume it
 _REGULAR_ROWS, _REGULAR_COLUMNS = 0.25, 0.5
-# an update with a smaller pivot may overflow; one with a greater computed defect is worth an inverse from scratch
-_PIVOT, _DRIFTED = 2.0**-100, 2.0**-38
+# an update with a smaller pivot may overflow; one with a greater computed defect is worth more work. What is computed
+# with an inverse is refined once, which squares the defect
+_PIVOT, _DRIFTED = 2.0**-100, 2.0**-30
 
 Places = NDArray[np.intp]
 
@@ -108,6 +109,11 @@ def exchange(floats: FloatRegression, at: Inverse, slot: int, entering: int) -> 
         products[slot] -= 1.0
         inverse = at.inverse - np.multiply.outer(at.inverse[:, slot] / pivot, products)
         updated = _certify(floats, places, rows, inverse, _DRIFTED)
+        if updated is None:
+            # Newton's step squares the defect, at half the cost of an inverse from scratch
+            defect = floats.identity - inverse @ rows
+            inverse += defect @ inverse
+            updated = _certify(floats, places, rows, inverse, _DRIFTED)
         if updated is not None:
             return updated
     return invert(floats, places)

@@ -204,7 +204,9 @@ class FilteredRegression:
 
     def _take(self, before: Vertex, after: Vertex, leaving: int, entering: int) -> Met:
         """Takes the vertex behind an edge."""
-        self.basis = [*(place for place in self.basis if place != leaving), entering]
+        self.basis = self.basis.copy()
+        self.basis.remove(leaving)
+        self.basis.append(entering)
         self._vertex, self._exact = after, None
         crossed = (before.signs * after.signs < 0.0).nonzero()[0]
         return Met(entering, crossed.tolist())

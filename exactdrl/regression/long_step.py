@@ -27,6 +27,7 @@ from exactdrl.regression.convex import UnitOptimum, judge_convex
 from exactdrl.regression.exact import ExactRegression
 from exactdrl.regression.filtered import FilteredRegression
 from exactdrl.regression.protocol import Regression, RegressionArithmetic
+from exactdrl.regression.threads import one_thread
 from exactdrl.steps.first_vertex import FirstVertex, StartRay, find_first_vertex
 from exactdrl.steps.step import Step, Unbounded
 
@@ -110,14 +111,15 @@ def decide(arithmetic: RegressionArithmetic) -> _Improving | Optimal:
 
 def descend(arithmetic: RegressionArithmetic) -> Optimal | None:
     """Walks to a minimum, and returns what proves it; None where the loss falls forever."""
-    while True:
-        found = decide(arithmetic)
-        if isinstance(found, Optimal):
-            return found
-        if found.basis != tuple(arithmetic.basis):
-            arithmetic.rebase(found.basis)
-        if arithmetic.go(found.leaving, found.side) is None:
-            return None
+    with one_thread(arithmetic.regression.problem.rank):
+        while True:
+            found = decide(arithmetic)
+            if isinstance(found, Optimal):
+                return found
+            if found.basis != tuple(arithmetic.basis):
+                arithmetic.rebase(found.basis)
+            if arithmetic.go(found.leaving, found.side) is None:
+                return None
 
 
 def search_lines(arithmetic: RegressionArithmetic) -> bool:
@@ -163,7 +165,7 @@ class LongSteps:
             problem: its trained layer is the last.
             arithmetic: `filtered` or `exact`.
         """
-        self._problem = problem
+        self._problem, self._layer = problem, problem.first
         self._counts = None if arithmetic == "exact" else DecisionCounts(LONG_KINDS)
         self._regressions = [Regression.of_unit(problem, unit) for unit in range(problem.widths[0])]
         self._units: list[RegressionArithmetic] = []
@@ -185,7 +187,8 @@ class LongSteps:
         falls there.
         """
         if self._first is None:
-            self._first = self._find_first()
+            with one_thread(self._problem.rank):
+                self._first = self._find_first()
         return self._first
 
     @property
@@ -248,7 +251,7 @@ class LongSteps:
         self._units, self._pattern, self._basis, self._optima = units, pattern.copy(), list(basis), []
 
     def _kink(self, unit: int, place: int) -> Kink:
-        return Kink(self._problem.first, self._regressions[unit].samples[place], unit)
+        return Kink(self._layer, self._regressions[unit].samples[place], unit)
 
     def _pattern_of(self, units: Sequence[RegressionArithmetic]) -> Pattern:
         """Returns the pattern of the point by its signs; a residual that vanishes is off."""
@@ -304,12 +307,13 @@ class LongSteps:
             index: of the step.
         """
         units = self._at()
-        while len(self._optima) < len(units):
-            u = len(self._optima)
-            found = decide(units[u])
-            if isinstance(found, _Improving):
-                return self._take(index, u, found)
-            self._optima.append(UnitOptimum(units[u], found.basis, found.signs))
+        with one_thread(self._problem.rank):
+            while len(self._optima) < len(units):
+                u = len(self._optima)
+                found = decide(units[u])
+                if isinstance(found, _Improving):
+                    return self._take(index, u, found)
+                self._optima.append(UnitOptimum(units[u], found.basis, found.signs))
         return judge_convex(self._problem, self._optima, self.loss)
 
     def _take(self, index: int, u: int, edge: _Improving) -> Step | Unbounded:
@@ -331,9 +335,9 @@ class LongSteps:
             kink, sign = self._kink(u, place), unit.sign(place)
             if sign and (sign > 0) != pattern.is_on(kink):
                 flips.append(kink)
-        crossed = [self._kink(u, place) for place in met.crossed]
-        for kink in (*flips, *crossed):
-            pattern.flip(kink)
+        layer, samples = self._layer, unit.regression.samples
+        crossed = [Kink(layer, samples[place], u) for place in met.crossed]
+        pattern.flip_all([*flips, *crossed])
         leaving, entering = self._kink(u, edge.leaving), self._kink(u, met.entering)
         self._basis.remove(leaving)
         self._basis.append(entering)
