@@ -12,6 +12,7 @@ from exactdrl.minimality.judge import DEFAULT_BUDGET
 from exactdrl.minimality.point import JudgedPoint, judge_point
 from exactdrl.minimality.verdict import NotMinimum
 from exactdrl.points.judge import judge
+from exactdrl.points.units import dead_units_of
 from exactdrl.report.words import loss_words, outcome_name, outcome_words
 
 from .judge import print_verdict
@@ -107,6 +108,8 @@ def _to_json(judged: JudgedPoint, seconds: float) -> dict[str, object]:
         "is_stationary": judged.is_stationary,
         "lineality": judged.problem.lineality,
         "radius": None if judged.radius is None else to_text(judged.radius),
+        "dead_units": list(dead_units_of(judged.problem.instance)),
+        "escape_units": [],
         "seconds": round(seconds, 3),
     }
     match verdict:

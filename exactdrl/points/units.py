@@ -14,7 +14,9 @@ from gmpy2 import mpq
 from exactdrl.cells.kinks import Kink
 from exactdrl.cells.local_form import LocalForm
 from exactdrl.points.decision import Negative, Nonnegative, decide_form
-from exactdrl.points.setting import Matrix, Pass, Setting, Vector, activate
+from exactdrl.points.reading import read_setting
+from exactdrl.points.setting import Matrix, Pass, Setting, Vector, activate, forward
+from exactdrl.problem.instance import Instance
 
 _ZERO, _ONE = mpq(0), mpq(1)
 # tries of a smaller margin; each excludes a direction for good, and two or three are usual
@@ -173,6 +175,13 @@ def dead_units(setting: Setting, found: Pass, layer: int) -> tuple[int, ...]:
         for unit, (low, _) in enumerate(setting.slopes[layer])
         if not low and all(row[unit] < 0 for row in found.values[layer])
     )
+
+
+def dead_units_of(instance: Instance) -> tuple[int, ...]:
+    """Returns the units of an instance's own layer that are off on every sample and near its start."""
+    setting, theta = read_setting(instance, "layer")
+    layer = setting.free[0]
+    return () if layer == len(theta) - 1 else dead_units(setting, forward(setting, theta), layer)
 
 
 def activations(setting: Setting, found: Pass, unit: int) -> list[mpq]:
