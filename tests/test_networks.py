@@ -425,6 +425,28 @@ def test_a_forward_pass_that_does_something_else_is_noticed(torch):
     assert "refuses the data (division by zero)" in refusal(from_torch, module, inputs, targets)
 
 
+def test_data_may_be_of_any_kind(torch):
+    """Lists, texts and fractions stay what they are; the module is compared on the floats nearest to them."""
+    module = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(inplace=True), torch.nn.Linear(3, 1))
+    instance = from_torch(module, [["0.1", "1/3"], [2, Fraction(1, 7)]], ["0.5", 1])
+    assert instance.inputs == ((mpq(1, 10), mpq(1, 3)), (2, mpq(1, 7)))
+    assert instance.targets == ((mpq(1, 2),), (1,))
+    assert "data.inputs[1][0] is 1e+300, beyond the range of float32" in refusal(
+        from_torch, module, [[1.0, 2.0], [1e300, 0.0]], [1, 2]
+    )
+    assert from_torch(module, [["0.1", "1/3"]], None, loss=Loss.linear()).targets == ((0,),)
+
+    class Optional(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = module
+
+        def forward(self, x, verbose=False, *, scale=None):
+            return self.inner(x).relu_()
+
+    assert from_torch(Optional(), [[1, 2]], [1]).widths == (2, 3, 1, 1)
+
+
 def test_compiled_modules_are_what_is_inside(torch):
     """torch.compile wraps a module; nothing is compiled here."""
     module, inputs, targets = trained(torch)

@@ -128,6 +128,7 @@ def test_a_name_of_digits_is_no_other_number(read):
         TABLE.replace("\n", "\r"),
         TABLE.rstrip(),
         TABLE + "\n\n  \n",
+        TABLE + "\x1a",
         "\n" + TABLE,
         TABLE.replace(",", ", "),
         TABLE.replace(",", " , "),
@@ -209,6 +210,10 @@ def test_grouped_thousands_are_never_guessed(read):
         ("12'345", "--thousands"),
         ("\u22124", "U+2212"),
         ("4%", "without the percent sign"),
+        ("$4", "without the currency's sign"),
+        ("4 €", "without the currency's sign"),
+        ("1d3", "write the exponent with e"),
+        ("4 # about", "a comment needs a line of its own"),
     ],
 )
 def test_numbers_in_other_signs_say_what_to_type(read, cell, hint):
@@ -383,6 +388,12 @@ def test_first_rows_that_are_neither_are_refused(read, text, odd):
     assert "--skip-rows 1 leaves it out" in message
 
 
+def test_first_rows_in_other_signs_say_what_to_type(read):
+    """Numbers with grouped thousands are no names."""
+    for option in ("--thousands ,", "--decimal ,"):
+        assert option in refusal(read, "1,750;70\n1,800;71\n")
+
+
 def test_lines_above_the_table_are_skipped(read):
     """scikit-learn writes counts first."""
     table = read("2,2,setosa\n5.1,3.5,0\n4.9,3.0,1\n", skip_rows=1)
@@ -427,7 +438,13 @@ def test_r_writes_one_name_less(read):
     """Where the header has one cell less than the rows, the first column labels them."""
     table = read("x y\nMazda 1 2\nFiat 3 5\n", "y")
     assert (table.input_names, table.inputs) == (("x",), ((1,), (3,)))
-    assert read("x,y\n1,1,2\n2,3,5\n", "y").input_names == ("x",)
+    for text in ("x,y\n1,1,2\n2,3,5\n", "x,y\n1,75,70\n"):
+        message = refusal(read, text, "y")
+        assert "may be an index without a name, as R writes it, or commas are decimal signs" in message
+        assert "--index leaves the first column out, --no-index keeps it" in message
+        assert read(text, "y", index=True).input_names == ("x",)
+        assert read(text, "y", index=False).input_names == ("", "x")
+    assert read("x,y\nMazda,1,2\nFiat,3,5\n", "y").input_names == ("x",)
 
 
 # Cells that are no numbers

@@ -13,9 +13,9 @@ import numpy as np
 from gmpy2 import mpq
 
 from exactdrl.doors.extras import import_extra
-from exactdrl.doors.floats import FLOAT32, KINDS, check_decimals, to_array
+from exactdrl.doors.floats import FLOAT32, KINDS, check_decimals
 from exactdrl.doors.forward_check import ForwardCheck, check_forward, choose_samples, is_bounded
-from exactdrl.doors.network import Chain, Network, to_input_rows, to_instance
+from exactdrl.doors.network import Chain, Network, to_float_inputs, to_instance
 from exactdrl.exact.rationals import InputError, shown
 from exactdrl.problem.activation import RELU, Activation
 from exactdrl.problem.instance import Instance
@@ -143,17 +143,17 @@ def check_keras(model: object, inputs: object) -> ForwardCheck | None:
     network, own = read_keras(model), _as_any(model)
     place = f"the model {own.name}"
     kind = KINDS.get(str(own.compute_dtype), FLOAT32)
-    given, _ = to_array(inputs, "data.inputs")
     if not is_bounded(network.layers, kind) or kind.name == "bfloat16":
         return None
-    rows = given[choose_samples(network.layers, len(given))].astype(kind.name)
+    given = to_float_inputs(inputs, kind, is_flat=network.is_flat)
+    chosen = given[choose_samples(network.layers, len(given))]
+    rows = chosen.astype(kind.name)
     try:
         made = np.asarray(keras.ops.convert_to_numpy(own(rows, training=False)), dtype=np.float64)
     except Exception as error:  # noqa: BLE001 - a model raises what its author likes
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(f"{place} refuses the data ({reason})") from None
-    floats = np.asarray(to_input_rows(rows.astype(np.float64), is_flat=network.is_flat))
-    return check_forward(network.layers, floats, made.reshape(len(rows), -1), kind, place)
+    return check_forward(network.layers, chosen.reshape(len(chosen), -1), made.reshape(len(rows), -1), kind, place)
 
 
 def _as_any(model: object) -> Any:  # noqa: ANN401 - Keras may be missing

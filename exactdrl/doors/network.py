@@ -21,9 +21,10 @@ from exactdrl.doors.floats import (
     to_exact,
     to_numbers,
 )
-from exactdrl.exact.rationals import InputError, parse_rational, shown, to_rational
+from exactdrl.exact.rationals import InputError, parse_rational, shown, to_float, to_rational
 from exactdrl.problem.activation import ABSOLUTE_VALUE, IDENTITY, RELU, Activation, leaky_relu
-from exactdrl.problem.instance import Instance, Layer, Matrix, Vector, to_matrix, to_vector
+from exactdrl.problem.doubles import DoubleMatrix
+from exactdrl.problem.instance import Instance, Layer, Matrix, Vector, to_matrix, to_samples, to_vector
 from exactdrl.problem.loss import Loss
 
 # A name, a pair of slopes, or an activation; see `parse_activation`
@@ -118,6 +119,44 @@ def to_input_rows(inputs: object, decimals: int | None = None, *, is_flat: bool 
             plain = plain.reshape(len(plain), -1)
         return to_numbers(plain, to_array(inputs, place)[1], place, decimals) if decimals is not None else plain
     return to_exact(plain, place, decimals)
+
+
+def to_float_inputs(inputs: object, kind: FloatKind, *, is_flat: bool = False) -> np.ndarray:
+    """Returns inputs as a program gets them: rounded to its floats, with all the axes that they have.
+
+    Args:
+        inputs: see `to_input_rows`; any exact numbers.
+        kind: of the floats.
+        is_flat: see `to_input_rows`.
+
+    Returns:
+        An array of float64 whose numbers are floats of the kind.
+
+    Raises:
+        InputError: see `to_input_rows`; or a number is beyond the floats' range.
+    """
+    place = "data.inputs"
+    samples = to_samples(to_input_rows(inputs, is_flat=is_flat), place)
+    exact = (
+        samples.doubles
+        if isinstance(samples, DoubleMatrix)
+        else np.array([[to_float(x) for x in row] for row in samples])
+    )
+    rounded = np.asarray(_round(exact, kind))
+    if not np.isfinite(rounded).all():
+        row, column = (int(index) for index in np.argwhere(~np.isfinite(rounded))[0])
+        raise InputError(f"{place}[{row}][{column}] is {exact[row, column]}, beyond the range of {kind.name}")
+    shape = to_array(inputs, place)[0].shape if is_flat and is_tensor(inputs) else rounded.shape
+    return rounded.reshape(shape)
+
+
+def _round(values: np.ndarray, kind: FloatKind) -> np.ndarray:
+    if kind.name == "bfloat16":
+        # The nearest float32 whose lower half is 0, ties to even
+        bits = values.astype(np.float32).view(np.uint32)
+        return ((bits + 0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)).view(np.float32).astype(np.float64)
+    with np.errstate(over="ignore"):
+        return values.astype(kind.name).astype(np.float64)
 
 
 def _with_decimals(targets: object, decimals: int | None) -> object:

@@ -39,6 +39,9 @@ _HINTS = (
     ),
     (re.compile(r"\u2212.*"), "the sign is the character U+2212; write the hyphen `-`"),
     (re.compile(r".*%"), "write the number without the percent sign"),
+    (re.compile(r"[-+]?[$€£¥] ?[0-9].*|.*[0-9] ?[$€£¥]"), "write the number without the currency's sign"),
+    (re.compile(rf"{_SIGN}[0-9]+\.?[0-9]*[dD]{_SIGN}[0-9]+"), "write the exponent with e, as in 1e3"),
+    (re.compile(r"[^#]*[0-9] *#.*"), "a comment needs a line of its own"),
 )
 _GROUP_SIGNS = (",", ".", "'", "_", " ")
 

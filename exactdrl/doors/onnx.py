@@ -18,7 +18,7 @@ from gmpy2 import mpq
 from exactdrl.doors.extras import import_extra
 from exactdrl.doors.floats import FLOAT32, KINDS, FloatKind, Tensor, check_decimals, to_array
 from exactdrl.doors.forward_check import ForwardCheck, check_forward, choose_samples, is_bounded
-from exactdrl.doors.network import Chain, Network, to_input_rows, to_instance
+from exactdrl.doors.network import Chain, Network, to_float_inputs, to_instance
 from exactdrl.exact.rationals import InputError, shown, to_rational
 from exactdrl.problem.activation import ABSOLUTE_VALUE, RELU, Activation
 from exactdrl.problem.file import read_bytes
@@ -117,8 +117,9 @@ def check_onnx(path: Path | str, inputs: object) -> ForwardCheck | None:
         raise InputError(f"{path}: the input {entry.name} has numbers of kind {np.dtype(code).name}; floats are needed")
     if not is_bounded(network.layers, kind):
         return None
-    given, _ = to_array(inputs, "data.inputs")
-    rows = given[choose_samples(network.layers, len(given))].astype(code)
+    given = to_float_inputs(inputs, kind, is_flat=network.is_flat)
+    chosen = given[choose_samples(network.layers, len(given))]
+    rows = chosen.astype(code)
     try:
         made = [
             np.asarray(reference.ReferenceEvaluator(model).run(None, {entry.name: batch})[0])
@@ -127,8 +128,7 @@ def check_onnx(path: Path | str, inputs: object) -> ForwardCheck | None:
     except Exception as error:  # noqa: BLE001 - the evaluator runs what the file says
         raise InputError(f"{path}: the reference evaluator refuses the data ({error})") from None
     outputs = np.concatenate([part.reshape(_find_batch(entry) or len(rows), -1) for part in made])[: len(rows)]
-    floats = np.asarray(to_input_rows(rows.astype(np.float64), is_flat=network.is_flat))
-    return check_forward(network.layers, floats, outputs.astype(np.float64), kind, str(path))
+    return check_forward(network.layers, chosen.reshape(len(chosen), -1), outputs.astype(np.float64), kind, str(path))
 
 
 def _find_batch(entry: Any) -> int | None:  # noqa: ANN401 - a message of protobuf

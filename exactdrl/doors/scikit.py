@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from exactdrl.doors.arrays import to_plain
 from exactdrl.doors.extras import import_extra
 from exactdrl.doors.floats import FLOAT64, KINDS
 from exactdrl.doors.forward_check import bound_forward, check_forward, choose_samples, is_bounded
-from exactdrl.doors.network import Chain, Network, to_instance
+from exactdrl.doors.network import Chain, Network, to_float_inputs, to_instance
 from exactdrl.exact.rationals import InputError, shown, to_rational
 from exactdrl.problem.activation import IDENTITY, RELU
 from exactdrl.problem.instance import Instance
@@ -51,11 +50,12 @@ def from_mlp_regressor(
     own = _check_estimator(regressor, "MLPRegressor", "identity")
     network = _read(own, "the MLPRegressor")
     instance = to_instance(network, inputs, targets, layer=layer, free=free, loss=loss, sample_weights=sample_weights)
-    rows, kind = _floats(own, inputs)
-    if rows is not None and is_bounded(network.layers, kind):
+    kind = KINDS.get(own.coefs_[0].dtype.name, FLOAT64)
+    if is_bounded(network.layers, kind):
+        rows = to_float_inputs(inputs, kind)
         chosen = rows[choose_samples(network.layers, len(rows))]
-        made = np.asarray(own.predict(chosen), dtype=np.float64).reshape(len(chosen), -1)
-        check_forward(network.layers, chosen.astype(np.float64), made, kind, "the MLPRegressor")
+        made = np.asarray(own.predict(chosen.astype(kind.name)), dtype=np.float64).reshape(len(chosen), -1)
+        check_forward(network.layers, chosen, made, kind, "the MLPRegressor")
     return instance
 
 
@@ -138,24 +138,15 @@ def _read(own: Any, place: str) -> Network:  # noqa: ANN401 - see above
     return chain.build()
 
 
-def _floats(own: Any, inputs: object) -> tuple[np.ndarray | None, Any]:  # noqa: ANN401 - see above
-    """Returns the data in the floats that the estimator computes in, None where it is no array of numbers."""
-    kind = KINDS.get(own.coefs_[0].dtype.name, FLOAT64)
-    plain = to_plain(inputs, "data.inputs", axes=(2,))
-    try:
-        rows = [[to_rational(value) for value in row] for row in plain] if isinstance(plain, Sequence) else plain
-        return np.array(rows, dtype=np.float64).astype(kind.name), kind
-    except (TypeError, ValueError):
-        return None, kind
-
-
 def _check_classes(own: Any, network: Network, inputs: object, classes: Sequence[object]) -> None:  # noqa: ANN401 - see above
     """Refuses a classifier that predicts another class where the exact output is farther from 0 than rounding goes."""
-    rows, kind = _floats(own, inputs)
-    if rows is None or not is_bounded(network.layers, kind):
+    kind = KINDS.get(own.coefs_[0].dtype.name, FLOAT64)
+    if not is_bounded(network.layers, kind):
         return
+    rows = to_float_inputs(inputs, kind)
     chosen = rows[choose_samples(network.layers, len(rows))]
-    for sample, (row, predicted) in enumerate(zip(chosen.tolist(), own.predict(chosen).tolist(), strict=True)):
+    predictions = own.predict(chosen.astype(kind.name)).tolist()
+    for sample, (row, predicted) in enumerate(zip(chosen.tolist(), predictions, strict=True)):
         values, bounds = bound_forward(network.layers, [to_rational(value) for value in row], kind)
         if abs(values[0]) > bounds[0] and predicted != classes[int(values[0] > 0)]:
             raise InputError(f"the MLPClassifier predicts {shown(predicted)} on sample {sample}, its layers do not")

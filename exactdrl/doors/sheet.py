@@ -46,6 +46,7 @@ class Sheet:
         numerals: how the texts write numbers.
         notes: what was decided while reading, one sentence each.
         has_index: whether the first column is known to be the index that a program has written.
+        doubt: why it is doubtful that the first column is such an index, empty where it is not.
     """
 
     place: str
@@ -55,6 +56,7 @@ class Sheet:
     numerals: Numerals = field(default_factory=Numerals)
     notes: tuple[str, ...] = ()
     has_index: bool = False
+    doubt: str = ""
 
     @property
     def width(self) -> int:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from exactdrl.doors.numerals import Numerals, find_numerals, is_missing
+from exactdrl.doors.numerals import Numerals, find_hint, find_numerals, is_missing
 from exactdrl.doors.sheet import Sheet
 from exactdrl.exact.rationals import InputError, shown
 
@@ -110,7 +110,7 @@ def decode_text(content: bytes, place: str, encoding: str | None = None) -> tupl
         if _CONTROL.search(text):
             raise InputError(f"{place}: no table in text: {reason}, and there are control characters") from None
         notes = (f"{reason}; the text is read as {codec}, another encoding is chosen by --encoding",)
-    if found := _CONTROL.search(text):
+    if found := _CONTROL.search(text.removesuffix("\x1a")):
         raise InputError(f"{place}: no table in text: character {found.start()} is {shown(found[0])}")
     return text, notes
 
@@ -180,12 +180,14 @@ def parse_sheet(text: str, place: str, form: TextForm = TextForm(), notes: Seque
         rows, _to_cells(comment, delimiter), place, has_header=form.has_header, numerals=numerals, said=said
     )
     body = rows if header is None or from_comment else rows[1:]
-    return _to_sheet(place, header, body, numerals, said)
+    return _to_sheet(place, header, body, numerals, delimiter=delimiter, said=said)
 
 
 def _split_lines(text: str, place: str, skip_rows: int) -> list[tuple[int, str]]:
     if skip_rows < 0:
         raise InputError(f"{place}: {skip_rows} rows cannot be skipped")
+    # DOS ended texts with this character
+    text = text.removesuffix("\x1a")
     numbered = list(enumerate(io.StringIO(text, newline=None), 1))
     if skip_rows and skip_rows >= len(numbered):
         raise InputError(f"{place}: {skip_rows} rows are skipped, the text has {len(numbered)}")
@@ -385,6 +387,10 @@ def find_header(row: "TextRow", rest: Sequence["TextRow"], place: str, numerals:
         return True
     # Beside numbers the odd one is what is no number, beside names what is no name
     odd = (are_numbers if any(are_numbers) else are_names).index(False) + len(first) - len(cells)
+    hinted = next((position for position, cell in enumerate(first) if find_hint(cell) is not None), None)
+    if hinted is not None:
+        hint = f"not a number: {shown(first[hinted])}; {find_hint(first[hinted])}"
+        raise InputError(f"{place}: row {row.line}, column {hinted + 1}: {hint}")
     raise InputError(
         f"{place}: row {row.line}, column {odd + 1}: {shown(first[odd])} is not a number, and the row is not plainly a "
         f"header; {_SETTLE}; if it is neither, --skip-rows {row.line} leaves it out (skip_rows={row.line})"
@@ -430,17 +436,31 @@ def _is_row_of_number_names(
 
 
 def _to_sheet(
-    place: str, header: TextRow | None, rows: Sequence[TextRow], numerals: Numerals, said: list[str]
+    place: str,
+    header: TextRow | None,
+    rows: Sequence[TextRow],
+    numerals: Numerals,
+    *,
+    delimiter: str,
+    said: list[str],
 ) -> Sheet:
     if not rows:
         raise InputError(f"{place}: holds no rows below the header")
     names = None if header is None else list(header.cells)
     width = len(rows[0].cells) if names is None else len(names)
-    has_index = False
+    has_index, doubt = False, ""
     if names is not None and all(len(row.cells) == width + 1 for row in rows):
-        said.append("the header has one cell less than the rows: the first column is an index without name")
+        # With commas the missing name may be a decimal comma too much, as in x,y above 1,75,70
+        if delimiter == "," and any(numerals.is_number(row.cells[0]) for row in rows):
+            line = 1 if header is None else header.line
+            doubt = (
+                f"the header in row {line} has one cell less than the rows: the first column may be an index without a "
+                "name, as R writes it, or commas are decimal signs, and cells need another sign between them"
+            )
+        else:
+            said.append("the header has one cell less than the rows: the first column is an index without name")
+            has_index = True
         names.insert(0, "")
-        has_index = True
         width += 1
     above = f"row {rows[0].line}" if header is None else f"the header in row {header.line}"
     for row in rows:
@@ -450,7 +470,9 @@ def _to_sheet(
         said.append("the names stand in single quotes, which are left out")
         names = [name[1:-1] for name in names]
     checked = None if names is None or header is None else _check_names(names, header.line, place, said)
-    return Sheet(place, checked, tuple(row.line for row in rows), tuple(columns), numerals, tuple(said), has_index)
+    return Sheet(
+        place, checked, tuple(row.line for row in rows), tuple(columns), numerals, tuple(said), has_index, doubt
+    )
 
 
 def _check_length(row: TextRow, width: int, names: Sequence[str] | None, place: str, above: str) -> None:

@@ -204,6 +204,8 @@ def load_npy(content: bytes, path: Path) -> np.ndarray:
 def _is_index(sheet: Sheet, wanted: bool | None, said: list[str]) -> bool:  # noqa: FBT001 - it has three values
     if wanted is not None:
         return wanted
+    if sheet.doubt:
+        raise InputError(f"{sheet.place}: {sheet.doubt}; --index leaves the first column out, --no-index keeps it")
     name = sheet.names[0] if sheet.names else None
     if name is None or name not in _INDEX_NAMES or sheet.width == 1:
         if _counts_rows(sheet) and sheet.width > 2:  # noqa: PLR2004 - it may be the only input

@@ -21,7 +21,7 @@ from gmpy2 import mpq
 from exactdrl.doors.extras import import_extra
 from exactdrl.doors.floats import FLOAT64, KINDS, FloatKind, check_decimals, is_torch, to_array
 from exactdrl.doors.forward_check import ForwardCheck, check_forward, choose_samples, is_bounded
-from exactdrl.doors.network import AnyActivation, Chain, Network, to_input_rows, to_instance
+from exactdrl.doors.network import AnyActivation, Chain, Network, to_float_inputs, to_instance
 from exactdrl.doors.state_dict import read_state_dict
 from exactdrl.exact.rationals import InputError, shown
 from exactdrl.problem.activation import ABSOLUTE_VALUE, RELU, Activation
@@ -236,7 +236,7 @@ def check_module(module: object, inputs: object) -> ForwardCheck:
     if len(dtypes) != 1 or not dtypes <= set(KINDS):
         raise InputError(f"{place} has parameters of {', '.join(sorted(dtypes))}; one kind of floats is needed")
     kind = KINDS[dtypes.pop()]
-    given, _ = to_array(inputs, "data.inputs")
+    given = to_float_inputs(inputs, kind, is_flat=network.is_flat)
     chosen = given[choose_samples(network.layers, len(given))]
     checks = [_check_floats(own, network, chosen, kind, place)] if is_bounded(network.layers, kind) else []
     if kind is not FLOAT64:
@@ -254,7 +254,7 @@ def _check_floats(own: Any, network: Network, chosen: np.ndarray, kind: FloatKin
     torch = import_extra("torch", "torch", "torch")
     with torch.no_grad():
         device = next(iter(own.parameters())).device
-        rows = torch.tensor(chosen.astype(np.float64)).to(device=device, dtype=getattr(torch, kind.name))
+        rows = torch.tensor(chosen).to(device=device, dtype=getattr(torch, kind.name))
         try:
             outputs = own(rows)
         except Exception as error:  # noqa: BLE001 - a module raises what its author likes
@@ -262,9 +262,7 @@ def _check_floats(own: Any, network: Network, chosen: np.ndarray, kind: FloatKin
     if not isinstance(outputs, torch.Tensor):
         raise InputError(f"{place} returns {shown(type(outputs).__name__)}; one tensor is needed")
     made, _ = to_array(outputs, f"{place}: the outputs")
-    floats, _ = to_array(rows, "data.inputs")
-    flat = to_input_rows(floats, is_flat=network.is_flat)
-    return check_forward(network.layers, np.asarray(flat), made.reshape(len(chosen), -1), kind, place)
+    return check_forward(network.layers, chosen.reshape(len(chosen), -1), made.reshape(len(chosen), -1), kind, place)
 
 
 class _Reader:
@@ -297,6 +295,7 @@ class _Reader:
         }
         self.methods: dict[str, Callable[[Any], None]] = {
             "relu": lambda node: chain.add_activation(node.name, RELU),
+            "relu_": lambda node: chain.add_activation(node.name, RELU),
             "abs": lambda node: chain.add_activation(node.name, ABSOLUTE_VALUE),
             "flatten": lambda node: self._flatten(node.name, *_arguments(node, ("start_dim", 0), ("end_dim", -1))),
             "view": self._view,
@@ -320,6 +319,8 @@ class _Reader:
         current: object = None
         for node in graph.nodes:
             if node.op == "placeholder":
+                if current is not None and not node.users:
+                    continue
                 if current is not None:
                     raise InputError(f"{self.chain.place}: its forward pass has a second input, {node.name}")
                 current = node
