@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
+import numpy as np
 
 from exactdrl import InputError, to_float, to_text
 from exactdrl.certificate.cells_file import CellsWriter, bad_lines, cell_lines, complete_lines
@@ -15,6 +16,7 @@ from exactdrl.certificate.cells_file import judged_lines as judged_claims
 from exactdrl.hidden_cells.cone import ConeTooLargeError
 from exactdrl.hidden_cells.dichotomies import UnitCell, cell_of
 from exactdrl.hidden_cells.inradius import Inradius, find_inradius
+from exactdrl.hidden_cells.large import LargeData
 from exactdrl.hidden_cells.survey import (
     CellCount,
     JudgedCell,
@@ -36,6 +38,7 @@ from exactdrl.report.cells_words import (
     hidden_cell_objects,
     judged_lines,
     judged_objects,
+    large_object,
 )
 
 from .cells_data import Data, cells_options
@@ -44,6 +47,8 @@ from .progress import progress
 UNDECIDED = 3
 _BUDGET = 100_000
 _SPENT = "the budget is spent"
+# samples times inputs times units beyond which cells are decided without linear programs
+_LARGE = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +191,7 @@ def _list_cells(data: Data, count: CellCount, wish: _Wish) -> int:
             click.echo("complete     as many as the recursion counts")
     # behind a given cell the end of the sequence is the end, if no budget cut it short
     is_ended = wish.after is not None and listed.reason == _SPENT and listed.done < wish.budget
-    return 0 if is_whole or is_ended else _say_undecided(data, count, listed)
+    return 0 if is_whole or is_ended else _say_undecided(count, listed)
 
 
 def _enumerate(data: Data, count: CellCount, wish: _Wish, writer: CellsWriter | None, listed: _Listed) -> None:
@@ -221,14 +226,11 @@ def _give_list(data: Data, wish: _Wish, listed: _Listed, *, is_whole: bool) -> N
         write_cells_table(wish.table, objects, force=wish.force)
 
 
-def _say_undecided(data: Data, count: CellCount, listed: _Listed) -> int:
+def _say_undecided(count: CellCount, listed: _Listed) -> int:
     known = f"at least {max(count.least, listed.done)}" if count.exact is None else str(count.exact)
     words = f"undecided: {listed.reason}; {listed.done} cells listed, there are {known}"
     if listed.last is not None and len(listed.last) <= SHOWN:
-        samples = data.setting.samples
-        # the enumeration goes over one half, and adds the opposite cells
-        last = listed.last if samples.sides(listed.last)[0] > 0 else samples.mirror(listed.last)
-        words += f"; --after {last} goes on"
+        words += f"; --after {listed.last} goes on"
     click.echo(words, err=True)
     return UNDECIDED
 
@@ -252,6 +254,9 @@ def _judge_all(data: Data, count: CellCount, wish: _Wish) -> int:
 
 
 def _judge_drawn(data: Data, draw: int, seed: int, wish: _Wish) -> int:
+    setting = data.setting
+    if len(setting.targets) * setting.samples.dimension * setting.units > _LARGE:
+        return _judge_large(data, draw, seed, wish)
     judged = []
     with progress("judge", total=draw, unit="cell") as report:
         for number, chosen in enumerate(draw_cells(data.setting, draw, seed), 1):
@@ -269,6 +274,28 @@ def _judge_drawn(data: Data, draw: int, seed: int, wish: _Wish) -> int:
             sized.append((cell, find_inradius(data.setting.samples, cell)))
     _give_judged(data, judged, sized, wish, is_complete=False)
     return 0
+
+
+def _judge_large(data: Data, draw: int, seed: int, wish: _Wish) -> int:
+    """Decides whether drawn cells of large data have a genuine minimum, without a certificate."""
+    if wish.output is not None:
+        raise InputError(f"{wish.output}: cells of so large data are decided without a certificate")
+    large, setting, found = LargeData.from_setting(data.setting), data.setting, list[dict[str, object]]()
+    with progress("judge", total=draw, unit="cell") as report:
+        for number, chosen in enumerate(draw_cells(setting, draw, seed), 1):
+            verdict = large.decide([np.array([bit == "1" for bit in pattern]) for pattern, _ in chosen])
+            found.append(large_object([pattern for pattern, _ in chosen], verdict))
+            report(number)
+    if wish.table is not None:
+        write_cells_table(wish.table, found, force=wish.force)
+    undecided = sum(cell["genuine"] is None for cell in found)
+    if wish.as_json:
+        click.echo(json.dumps(found))
+    else:
+        genuine = sum(cell["genuine"] is True for cell in found)
+        click.echo(f"judged       {draw} hidden cells of {setting.units} units, squared loss")
+        click.echo(f"genuine      {genuine}, without {draw - genuine - undecided}, undecided {undecided}")
+    return UNDECIDED if undecided else 0
 
 
 def _give_judged(

@@ -75,12 +75,13 @@ def test_counts_of_several_units(capsys):
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_budget_stops_an_enumeration_and_after_goes_on(capsys):
+@pytest.mark.parametrize("budget", [3, 4])
+def test_a_budget_stops_an_enumeration_and_after_goes_on(capsys, budget):
     """Exit code 3 with what is known; --after lists the rest."""
-    code, out, err = run(capsys, "cells", "w1.csv", "--target", "y", "--budget", 4, "--json")
+    code, out, err = run(capsys, "cells", "w1.csv", "--target", "y", "--budget", budget, "--json")
     assert code == 3
     first = [cell["pattern"] for cell in json.loads(out)]
-    assert "4 cells listed, there are 10" in err
+    assert f"{budget} cells listed, there are 10" in err
     after = err.split("--after ")[1].split()[0]
     rest = [cell["pattern"] for cell in json_of(capsys, "cells", "w1.csv", "--target", "y", "--after", after)]
     assert len(set(first + rest)) == len(first) + len(rest) == 10
@@ -105,6 +106,21 @@ def test_drawn_cells(capsys):
     one, two = json_of(capsys, *arguments), json_of(capsys, *arguments)
     assert one == two
     assert len(one) == 6
+
+
+@pytest.mark.usefixtures("folder")
+def test_drawn_cells_of_large_data(capsys):
+    """Large data are decided without programs; a certificate of them is refused, and so is another loss."""
+    rows = [[(17 * i * i + 5 * j * j * j + i * j) % 101 - 50 for j in range(31)] for i in range(400)]
+    Path("big.csv").write_text("\n".join(",".join(map(str, row)) for row in rows) + "\n")
+    arguments = ["cells", "big.csv", "--no-header", "--target", "31", "--units", 2, "--draw", 2]
+    found = json_of(capsys, *arguments)
+    assert [(cell["genuine"], cell["loss"], len(cell["pattern"])) for cell in found] == [(False, None, 2)] * 2
+    assert "genuine      0, without 2" in run(capsys, *arguments)[1]
+    for more, words in ((["-o", "a.drl"], "without a certificate"), (["--loss", "absolute"], "squared loss")):
+        code, _, err = run(capsys, *arguments, *more)
+        assert code == 2
+        assert words in err
 
 
 @pytest.mark.usefixtures("folder")

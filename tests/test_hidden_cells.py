@@ -122,6 +122,18 @@ def test_an_enumeration_goes_on_where_it_stopped():
         assert [cell.pattern for cell in half_of_cells(samples, pattern)] == whole[place + 1 :]
 
 
+@examples(30)
+@given(degenerate_rows())
+def test_a_survey_goes_on_behind_any_cell(case):
+    """Behind each cell, first or opposite of a pair, comes what is left of the whole sequence, with the same balls."""
+    samples = to_samples(*case)
+    whole = [(cell.pattern, ball) for cell, ball in survey_cells(samples)]
+    for place in range(0, len(whole), 3):
+        rest = [(cell.pattern, ball) for cell, ball in survey_cells(samples, after=whole[place][0])]
+        assert [pattern for pattern, _ in rest] == [pattern for pattern, _ in whole[place + 1 :]]
+        assert [ball.radius for _, ball in rest] == [ball.radius for _, ball in whole[place + 1 :]]
+
+
 def test_a_budget_cuts_the_survey():
     """The survey ends after as many cells as its budget allows, odd or even, and not before."""
     samples = to_samples([[0], [1], [2]])

@@ -74,6 +74,29 @@ def test_targets_that_are_0_where_a_unit_is_on():
     assert mixed == GenuineCell("0*")
 
 
+@examples(40)
+@given(integer_problems(), st.integers(2, 5), st.integers(2, 5))
+def test_scaled_settings(case, one, two):
+    """Data with fractions are scaled to integers, and decided as the integers are."""
+    rows, targets, _ = case
+    setting = Setting.create(
+        [[mpq(x, one) for x in row] for row in rows], [mpq(y, two) for y in targets], units=1, has_bias=False
+    )
+    large, plain = LargeData.from_setting(setting), LargeData(np.array(rows), np.array(targets))
+    for cell in cells(setting.samples):
+        bits = [np.array([bit == "1" for bit in cell.pattern])]
+        assert type(large.decide(bits)) is type(plain.decide(bits))
+
+
+def test_other_settings_are_refused():
+    """Absolute loss, an output bias and other slopes are refused."""
+    for options in ({"loss": "absolute"}, {"has_output_bias": True}, {"slopes": (mpq(1, 2), mpq(1))}):
+        with pytest.raises(InputError, match="squared loss, ReLU"):
+            LargeData.from_setting(Setting.create([[mpq(1)]], [mpq(1)], **options))
+    with pytest.raises(InputError, match="too large"):
+        LargeData.from_setting(Setting.create([[mpq(2) ** 70]], [mpq(1)]))
+
+
 def test_too_large_data_are_refused():
     """Sums that could leave 64-bit integers are refused."""
     with pytest.raises(InputError, match="too large"):

@@ -92,7 +92,22 @@ def mirror_cell(samples: Samples, cell: UnitCell) -> UnitCell:
 
 
 def cells(samples: Samples, after: str | None = None) -> Iterator[UnitCell]:
-    """Yields all cells, each followed by its opposite; `after` as in `half_of_cells`, the opposite of it included."""
+    """Yields all cells, each followed by its opposite.
+
+    Args:
+        samples: of the problem.
+        after: the pattern of a cell: the sequence goes on behind it.
+
+    Raises:
+        ConeTooLargeError: see `split_cone`.
+    """
+    if after is not None and samples.planes:
+        if samples.sides(after)[0] < 0:
+            after = samples.mirror(after)
+        else:
+            last = cell_of(samples, after)
+            if last is not None:
+                yield mirror_cell(samples, last)
     for cell in half_of_cells(samples, after):
         yield cell
         if samples.planes:

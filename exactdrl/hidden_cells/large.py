@@ -16,8 +16,9 @@ import numpy as np
 from flint import fmpz, fmpz_mat, nmod_mat
 from numpy.typing import NDArray
 
-from exactdrl.exact.linear import PRIME, pivot_columns, solve_regular
+from exactdrl.exact.linear import PRIME, pivot_columns, solve_regular, to_integers
 from exactdrl.exact.rationals import InputError
+from exactdrl.hidden_cells.setting import Setting
 
 _LARGEST = 2**62
 _RESOLUTION = 53
@@ -78,7 +79,9 @@ class LargeData:
         """
         largest = max(int(np.abs(inputs).max()), int(np.abs(targets).max()), 1)
         if largest * largest * len(inputs) >= _LARGEST:
-            raise InputError("the data are too large for exact sums in machine integers")
+            raise InputError(
+                "the data are too large for exact sums in machine integers; rounded data may be small enough"
+            )
         rows = [list(map(int, row)) for row in inputs]
         self.pivots = list(pivot_columns(rows, inputs.shape[1]))
         self.inputs = np.ascontiguousarray(inputs[:, self.pivots])
@@ -88,6 +91,27 @@ class LargeData:
         entries = [int(entry) for entry in self.inputs.ravel()]
         self.rows = fmpz_mat(count, rank, entries)
         self.residues = nmod_mat(count, rank, [entry % PRIME for entry in entries], PRIME)
+
+    @classmethod
+    def from_setting(cls, setting: Setting) -> "LargeData":
+        """Returns the data of a setting, inputs and targets each times one positive integer.
+
+        Raises:
+            InputError: the loss is not squared, the units are no ReLU, the output has a bias, or the integers are too
+            large.
+        """
+        if setting.loss != "squared" or setting.slopes != (0, 1) or setting.has_output_bias:
+            raise InputError("cells of large data are decided for squared loss, ReLU and an output without bias")
+        count = len(setting.targets)
+        vectors = [setting.samples.vector(sample) for sample in range(count)]
+        numbers, _ = to_integers([entry for vector in vectors for entry in vector])
+        goals, _ = to_integers(list(setting.targets))
+        if max(map(abs, [*numbers, *goals])) >= _LARGEST:
+            raise InputError(
+                "the data are too large for exact sums in machine integers; rounded data may be small enough"
+            )
+        inputs = np.array(list(map(int, numbers)), np.int64).reshape(count, -1)
+        return cls(inputs, np.array(list(map(int, goals)), np.int64))
 
     def decide(self, patterns: Sequence[NDArray[np.bool_]]) -> LargeVerdict:
         """Returns whether a hidden cell has a genuine minimum of the squared loss, for ReLU units without output bias.

@@ -10,7 +10,7 @@ from gmpy2 import mpq
 
 from exactdrl.hidden_cells.cone import ConeTooLargeError
 from exactdrl.hidden_cells.count import count_cells, general_count, least_count
-from exactdrl.hidden_cells.dichotomies import UnitCell, half_of_cells, mirror_cell
+from exactdrl.hidden_cells.dichotomies import UnitCell, cells
 from exactdrl.hidden_cells.inradius import Inradius, find_inradius
 from exactdrl.hidden_cells.judge import Judged, judge_cell, to_network
 from exactdrl.hidden_cells.samples import Samples
@@ -52,37 +52,34 @@ def count_unit_cells(samples: Samples, budget: int | None = COUNT_BUDGET) -> Cel
     return CellCount(None, least_count(planes, rank), general_count(planes, rank))
 
 
-def count_hidden_cells(cells: int, units: int) -> tuple[int, int]:
+def count_hidden_cells(unit_cells: int, units: int) -> tuple[int, int]:
     """Returns the number of hidden cells of K units, and that up to the order of the units."""
-    return cells**units, comb(cells + units - 1, units)
+    return unit_cells**units, comb(unit_cells + units - 1, units)
 
 
 def survey_cells(
     samples: Samples, *, after: str | None = None, budget: int | None = None
 ) -> Iterator[tuple[UnitCell, Inradius]]:
-    """Yields cells of one unit with their largest balls, each followed by its opposite, until the budget is spent.
+    """Yields the cells of one unit with their largest balls, in the order of `cells`, until the budget is spent.
 
     Args:
         samples: of the problem.
-        after: see `half_of_cells`.
+        after: see `cells`.
         budget: the most cells that are yielded; None for no limit.
 
     Raises:
         ConeTooLargeError: a cell has so many rays that it cannot be cut.
     """
-    done = 0
-    for cell in half_of_cells(samples, after):
-        ball = find_inradius(samples, cell)
-        if budget is not None and done >= budget:
+    ball: Inradius | None = None
+    for number, cell in enumerate(cells(samples, after)):
+        if budget is not None and number >= budget:
             return
+        if ball is None or not cell.sides or cell.sides[0] > 0:
+            ball = find_inradius(samples, cell)
+        else:
+            # the opposite of the cell before
+            ball = Inradius(tuple(-entry for entry in ball.center), ball.radius, ball.multipliers)
         yield cell, ball
-        done += 1
-        if samples.planes:
-            if budget is not None and done >= budget:
-                return
-            opposite = Inradius(tuple(-entry for entry in ball.center), ball.radius, ball.multipliers)
-            yield mirror_cell(samples, cell), opposite
-            done += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +97,7 @@ class JudgedCell:
 
 def judge_cells(
     setting: Setting,
-    cells: Sequence[tuple[str, Sequence[mpq]]],
+    unit_cells: Sequence[tuple[str, Sequence[mpq]]],
     *,
     on_cell: Callable[[int, str], None] | None = None,
 ) -> Iterator[JudgedCell]:
@@ -108,10 +105,10 @@ def judge_cells(
 
     Args:
         setting: of the problem.
-        cells: of one unit, each with a point of it.
+        unit_cells: of one unit, each with a point of it.
         on_cell: called with the number of hidden cells so far and a note.
     """
-    ordered = sorted(cells, key=lambda cell: cell[0], reverse=True)
+    ordered = sorted(unit_cells, key=lambda cell: cell[0], reverse=True)
     for number, chosen in enumerate(combinations_with_replacement(ordered, setting.units), 1):
         yield judge_chosen(setting, chosen)
         if on_cell is not None:

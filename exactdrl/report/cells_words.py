@@ -6,6 +6,7 @@ from itertools import combinations_with_replacement
 from exactdrl.exact.rationals import to_text
 from exactdrl.hidden_cells.dichotomies import UnitCell
 from exactdrl.hidden_cells.inradius import Inradius
+from exactdrl.hidden_cells.large import EmptyCell, GenuineCell, LargeVerdict, OpenCell
 from exactdrl.hidden_cells.measure import gaussian_measure
 from exactdrl.hidden_cells.setting import Setting
 from exactdrl.hidden_cells.survey import CellCount, JudgedCell, best_network, count_hidden_cells
@@ -57,6 +58,19 @@ def judged_objects(setting: Setting, judged: Sequence[JudgedCell]) -> list[dict[
             }
         )
     return found
+
+
+def large_object(patterns: Sequence[str], verdict: LargeVerdict) -> dict[str, object]:
+    """Returns a hidden cell of large data for JSON; whether it is genuine is null where that is undecided."""
+    is_genuine = None if isinstance(verdict, OpenCell) else isinstance(verdict, GenuineCell)
+    return {
+        "pattern": patterns[0] if len(patterns) == 1 else list(patterns),
+        "genuine": is_genuine,
+        "loss": None,
+        "signs": [verdict.signs] if isinstance(verdict, GenuineCell) else [],
+        "failing_unit": verdict.unit if isinstance(verdict, EmptyCell) else None,
+        "failing_samples": list(verdict.samples) if isinstance(verdict, EmptyCell) else None,
+    }
 
 
 def count_lines(count: CellCount, units: int) -> Iterator[str]:
