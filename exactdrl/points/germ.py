@@ -11,13 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from gmpy2 import mpq
+from gmpy2 import mpq, mpz
 
 from exactdrl.points.setting import Setting, Slopes, Theta, find_loss
 
 # coefficients of 1, t, t², ...; no zeros at the end
 Polynomial: TypeAlias = tuple[mpq, ...]
 _ZERO = mpq(0)
+# bits that an entry of a direction may have on average, and the grid on which longer ones are rounded
+_SHORT, _GRID = 64, 2**16
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,19 +126,64 @@ def _trim(entries: Sequence[mpq]) -> Polynomial:
     return tuple(found)
 
 
-def find_descent(setting: Setting, theta: Theta, curve: Sequence[Theta]) -> Descent | None:
+def find_descent(setting: Setting, theta: Theta, curve: Sequence[Theta], order: int | None = None) -> Descent | None:
     """Returns the proof that the loss falls along a curve at once; None if it does not.
 
-    The parameter t that it shows is a power of 2, the first of 1, 1/2, 1/4, ... at which the loss is smaller.
+    A line with long numbers is rounded where the loss falls along the rounded one, too. The parameter t that is shown
+    is a power of 2, at most 1, at which the loss is smaller.
+
+    Args:
+        setting: the problem.
+        theta: the point.
+        curve: c_1, c_2, ...
+        order: of the first power of t in the loss's change, if that is known.
     """
-    germ = loss_germ(setting, theta, curve)
-    found = next(((order, c) for order, c in enumerate(germ) if order and c), None)
-    if found is None or found[1] > 0:
+    short = _rounded(curve[0]) if len(curve) == 1 else None
+    found = None if short is None else _first_power(setting, theta, (short,))
+    if short is not None and found is not None and found[1] < 0 and order in (None, found[0]):
+        curve = (short,)
+    else:
+        found = _first_power(setting, theta, curve)
+    if found is None or found[1] >= 0:
         return None
     before = find_loss(setting, theta)
-    at = mpq(1)
+    at = found[2]
     while True:
         loss = find_loss(setting, move(theta, curve, at))
         if loss < before:
             return Descent(tuple(curve), found[0], found[1], at, loss)
         at /= 2
+
+
+def _first_power(setting: Setting, theta: Theta, curve: Sequence[Theta]) -> tuple[int, mpq, mpq] | None:
+    """Returns order and coefficient of the first power of t in the loss's change, and a t to begin with.
+
+    Up to about half of where a later power, with a positive coefficient, is as great as the first one.
+    """
+    germ = loss_germ(setting, theta, curve)
+    powers = [(order, c) for order, c in enumerate(germ) if order and c]
+    if not powers:
+        return None
+    order, first = powers[0]
+    at = mpq(1)
+    for later, c in powers[1:]:
+        if c > 0:
+            exponent = (_size(first) - _size(c) - 1) // (later - order)
+            at = min(at, mpq(2) ** exponent)
+    return order, first, at
+
+
+def _size(value: mpq) -> int:
+    """Returns an integer near the logarithm to base 2."""
+    return int(abs(value.numerator).bit_length()) - int(value.denominator.bit_length())
+
+
+def _rounded(line: Theta) -> Theta | None:
+    """Returns a direction with short numbers, its largest entry near 1; None if the given one is short already."""
+    entries = [abs(entry) for matrix in line for row in matrix for entry in row if entry]
+    if sum(int(e.numerator.bit_length() + e.denominator.bit_length()) for e in entries) <= _SHORT * len(entries):
+        return None
+    largest = mpq(2) ** _size(max(entries))
+    return tuple(
+        tuple(tuple(mpq(mpz(entry / largest * _GRID), _GRID) for entry in row) for row in matrix) for matrix in line
+    )

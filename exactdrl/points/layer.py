@@ -33,7 +33,7 @@ def judge_layer(setting: Setting, theta: Theta, budget: int) -> Verdict:
 
 def first_order(setting: Setting, theta: Theta, decided: Negative) -> Descent:
     """Returns the descent along a straight line whose slope is negative."""
-    descent = find_descent(setting, theta, (unflatten(setting, theta, decided.direction),))
+    descent = find_descent(setting, theta, (unflatten(setting, theta, decided.direction),), order=1)
     if descent is None or descent.order != 1:
         raise AssertionError("a negative slope does not lower the loss: this is a bug")
     return descent

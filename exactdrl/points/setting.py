@@ -6,9 +6,12 @@ parameters has the same shape, and is added entry by entry.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import mul
 from typing import TypeAlias
 
-from gmpy2 import mpq
+from gmpy2 import lcm, mpq, mpz
+
+from exactdrl.exact.linear import to_integers
 
 Vector: TypeAlias = tuple[mpq, ...]
 Matrix: TypeAlias = tuple[Vector, ...]
@@ -16,7 +19,7 @@ Matrix: TypeAlias = tuple[Vector, ...]
 Theta: TypeAlias = tuple[Matrix, ...]
 Slopes: TypeAlias = tuple[mpq, mpq]
 
-_ZERO, _ONE = mpq(0), mpq(1)
+_ZERO, _ONE, _NOTHING = mpq(0), mpq(1), mpz(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +113,11 @@ def forward(setting: Setting, theta: Theta) -> Pass:
     last = len(theta) - 1
     for number, (matrix, slopes, has_bias) in enumerate(zip(theta, setting.slopes, setting.biases, strict=True)):
         padded = tuple((*row, _ONE) if has_bias else row for row in given)
+        # in integers over one denominator a row: a fraction reduced once a sum, not once a term
+        units = [to_integers(unit) for unit in matrix]
+        rows = [to_integers(row) for row in padded]
         found = tuple(
-            tuple(sum((w * x for w, x in zip(unit, row, strict=True) if w and x), _ZERO) for unit in matrix)
-            for row in padded
+            tuple(mpq(sum(map(mul, unit, row), _NOTHING), scale * own) for unit, scale in units) for row, own in rows
         )
         if number == last:
             found = tuple(
@@ -136,10 +141,15 @@ def entry_loss(setting: Setting, sample: int, output: int, residual: mpq) -> mpq
 def find_loss(setting: Setting, theta: Theta) -> mpq:
     """Returns the loss at a point."""
     residuals = forward(setting, theta).values[-1]
-    return sum(
-        (entry_loss(setting, i, j, r) for i, row in enumerate(residuals) for j, r in enumerate(row)),
-        _ZERO,
-    )
+    if setting.is_squared:
+        squares = [to_integers([w, *row]) for w, row in zip(setting.weights, residuals, strict=True) if w]
+        shared = lcm(*(scale for _, scale in squares)) if squares else mpz(1)
+        total = sum(
+            (own[0] * sum(map(mul, own[1:], own[1:]), _NOTHING) * (shared // scale) ** 3 for own, scale in squares),
+            _NOTHING,
+        )
+        return mpq(total, shared**3)
+    return sum((entry_loss(setting, i, j, r) for i, row in enumerate(residuals) for j, r in enumerate(row)), _ZERO)
 
 
 def derivative(setting: Setting, sample: int, output: int, residual: mpq) -> mpq | None:

@@ -113,7 +113,7 @@ def _refute_first_order(setting: Setting, theta: Theta, found: Pass, units: Unit
         if first is None:
             return None
         direction[0][first[0]] = list(first[1].direction)
-    descent = find_descent(setting, theta, (freeze(direction),))
+    descent = find_descent(setting, theta, (freeze(direction),), order=1)
     if descent is None or descent.order != 1:
         raise AssertionError("a negative slope does not lower the loss: this is a bug")
     return NotMinimum(descent, is_stationary=False)
