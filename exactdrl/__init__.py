@@ -78,7 +78,7 @@ if TYPE_CHECKING:
     from exactdrl.walks.driver import Unbounded as Unbounded
     from exactdrl.walks.driver import Walk as Walk
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # where each public name is defined; it is imported when it is first used, so that a command starts at once
 _PLACES = {
