@@ -331,6 +331,16 @@ def test_larger_regressions(tmp_path: Path, loss: Loss, family: str, *, weights:
         assert walk.counts.steps[0] or isinstance(walk.outcome, Unbounded)
 
 
+@pytest.mark.parametrize("family", ["generic", "integers", "collinear"])
+@pytest.mark.parametrize("loss", LOSSES[:3], ids=["pinball", "high", "hinge"])
+def test_carried_bounds_change_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, loss: Loss, family: str
+) -> None:
+    """Where defects are carried as with many columns, both arithmetics agree, to PPL's optimum."""
+    monkeypatch.setattr("exactdrl.regression.bounds._FEW", 0)
+    check(drawn(5, loss, samples=60, inputs=5, family=family), tmp_path)
+
+
 @strategies.examples(60)
 @given(strategies.lad_problems(), st.sampled_from(["filtered", "exact"]))
 def test_the_median_is_absolute(instance: Instance, arithmetic: str) -> None:

@@ -14,13 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exactdrl.regression.floats import SAFETY, FloatRegression, slack
-from exactdrl.regression.products import Floats
+from exactdrl.regression.products import TINY, Floats
 
 # ‖I - R A‖ must be below these, by rows and by columns: the bounds assume it
 _REGULAR_ROWS, _REGULAR_COLUMNS = 0.25, 0.5
 # an update with a smaller pivot may overflow; one with a greater computed defect is worth more work. What is computed
 # with an inverse is refined once, which squares the defect
 _PIVOT, _DRIFTED = 2.0**-100, 2.0**-30
+
+# ranks up to which a defect is computed at each exchange: it costs less than carrying its bounds
+_FEW = 60
+# bounds of defects up to which they are carried
+_CARRIED = 2.0**-8
 
 Places = NDArray[np.intp]
 
@@ -108,6 +113,10 @@ def exchange(floats: FloatRegression, at: Inverse, slot: int, entering: int) -> 
         # R - R e_s (v - e_s) / v_s for v = row · R
         products[slot] -= 1.0
         inverse = at.inverse - np.multiply.outer(at.inverse[:, slot] / pivot, products)
+        if floats.rank > _FEW:
+            carried = _carry(floats, at, slot, places, (rows, inverse, products, pivot))
+            if carried is not None:
+                return carried
         updated = _certify(floats, places, rows, inverse, _DRIFTED)
         if updated is None:
             # Newton's step squares the defect, at half the cost of an inverse from scratch
@@ -117,6 +126,45 @@ def exchange(floats: FloatRegression, at: Inverse, slot: int, entering: int) -> 
         if updated is not None:
             return updated
     return invert(floats, places)
+
+
+def _carry(
+    floats: FloatRegression, at: Inverse, slot: int, places: Places, update: tuple[Floats, Floats, Floats, float]
+) -> Inverse | None:
+    """Returns an updated inverse with bounds of its defects from those before, None where they have grown too much.
+
+    In proofs/long-step.md, section 6, *carried*: E' = E - (R e_s)(a E - δ A)/v_s - F A'. That costs r² where the defect
+    itself costs r³.
+
+    Args:
+        floats: the problem.
+        at: the inverse before.
+        slot: s.
+        places: of the new basis.
+        update: its rows, its inverse as computed, v - e_s, and v_s.
+    """
+    rows, inverse, products, pivot = update
+    row_error = float(floats.reach_errors[places[slot]])
+    norms = floats.spreads.take(places)
+    old_norms = norms.copy()
+    old_norms[slot] = floats.spreads[at.places[slot]]
+    column = at.sizes[:, slot] / abs(pivot)
+    greatest, total = float(column.max()), float(column.sum())
+    # Σ |δ_j| |a_j|
+    lost = 2.0 * row_error * float(at.sizes.max(axis=0) @ old_norms)
+    reach = float(np.abs(rows[slot]).max()) + row_error
+    moved = float(np.abs(products) @ norms)
+    shares = at.sizes @ norms
+    rounding = 4.0 * 2.0**-53
+    row_defect = at.row_defect + greatest * (float(norms[slot]) * at.row_defect + lost)
+    row_defect = (row_defect + rounding * (float(shares.max()) + greatest * moved) + TINY) * SAFETY
+    column_defect = at.column_defect + total * (reach * at.column_defect + lost)
+    column_defect = (column_defect + rounding * (float(shares.sum()) + total * moved) + TINY) * SAFETY
+    # written so that NaN is refused
+    if not (row_defect < _CARRIED and column_defect < _CARRIED):
+        return None
+    reach_errors = floats.reach_errors.take(places)
+    return Inverse(places, rows, reach_errors, inverse, np.abs(inverse), row_defect, column_defect)
 
 
 def _certify(floats: FloatRegression, places: Places, rows: Floats, inverse: Floats, accepted: float) -> Inverse | None:
