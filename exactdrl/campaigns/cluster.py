@@ -42,7 +42,7 @@ def run_on_cluster(
     try:
         from distributed import Client, as_completed  # noqa: PLC0415 - an optional package
     except ImportError:
-        raise InputError("--scheduler needs Dask: pip install 'exactdrl[cluster]'") from None
+        raise InputError("--scheduler needs Dask: pip install 'dask[distributed]'") from None
     try:
         client = Client(address, timeout=_SECONDS_TO_CONNECT, set_as_default=False)
     except (OSError, ValueError, ImportError) as error:

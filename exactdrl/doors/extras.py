@@ -20,6 +20,5 @@ def import_extra(module: str, package: str, extra: str) -> ModuleType:
     try:
         return import_module(module)
     except ImportError as error:
-        # A clone that was never published is installed from its folder, so that the package is named as well
-        commands = f'pip install {package}, or pip install "exactdrl[{extra}]"'
+        commands = f'pip install {package}, or in a clone of exactdrl: pip install ".[{extra}]"'
         raise InputError(f"{package} is needed: {commands} ({error})") from None
