@@ -51,6 +51,7 @@ def visits_command(
     read = read_instance(instance)
     trajectory = read_trajectory(points, columns=columns, form=form)
     say_notes(trajectory.notes)
+    trajectory.shapes_in(read)
     if path is not None:
         chosen = -1 if row is None else row - 1 if row > 0 else row
         write_instance(trajectory.instance_at(read, chosen), path, force=force)

@@ -334,6 +334,10 @@ def test_visits_are_the_cells_of_the_points(torch, tmp_path, capsys, monkeypatch
     assert run(capsys, "visits", "i.json", "r.npz", "--row", 3)[0] == 2
     assert run(capsys, "visits", "i.json", "r.npz", "--row", 27, "-o", "q.json")[0] == 2
     assert run(capsys, "visits", "i.json", "none.npz")[0] == 2
+    np.savez("other.npz", step=[0], theta=np.ones((1, 3)), layers=np.array([[1, 1, 2, 1]]))
+    code, out, err = run(capsys, "visits", "i.json", "other.npz")
+    assert (code, out) == (2, "")
+    assert "layer 1 was recorded with 1 units of 2 weights and a bias; the instance has 4 units" in err
     assert not Path("q.json").exists()
 
 

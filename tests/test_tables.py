@@ -417,6 +417,11 @@ def test_index_columns_are_left_out_and_said(read, name):
     assert read(f"{name},x,y\n0,1,2\n1,3,5\n", "y", inputs=[1]).inputs == ((0,), (1,))
 
 
+def test_a_column_without_name_is_listed_as_such(read):
+    """In the message about a name that is unknown."""
+    assert "the names are (none), x, y" in refusal(read, ",x,y\n0,1,2\n1,3,5\n", "z")
+
+
 def test_index_columns_that_are_doubtful_are_refused(read):
     """Numbers that are no integers, or repeated ones, below an empty name may be an input."""
     for text in (",x,y\n0.5,1,2\n1,3,5\n", ",x,y\n1,1,2\n1,3,5\n"):

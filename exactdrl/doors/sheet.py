@@ -28,7 +28,7 @@ _EMPTY = "the cell is empty: ''"
 def _list_names(wanted: object, names: Sequence[str]) -> str:
     """Returns the names, those that are like the wanted one first where there are many."""
     if len(names) <= _LISTED:
-        return f"the names are {', '.join(names)}"
+        return f"the names are {', '.join(name or '(none)' for name in names)}"
     close = get_close_matches(str(wanted), names, n=3) or list(names[:_LISTED])
     return f"there are {len(names)} names, among them {', '.join(close)}"
 
