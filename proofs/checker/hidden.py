@@ -13,9 +13,9 @@ from .instance import Instance
 from .reading import Line, demand, require
 
 
-def dot(left: list[Fraction], right: list[Fraction]) -> Fraction:
-    """Returns the inner product."""
-    return sum(map(mul, left, right), ZERO)
+def dot(left: Iterable[Any], right: Iterable[Any]) -> Any:
+    """Returns the inner product, of fractions or integers."""
+    return sum(map(mul, left, right))
 
 
 def combine(terms: Iterable[tuple[Fraction, list[Fraction]]], size: int) -> list[Fraction]:
@@ -55,7 +55,8 @@ class Cells:
         self.x: Rows = [[*x, ONE] if has_bias else x for x in instance.inputs]
         self.y, self.slopes = [row[0] for row in instance.targets], hidden[0]
         self.units, self.size, self.samples = len(weights[0]), len(self.x[0]), range(len(self.x))
-        self.is_squared, self.planes = instance.slopes is None, [to_plane(to_integers([x])[0][0]) for x in self.x]
+        self.is_squared, self.rows = instance.slopes is None, [to_integers([x])[0][0] for x in self.x]
+        self.planes = [to_plane(row) for row in self.rows]
         self.known: set[str] = set()
         self.values: dict[tuple[str, ...], Fraction] = {}
 
@@ -98,12 +99,13 @@ class Cells:
         """Checks a cell of one unit and its radius (section 3)."""
         sides, center, radius = self.find_sides(line["cell"], place), line["center"], line["radius"]
         demand(len(center) == self.size, f"{place}: not {self.size} numbers")
-        sizes = [sum(map(abs, x), ZERO) for x in self.x]
-        is_in = all(side * dot(x, center) >= radius * size for side, x, size in zip(sides, self.x, sizes))
+        # multiples of what is compared, in integers: most of a file's time is spent here
+        ((*c, r),), _ = to_integers([[*center, radius]])
+        is_in = all(side * dot(x, c) >= r * sum(map(abs, x)) for side, x in zip(sides, self.rows))
         require(radius > 0 and is_in, f"{place}: the ball is not in the cell")
         require(all(abs(entry) + radius <= 1 for entry in center), f"{place}: the ball is not in the box")
         z = sum(map(abs, self.read_pairs(line["multipliers"], sides, place)), ZERO)
-        weight = z + sum((y * sizes[k] for k, y in line["multipliers"]), ZERO)
+        weight = z + sum((y * sum(map(abs, self.x[k])) for k, y in line["multipliers"]), ZERO)
         is_largest = radius == 1 or (weight > 0 and radius * weight >= z)
         require(is_largest, f"{place}: the multipliers do not show that no ball is larger")
         self.known.add(line["cell"])
