@@ -74,14 +74,15 @@ def verify_fast(instance: Path | str, run: Path | str, *, on_step: Callable[[int
     try:
         problem = read_instance(instance)
         certificate = read_certificate(run, problem)
+        scaled = IntegerProblem.from_instance(problem)
     except InputError:
-        # the stand-alone checker says what is wrong
+        # the stand-alone checker says what is wrong; and it handles problems that this package does not
         return verify(instance, run)
     total = len(certificate.steps)
     with _started(instance, run, steps=f"{max(total, 1)}:" if total else None) as done:
         counts, reason = None, ""
         try:
-            counts = check_steps(IntegerProblem.from_instance(problem), certificate, on_step=on_step)
+            counts = check_steps(scaled, certificate, on_step=on_step)
         except (FalseClaimError, InputError) as error:
             reason = str(error)
         ending = _result(done)
