@@ -58,7 +58,8 @@ def snap_command(
     else:
         for line in _to_lines(found, output):
             click.echo(line)
-    return UNDECIDED if found.best is None or isinstance(_judged(found.best).verdict, Undecided) else 0
+    best = found.best
+    return UNDECIDED if best is None or not best.is_near or isinstance(_judged(best).verdict, Undecided) else 0
 
 
 def _judged(attempt: Attempt) -> JudgedPoint:
@@ -80,13 +81,18 @@ def _to_lines(found: Snapped, output: Path) -> list[str]:
         return [*lines, "no tolerance proposes a pattern that has a point: the trained point stays as it is"]
     lines.append(f"the snapped point, tolerance {to_text(best.tolerance)}, written to {output}:")
     lines += [f"  {line}" for line in verdict_lines(_judged(best))]
+    if not best.is_near:
+        lines.append(
+            "  undecided: not rational. It is far from the trained point, and not what that approximates: no stationary"
+        )
+        lines.append(
+            "  point with rational coordinates was found near it; saddles with several outputs may be irrational"
+        )
+        return lines
     if not best.stays:
         lines.append("  it leaves the proposed cell: the pattern holds no stationary point near the trained one")
     if verdict_name(_judged(best)) in {"not-stationary", "undecided"}:
-        lines.append(
-            "  no proposed pattern gave a stationary point with rational coordinates; saddles of networks with several "
-            "outputs may be irrational, and then this stays undecided: not rational"
-        )
+        lines.append("  no proposed pattern gave a stationary point with rational coordinates near the trained one")
     return lines
 
 
@@ -114,6 +120,7 @@ def _to_json(found: Snapped) -> dict[str, object]:
                 "residuals": attempt.residuals,
                 "silenced": list(attempt.silenced),
                 "in_its_cell": attempt.stays,
+                "is_near": attempt.is_near,
                 "squared_distance": None if attempt.squared_distance is None else to_text(attempt.squared_distance),
                 "loss_change": None if attempt.loss_change is None else to_text(attempt.loss_change),
                 "verdict": None if attempt.judged is None else verdict_name(attempt.judged),

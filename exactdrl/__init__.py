@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from exactdrl.certificate.verify import CheckResult as CheckResult
     from exactdrl.certificate.verify import verify as verify
     from exactdrl.certificate.verify import verify_fast as verify_fast
+    from exactdrl.constructions.embed import Embedded as Embedded
+    from exactdrl.constructions.embed import embed as embed
     from exactdrl.doors.argument import from_network_argument as from_network_argument
     from exactdrl.doors.arrays import from_arrays as from_arrays
     from exactdrl.doors.arrays import from_regression as from_regression
@@ -93,6 +95,8 @@ _PLACES = {
     "CheckResult": "exactdrl.certificate.verify",
     "verify": "exactdrl.certificate.verify",
     "verify_fast": "exactdrl.certificate.verify",
+    "Embedded": "exactdrl.constructions.embed",
+    "embed": "exactdrl.constructions.embed",
     "from_network_argument": "exactdrl.doors.argument",
     "from_arrays": "exactdrl.doors.arrays",
     "from_regression": "exactdrl.doors.arrays",
@@ -149,6 +153,7 @@ __all__ = [
     "Cell",
     "Certificate",
     "CheckResult",
+    "Embedded",
     "ExactLAD",
     "ExactQuantileRegressor",
     "InputError",
@@ -173,6 +178,7 @@ __all__ = [
     "WalkPoint",
     "WalkResult",
     "audit",
+    "embed",
     "export",
     "from_arrays",
     "from_keras",

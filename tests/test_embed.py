@@ -109,6 +109,20 @@ def test_refusals():
         propagate_inactive(a, [mpq(0)] * 3)
 
 
+def test_front():
+    """One call with numbers of any exact kind; exactly one way is named."""
+    import exactdrl
+
+    a = shallow([[1, 0]], [[1]], A_INPUTS, A_TARGETS)
+    found = exactdrl.embed(a, replicated=(0, [("1", 0.5), (1, "1/2")]))
+    assert (name(found.after), is_borne_out(found)) == ("minimum", True)
+    assert name(exactdrl.embed(a, inactive=([0, -1], ["5"])).after) == "minimum"
+    assert name(exactdrl.embed(a, propagated=[1, 0]).after) == "escape"
+    for ways in ({}, {"propagated": [1, 0], "inactive": ([0, -1], [5])}):
+        with pytest.raises(InputError, match="one of replicated, inactive and propagated"):
+            exactdrl.embed(a, **ways)
+
+
 def test_command(capsys, tmp_path):
     """Words and JSON; the wider instance is written and judged as predicted."""
     write_instance(shallow([[1, 0]], [[1]], A_INPUTS, A_TARGETS), tmp_path / "a.json")

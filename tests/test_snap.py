@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from exactdrl_cli.main import main
-from exactdrl_proofs.records.points import train_w1, train_w3
+from exactdrl_proofs.records.points import W3, train, train_w1, train_w3
 from gmpy2 import mpq
 from pointoracle import random_point, rng_of
 from test_points import instance_of, name, shallow
@@ -31,6 +31,7 @@ def test_w1_training():
     assert found.best.stays
     assert found.best.kinks >= 10
     assert found.best.squared_distance < mpq(1, 10**4)
+    assert found.best.is_near
     assert find_loss(found.best.judged.setting, found.best.judged.better) < found.best.judged.loss
     assert name(judge(found.instance)) == "minimum"
 
@@ -42,6 +43,16 @@ def test_w3_training():
     assert found.best.judged.mean_loss == mpq(17, 200)
     assert name(found.best.judged) == "minimum"
     assert found.best.stays
+
+
+def test_irrational_saddle():
+    """W3 passes a saddle with √29 in its coordinates: no rational point near it, and that is said, not another answer."""
+    inputs, targets = ([[float(x) for x in row] for row in part] for part in W3)
+    w, h = train(inputs, targets, width=50, deviation=50**-6.5, rate=0.002, steps=95_000, seed=0)
+    found = snap(shallow(w, h, *W3), tolerances=(mpq(1, 1000),))
+    # 161/800 - √29/50
+    assert abs((161 / 800 - float(found.trained.mean_loss)) ** 2 - 29 / 2500) < 1e-6
+    assert found.best is None or not found.best.is_near
 
 
 def near(network, theta, rng):
@@ -146,7 +157,13 @@ def test_bad_tolerance(capsys, tmp_path, tolerance, said):
 
 def test_command(capsys, tmp_path):
     """A table of tolerances, both verdicts, the snapped instance; with --json the same."""
-    write_instance(shallow([[1.0000001, 0.5]], [[0.9]], [[1, 0], [0, 1]], [[1], [2]]), tmp_path / "a.json")
+    far = shallow([[1.0000001, 0.5]], [[0.9]], [[1, 0], [0, 1]], [[1], [2]])
+    write_instance(far, tmp_path / "far.json")
+    with pytest.raises(SystemExit) as stop:
+        main(["snap", str(tmp_path / "far.json"), "-o", str(tmp_path / "c.json")])
+    assert stop.value.code == 3
+    assert "undecided: not rational. It is far from the trained point" in capsys.readouterr().out
+    write_instance(shallow([[1.0000001, 1.9999999]], [[1.0]], [[1, 0], [0, 1]], [[1], [2]]), tmp_path / "a.json")
     arguments = ["snap", str(tmp_path / "a.json"), "-o", str(tmp_path / "b.json")]
     with pytest.raises(SystemExit) as stop:
         main(arguments)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from gmpy2 import mpq
 
 from exactdrl.cells.local_form import LocalForm
-from exactdrl.exact.rationals import InputError, to_text
+from exactdrl.exact.rationals import InputError, to_rational, to_text
 from exactdrl.minimality.judge import DEFAULT_BUDGET
 from exactdrl.points.decision import Nonnegative, decide_form
 from exactdrl.points.judge import JudgedPoint, judge_setting
@@ -149,6 +149,38 @@ def propagate_inactive(instance: Instance, inner: Sequence[mpq], *, budget: int 
         moved: Theta = (tuple(map(tuple, wide[0])), tuple(map(tuple, wide[1])))
         prediction = _predict_propagation(larger, moved, budget)
     return _finish(instance, (setting, theta), wide, prediction, budget)
+
+
+def embed(
+    instance: Instance,
+    *,
+    replicated: tuple[int, Sequence[tuple[object, object]]] | None = None,
+    inactive: tuple[Sequence[object], Sequence[object]] | None = None,
+    propagated: Sequence[object] | None = None,
+    budget: int = DEFAULT_BUDGET,
+) -> Embedded:
+    """Adds hidden units that keep the function, in one of three ways, and judges what becomes of the point.
+
+    Args:
+        instance: the problem and its point.
+        replicated: a unit of the first hidden layer, from 0, and copies (β, γ); see `replicate`.
+        inactive: inner and outer weights of a unit that is off on every sample; see `add_inactive`.
+        propagated: inner weights of a unit with outer weights 0; see `propagate_inactive`.
+        budget: how much work each tree may take.
+
+    Raises:
+        InputError: not exactly one way is named, or what is given does not keep the function.
+    """
+    if sum(way is not None for way in (replicated, inactive, propagated)) != 1:
+        raise InputError("one of replicated, inactive and propagated is needed")
+    if replicated is not None:
+        unit, copies = replicated
+        pairs = [(to_rational(beta), to_rational(gamma)) for beta, gamma in copies]
+        return replicate(instance, unit, pairs, budget=budget)
+    if inactive is not None:
+        inner, outer = ([to_rational(entry) for entry in part] for part in inactive)
+        return add_inactive(instance, inner, outer, budget=budget)
+    return propagate_inactive(instance, [to_rational(entry) for entry in propagated or ()], budget=budget)
 
 
 def _start(instance: Instance) -> tuple[Setting, Theta]:

@@ -21,6 +21,8 @@ from exactdrl.points.verdict import Minimum, NotMinimum
 from exactdrl.problem.instance import Instance
 
 _ZERO, _ONE = mpq(0), mpq(1)
+# a squared distance is near up to this part of the trained point's squared size
+_NEAR = 100
 DEFAULT_TOLERANCES = tuple(mpq(1, 10**power) for power in (2, 3, 4, 5, 6, 8))
 # -1, 0, 1 for each layer from the first free one, sample and unit; the last layer's are the residuals'
 Signs: TypeAlias = tuple[tuple[tuple[int, ...], ...], ...]
@@ -74,6 +76,8 @@ class Attempt:
         judged: the verdict on it.
         squared_distance: to the trained point, in all parameters.
         loss_change: loss at the snapped point minus loss at the trained one.
+        is_near: whether the distance is at most a tenth of the trained point's own size; a point farther away is not
+            what the floats approximate.
     """
 
     tolerance: mpq
@@ -86,6 +90,7 @@ class Attempt:
     judged: JudgedPoint | None
     squared_distance: mpq | None
     loss_change: mpq | None
+    is_near: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +100,8 @@ class Snapped:
     Attributes:
         trained: the verdict on the trained point, judged literally.
         attempts: one for each tolerance and method.
-        best: the attempt to keep: a proved minimum before a stationary point before others, the nearest of equals; None
-            if no tolerance has a point.
+        best: the attempt to keep: near points before others, then a proved minimum before a stationary point before
+            others, the nearest of equals; None if no tolerance has a point.
         instance: of the best attempt.
     """
 
@@ -147,17 +152,19 @@ def snap(
     return Snapped(trained, tuple(attempts), best, kept)
 
 
-def _rank(attempt: Attempt) -> tuple[int, mpq]:
+def _rank(attempt: Attempt) -> tuple[bool, int, mpq]:
     verdict = None if attempt.judged is None else attempt.judged.verdict
     distance = _ZERO if attempt.squared_distance is None else attempt.squared_distance
     match verdict:
         case Minimum():
-            return (0 if attempt.stays else 1), distance
+            kind = 0 if attempt.stays else 1
         case NotMinimum(is_stationary=True):
-            return 2, distance
+            kind = 2
         case NotMinimum():
-            return 4, distance
-    return 3, distance
+            kind = 4
+        case _:
+            kind = 3
+    return not attempt.is_near, kind, distance
 
 
 def propose(setting: Setting, theta: Theta, tolerance: mpq) -> Pattern:
@@ -234,12 +241,15 @@ def _attempt(setting: Setting, theta: Theta, pattern: Pattern, name: str, judged
         for row, other in zip(left, right, strict=True)
         for a, b in zip(row, other, strict=True)
     )
+    squared_distance = sum(((a - b) ** 2 for a, b in pairs), _ZERO)
+    size = sum((entry * entry for matrix in theta for row in matrix for entry in row), _ZERO)
     return replace(
         start,
         theta=judged.theta,
         stays=_has_signs(setting, judged.theta, pattern.signs),
         judged=judged,
-        squared_distance=sum(((a - b) ** 2 for a, b in pairs), _ZERO),
+        squared_distance=squared_distance,
+        is_near=_NEAR * squared_distance <= size,
         loss_change=judged.loss - find_loss(setting, theta),
     )
 
