@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from exactdrl import InputError
+from exactdrl.doors.datasets import TABLES, load_table
 from exactdrl.exact.rationals import to_float, to_text
 from exactdrl.front.regressed import RegressionResult, regress
 
@@ -15,7 +16,8 @@ _LONGEST = 28
 
 
 @click.command("regress")
-@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path), required=False)
+@click.option("--dataset", type=click.Choice(TABLES), help="a table of statsmodels or scikit-learn, in place of DATA")
 @click.option(
     "--tau",
     "levels",
@@ -33,7 +35,8 @@ _LONGEST = 28
 @table_options
 def regress_command(
     *,
-    data: Path,
+    data: Path | None,
+    dataset: str | None,
     levels: tuple[str, ...],
     formula: str | None,
     no_intercept: bool,
@@ -48,11 +51,14 @@ def regress_command(
 
     The objective is convex, so that the coefficients are a global minimum, proved. DATA may also be an instance file.
     """
+    if (data is None) == (dataset is None):
+        raise click.UsageError("name a table DATA, or a --dataset")
+    source = data if dataset is None else load_table(dataset)
     if output is not None and len(levels) > 1:
         raise InputError("-o writes one certificate; name one level")
     results = [
         regress(
-            data,
+            source,
             table.targets or None,
             tau=level,
             formula=formula,

@@ -21,6 +21,7 @@ from exactdrl.doors.arrays import from_arrays, from_regression
 from exactdrl.exact.rationals import InputError
 from exactdrl.problem.doubles import DoubleMatrix, find_doubles
 from exactdrl.problem.instance import Instance
+from exactdrl.problem.loss import Loss
 from exactdrl.walks.driver import Walk
 
 TINY, HUGE = 5e-324, 1.7976931348623157e308
@@ -42,8 +43,54 @@ def regressions(draw: Callable) -> tuple[list[list[float]], list[list[float]]]:
     return inputs, targets
 
 
+kinked = st.sampled_from(
+    [Loss.absolute(), Loss.pinball(mpq(1, 3)), Loss.pinball(mpq(7, 10)), Loss.hinge(), Loss.pinball(mpq(1, 2))]
+)
+
+
+def with_loss(data: tuple[list[list[float]], list[list[float]]], loss: Loss, has_bias: bool) -> Instance:
+    """Returns a regression with a loss; targets are made signs for the hinge."""
+    inputs, targets = data
+    if loss.kind == "hinge":
+        one = type(targets[0][0])(1)
+        targets = [[one if y > 0 else -one for y in row] for row in targets]
+    width, outputs = len(inputs[0]), len(targets[0])
+    layer = ([[0] * width] * outputs, [0] * outputs if has_bias else None)
+    return Instance.create([layer], inputs, targets, loss=loss)
+
+
 def to_rationals(rows: Sequence[Sequence[float]]) -> list[list[mpq]]:
     return [[mpq(value) for value in row] for row in rows]
+
+
+@strategies.examples(80)
+@given(regressions(), st.booleans(), kinked)
+def test_problems_of_other_losses_are_the_same(
+    data: tuple[list[list[float]], list[list[float]]], has_bias: bool, loss: Loss
+) -> None:
+    """Pinball and hinge losses of floats are read as fast: the scaled problems and the walks are those of rationals."""
+    rational = tuple(map(to_rationals, data))
+    lazy, plain = with_loss(data, loss, has_bias), with_loss(rational, loss, has_bias)
+    assert lazy == plain
+    ours, theirs = IntegerProblem.from_instance(lazy), IntegerProblem.from_instance(plain)
+    assert ours.dyadic is not None
+    assert theirs.dyadic is None
+    assert (ours.loss_scale, ours.loss_unit, ours.loss_slopes) == (
+        theirs.loss_scale,
+        theirs.loss_unit,
+        theirs.loss_slopes,
+    )
+    assert (ours.addresses, ours.reduction, ours.sample_weights) == (
+        theirs.addresses,
+        theirs.reduction,
+        theirs.sample_weights,
+    )
+    for rule in ("long-step", "steepest"):
+        walks = [Walk(one, rule=rule, max_steps=60) for one in (lazy, plain)]
+        assert list(walks[0]) == list(walks[1])
+        assert (walks[0].loss, walks[0].vertex) == (walks[1].loss, walks[1].vertex)
+        assert repr(walks[0].outcome) == repr(walks[1].outcome)
+        assert walks[0].loss == lazy.loss_of(walks[0].vertex)
 
 
 @strategies.examples(80)

@@ -1,5 +1,6 @@
 """Rule `long-step` with every loss of two slopes: optima by PPL, lines replayed over Fractions, rays checked."""
 
+import hashlib
 import json
 import random
 from collections.abc import Callable, Sequence
@@ -15,7 +16,16 @@ from hypothesis import strategies as st
 from oracle import ONE, ZERO, Row
 from ppl import Linear_Expression, MIP_Problem
 
-from exactdrl import walk
+from exactdrl import (
+    read_certificate,
+    read_instance,
+    read_result,
+    rerun,
+    verify,
+    verify_fast,
+    walk,
+    write_instance,
+)
 from exactdrl.certificate.record import record_walk
 from exactdrl.exact.rationals import InputError
 from exactdrl.minimality.point import judge_point
@@ -393,6 +403,35 @@ def test_resuming_ends_in_the_same_bytes(tmp_path: Path, loss: Loss, family: str
         cut.write_bytes(b"".join(content[:count]) + b'{"half a li')
         record_walk(Walk(instance, rule="long-step", arithmetic=arithmetic), cut, resume=True)
         assert cut.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize("weights", [False, True])
+@pytest.mark.parametrize("loss", LOSSES, ids=[f"{loss.kind}{i}" for i, loss in enumerate(LOSSES)])
+def test_the_checker_accepts(tmp_path: Path, loss: Loss, *, weights: bool) -> None:
+    """The stand-alone checker and the daily check accept; a changed line is rejected; the walk is found again."""
+    instance, run = tmp_path / "i.json", tmp_path / "a.drl"
+    write_instance(drawn(2, loss, samples=16, inputs=2, family="integers", weights=weights), instance)
+    read = read_instance(instance)
+    walk, lines = record(read, run)
+    assert verify(instance, run).status == "accepted"
+    assert verify_fast(instance, run).status == "accepted"
+    assert rerun(read, read_certificate(run, read)) is None
+    result = read_result(instance, run)
+    assert (result.parameters, result.loss) == (walk.vertex, walk.loss)
+    if isinstance(walk.outcome, Unbounded) and "ray" in lines[-2]:
+        lines[-2]["ray"] = [[f"-{e}".replace("--", "") for e in row] for row in lines[-2]["ray"]]
+    elif isinstance(walk.outcome, Unbounded):
+        # the edge to the other side
+        lines[-2]["flip"] = [kink for kink in lines[-2]["flip"] if kink != lines[-2]["leave"]]
+    else:
+        # the last step is missing: its vertex is no minimum
+        assert walk.steps
+        del lines[-3]
+        lines[-1]["end"]["steps"] -= 1
+    texts = [json.dumps(line, separators=(",", ":")) + "\n" for line in lines[:-1]]
+    lines[-1]["end"]["sha256"] = hashlib.sha256("".join(texts).encode("ascii")).hexdigest()
+    run.write_text("".join(texts) + json.dumps(lines[-1], separators=(",", ":")) + "\n", encoding="ascii")
+    assert verify(instance, run).status == "rejected"
 
 
 def test_long_steps_fall_to_the_last_vertex(tmp_path: Path) -> None:

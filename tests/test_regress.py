@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from oracle import ZERO, Row
 from ppl import C_Polyhedron, Constraint_System, Linear_Expression, Variable
 
+from exactdrl.doors.datasets import TABLES, load_table
 from exactdrl.exact.rationals import InputError
 from exactdrl.front.estimators import ExactLAD, ExactQuantileRegressor
 from exactdrl.front.regressed import RegressionResult, regress
@@ -556,6 +557,32 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, csv_of("engel"), "--target", "foodexp", "--exact", "--path")
     assert "245420677098290/438109956813801" in out
     assert "path            267 pieces" in out
+
+
+# sums of absolute residuals, to ten digits, by others' linear programs
+PUBLISHED = {
+    "stackloss": "42.08115942",
+    "longley": "2438.779282",
+    "engel": "17559.93265",
+    "fair": "4490.410172",
+    "diabetes": "19024.34330",
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_tables_of_other_packages(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    """Least absolute deviations of the tables that come with statsmodels and scikit-learn, columns by name."""
+    assert set(PUBLISHED) == set(TABLES)
+    code, out, _ = run(capsys, "--dataset", name, "--json")
+    assert code == 0
+    found = json.loads(out)
+    assert list(found["coefficients"])[1:] == list(load_table(name).names or ())[:-1]
+    last = Fraction(1, 10 ** len(PUBLISHED[name].split(".")[1]))
+    assert abs(2 * Fraction(found["objective"]) - Fraction(PUBLISHED[name])) <= last / 2
+    assert run(capsys, "--dataset", name, "t.csv")[0] == 2
+    assert run(capsys)[0] == 2
+    with pytest.raises(InputError, match="table is 'none'; one of stackloss, "):
+        load_table("none")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ instance file.
 
 import gzip
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -117,6 +118,45 @@ DATASETS: dict[str, Dataset] = {
 }
 
 
+# the columns of the data sets that are regressions, the target last
+_TABLES: dict[str, tuple[str, ...]] = {
+    "stackloss": ("AIRFLOW", "WATERTEMP", "ACIDCONC", "STACKLOSS"),
+    "longley": ("GNPDEFL", "GNP", "UNEMP", "ARMED", "POP", "YEAR", "TOTEMP"),
+    "engel": ("income", "foodexp"),
+    "fair": (
+        "rate_marriage",
+        "age",
+        "yrs_married",
+        "children",
+        "religious",
+        "educ",
+        "occupation",
+        "occupation_husb",
+        "affairs",
+    ),
+    "diabetes": ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6", "progression"),
+}
+TABLES = tuple(_TABLES)
+
+
+def load_table(name: str) -> Sheet:
+    """Returns a named table of statsmodels or scikit-learn, decimals as written, its target the last column.
+
+    Raises:
+        InputError: an unknown name, or the package with the data is missing.
+    """
+    if name not in _TABLES:
+        raise InputError(f"table is {name!r}; one of {', '.join(TABLES)} is needed")
+    names = _TABLES[name]
+    if name == "diabetes":
+        # the unscaled columns, whose files have no names
+        inputs = _read_sklearn("diabetes_data_raw.csv.gz", has_header=False, delimiter=" ")
+        targets = _read_sklearn("diabetes_target.csv.gz", has_header=False)
+        return replace(inputs, names=names, columns=(*inputs.columns, *targets.columns))
+    sheet = _read_statsmodels(name)
+    return replace(sheet, names=names, columns=tuple(sheet.columns[i] for i in sheet.column_indices(names)))
+
+
 def load_dataset(name: str) -> Instance:
     """Returns a named problem.
 
@@ -129,10 +169,14 @@ def load_dataset(name: str) -> Instance:
 
 
 def _load_statsmodels(name: str, target: str, inputs: Sequence[str]) -> Instance:
-    parts = ("datasets", name, f"{name}.csv")
-    sheet = _read_resource("statsmodels", "statsmodels", "statsmodels", parts, has_header=True, delimiter=",")
+    sheet = _read_statsmodels(name)
     named = sheet.column_indices(inputs)
     return from_regression(sheet.numbers(named), sheet.numbers([sheet.column_index(target)]))
+
+
+def _read_statsmodels(name: str) -> Sheet:
+    parts = ("datasets", name, f"{name}.csv")
+    return _read_resource("statsmodels", "statsmodels", "statsmodels", parts, has_header=True, delimiter=",")
 
 
 def _read_sklearn(file: str, *, has_header: bool, delimiter: str = ",") -> Sheet:
