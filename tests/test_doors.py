@@ -304,8 +304,9 @@ def test_missing_packages_name_their_extra(monkeypatch):
     """Every optional package is asked for by the command that installs it."""
     for module in ("sklearn", "sklearn.neural_network", "sklearn.datasets", "statsmodels"):
         monkeypatch.setitem(sys.modules, module, None)
-    assert 'scikit-learn is needed: pip install scikit-learn, or in a clone of exactdrl: pip install ".[sklearn]"' in refusal(
-        scikit.from_mlp_regressor, None, [[1]], [1]
+    assert (
+        'scikit-learn is needed: pip install scikit-learn, or in a clone of exactdrl: pip install ".[sklearn]"'
+        in refusal(scikit.from_mlp_regressor, None, [[1]], [1])
     )
     for dataset in DATASETS.values():
         assert f'".[{dataset.extra}]"' in refusal(dataset.load)

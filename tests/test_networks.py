@@ -203,6 +203,28 @@ def test_the_bound_holds_for_numpy(seed, dtype):
         assert kind != FLOAT64 or bound < mpq(1, 10**8)
 
 
+@given(st.integers(0, 2**32))
+def test_the_bound_holds_for_activations_behind_each_other(seed):
+    """Up to five leaky slopes, each rounded to float16, as the page allows; a sixth activation is refused."""
+    generator = np.random.default_rng(seed)
+    slopes = generator.uniform(-1.2, 1.2, size=5)
+    weight, row = generator.normal(size=(3, 4)).astype(np.float16), generator.normal(size=4).astype(np.float16)
+    chain = Chain("the network")
+    chain.add_affine("layer", weight, None)
+    for slope in slopes:
+        # The slope that the program holds has more digits than float16
+        chain.add_activation("leaky", leaky_relu(mpq(float(slope))))
+    values, bounds = bound_forward(chain.build().layers, [mpq(float(x)) for x in row], FLOAT16)
+    made = np.zeros(3, dtype=np.float16)
+    for index in range(4):
+        made = (made + weight[:, index] * row[index]).astype(np.float16)
+    for slope in slopes:
+        made = np.where(made > 0, made, (np.float16(slope) * made).astype(np.float16)).astype(np.float16)
+    for value, bound, own in zip(values, bounds, made, strict=True):
+        assert abs(mpq(float(own)) - value) <= bound
+    assert "is the 6th activation behind a layer; fold them" in refusal(chain.add_activation, "one more", RELU)
+
+
 def test_other_functions_are_beyond_the_bound():
     """A bias that is off by 1/1000, and an activation that is missing, are noticed; equality is within the bound."""
     chain = Chain("the network")

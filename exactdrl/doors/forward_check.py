@@ -3,16 +3,7 @@
 The program computes in floats, the network exactly, so that the outputs differ. The difference has a proved bound; a
 larger one shows that the program computes another function, and is refused.
 
-The bound holds for sums in any order, with fused operations or without, and for subnormal numbers that are flushed to
-zero. With the unit roundoff u, γ_k = k u / (1 - k u), inputs â of a layer in floats with |â - a| ≤ e, and its n inputs:
-
-    |ẑ - z| ≤ Σ|w_j| e_j + γ_{n+2} (Σ|w_j| (|a_j| + e_j) + |b|) + 4 (n + 2) τ,
-
-where τ is the smallest normal number: each term passes through at most n + 1 roundings (Higham, Accuracy and Stability
-of Numerical Algorithms, 2nd edition, section 3.1), and each of at most 2n + 1 operations loses at most τ by underflow,
-which later roundings at most double as long as (n + 2) u ≤ 1/2. An activation with slopes s multiplies the error by
-max|s|, and, where a slope is neither 0 nor ±1, rounds the slope, which may be given in more digits, and the product:
-3 u max|s| (|z| + e) + τ more.
+Source: proofs/forward-check.md has the bound, what it assumes, and its proof.
 """
 
 from collections.abc import Sequence
@@ -116,7 +107,7 @@ def bound_forward(layers: Sequence[Layer], row: Sequence[mpq], kind: FloatKind) 
         row: the sample, whose numbers are floats of the kind.
         kind: of the floats.
 
-    Source: the module's own derivation.
+    Source: proofs/forward-check.md.
     """
     values, errors = list(row), [_ZERO] * len(row)
     unit, tiny = kind.roundoff, kind.smallest
@@ -136,7 +127,7 @@ def bound_forward(layers: Sequence[Layer], row: Sequence[mpq], kind: FloatKind) 
             steepest = max(abs(activation.below), abs(activation.above))
             bound = steepest * error
             if not {activation.below, activation.above} <= _PLAIN_SLOPES:
-                bound += 3 * unit * steepest * (abs(value) + error) + tiny
+                bound += 16 * unit * steepest * (abs(value) + error) + 16 * tiny
             values.append(activation(value))
             errors.append(bound)
     return values, errors

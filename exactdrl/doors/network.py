@@ -37,6 +37,8 @@ _NAMED = {
     "abs": ABSOLUTE_VALUE,
 }
 _SAMPLE_AXES = 2
+# The bound of proofs/forward-check.md counts the roundings of so many activations behind one layer
+_MOST_BEHIND = 5
 # More axes than any tensor has
 _MOST_AXES = 65
 
@@ -215,6 +217,7 @@ class Chain:
     is_flat: bool = False
     _layers: list[tuple[str, Matrix, Vector | None]] = field(default_factory=list)
     _activations: list[tuple[Activation, ...]] = field(default_factory=list)
+    _behind: int = 0
 
     def add_affine(self, name: str, weight: object, bias: object | None, bias_name: str | None = None) -> None:
         """Adds a layer.
@@ -238,6 +241,7 @@ class Chain:
         if vector is not None and len(vector) != len(matrix):
             raise InputError(f"{place} has {len(vector)} entries, the weight has {len(matrix)} rows")
         self._layers.append((name, matrix, vector))
+        self._behind = 0
         self._activations.append((IDENTITY,) * len(matrix))
 
     def add_bias(self, name: str, bias: object) -> None:
@@ -275,6 +279,11 @@ class Chain:
             raise InputError(f"{self.place}: {name} stands before the first affine layer; apply it to the inputs")
         units = len(self._layers[-1][1])
         each = activations * units if len(activations) == 1 else activations
+        self._behind += 1
+        if self._behind > _MOST_BEHIND:
+            raise InputError(
+                f"{self.place}: {name} is the {self._behind}th activation behind a layer; fold them into one"
+            )
         if len(each) != units:
             raise InputError(f"{self.place}: {name} has {len(each)} slopes, the layer below has {units} units")
         self._activations[-1] = tuple(compose(a, b) for a, b in zip(self._activations[-1], each, strict=True))
