@@ -9,6 +9,7 @@ import click
 
 from exactdrl import read_instance
 from exactdrl.certificate.verdict_file import write_verdict
+from exactdrl.constructions.spurious_end import with_better
 from exactdrl.minimality.judge import DEFAULT_BUDGET
 from exactdrl.points.judge import JudgedPoint, judge
 from exactdrl.points.verdict import Undecided
@@ -74,7 +75,7 @@ def judge_command(
             refuse_existing(path, force=force)
     read = read_instance(instance)
     began = time.monotonic()
-    judged = judge(read, free=parse_free(free), budget=budget)
+    judged = with_better(judge(read, free=parse_free(free), budget=budget))
     if output is not None:
         write_verdict(judged, read.digest, output, force=force)
     if figure is not None:

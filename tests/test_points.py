@@ -6,6 +6,7 @@ import pytest
 from gmpy2 import mpq
 from pointoracle import falls, find_fall, move, random_point, rng_of
 
+from exactdrl.constructions.spurious_end import with_better
 from exactdrl.exact.rationals import InputError
 from exactdrl.points.judge import JudgedPoint, judge
 from exactdrl.points.reading import read_setting
@@ -286,6 +287,11 @@ def test_deep_networks():
     assert name(judged) == "minimum"
     assert judged.mean_loss == mpq(16139, 578750)
     assert judged.is_affine_fit
+    wide = [([[1, 0], [0, 0]], ["3", "1"]), ([[1, 0], [0, 0]], ["2", "1"]), ([["-693/4630", "0"]], fit[2][1])]
+    spurious = with_better(judge(Instance.create(wide, one, W1_TARGETS, free="all", loss=Loss.squared())))
+    assert name(spurious) == "minimum"
+    assert find_loss(spurious.setting, spurious.better) < spurious.loss
+    assert with_better(judged).better is None or find_loss(judged.setting, with_better(judged).better) < judged.loss
     other = [*fit[:2], ([["1"]], ["0"])]
     assert name(judge(Instance.create(other, one, W1_TARGETS, free="all", loss=Loss.squared()))) == "slope"
     origin = [([[0, 0]], None), ([[0]], None), ([[0]], None)]

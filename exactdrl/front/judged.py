@@ -15,6 +15,7 @@ from exactdrl.certificate.verdict_file import verdict_name, write_verdict
 from exactdrl.certificate.verify import CheckResult, verify
 from exactdrl.constructions.snap import DEFAULT_TOLERANCES, Snapped
 from exactdrl.constructions.snap import snap as find_snapped
+from exactdrl.constructions.spurious_end import with_better
 from exactdrl.exact.rationals import InputError, to_float
 from exactdrl.front.problems import Problem, to_instance
 from exactdrl.minimality.judge import DEFAULT_BUDGET
@@ -186,7 +187,7 @@ def judge(problem: Problem, *, free: Choice | None = None, budget: int = DEFAULT
         InputError: there is no such layer, or the file is not of the format.
     """
     instance = to_instance(problem)
-    return JudgeResult(instance, judge_instance(instance, free=free, budget=budget))
+    return JudgeResult(instance, with_better(judge_instance(instance, free=free, budget=budget)))
 
 
 def snap(

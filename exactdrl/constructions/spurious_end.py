@@ -1,0 +1,56 @@
+"""A strictly better network beside a local minimum that is the best affine fit, of any depth: then it is spurious."""
+
+from dataclasses import replace
+
+from exactdrl.constructions.affine_fit import fit_affine
+from exactdrl.constructions.better import find_better
+from exactdrl.constructions.channels import Shape
+from exactdrl.constructions.plain_network import PlainNetwork
+from exactdrl.points.judge import JudgedPoint
+from exactdrl.points.setting import Setting, Theta, find_loss
+from exactdrl.points.verdict import Minimum
+
+
+def with_better(judged: JudgedPoint) -> JudgedPoint:
+    """Returns a judged point with a better one, where one is known of; else the point as it is.
+
+    It is looked for where the point is a local minimum in all parameters whose values are the best affine fit's, every
+    hidden layer has biases and one activation that bends, and no better point is known yet.
+    """
+    setting = judged.setting
+    if judged.better is not None or not judged.is_affine_fit or not isinstance(judged.verdict, Minimum):
+        return judged
+    shape = _find_shape(setting, judged.theta)
+    if shape is None or not judged.loss:
+        return judged
+    affine = fit_affine(setting.inputs, setting.targets, "squared")
+    found = find_better(shape, setting.inputs, setting.targets, affine, "squared")
+    if found is None:
+        return judged
+    theta = _to_theta(found)
+    return replace(judged, better=theta) if find_loss(setting, theta) < judged.loss else judged
+
+
+def _find_shape(setting: Setting, theta: Theta) -> Shape | None:
+    """Returns the network's shape; None if the construction is not for it."""
+    widths = (len(setting.inputs[0]), *map(len, theta))
+    slopes = {pair for layer in setting.slopes[:-1] for pair in layer}
+    if (
+        len(slopes) != 1
+        or len(setting.free) != len(theta)
+        or not all(setting.biases[:-1])
+        or any(weight != 1 for weight in setting.weights)
+    ):
+        return None
+    pair = slopes.pop()
+    shape = Shape(widths, pair, setting.biases[-1])
+    return None if pair[0] == pair[1] or shape.spare(setting.outputs) < 0 else shape
+
+
+def _to_theta(network: PlainNetwork) -> Theta:
+    return tuple(
+        layer.weight
+        if layer.bias is None
+        else tuple((*row, b) for row, b in zip(layer.weight, layer.bias, strict=True))
+        for layer in network.layers
+    )
