@@ -554,9 +554,9 @@ def test_frames_and_files_of_one_table_agree(tmp_path):
 
     sources.append(pa.Table.from_pandas(frame, preserve_index=False))
     if importlib.util.find_spec("polars") is not None:
-        import polars
+        import polars as pl
 
-        sources += [polars.from_pandas(frame), polars.from_pandas(frame).lazy()]
+        sources += [pl.from_pandas(frame), pl.from_pandas(frame).lazy()]
     for source in sources:
         is_named = not isinstance(source, np.ndarray) or source.dtype.names
         target = "STACKLOSS" if is_named and not str(source).endswith(".npy") else 1
