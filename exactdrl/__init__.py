@@ -52,6 +52,11 @@ if TYPE_CHECKING:
     from exactdrl.exact.rationals import to_text as to_text
     from exactdrl.front.estimators import ExactLAD as ExactLAD
     from exactdrl.front.estimators import ExactQuantileRegressor as ExactQuantileRegressor
+    from exactdrl.front.hidden import GlobalResult as GlobalResult
+    from exactdrl.front.hidden import SpuriousResult as SpuriousResult
+    from exactdrl.front.hidden import global_minimum as global_minimum
+    from exactdrl.front.hidden import judge_hidden_cells as judge_hidden_cells
+    from exactdrl.front.hidden import spurious_minimum as spurious_minimum
     from exactdrl.front.judged import JudgeResult as JudgeResult
     from exactdrl.front.judged import SnapResult as SnapResult
     from exactdrl.front.judged import judge as judge
@@ -121,6 +126,11 @@ _PLACES = {
     "ExactQuantileRegressor": "exactdrl.front.estimators",
     "RegressionResult": "exactdrl.front.regressed",
     "regress": "exactdrl.front.regressed",
+    "GlobalResult": "exactdrl.front.hidden",
+    "SpuriousResult": "exactdrl.front.hidden",
+    "global_minimum": "exactdrl.front.hidden",
+    "judge_hidden_cells": "exactdrl.front.hidden",
+    "spurious_minimum": "exactdrl.front.hidden",
     "JudgeResult": "exactdrl.front.judged",
     "SnapResult": "exactdrl.front.judged",
     "judge": "exactdrl.front.judged",
@@ -156,6 +166,7 @@ __all__ = [
     "Embedded",
     "ExactLAD",
     "ExactQuantileRegressor",
+    "GlobalResult",
     "InputError",
     "Instance",
     "JudgeResult",
@@ -168,6 +179,7 @@ __all__ = [
     "Recorder",
     "RegressionResult",
     "SnapResult",
+    "SpuriousResult",
     "Step",
     "StepLimit",
     "StrictLocalMinimum",
@@ -190,7 +202,9 @@ __all__ = [
     "from_safetensors",
     "from_state_dict",
     "from_torch",
+    "global_minimum",
     "judge",
+    "judge_hidden_cells",
     "load_dataset",
     "observe",
     "parse_rational",
@@ -205,6 +219,7 @@ __all__ = [
     "rerun",
     "sample_experiment",
     "snap",
+    "spurious_minimum",
     "to_float",
     "to_text",
     "verify",
