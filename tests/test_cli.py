@@ -160,7 +160,7 @@ def test_bad_files(tmp_path, capsys):
         (("sample", "-o", tmp_path / "x.json", "--widths", "4,a"), "is not a list of widths"),
         (("sample", "-o", tmp_path / "x.json", "--samples", "0"), "at least 1"),
         (("sample", "-o", tmp_path / "x.json", "--bits", "99"), "1 to 53"),
-        (("export", good, tmp_path / "there.drl"), "--vertices or --losses"),
+        (("export", good, tmp_path / "there.drl"), "name a file with --vertices, --losses or --vipr"),
         (("export", good, tmp_path / "there.drl", "--losses", tmp_path / "l.csv"), "the last line has no newline"),
         (("nothing",), "No such command"),
     ]
