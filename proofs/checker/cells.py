@@ -86,7 +86,8 @@ def check_cells(instance: Instance, path: str) -> str:
     """Checks a cells file; returns a summary of what it claims."""
     demand(instance.trained == 0, "instance: not all parameters are free")
     is_plain = instance.slopes is None or {pair for row in instance.slopes for pair in row} == {(-ONE, ONE)}
-    demand(is_plain, "instance: the loss is neither squared nor absolute, or samples have weights")
+    demand(is_plain, "instance: the loss is neither squared nor absolute")
+    demand({*instance.shares} == {ONE}, "instance: samples have weights")
     counts, cells, start = dict[str, int](), None, None
     for _ in read_claims(path, instance):  # the form of all lines first
         pass
