@@ -245,7 +245,10 @@ class FilteredArithmetic:
             self._load()
         if self._exact is not None or self._vertex is None or (self._recorded is not None and not self._is_loaded):
             return self._exact_here().loss_estimate()
-        return float(np.abs(self._vertex.values[-1, : self._problem.widths[-1]]).sum())
+        from exactdrl.arithmetic.float64.vertex import estimate_loss  # noqa: PLC0415
+
+        assert self._floats is not None  # noqa: S101 - the vertex has room for it
+        return estimate_loss(self._floats, self._vertex)
 
     def vanishing_kinks(self) -> list[Kink]:
         """Returns all kinks that vanish at the vertex, in address order."""

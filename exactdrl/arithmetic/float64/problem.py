@@ -1,5 +1,6 @@
 """The problem's numbers as nearest float64, laid out for scans, where float64's range holds them safely."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,31 +9,41 @@ from gmpy2 import mpq
 from exactdrl.arithmetic.float64.scan import Floats, Integers, slack
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.exact.rationals import to_float_or_infinity
+from exactdrl.problem.instance import Instance
 
 # Numbers outside are left to exact arithmetic: within, no product of a scan that matters underflows below TINY or
-# overflows unseen
+# overflows unseen. Slopes of activations meet weights, errors and bounds once in every layer: theirs is narrower
 RANGE = (2.0**-200, 2.0**200)
+SLOPE_RANGE = (2.0**-100, 2.0**100)
+# What underflow loses in one layer is multiplied by no more than this in those above
+MOST_AMPLIFIED = 2.0**250
 
 
 class FloatProblem(NamedTuple):
     """Data for the kernel; every number is the nearest float64 of the exact one, so its relative error is at most u.
 
     Attributes:
-        widths: n_ℓ..n_{L+1}.
+        widths: n_ℓ..n_{L+1}; of the trained layer the units that remain.
         inputs: (r, N), the pivot columns of x̃.
         weights: (depths, width, width), `weights[depth, unit, below]`, depth 0 unused, filled up with zeros.
         offsets: (depths, width, N), biases, in the last layer minus the targets.
+        slopes: (3, depths, width), of each unit's activation: below 0, above 0, and the difference, 0 where the unit
+            has no kink. Those of the last layer are unused.
+        loss_slopes: (3, n_{L+1}, N), the same of the loss in each residual.
         sizes: (N,), at least Σ|x̃| of each sample.
         gains: (depths, width), G: a unit's preactivation changes by at most G · size · |Δθ|, whatever is on.
         levels: (depths, width), B: at θ it is at most G · size · |θ| + B.
         rounding: (1,), K: rounding in a scan is at most K times these.
-        homogeneous: (n_ℓ,), 1 where nothing is added to a unit of the trained layer: its kinks vanish at 0.
+        homogeneous: (n_ℓ,), where nothing is added to a unit of the trained layer, so that its kinks vanish at 0: how
+            many kinks it has; 0 for other units.
     """
 
     widths: Integers
     inputs: Floats
     weights: Floats
     offsets: Floats
+    slopes: Floats
+    loss_slopes: Floats
     sizes: Floats
     gains: Floats
     levels: Floats
@@ -41,39 +52,82 @@ class FloatProblem(NamedTuple):
 
 
 def to_float_problem(problem: IntegerProblem) -> FloatProblem | None:
-    """Returns the problem in float64; None where a number but 0 is outside RANGE, or there are no parameters."""
+    """Returns the problem in float64; None where a number but 0 is outside its range, or there are no parameters."""
     instance = problem.instance
-    if not problem.dimension or not problem.is_plain:
+    if not problem.dimension:
         return None
     pushed = instance.pushed_inputs()
     widest, depths, samples = max(problem.widths), len(problem.widths), problem.samples
     inputs = np.array([[to_float_or_infinity(row[column]) for row in pushed] for column in problem.pivots])
     weights = np.zeros((depths, widest, widest))
     offsets = np.zeros((depths, widest, samples))
+    kept: Sequence[int] = problem.reduction.units
     for depth, layer in enumerate(instance.layers[instance.layer :], 1):
         weights[depth, : problem.widths[depth], : problem.widths[depth - 1]] = [
-            [to_float_or_infinity(w) for w in row] for row in layer.weight
+            [to_float_or_infinity(row[unit]) for unit in kept] for row in layer.weight
         ]
         for unit, bias in enumerate(layer.bias or ()):
             offsets[depth, unit] = to_float_or_infinity(bias)
+        kept = range(problem.widths[depth])
     last_bias = instance.layers[-1].bias if depths > 1 else None
     for unit in range(problem.widths[-1]):
         bias = last_bias[unit] if last_bias is not None else mpq(0)
         offsets[-1, unit] = [to_float_or_infinity(bias - target[unit]) for target in instance.targets]
-    for array in (inputs, weights, offsets):
+    slopes, loss_slopes = read_slopes(problem), read_loss_slopes(instance)
+    ranges = ((inputs, RANGE), (weights, RANGE), (offsets, RANGE), (slopes, SLOPE_RANGE), (loss_slopes, RANGE))
+    for array, (least, largest) in ranges:
         sizes = np.abs(array[array != 0.0])
-        if sizes.size and not (RANGE[0] <= float(sizes.min()) and float(sizes.max()) <= RANGE[1]):
+        if sizes.size and not (least <= float(sizes.min()) and float(sizes.max()) <= largest):
             return None
     widths = np.array(problem.widths, dtype=np.int64)
-    gains, levels, rounding = bound_sizes(widths, len(problem.pivots), weights, offsets)
+    gains, levels, rounding = bound_sizes(widths, len(problem.pivots), weights, offsets, slopes)
+    if not amplification(widths, weights, slopes) <= MOST_AMPLIFIED:
+        return None
     sizes = np.abs(inputs).sum(axis=0) * (1.0 + slack(len(problem.pivots)))
-    homogeneous = (offsets[0, : problem.widths[0]] == 0.0).all(axis=1).astype(np.int64)
-    return FloatProblem(widths, inputs, weights, offsets, sizes, gains, levels, np.array([rounding]), homogeneous)
+    bends = problem.addresses.bends[0]
+    kinks = np.ones((samples, problem.widths[0])) if bends is None else np.frombuffer(bends, dtype=np.uint8)
+    homogeneous = (offsets[0, : problem.widths[0]] == 0.0).all(axis=1)
+    own = homogeneous * kinks.reshape(samples, -1).sum(axis=0).astype(np.int64)
+    scalars = np.array([rounding])
+    return FloatProblem(
+        widths, inputs, weights, offsets, slopes, loss_slopes, sizes, gains, levels, scalars, own.astype(np.int64)
+    )
 
 
-def bound_sizes(widths: Integers, rank: int, weights: Floats, offsets: Floats) -> tuple[Floats, Floats, float]:
+def read_slopes(problem: IntegerProblem) -> Floats:
+    """Returns `slopes` of `FloatProblem`."""
+    slopes = np.zeros((3, len(problem.widths), max(problem.widths)))
+    kept: Sequence[int] = problem.reduction.units
+    for depth, layer in enumerate(problem.instance.layers[problem.first - 1 : -1]):
+        for place, unit in enumerate(kept):
+            slopes[:, depth, place] = to_slopes(layer.activations[unit].below, layer.activations[unit].above)
+        kept = range(problem.widths[depth + 1])
+    return slopes
+
+
+def read_loss_slopes(instance: Instance) -> Floats:
+    """Returns `loss_slopes` of `FloatProblem`."""
+    slopes = np.zeros((3, len(instance.targets[0]), len(instance.targets)))
+    known: dict[tuple[mpq, mpq], tuple[float, float, float]] = {}
+    for sample in range(len(instance.targets)):
+        for output, pair in enumerate(instance.entry_slopes(sample)):
+            if pair not in known:
+                known[pair] = to_slopes(*pair)
+            slopes[:, output, sample] = known[pair]
+    return slopes
+
+
+def to_slopes(below: mpq, above: mpq) -> tuple[float, float, float]:
+    """Returns two slopes and the second minus the first, each the nearest float64 of the exact number."""
+    return to_float_or_infinity(below), to_float_or_infinity(above), to_float_or_infinity(above - below)
+
+
+def bound_sizes(
+    widths: Integers, rank: int, weights: Floats, offsets: Floats, slopes: Floats
+) -> tuple[Floats, Floats, float]:
     """Returns G, B and K of `FloatProblem`, rounded up; proofs/filter.md, 5."""
     gains, levels = np.zeros(offsets.shape[:2]), np.zeros(offsets.shape[:2])
+    steepest = np.abs(slopes[:2]).max(axis=0)
     rounding = slack(rank)
     for depth, width in enumerate(widths.tolist()):
         levels[depth, :width] = np.abs(offsets[depth, :width]).max(axis=1)
@@ -81,9 +135,20 @@ def bound_sizes(widths: Integers, rank: int, weights: Floats, offsets: Floats) -
             gains[0, :width] = 1.0
         else:
             below = int(widths[depth - 1])
-            matrix = np.abs(weights[depth, :width, :below])
+            matrix = np.abs(weights[depth, :width, :below]) * steepest[depth - 1, :below]
             gains[depth, :width] = matrix @ gains[depth - 1, :below]
             levels[depth, :width] += matrix @ levels[depth - 1, :below]
             rounding += slack(below)
     above = 1.0 + rounding
     return gains * above, levels * above, 2.0 * rounding
+
+
+def amplification(widths: Integers, weights: Floats, slopes: Floats) -> float:
+    """Returns by how much, at most about, the layers above any one multiply the size of its activations."""
+    product = 1.0
+    for depth in range(1, len(widths)):
+        below = int(widths[depth - 1])
+        steepest = np.maximum(np.abs(slopes[:2, depth - 1, :below]).max(axis=0), 1.0)
+        sums = np.abs(weights[depth, : widths[depth], :below]) @ steepest
+        product *= max(1.0, float(sums.max()))
+    return product

@@ -1,9 +1,10 @@
 """Scans over all kinks in float64: values with a rigorous bound on their error, rates, and the step along them.
 
 Arrays are (depth, unit, sample): `weights[depth, unit, below]`, `offsets`, `masks` (1.0 on, 0.0 off), `values`. Rows
-of `inputs` are the columns of x̃. Each function stands here twice: loops for the compiler, and NumPy for where there
-is none; the error bounds hold for every order of summation, so they hold for both, and decisions that are certain
-agree. Theorem and proof: proofs/filter.md.
+of `inputs` are the columns of x̃; `slopes[0]` and `slopes[1]` are those of each unit's activation below and above 0. A
+value of +∞ stands for what is no kink: it is on its side whatever is added, and nothing comes to it. Each function
+stands here twice: loops for the compiler, and NumPy for where there is none; the error bounds hold for every order of
+summation, so they hold for both, and decisions that are certain agree. Theorem and proof: proofs/filter.md.
 """
 
 import numpy as np
@@ -77,6 +78,7 @@ def _scan_values_loops(
     inputs: Floats,
     weights: Floats,
     offsets: Floats,
+    slopes: Floats,
     masks: Floats,
     theta: Floats,
     theta_error: Floats,
@@ -104,12 +106,20 @@ def _scan_values_loops(
         above = slack(widths[depth])
         for unit in range(widths[depth]):
             z, s, m, a, g = values[depth, unit], errors[depth, unit], masks[depth, unit], active[unit], magnitudes[unit]
+            low, high = slopes[0, depth, unit], slopes[1, depth, unit]
             for i in range(samples):
                 # a structural zero (s == 0) keeps the bound 0: its value is 0 whatever the parameters
                 e = s[i] * (1.0 + k) + (2.0**-700 if s[i] > 0.0 else 0.0)
                 s[i] = e
-                a[i] = m[i] * z[i]
-                g[i] = m[i] * (e + above * abs(z[i]))
+                f = high if m[i] != 0.0 else low
+                a[i] = f * z[i]
+                g[i] = abs(f) * (e + above * abs(z[i]))
+
+
+def slopes_at(slopes: Floats, masks: Floats, depth: int, width: int) -> Floats:
+    """Returns (width, N), the slopes of a layer's activations on the sides of the masks."""
+    off, on = slopes[0, depth, :width, None], slopes[1, depth, :width, None]
+    return np.where(masks[depth, :width] != 0.0, on, off)
 
 
 def _scan_values_arrays(
@@ -117,6 +127,7 @@ def _scan_values_arrays(
     inputs: Floats,
     weights: Floats,
     offsets: Floats,
+    slopes: Floats,
     masks: Floats,
     theta: Floats,
     theta_error: Floats,
@@ -142,8 +153,9 @@ def _scan_values_arrays(
         values[depth, :width] = matrix @ active + own
         bound = sizes @ spread + k * np.abs(own)
         errors[depth, :width] = bound * (1.0 + k) + np.where(bound > 0.0, TINY, 0.0)
-        active = masks[depth, :width] * values[depth, :width]
-        spread = masks[depth, :width] * (errors[depth, :width] + slack(int(width)) * np.abs(values[depth, :width]))
+        passing = slopes_at(slopes, masks, depth, width)
+        active = passing * values[depth, :width]
+        spread = np.abs(passing) * (errors[depth, :width] + slack(int(width)) * np.abs(values[depth, :width]))
 
 
 scan_values = either(_scan_values_loops, _scan_values_arrays)
@@ -153,6 +165,7 @@ def _scan_rates_loops(
     widths: Integers,
     inputs: Floats,
     weights: Floats,
+    slopes: Floats,
     masks: Floats,
     direction: Floats,
     values: Floats,
@@ -160,12 +173,13 @@ def _scan_rates_loops(
     active: Floats,
 ) -> tuple[int, int, int]:
     rank, samples = inputs.shape
+    top = len(widths) - 1
     depth_of, unit_of, sample_of = -1, -1, -1
     # the largest -rate/value met: the reciprocal of the nearest breakpoint's distance
     nearest = 0.0
     for low in range(0, samples, TILE):
         high = min(low + TILE, samples)
-        for depth in range(len(widths)):
+        for depth in range(top + 1):
             for unit in range(widths[depth]):
                 r = rates[depth, unit, low:high]
                 if depth == 0:
@@ -182,10 +196,13 @@ def _scan_rates_loops(
                         if z[i] * (r[i] + nearest * z[i]) < 0.0:
                             nearest = -r[i] / z[i]
                             depth_of, unit_of, sample_of = depth, unit, low + i
+            if depth == top:
+                break
             for unit in range(widths[depth]):
                 r, m, a = rates[depth, unit, low:high], masks[depth, unit, low:high], active[unit]
+                off, on = slopes[0, depth, unit], slopes[1, depth, unit]
                 for i in range(high - low):
-                    a[i] = m[i] * r[i]
+                    a[i] = (on if m[i] != 0.0 else off) * r[i]
     return depth_of, unit_of, sample_of
 
 
@@ -193,6 +210,7 @@ def _scan_rates_arrays(
     widths: Integers,
     inputs: Floats,
     weights: Floats,
+    slopes: Floats,
     masks: Floats,
     direction: Floats,
     values: Floats,
@@ -206,7 +224,7 @@ def _scan_rates_arrays(
         matrix = direction.reshape(width, rank) if depth == 0 else weights[depth, :width, : widths[depth - 1]]
         r, z = rates[depth, :width], values[depth, :width]
         r[:] = matrix @ active
-        active = masks[depth, :width] * r
+        active = slopes_at(slopes, masks, depth, width) * r
         with np.errstate(all="ignore"):
             closeness = np.where(z * r < 0.0, -r / z, 0.0)
         unit, sample = divmod(int(np.argmax(closeness)), z.shape[1])

@@ -1,4 +1,4 @@
-"""Slopes that are 0 by structure, whatever the numbers are: no path through units that are on leads to the loss.
+"""Slopes that are 0 by structure, whatever the numbers are: no path through units with a slope leads to the loss.
 
 Floats cannot tell such a 0 from a small number, yet these are common: whole units without effect on the loss. The
 argument is combinatorial, made in the cell around the vertex where every kink of the basis is off, and rests on
@@ -30,29 +30,44 @@ def paths_below(problem: FloatProblem) -> Integers:
 
 
 @compiled
-def units_on(problem: FloatProblem, vertex: FloatVertex) -> Integers:
-    """Returns (depths, N), the units that are on, as bits."""
+def passing_units(problem: FloatProblem, vertex: FloatVertex) -> Integers:
+    """Returns (depths, N), the units whose slope is not 0, as bits; in the last layer, where the loss's is not.
+
+    In the cell in which all kinks of the basis are off, the others where they are.
+    """
     depths, samples = problem.weights.shape[0], problem.inputs.shape[1]
-    on = np.zeros((depths, samples), dtype=np.int64)
+    passing = np.zeros((depths, samples), dtype=np.int64)
     for t in range(depths):
         for q in range(problem.widths[t]):
-            bit = 1 << q
-            mask = vertex.masks[t, q]
             for i in range(samples):
-                if mask[i] != 0.0:
-                    on[t, i] |= bit
-    return on
+                if has_slope(problem, t, q, i, vertex.masks[t, q, i] != 0.0):
+                    passing[t, i] |= 1 << q
+    for slot in range(vertex.kinks.shape[0]):
+        t, i, q = vertex.kinks[slot, 0], vertex.kinks[slot, 1], vertex.kinks[slot, 2]
+        passing[t, i] &= ~(1 << q)
+        if has_slope(problem, t, q, i, False):
+            passing[t, i] |= 1 << q
+    return passing
+
+
+@inlined
+def has_slope(problem: FloatProblem, depth: int, unit: int, sample: int, is_on: bool) -> bool:
+    """Returns whether a unit's activation, or in the last layer the loss, has a slope other than 0 on a side."""
+    side = 1 if is_on else 0
+    if depth == problem.weights.shape[0] - 1:
+        return bool(problem.loss_slopes[side, unit, sample] != 0.0)
+    return bool(problem.slopes[side, depth, unit] != 0.0)
 
 
 @compiled
-def reach_down(below: Integers, on: Integers, sample: int, depth: int, until: int, units: int) -> int:
+def reach_down(below: Integers, passing: Integers, sample: int, depth: int, until: int, units: int) -> int:
     """Returns the activations of layer `until` to which paths lead down from some units of layer `depth`, all as bits.
 
-    A path ends at a unit of a layer in between that is off.
+    A path ends at a unit of a layer in between whose slope is 0.
     """
     for t in range(depth, until, -1):
         if t < depth:
-            units &= on[t, sample]
+            units &= passing[t, sample]
         reached, j = 0, 0
         while units != 0:
             if units & 1:
@@ -140,25 +155,21 @@ def find_zero_slopes(problem: FloatProblem, vertex: FloatVertex, off_zero: Integ
     on_zero[:] = 0
     if problem.weights.shape[1] > 62:
         return
-    below, on = paths_below(problem), units_on(problem, vertex)
-    # the cell in which all kinks of the basis are off
-    for slot in range(n):
-        on[vertex.kinks[slot, 0], vertex.kinks[slot, 1]] &= ~(1 << vertex.kinks[slot, 2])
-    every = (1 << problem.widths[top]) - 1
+    below, passing = paths_below(problem), passing_units(problem, vertex)
     # by unit and sample: whether the loss depends on the unit there (1), and whether a row of the basis does (2)
     touched = np.zeros((width, samples), dtype=np.int64)
     for i in range(samples):
-        reached = reach_down(below, on, i, top, 0, every)
+        reached = reach_down(below, passing, i, top, 0, passing[top, i])
         if top > 0:
-            reached &= on[0, i]
+            reached &= passing[0, i]
         for u in range(width):
             touched[u, i] = (reached >> u) & 1
     reaches = np.zeros((n, width), dtype=np.int64)
     for slot in range(n):
         depth, sample = vertex.kinks[slot, 0], vertex.kinks[slot, 1]
-        reached = reach_down(below, on, sample, depth, 0, 1 << vertex.kinks[slot, 2])
+        reached = reach_down(below, passing, sample, depth, 0, 1 << vertex.kinks[slot, 2])
         if depth > 0:
-            reached &= on[0, sample]
+            reached &= passing[0, sample]
         for u in range(width):
             if (reached >> u) & 1:
                 reaches[slot, u] = 1
@@ -167,10 +178,14 @@ def find_zero_slopes(problem: FloatProblem, vertex: FloatVertex, off_zero: Integ
     mark_apart(vertex, rank, touched, reaches, off_zero)
     for slot in range(n):
         depth, sample, bit = vertex.kinks[slot, 0], vertex.kinks[slot, 1], 1 << vertex.kinks[slot, 2]
-        if off_zero[slot] == 0 or depth == top or reach_down(below, on, sample, top, depth, every) & bit:
+        if (
+            off_zero[slot] == 0
+            or depth == top
+            or reach_down(below, passing, sample, top, depth, passing[top, sample]) & bit
+        ):
             continue
         on_zero[slot] = 1
         for other in range(n):
             if off_zero[other] == 0 and vertex.kinks[other, 1] == sample and vertex.kinks[other, 0] > depth:
-                if reach_down(below, on, sample, vertex.kinks[other, 0], depth, 1 << vertex.kinks[other, 2]) & bit:
+                if reach_down(below, passing, sample, vertex.kinks[other, 0], depth, 1 << vertex.kinks[other, 2]) & bit:
                     on_zero[slot] = 0

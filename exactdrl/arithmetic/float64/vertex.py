@@ -20,6 +20,7 @@ from exactdrl.arithmetic.float64.scan import (
     scan_rates,
     scan_values,
     slack,
+    slopes_at,
 )
 from exactdrl.cells.kinks import Pattern
 
@@ -44,7 +45,7 @@ class FloatVertex(NamedTuple):
 
     Attributes:
         masks: (depths, width, N), 1.0 where the pattern is on.
-        values: (depths, width, N), of the kinks at the vertex; 0 for those of the basis.
+        values: (depths, width, N), of the kinks at the vertex; 0 for those of the basis, ∞ for what is no kink.
         errors: their bounds, where `settle` has computed them.
         rates: (depths, width, N), working space.
         active: (width, N), working space.
@@ -153,6 +154,19 @@ def approximate_inverse(vertex: FloatVertex) -> bool:
     return bool(np.isfinite(vertex.inverse).all())
 
 
+def estimate_loss(problem: FloatProblem, vertex: FloatVertex) -> float:
+    """Returns about the loss at the vertex, for display."""
+    active, values = problem.inputs, problem.inputs
+    top = len(problem.widths) - 1
+    for depth, width in enumerate(problem.widths.tolist()):
+        shape = (width, problem.inputs.shape[0])
+        matrix = problem.weights[depth, :width, : len(active)] if depth else vertex.theta.reshape(shape)
+        values = matrix @ active + problem.offsets[depth, :width]
+        active = slopes_at(problem.slopes, vertex.masks, depth, width) * values
+    slopes = np.where(vertex.masks[top, : len(values)] != 0.0, problem.loss_slopes[1], problem.loss_slopes[0])
+    return float((slopes * values).sum())
+
+
 @compiled
 def pull_back(
     problem: FloatProblem, depth: int, coefficients: Floats, bounds: Floats, below: Floats, below_bounds: Floats
@@ -182,12 +196,28 @@ def start_coefficients(problem: FloatProblem, depth: int, unit: int, coefficient
 
 
 @compiled
-def mask_out(vertex: FloatVertex, depth: int, sample: int, width: int, coefficients: Floats, bounds: Floats) -> None:
-    """Sets the coefficients of units that are off to 0."""
-    for j in range(width):
-        if vertex.masks[depth, j, sample] == 0.0:
-            coefficients[j] = 0.0
-            bounds[j] = 0.0
+def pass_units(
+    problem: FloatProblem, vertex: FloatVertex, depth: int, sample: int, coefficients: Floats, bounds: Floats
+) -> None:
+    """Turns coefficients on a layer's activations into those on its preactivations: each times its unit's slope.
+
+    Twice the rounding of a datum is left to the slack of what is computed next: proofs/filter.md, 2.
+    """
+    for j in range(problem.widths[depth]):
+        slope = problem.slopes[1 if vertex.masks[depth, j, sample] != 0.0 else 0, depth, j]
+        coefficients[j] *= slope
+        bounds[j] *= abs(slope)
+
+
+@compiled
+def set_loss_coefficients(
+    problem: FloatProblem, vertex: FloatVertex, sample: int, coefficients: Floats, bounds: Floats
+) -> None:
+    """Fills in how a sample's share of the loss depends on its residuals; rounding as in `pass_units`."""
+    top = len(problem.widths) - 1
+    for j in range(problem.widths[top]):
+        coefficients[j] = problem.loss_slopes[1 if vertex.masks[top, j, sample] != 0.0 else 0, j, sample]
+        bounds[j] = 0.0
 
 
 @compiled
@@ -209,7 +239,7 @@ def set_row(
     else:
         start_coefficients(problem, depth, unit, coefficients, bounds)
         for t in range(depth - 1, -1, -1):
-            mask_out(vertex, t, sample, problem.widths[t], coefficients, bounds)
+            pass_units(problem, vertex, t, sample, coefficients, bounds)
             terms += problem.widths[t]
             for j in range(problem.widths[t]):
                 o = problem.offsets[t, j, sample]
@@ -257,13 +287,27 @@ def fold_coefficient(problem: FloatProblem, vertex: FloatVertex, slot: int, deep
     top = vertex.kinks[deeper, 0]
     start_coefficients(problem, top, vertex.kinks[deeper, 2], coefficients, bounds)
     for t in range(top - 1, depth, -1):
-        mask_out(vertex, t, sample, problem.widths[t], coefficients, bounds)
+        pass_units(problem, vertex, t, sample, coefficients, bounds)
         pull_back(problem, t, coefficients, bounds, below, below_bounds)
         coefficients, below = below, coefficients
         bounds, below_bounds = below_bounds, bounds
     ratio = vertex.scales[deeper] / vertex.scales[slot]
-    sign = -1.0 if vertex.masks[depth, unit, sample] != 0.0 else 1.0
-    return sign * coefficients[unit] * ratio, bounds[unit] * ratio
+    change = slope_change(vertex, slot, problem.slopes[2, depth, unit]) * ratio
+    c = coefficients[unit] * change
+    return c, bound_product(c, bounds[unit], change)
+
+
+@inlined
+def slope_change(vertex: FloatVertex, slot: int, difference: float) -> float:
+    """Returns what a flip of the kink in a slot adds to the slope of its unit or residual."""
+    depth, sample, unit = vertex.kinks[slot, 0], vertex.kinks[slot, 1], vertex.kinks[slot, 2]
+    return -difference if vertex.masks[depth, unit, sample] != 0.0 else difference
+
+
+@inlined
+def bound_product(product: float, bound: float, change: float) -> float:
+    """Bounds the error of a coefficient times a change of slope, from that of the coefficient."""
+    return bound * abs(change) * (1.0 + 8.0 * 2.0**-53) + 8.0 * 2.0**-53 * abs(product)
 
 
 @compiled
@@ -271,21 +315,22 @@ def gradient_jump(problem: FloatProblem, vertex: FloatVertex, slot: int) -> tupl
     """Returns γ with its bound, such that a flip of the kink in `slot` adds γ times its scaled row to the gradient."""
     widest = problem.weights.shape[1]
     depth, sample, unit = vertex.kinks[slot, 0], vertex.kinks[slot, 1], vertex.kinks[slot, 2]
-    sign = -1.0 if vertex.masks[depth, unit, sample] != 0.0 else 1.0
     top = len(problem.widths) - 1
     if depth == top:
-        return sign * 2.0 / vertex.scales[slot], 0.0
+        jump = slope_change(vertex, slot, problem.loss_slopes[2, unit, sample]) / vertex.scales[slot]
+        return jump, bound_product(jump, 0.0, 0.0)
     coefficients, bounds = np.zeros(widest), np.zeros(widest)
     below, below_bounds = np.zeros(widest), np.zeros(widest)
-    for j in range(problem.widths[top]):
-        coefficients[j] = 2.0 * vertex.masks[top, j, sample] - 1.0
+    set_loss_coefficients(problem, vertex, sample, coefficients, bounds)
     for t in range(top, depth, -1):
         if t < top:
-            mask_out(vertex, t, sample, problem.widths[t], coefficients, bounds)
+            pass_units(problem, vertex, t, sample, coefficients, bounds)
         pull_back(problem, t, coefficients, bounds, below, below_bounds)
         coefficients, below = below, coefficients
         bounds, below_bounds = below_bounds, bounds
-    return sign * coefficients[unit] / vertex.scales[slot], bounds[unit] / vertex.scales[slot]
+    change = slope_change(vertex, slot, problem.slopes[2, depth, unit]) / vertex.scales[slot]
+    jump = coefficients[unit] * change
+    return jump, bound_product(jump, bounds[unit], change)
 
 
 @compiled
@@ -302,14 +347,12 @@ def set_gradient(problem: FloatProblem, vertex: FloatVertex) -> None:
     coefficients, bounds = np.zeros(widest), np.zeros(widest)
     below, below_bounds = np.zeros(widest), np.zeros(widest)
     for i in range(samples):
-        for j in range(problem.widths[top]):
-            coefficients[j] = 2.0 * vertex.masks[top, j, i] - 1.0
-            bounds[j] = 0.0
+        set_loss_coefficients(problem, vertex, i, coefficients, bounds)
         for t in range(top, 0, -1):
             pull_back(problem, t, coefficients, bounds, below, below_bounds)
             coefficients, below = below, coefficients
             bounds, below_bounds = below_bounds, bounds
-            mask_out(vertex, t - 1, i, problem.widths[t - 1], coefficients, bounds)
+            pass_units(problem, vertex, t - 1, i, coefficients, bounds)
         for j in range(width):
             c = coefficients[j]
             if c != 0.0 or bounds[j] != 0.0:
@@ -520,6 +563,7 @@ def settle(problem: FloatProblem, vertex: FloatVertex) -> bool:
         problem.inputs,
         problem.weights,
         problem.offsets,
+        problem.slopes,
         vertex.masks,
         vertex.theta,
         vertex.theta_errors,
@@ -528,8 +572,9 @@ def settle(problem: FloatProblem, vertex: FloatVertex) -> bool:
         vertex.active,
         vertex.magnitudes,
     )
+    set_free(problem, vertex)
     # kinks of units that are 0 are 0 with no error
-    if count_unsure(problem.widths, vertex.masks, vertex.values, vertex.errors) != count_kinks(vertex, 0):
+    if count_unsure(problem.widths, vertex.masks, vertex.values, vertex.errors) != count_kinks(problem, vertex, False):
         return False
     clear_basis(vertex)
     largest, above = 0.0, 1.0 + 2.0**-40
@@ -556,8 +601,22 @@ def clear_basis(vertex: FloatVertex) -> None:
 
 
 @compiled
-def count_kinks(vertex: FloatVertex, in_zero_unit: int) -> int:
-    """Returns how many kinks vanish, those of a unit that is 0 counted as so many.
+def set_free(problem: FloatProblem, vertex: FloatVertex) -> None:
+    """Sets the values of what is no kink to ∞: nothing comes to it, and it is on its side wherever the point is."""
+    top = len(problem.widths) - 1
+    for depth in range(top):
+        for unit in range(problem.widths[depth]):
+            if problem.slopes[2, depth, unit] == 0.0:
+                vertex.values[depth, unit, :] = np.inf
+    for unit in range(problem.widths[top]):
+        for i in range(problem.inputs.shape[1]):
+            if problem.loss_slopes[2, unit, i] == 0.0:
+                vertex.values[top, unit, i] = np.inf
+
+
+@compiled
+def count_kinks(problem: FloatProblem, vertex: FloatVertex, with_resting: bool) -> int:
+    """Returns how many kinks vanish, those that rest because their unit is 0 counted or not.
 
     In phase 1 some slots hold coordinate rows, as kinks of depth -1.
     """
@@ -565,8 +624,9 @@ def count_kinks(vertex: FloatVertex, in_zero_unit: int) -> int:
     for slot in range(vertex.kinks.shape[0]):
         depth, unit = vertex.kinks[slot, 0], vertex.kinks[slot, 2]
         count += depth > 0 or (depth == 0 and vertex.zero_units[unit] == 0)
-    for unit in range(vertex.zero_units.shape[0]):
-        count += in_zero_unit * vertex.zero_units[unit]
+    if with_resting:
+        for unit in range(vertex.zero_units.shape[0]):
+            count += problem.homogeneous[unit] if vertex.zero_units[unit] != 0 else 0
     return count
 
 
@@ -600,7 +660,7 @@ def move(problem: FloatProblem, vertex: FloatVertex, direction: Floats, distance
         vertex.scalars[SPREAD],
         vertex.scalars[SHARE],
     )
-    if unsure != count_kinks(vertex, problem.inputs.shape[1]):
+    if unsure != count_kinks(problem, vertex, True):
         return False
     clear_basis(vertex)
     return bool(largest <= LARGEST)
@@ -613,6 +673,7 @@ def propose(problem: FloatProblem, vertex: FloatVertex, direction: Floats) -> tu
         problem.widths,
         problem.inputs,
         problem.weights,
+        problem.slopes,
         vertex.masks,
         direction,
         vertex.values,
