@@ -221,7 +221,7 @@ def check_bounds(instance, arithmetic, exact, tamper=None):
         within(value, computed, vertex.scalars[float_vertex.POINT_ERROR])
         if is_fresh:
             within(value, computed, bound)
-    spread, share = vertex.scalars[[float_vertex.SPREAD, float_vertex.SHARE]]
+    spread, share, lost = vertex.scalars[[float_vertex.SPREAD, float_vertex.SHARE, float_vertex.LOST]]
     basis = set(exact.basis)
     for sample in range(problem.samples):
         for (layer, unit), value in cell_function(instance, pattern, sample, theta).items():
@@ -231,7 +231,9 @@ def check_bounds(instance, arithmetic, exact, tamper=None):
                 within(
                     value,
                     computed,
-                    spread * floats.gains[depth, unit] * floats.sizes[sample] + share * floats.levels[depth, unit],
+                    spread * floats.gains[depth, unit] * floats.sizes[sample]
+                    + share * floats.levels[depth, unit]
+                    + lost,
                 )
                 if is_fresh:
                     within(value, computed, vertex.errors[depth, unit, sample])

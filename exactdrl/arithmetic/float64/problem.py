@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from gmpy2 import mpq
 
-from exactdrl.arithmetic.float64.scan import Floats, Integers, slack
+from exactdrl.arithmetic.float64.scan import TINY, Floats, Integers, slack
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.exact.rationals import to_float_or_infinity
 from exactdrl.problem.instance import Instance
@@ -136,8 +136,9 @@ def bound_sizes(
         else:
             below = int(widths[depth - 1])
             matrix = np.abs(weights[depth, :width, :below]) * steepest[depth - 1, :below]
-            gains[depth, :width] = matrix @ gains[depth - 1, :below]
-            levels[depth, :width] += matrix @ levels[depth - 1, :below]
+            # what underflows here might be multiplied up again
+            gains[depth, :width] = np.maximum(matrix @ gains[depth - 1, :below], TINY)
+            levels[depth, :width] += np.maximum(matrix @ levels[depth - 1, :below], TINY)
             rounding += slack(below)
     above = 1.0 + rounding
     return gains * above, levels * above, 2.0 * rounding

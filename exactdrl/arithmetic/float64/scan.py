@@ -17,7 +17,7 @@ Integers = NDArray[np.int64]
 
 # Half a unit in the last place at 1: the relative error of one rounding
 ROUNDING = 2.0**-53
-# Above whatever underflow can lose, flush to zero included, for data within RANGE of float_problem.py
+# Above whatever underflow can lose, flush to zero included, for data within RANGE of problem.py
 TINY = 2.0**-700
 # Samples that are scanned through all layers at once: what a layer passes on stays in the cache
 TILE = 256
@@ -248,12 +248,13 @@ def _move_values_loops(
     levels: Floats,
     spread: float,
     share: float,
+    lost: float,
 ) -> int:
     unsure = 0
     for depth in range(len(widths)):
         for unit in range(widths[depth]):
             z, r, m = values[depth, unit], rates[depth, unit], masks[depth, unit]
-            factor, base = spread * gains[depth, unit], share * levels[depth, unit] + 2.0**-700
+            factor, base = spread * gains[depth, unit], share * levels[depth, unit] + lost
             for i in range(z.shape[0]):
                 moved = z[i] + distance * r[i]
                 z[i] = moved
@@ -273,17 +274,18 @@ def _move_values_arrays(
     levels: Floats,
     spread: float,
     share: float,
+    lost: float,
 ) -> int:
     unsure = 0
     for depth, width in enumerate(widths):
         values[depth, :width] += distance * rates[depth, :width]
-        bounds = spread * gains[depth, :width, None] * sizes + (share * levels[depth, :width, None] + TINY)
+        bounds = spread * gains[depth, :width, None] * sizes + (share * levels[depth, :width, None] + lost)
         unsure += int(np.count_nonzero(~((2.0 * masks[depth, :width] - 1.0) * values[depth, :width] > bounds)))
     return unsure
 
 
 # Goes `distance` along the rates; returns how many values have not certainly the sign of their side, by the bound
-# spread · gain · size + share · level
+# spread · gain · size + share · level + lost
 move_values = either(_move_values_loops, _move_values_arrays)
 
 

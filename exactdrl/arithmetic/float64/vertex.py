@@ -34,10 +34,12 @@ FLIPS_A_GRADIENT = 512
 # Steps until the values are computed anew
 STEPS_A_SCAN = 64
 # Places in `scalars`: ε ≥ x · y; flips since the gradient was computed; the largest condition met; bounds on the error
-# of every component of θ, and of every value: spread · gain · size + share · level; steps since values were computed
+# of every component of θ, and of every value: spread · gain · size + share · level + lost; steps since values were
+# computed
 EPSILON, FLIPS, CONDITION, POINT_ERROR, SPREAD, SHARE, AGE = range(7)
 # Signs of slopes and steepest edges that were decided, for the record
 SIGNS, STEEPEST_EDGES = 7, 8
+LOST = 9
 
 
 class FloatVertex(NamedTuple):
@@ -135,7 +137,7 @@ def empty_vertex(problem: FloatProblem) -> FloatVertex:
         theta=np.zeros(n),
         theta_errors=np.zeros(n),
         zero_units=np.zeros(int(problem.widths[0]), dtype=np.int64),
-        scalars=np.zeros(9),
+        scalars=np.zeros(10),
     )
 
 
@@ -261,7 +263,7 @@ def set_row(
             largest = max(largest, abs(entry))
             total += abs(entry)
             error += bounds[j] * abs(x)
-    if not (2.0**-300 <= largest <= 2.0**300):
+    if not (2.0**-250 <= largest <= 2.0**250):
         return False
     if fresh:
         vertex.scales[slot] = 2.0 ** -np.ceil(np.log2(largest))
@@ -307,7 +309,7 @@ def slope_change(vertex: FloatVertex, slot: int, difference: float) -> float:
 @inlined
 def bound_product(product: float, bound: float, change: float) -> float:
     """Bounds the error of a coefficient times a change of slope, from that of the coefficient."""
-    return bound * abs(change) * (1.0 + 8.0 * 2.0**-53) + 8.0 * 2.0**-53 * abs(product)
+    return bound * abs(change) * (1.0 + 8.0 * 2.0**-53) + 8.0 * 2.0**-53 * abs(product) + 2.0**-1000
 
 
 @compiled
@@ -582,6 +584,7 @@ def settle(problem: FloatProblem, vertex: FloatVertex) -> bool:
         largest = max(largest, abs(vertex.theta[p]))
     vertex.scalars[SPREAD] = (vertex.scalars[POINT_ERROR] + problem.rounding[0] * largest) * above
     vertex.scalars[SHARE] = problem.rounding[0]
+    vertex.scalars[LOST] = 2.0**-700
     vertex.scalars[AGE] = 0.0
     return True
 
@@ -647,6 +650,7 @@ def move(problem: FloatProblem, vertex: FloatVertex, direction: Floats, distance
     added = before + vertex.scalars[POINT_ERROR] + 2.0 * problem.rounding[0] * abs(distance) * longest
     vertex.scalars[SPREAD] = (vertex.scalars[SPREAD] + added + 16.0 * 2.0**-53 * largest) * (1.0 + 2.0**-40)
     vertex.scalars[SHARE] += 16.0 * 2.0**-53
+    vertex.scalars[LOST] += 2.0**-700 * (1.0 + abs(distance))
     vertex.scalars[AGE] += 1.0
     unsure = move_values(
         problem.widths,
@@ -659,6 +663,7 @@ def move(problem: FloatProblem, vertex: FloatVertex, direction: Floats, distance
         problem.levels,
         vertex.scalars[SPREAD],
         vertex.scalars[SHARE],
+        vertex.scalars[LOST],
     )
     if unsure != count_kinks(problem, vertex, True):
         return False
