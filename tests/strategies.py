@@ -5,10 +5,12 @@ import random
 from collections.abc import Callable
 from fractions import Fraction
 
+from gmpy2 import mpq
 from hypothesis import settings
 from hypothesis import strategies as st
 
 from exactdrl.problem.instance import Instance
+from exactdrl.problem.loss import Loss
 
 EXAMPLES_FACTOR = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 1
 
@@ -112,6 +114,49 @@ def instances(
         start = _onto_kinks(draw, instance, start)
         instance = Instance.create(layers, inputs, targets, layer=layer, start=start)
     return instance
+
+
+def activations(extremes: bool = False) -> st.SearchStrategy[tuple[Fraction, Fraction]]:
+    """Slopes below and above 0: ReLU, leaky ReLU, absolute value, mirrored, falling, the identity; or far apart."""
+    pairs = [(0, 1), (0, 1), (Fraction(1, 10), 1), (Fraction(1, 3), Fraction(-2, 3)), (-1, 1), (1, 0), (2, 3), (1, 1)]
+    if extremes:
+        pairs += [(2**300, 1), (Fraction(1, 2**300), 1), (1, 1 + Fraction(1, 2**80)), (Fraction(1, 10**30), 1)]
+    return st.sampled_from([(Fraction(below), Fraction(above)) for below, above in pairs])
+
+
+@st.composite
+def losses(draw: Callable, outputs: int) -> Loss:
+    """A loss with two slopes, one for all outputs or one an output; half of them may be unbounded below."""
+    kind = draw(st.sampled_from(["absolute", "pinball", "hinge", "linear", "two-slope", "two-slope"]))
+    count = draw(st.sampled_from([1, outputs]))
+    if kind == "pinball":
+        return Loss.pinball(*(mpq(draw(st.integers(1, 6)), 7) for _ in range(count)))
+    if kind == "two-slope":
+        below = [mpq(draw(st.integers(-4, 1)), draw(st.integers(1, 3))) for _ in range(count)]
+        return Loss.two_slope(below, [slope + draw(st.sampled_from([0, 1, 3, mpq(1, 3)])) for slope in below])
+    return {"absolute": Loss.absolute, "hinge": Loss.hinge, "linear": Loss.linear}[kind]()
+
+
+@st.composite
+def general_instances(draw: Callable, *, extremes: bool = False, **sizes: int) -> Instance:
+    """The problems of `instances` with activations for each layer or unit, any loss with two slopes, weights down to 0."""
+    base = draw(instances(**sizes))
+    layers = []
+    for index, layer in enumerate(base.layers):
+        own: object = None
+        if index < len(base.layers) - 1 or draw(st.sampled_from([False, False, True])):
+            kind = st.lists(activations(extremes), min_size=len(layer.weight), max_size=len(layer.weight))
+            own = draw(activations(extremes) | kind)
+        layers.append((layer.weight, layer.bias, own))
+    loss = draw(losses(len(base.targets[0])))
+    targets = base.targets
+    if loss.kind == "hinge":
+        targets = [[Fraction(1 if y > 0 else -1) for y in row] for row in targets]
+    weights = None
+    if draw(st.sampled_from([False, False, True])):
+        weight = st.sampled_from([Fraction(0), Fraction(1), Fraction(1, 3), Fraction(5)])
+        weights = [draw(weight) for _ in base.inputs]
+    return Instance.create(layers, base.inputs, targets, layer=base.layer, start=base.start, loss=loss, weights=weights)
 
 
 @st.composite

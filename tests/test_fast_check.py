@@ -8,8 +8,17 @@ from itertools import product
 
 import pytest
 from test_corpus import CORPUS, WALKS, find_file, load_checker
+from test_filter import GENERAL, generalise
 
-from exactdrl import Walk, read_certificate, record_walk, sample_experiment, verify, verify_fast, write_instance
+from exactdrl import (
+    Walk,
+    read_certificate,
+    record_walk,
+    sample_experiment,
+    verify,
+    verify_fast,
+    write_instance,
+)
 from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.arithmetic.filtered import FilteredArithmetic
 from exactdrl.arithmetic.protocol import Edge
@@ -126,6 +135,27 @@ def test_mutants_get_the_checkers_verdict(recorded, tmp_path):
         assert (found is not None) == (code == 1), (name, found)
         seen.add(code)
     assert seen == {1} or seen == {0, 1}
+
+
+@pytest.mark.parametrize("name", ["leaky", "weights", "leaky hinge", "falling"])
+def test_floats_follow_general_problems(name, tmp_path):
+    """Other activations and losses: steps are certain in floats, and whatever is changed gets the checker's verdict."""
+    instance = generalise(sample_experiment((3, 4, 3, 2), samples=30, seed=4), **GENERAL[name])
+    write_instance(instance, tmp_path / "a.json")
+    record_walk(Walk(instance, max_steps=40), tmp_path / "a.drl")
+    instance = read_instance(tmp_path / "a.json")
+    counts = check_steps(IntegerProblem.from_instance(instance), read_certificate(tmp_path / "a.drl", instance))
+    assert counts.steps[0] > counts.steps[1]
+    lines = [json.loads(line) for line in (tmp_path / "a.drl").read_text("ascii").splitlines()][:-1]
+    checker, rejected = load_checker(), 0
+    for mutant, changed in mutants(lines):
+        rewrite(tmp_path / "m.drl", changed)
+        code = checker.main([str(tmp_path / "a.json"), str(tmp_path / "m.drl")])
+        if code < 2:
+            found = steps_verdict(tmp_path / "a.json", tmp_path / "m.drl")
+            assert (found is not None) == (code == 1), (mutant, found)
+            rejected += code
+    assert rejected > 10
 
 
 def test_uncertain_is_not_false(recorded, monkeypatch):

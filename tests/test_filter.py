@@ -10,16 +10,18 @@ import numpy as np
 import pytest
 from flint import fmpq, fmpq_mat
 from gmpy2 import mpq
-from hypothesis import given
-from strategies import instances
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from strategies import general_instances, instances
 
-from exactdrl import Instance, Walk, sample_experiment
+from exactdrl import InputError, Instance, Walk, sample_experiment
 from exactdrl.arithmetic import compiling, filtered
 from exactdrl.arithmetic.compiling import IS_COMPILED
 from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.arithmetic.filtered import FilteredArithmetic
 from exactdrl.arithmetic.float64 import follow as float_follow
 from exactdrl.arithmetic.float64 import kernel as float_kernel
+from exactdrl.arithmetic.float64 import problem as float_problem
 from exactdrl.arithmetic.float64 import scan as float_scan
 from exactdrl.arithmetic.float64 import slopes as float_slopes
 from exactdrl.arithmetic.float64 import structure as float_structure
@@ -28,6 +30,8 @@ from exactdrl.arithmetic.float64.problem import RANGE, to_float_problem
 from exactdrl.arithmetic.protocol import Edge
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
+from exactdrl.problem.loss import Loss
+from exactdrl.steps.step import Unbounded
 
 RULES = ("reference", "steepest", "first")
 
@@ -56,6 +60,86 @@ def test_same_walk_on_small_instances(rule, instance):
     """Filtered and exact walks take the same steps to the same outcome, on degenerate and regular problems alike."""
     wanted, found, _ = both(instance, rule)
     assert found == wanted
+
+
+@pytest.mark.parametrize("rule", RULES)
+@given(data=st.data())
+def test_same_walk_on_general_problems(rule, data):
+    """The same with any activations, losses and weights; unbounded ones end with the same ray."""
+    instance = data.draw(general_instances(extremes=data.draw(st.booleans())))
+    try:
+        wanted, found, _ = both(instance, rule)
+    except InputError:
+        # kinks that differ from sample to sample
+        assume(False)
+    assert found == wanted
+
+
+GENERAL = {
+    "leaky": {"slopes": (mpq(1, 10), 1)},
+    "hardly leaky": {"slopes": (mpq(1, 10**30), 1)},
+    "too little leaky": {"slopes": (mpq(1, 2**300), 1)},
+    "too steep": {"slopes": (0, mpq(2) ** 300)},
+    "hardly bent": {"slopes": (1, 1 + mpq(1, 2**90))},
+    "absolute value": {"slopes": (-1, 1)},
+    "mirrored": {"slopes": (1, 0)},
+    "steep": {"slopes": (mpq(1, 3), mpq(10, 3))},
+    "falling": {"slopes": (mpq(1, 3), mpq(-2, 3))},
+    "a kink in every third unit": {"slopes": (1, 1), "third": (0, 1)},
+    "no kink below": {"slopes": (0, 1), "first": (1, 1)},
+    "pinball": {"loss": Loss.pinball(mpq(1, 3), mpq(6, 7))},
+    "hinge": {"slopes": (0, 1), "loss": Loss.hinge()},
+    "leaky hinge": {"slopes": (mpq(1, 7), 1), "loss": Loss.hinge()},
+    "linear": {"slopes": (mpq(1, 10), 1), "loss": Loss.linear()},
+    "a linear output": {"loss": Loss.two_slope([mpq(1), mpq(-1)], [mpq(1), mpq(1, 3)])},
+    "weights": {"slopes": (mpq(-1, 5), mpq(2, 3)), "weights": (0, mpq(1, 3), 2)},
+}
+OUT_OF_RANGE = {"too little leaky", "too steep"}
+# slopes far below the rounding of others. (Above a layer without kinks, a unit whose kinks take up as many places as
+# there are inputs vanishes on all samples, and many walks meet no other vertices.)
+HARDLY_ANYTHING = {"hardly leaky", "hardly bent"}
+
+
+def generalise(base, *, slopes=(0, 1), first=None, third=None, loss=None, weights=None):
+    """The instance with another activation, loss and weights; `third` is every third unit's activation, `first` a layer's."""
+    layers = []
+    for index, layer in enumerate(base.layers):
+        units = [third if third is not None and unit % 3 == 0 else slopes for unit in range(len(layer.weight))]
+        own = [first] * len(units) if first is not None and index == 0 else units
+        layers.append((layer.weight, layer.bias, own if index < len(base.layers) - 1 else None))
+    is_hinge = loss is not None and loss.kind == "hinge"
+    targets = [[1 if y > 0 else -1 for y in row] for row in base.targets] if is_hinge else base.targets
+    repeated = None if weights is None else [weights[i % len(weights)] for i in range(len(base.inputs))]
+    return Instance.create(
+        layers, base.inputs, targets, layer=base.layer, start=base.start, loss=loss, weights=repeated
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("name", GENERAL)
+def test_same_walk_on_general_experiments(name, rule):
+    """Numbers with all their digits: nearly all steps are certain in floats, but where the data are out of range."""
+    base = sample_experiment((3, 4, 3, 2), samples=25, seed=1, bits=40)
+    limit = 10 if name in OUT_OF_RANGE | HARDLY_ANYTHING else 50
+    wanted, found, counts = both(generalise(base, **GENERAL[name]), rule, limit=limit)
+    assert found == wanted
+    if counts is None:
+        assert wanted == ([], found[1])
+    elif name in OUT_OF_RANGE:
+        assert counts.steps[0] == 0
+    elif name not in HARDLY_ANYTHING | {"no kink below"} and len(wanted[0]) > 10:
+        assert counts.steps[0] > counts.steps[1]
+
+
+def test_unbounded_after_steps_in_floats():
+    """An edge that meets no kink is left to exact arithmetic: the same ray, after steps that floats took."""
+    seen = 0
+    for seed in range(6):
+        instance = generalise(sample_experiment((3, 4, 3, 1), samples=12, seed=seed), **GENERAL["linear"])
+        wanted, found, counts = both(instance, "steepest")
+        assert found == wanted
+        seen += isinstance(wanted[1], Unbounded) and counts is not None and counts.steps[0] > 5
+    assert seen
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -155,9 +239,8 @@ def cell_function(instance, pattern, sample, theta):
     for layer in range(instance.layer, len(instance.layers) + 1):
         if layer > instance.layer:
             bits = pattern.unit_bits(layer - 1 - instance.layer, sample)
-            values = instance.layers[layer - 1].affine(
-                [v if on else mpq(0) for v, on in zip(values, bits, strict=True)]
-            )
+            units = zip(values, instance.layers[layer - 2].activations, bits, strict=True)
+            values = instance.layers[layer - 1].affine([v * unit.slope(is_on=bool(on)) for v, unit, on in units])
         if layer == len(instance.layers):
             values = [v - y for v, y in zip(values, instance.targets[sample], strict=True)]
         found |= {(layer, u): v for u, v in enumerate(values)}
@@ -226,7 +309,9 @@ def check_bounds(instance, arithmetic, exact, tamper=None):
     for sample in range(problem.samples):
         for (layer, unit), value in cell_function(instance, pattern, sample, theta).items():
             depth = layer - problem.first
-            if (layer, sample, unit) not in basis:
+            if not problem.addresses.holds(Kink(layer, sample, unit)):
+                assert vertex.values[depth, unit, sample] == np.inf
+            elif (layer, sample, unit) not in basis:
                 computed = vertex.values[depth, unit, sample]
                 within(
                     value,
@@ -265,7 +350,7 @@ def check_bounds(instance, arithmetic, exact, tamper=None):
     for slot, kink in enumerate(exact.basis):
         float_slopes.set_across(floats, vertex, slopes, slot)
         for side in (False, True):
-            direction = [Fraction(str(v)) for v in exact._direction(Edge(kink, side))[0]]
+            direction = [Fraction(str(v)) for v in exact.direction(Edge(kink, side))[0]]
             size = abs(sum(a * d for a, d in zip(rows[slot], direction, strict=True)))
             direction = [d / size for d in direction]
             other = gradient
@@ -303,19 +388,35 @@ CASES = [((2, 3, 2, 1), 8, seed, 53) for seed in range(1, 5)] + [
     ((2, 2), 9, 5, 53),
     ((2, 2, 2, 2, 1), 7, 6, 20),
 ]
+# with activations, losses and weights of GENERAL
+GENERAL_CASES = [
+    ((2, 3, 2, 1), 8, 1, 53, "leaky"),
+    ((2, 3, 2, 2), 8, 2, 53, "falling"),
+    ((2, 3, 2, 2), 8, 2, 53, "steep"),
+    ((2, 3, 3, 2), 8, 3, 53, "weights"),
+    ((3, 2, 3, 2), 9, 4, 53, "pinball"),
+    ((2, 3, 3, 1), 9, 2, 53, "a kink in every third unit"),
+    ((2, 2, 3, 2), 9, 3, 53, "no kink below"),
+    ((2, 2, 3, 2), 9, 5, 53, "a linear output"),
+    ((2, 2), 9, 5, 53, "weights"),
+    ((2, 2, 2, 2, 1), 9, 3, 20, "leaky hinge"),
+]
+ALL_CASES = [*CASES, *GENERAL_CASES]
 
 
 def ready(case):
     """The case's instance and its loaded vertex, thirds put in so that no datum is a float."""
-    widths, samples, seed, bits = case
+    widths, samples, seed, bits, *names = case
     base = sample_experiment(widths, samples=samples, seed=seed, bits=bits)
     layers = [([[w / 3 for w in row] for row in layer.weight], [b / 7 for b in layer.bias]) for layer in base.layers]
     inputs = [[x / 3 for x in row] for row in base.inputs]
     instance = Instance.create(layers, inputs, base.targets, start=base.start)
+    for name in names:
+        instance = generalise(instance, **GENERAL[name])
     return instance, *loaded(instance)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", ALL_CASES)
 def test_bounds_hold(case):
     """Point, values, gradient, rows, inverse, slopes and lengths lie within their bounds of the exact numbers."""
     check_bounds(*ready(case))
@@ -332,7 +433,14 @@ def moved(case, steps=4):
     return instance, arithmetic, ExactArithmetic(arithmetic._problem, exact.pattern, reorder)
 
 
-WALKS = [*CASES[:4], ((4, 5, 3, 1), 80, 1, 53), ((3, 3, 3, 1), 40, 3, 53)]
+WALKS = [
+    *CASES[:4],
+    ((4, 5, 3, 1), 80, 1, 53),
+    ((3, 3, 3, 1), 40, 3, 53),
+    ((3, 3, 3, 1), 30, 3, 53, "leaky"),
+    ((3, 3, 3, 2), 30, 1, 53, "weights"),
+    ((3, 3, 3, 2), 30, 2, 53, "falling"),
+]
 
 
 @pytest.mark.parametrize("case", WALKS)
@@ -353,7 +461,7 @@ def test_steps_in_floats_are_updates():
 def test_levels_are_carried_through_exchanges_and_flips(size):
     """From an inverse that is far off, updates keep a bound on |I - A R|; the bound from before would not do."""
     noticed, flips, random = 0, 0, np.random.default_rng(5)
-    for case in CASES:
+    for case in ALL_CASES:
         instance, arithmetic, exact = ready(case)
         problem, floats, vertex = arithmetic._problem, arithmetic._floats, arithmetic._vertex
         n, pattern, kinks = problem.dimension, exact.pattern.copy(), list(exact.basis)
@@ -379,7 +487,11 @@ def test_levels_are_carried_through_exchanges_and_flips(size):
                 depth, sample = int(random.integers(len(problem.widths))), int(random.integers(problem.samples))
                 kink = Kink(problem.first + depth, sample, int(random.integers(problem.widths[depth])))
                 row = exact_row(instance, pattern, kink, 1.0)[0]
-                if kink in kinks or abs(np.array(row, dtype=float) @ vertex.inverse[:, slot]) < 0.1:
+                if (
+                    kink in kinks
+                    or not problem.addresses.holds(kink)
+                    or abs(np.array(row, dtype=float) @ vertex.inverse[:, slot]) < 0.1
+                ):
                     continue
                 assert float_vertex.exchange(floats, vertex, slot, depth, sample, kink.unit)
                 kinks[slot] = kink
@@ -418,7 +530,7 @@ def test_point_far_off_is_bounded(case):
 def test_falls_are_exact_falls():
     """What `verify --fast` takes for a falling edge is one, by either bound; the tight one leaves fewer open."""
     plain, tight = 0, 0
-    for case in CASES:
+    for case in ALL_CASES:
         _, arithmetic, exact = ready(case)
         vertex = arithmetic._vertex
         # far from the inverse: bounds grow, and some slopes can no longer be told
@@ -514,6 +626,122 @@ def test_tightened_bounds_are_needed(name):
         except AssertionError:
             noticed += 1
     assert noticed
+
+
+def check_changes(arithmetic, exact):
+    """Yields what a flip adds to deeper rows and to the gradient, with float and bound: exact, computed, bound."""
+    problem, floats, vertex = arithmetic._problem, arithmetic._floats, arithmetic._vertex
+    instance = problem.instance
+    for slot, kink in enumerate(exact.basis):
+        row = exact_row(instance, exact.pattern, kink, vertex.scales[slot])[0]
+        place = max(range(len(row)), key=lambda p: abs(row[p]))
+        flipped = ExactArithmetic(problem, exact.pattern, exact.basis)
+        flipped.flip(kink)
+        change = Fraction(str(mpq(flipped._gradient[place] - exact._gradient[place], problem.loss_scale)))
+        yield change / row[place], *float_vertex.gradient_jump(floats, vertex, slot)
+        for other, deeper in enumerate(exact.basis):
+            if deeper.sample == kink.sample and deeper.layer > kink.layer:
+                patterns = flipped.pattern, exact.pattern
+                after, before = (exact_row(instance, p, deeper, vertex.scales[other])[0] for p in patterns)
+                change = (after[place] - before[place]) / row[place]
+                yield change, *float_vertex.fold_coefficient(floats, vertex, slot, other)
+
+
+def test_changes_of_a_flip_are_bounded(monkeypatch):
+    """What a flip adds to gradient and deeper rows, with slopes and their differences rounded; the bound is needed."""
+    for bound in (None, lambda product, bound, change: 0.0, lambda product, bound, change: bound * abs(change)):
+        if bound is not None:
+            monkeypatch.setattr(float_vertex, "bound_product", bound)
+        wrong, seen = 0, 0
+        for case in ALL_CASES:
+            _, arithmetic, exact = ready(case)
+            for change, computed, error in check_changes(arithmetic, exact):
+                seen += 1
+                wrong += abs(change - Fraction(float(computed))) > Fraction(float(error))
+        assert seen > 40
+        assert (wrong > 0) == (bound is not None)
+
+
+@pytest.mark.parametrize("mutation", [None, "flat", "one side"])
+def test_gains_and_levels_hold_in_every_cell(mutation):
+    """A preactivation's gradient and size are at most what G and B say; with slopes left out they are not."""
+    random, wrong = np.random.default_rng(3), 0
+    for case in GENERAL_CASES:
+        instance, arithmetic, _ = ready(case)
+        problem, floats = arithmetic._problem, arithmetic._floats
+        slopes = floats.slopes.copy()
+        if mutation == "flat":
+            slopes[:] = np.abs(slopes) > 0
+        elif mutation == "one side":
+            slopes[1] = slopes[0]
+        data = (floats.widths, len(problem.pivots), floats.weights, floats.offsets, slopes)
+        gains, levels, _ = float_problem.bound_sizes(*data)
+        n = problem.dimension
+        theta = [mpq(float(random.uniform(-1, 1))) for _ in range(n)]
+        for sample in range(problem.samples):
+            bits = [bytearray(random.integers(2, size=problem.samples * w).tolist()) for w in problem.widths]
+            pattern = Pattern(problem.addresses, bits)
+            zero = cell_function(instance, pattern, sample, [mpq(0)] * n)
+            columns = [cell_function(instance, pattern, sample, [mpq(p == q) for q in range(n)]) for p in range(n)]
+            for (layer, unit), value in cell_function(instance, pattern, sample, theta).items():
+                at = layer - problem.first, unit
+                reach = Fraction(float(gains[at])) * Fraction(float(floats.sizes[sample]))
+                total = sum(abs(column[layer, unit] - zero[layer, unit]) for column in columns)
+                largest = max(map(abs, theta))
+                wrong += Fraction(str(total)) > reach
+                wrong += Fraction(str(abs(value))) > reach * Fraction(str(largest)) + Fraction(float(levels[at]))
+    assert (wrong > 0) == (mutation is not None)
+
+
+@pytest.mark.parametrize("floor", [None, 0.0])
+def test_what_underflows_in_gains_is_bounded(monkeypatch, floor):
+    """Six layers of 2^-190 and one of 2^190: a gain that is 0 in between is a bound only with a floor under it."""
+    if floor is not None:
+        monkeypatch.setattr(float_problem, "TINY", floor)
+    depths = 8
+    weights, slopes = np.zeros((depths, 1, 1)), np.ones((3, depths, 1))
+    weights[1:-1], weights[-1] = 2.0**-190, 2.0**190
+    widths, offsets = np.ones(depths, dtype=np.int64), np.ones((depths, 1, 1))
+    offsets[1:] = 0.0
+    exact = Fraction(2) ** (-190 * 6 + 190)
+    gains, levels, _ = float_problem.bound_sizes(widths, 1, weights, offsets, slopes)
+    assert (Fraction(float(gains[-1, 0])) >= exact) == (floor is None)
+    assert (Fraction(float(levels[-1, 0])) >= exact) == (floor is None)
+    assert float_problem.amplification(widths, weights, slopes) == 2.0**190
+
+
+def test_ranges_of_slopes():
+    """Slopes at the bounds of their ranges are taken; not those beyond, nor networks that multiply losses by too much."""
+    low, high = float_problem.SLOPE_RANGE
+    close = mpq(1, 2**101)
+
+    def is_taken(activation, loss=None, weight=1):
+        layers = [([[1]], [1], activation), ([[weight]], [0], activation), ([[1]], [0])]
+        instance = Instance.create(layers, [[1], [2], [3]], [[1], [2], [4]], loss=loss)
+        return to_float_problem(IntegerProblem.from_instance(instance)) is not None
+
+    for slopes, taken in (
+        ((low, 1), True), ((low / 2, 1), False), ((0, high), True), ((0, 2 * high), False), ((1, 1 + 2 * close), True),
+        ((1, 1 + close), False),
+    ):  # fmt: skip
+        assert is_taken(slopes) == taken
+    for size, taken in ((RANGE[1], True), (2 * RANGE[1], False), (RANGE[0], True), (RANGE[0] / 2, False)):
+        assert is_taken((0, 1), Loss.two_slope([mpq(0)], [mpq(size)])) == taken
+    assert is_taken((0, 1), weight=2.0**199)
+    assert not is_taken((0, 2.0**40), weight=2.0**199)
+
+
+def test_what_is_no_kink_is_not_met():
+    """Without its mark a value that is no kink blocks and ends edges: floats would be uncertain, or take it in."""
+    instance = generalise(sample_experiment((3, 4, 3, 2), samples=25, seed=1, bits=40), **GENERAL["weights"])
+    _, found, counts = both(instance, "steepest", 40)
+    problem = IntegerProblem.from_instance(instance)
+    assert all(problem.addresses.holds(kink) for step in found[0] for kink in (step.entering, *step.flips))
+    assert counts.steps[0] == len(found[0])
+    arithmetic = loaded(instance)[0]
+    top, units = arithmetic._vertex.values[-1], problem.widths[-1]
+    flat = np.frombuffer(problem.addresses.bends[-1], dtype=np.uint8)
+    assert (np.isinf(top[:units].T.reshape(-1)) == (flat == 0)).all()
 
 
 MUTATIONS = {
@@ -613,7 +841,9 @@ def test_nan_and_infinity_are_never_certain():
             row, width = one[0, 0], np.array([1])
             for spread, share in ((bound, 0.0), (0.0, bound)):
                 assert (
-                    float_scan.move_values(width, one, value * one, 0 * one, 1.0, row, one[0], one[0], spread, share)
+                    float_scan.move_values(
+                        width, one, value * one, 0 * one, 1.0, row, one[0], one[0], spread, share, 0.0
+                    )
                     == 1
                 )
 

@@ -268,6 +268,8 @@ def set_row(
     if fresh:
         vertex.scales[slot] = 2.0 ** -np.ceil(np.log2(largest))
     scale = vertex.scales[slot]
+    if not (2.0**-250 <= largest * scale <= 2.0**250):
+        return False
     for j in range(width * rank):
         row[j] *= scale
         vertex.columns[j, slot] = row[j]
