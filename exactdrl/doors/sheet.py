@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from difflib import get_close_matches
+from numbers import Number
 from typing import TypeAlias
 
 import numpy as np
@@ -137,7 +138,8 @@ class Sheet:
         for row, value in enumerate(column):
             if self.is_missing(row, index):
                 continue
-            if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
+            # truth values are integers to Python, rationals of other packages numbers
+            if not isinstance(value, bool) and isinstance(value, (Number, Decimal)):
                 return None
             if isinstance(value, str) and (self.numerals.is_number(value) or find_hint(value) is not None):
                 return None

@@ -7,11 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+import numpy as np
 from gmpy2 import mpq
 
 from exactdrl.doors.design import Design, categories_of, read_design, with_ones
 from exactdrl.doors.formulas import read_formula
-from exactdrl.doors.sheet import Sheet
+from exactdrl.doors.sheet import Column, Sheet
 from exactdrl.doors.sheet_text import TextForm
 from exactdrl.doors.tables import Columns, read_sheet
 from exactdrl.exact.rationals import InputError, shown, to_float, to_rational, to_text
@@ -499,10 +500,10 @@ def _with_targets(
 ) -> Design:
     """Returns the columns of a table of inputs alone, with targets given as numbers."""
     sheet = read_sheet(source)
-    values = to_numbers(target, "target", len(sheet.lines))
+    values = _to_column(target, len(sheet.lines))
     name = "y" if sheet.names is None or "y" not in sheet.names else "target"
     names = sheet.names or tuple(sheet.name(column) for column in range(sheet.width))
-    whole = replace(sheet, names=(*names, name), columns=(*sheet.columns, tuple(values)))
+    whole = replace(sheet, names=(*names, name), columns=(*sheet.columns, values))
     return read_design(
         whole,
         len(names) + 1,
@@ -527,6 +528,20 @@ def _to_source(data: object) -> object:
         raise InputError("the rows of the data are not equally long lists")
     columns = tuple(tuple(row[column] for row in rows) for column in range(len(rows[0])))
     return Sheet("the rows", None, tuple(range(1, len(rows) + 1)), columns)
+
+
+def _to_column(target: object, count: int) -> Column:
+    """Returns targets as a column: of floats where they are floats, so that their rationals are seldom made.
+
+    Raises:
+        InputError: see `to_numbers`.
+    """
+    listed = target.tolist() if isinstance(target, np.ndarray) and target.ndim == 1 else target
+    if isinstance(listed, (list, tuple)) and len(listed) == count and set(map(type, listed)) == {float}:
+        array = np.array(listed, dtype=np.float64)
+        if bool(np.isfinite(array).all()):
+            return array
+    return tuple(to_numbers(target, "target", count))
 
 
 def to_numbers(values: object, name: str, count: int) -> list[mpq]:
