@@ -567,6 +567,17 @@ def test_frames_and_files_of_one_table_agree(tmp_path):
             assert table.input_names == ("AIRFLOW", "WATERTEMP", "ACIDCONC")
 
 
+def test_arrays_of_exact_numbers_are_read():
+    """Fractions, rationals and integers in an array of objects are numbers like any other."""
+    array = np.array([[mpq(1, 3), Fraction(1, 7)], [2, mpq(5)]], dtype=object)
+    assert read_table(array, 2).inputs == ((mpq(1, 3),), (2,))
+    assert read_table(array, 2).targets == ((mpq(1, 7),), (5,))
+    array[1, 1] = None
+    assert "row 2, column 2: the cell is empty" in refusal(read_table, array, 2)
+    array[:, 1] = [True, False]
+    assert "column 2 holds no numbers, but True in row 1" in refusal(read_table, array, 2)
+
+
 def test_an_index_that_somebody_made_is_said():
     """A pandas frame's own numbering is nothing to speak of; any other index is left out aloud."""
     pytest.importorskip("narwhals")
