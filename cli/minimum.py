@@ -8,6 +8,7 @@ import click
 from gmpy2 import mpq
 
 from exactdrl import LocalMinimum, StrictLocalMinimum, Undecided, read_instance, to_float, to_text
+from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.minimality.judge import DEFAULT_BUDGET
 from exactdrl.minimality.point import JudgedPoint, judge_point
 from exactdrl.minimality.verdict import NotMinimum
@@ -39,7 +40,7 @@ def minimum_command(*, instance: Path, budget: int, as_json: bool) -> int:
     """
     read = read_instance(instance)
     began = time.monotonic()
-    if read.loss.is_squared:
+    if read.loss.is_squared or (not read.is_plain and IntegerProblem.from_instance(read).reduction.ray is not None):
         return print_verdict(judge(read, free="layer", budget=budget), time.monotonic() - began, as_json=as_json)
     with progress("minimum", unit="node") as report:
         judged = judge_point(read, budget=budget, on_node=report)

@@ -9,6 +9,9 @@ from test_corpus import load_checker
 
 from exactdrl.certificate.verdict_file import verdict_text
 from exactdrl.constructions.snap import snap
+from exactdrl.exact.rationals import InputError
+from exactdrl.minimality import verdict as one_layer
+from exactdrl.minimality.point import judge_point
 from exactdrl.points.judge import judge
 from exactdrl.points.verdict import Minimum, NotMinimum
 from exactdrl.problem.file import to_json_text
@@ -110,3 +113,48 @@ def test_any_problem(tmp_path, part):
         if len(instance.layers) < 3 and seed % 5 == 0:
             found = snap(instance, free=1, tolerances=(mpq(1, 100),), budget=100)
             assert found.best is None or found.best.judged.loss == found.best.loss_change + judge(instance, free=1).loss
+
+
+def test_one_layer_agrees_with_the_room_minimality():
+    """Losses with two slopes, one layer: both rooms say the same; where one refuses a ray, the other shows it."""
+    agreed, rays = 0, 0
+    for seed in range(1000, 1300):
+        rng = random.Random(seed)
+        instance = random_instance(rng)
+        if instance.loss.is_squared:
+            continue
+        instance = instance.with_free(rng.randint(1, len(instance.layers)))
+        verdict = judge(instance).verdict
+        try:
+            other = judge_point(instance).verdict
+        except InputError as error:
+            if "falls forever" in str(error):
+                assert isinstance(verdict, NotMinimum)
+                assert verdict.is_unbounded
+                rays += 1
+            continue
+        agreed += 1
+        match verdict:
+            case Minimum(is_strict=strict):
+                assert isinstance(other, one_layer.StrictLocalMinimum if strict else one_layer.LocalMinimum), seed
+            case _:
+                assert isinstance(verdict, NotMinimum) == isinstance(other, one_layer.NotMinimum), seed
+    assert agreed >= 150
+    assert rays >= 5
+
+
+def test_unbounded_losses_fall_forever():
+    """Where the verdict is unbounded the loss falls in proportion at any distance; with a floor it never is."""
+    seen = 0
+    for seed in range(2000, 2300):
+        rng = random.Random(seed)
+        instance = random_instance(rng)
+        judged = judge(instance, free=rng.randint(1, len(instance.layers)))
+        if not isinstance(judged.verdict, NotMinimum) or not judged.verdict.is_unbounded:
+            continue
+        assert not judged.setting.has_floor
+        seen += 1
+        line, before = judged.verdict.descent.curve[0], judged.loss
+        near, far = (loss_along(instance, line, mpq(t)) - before for t in (1, 10**12))
+        assert far == near * 10**12 < 0
+    assert seen >= 20

@@ -82,6 +82,21 @@ def test_undecided_says_why(capsys, tmp_path):
     assert "no subgradients of the loss satisfy the first-order test together" in out
 
 
+def test_unbounded(capsys, tmp_path):
+    """A linear loss without a bound: the same by `judge` and by `minimum`, which called such points minima."""
+    layers = [([["1"]], None), ([["1"]], None)]
+    instance = Instance.create(layers, [["1"], ["2"]], None, free=2, loss=Loss.linear())
+    for command in ("judge", "minimum"):
+        code, out, _ = run(capsys, tmp_path, instance, "--json", command=command)
+        assert code == 0
+        assert json.loads(out)["verdict"] == "unbounded"
+    _, out, _ = run(capsys, tmp_path, instance)
+    assert "falls forever along a line that meets no kink" in out
+    bent = Instance.create(layers, [["1"], ["2"]], None, free=1, loss=Loss.linear())
+    _, out, _ = run(capsys, tmp_path, bent, "--json")
+    assert json.loads(out)["verdict"] == "not-a-minimum"
+
+
 @pytest.mark.parametrize(
     ("option", "said"),
     [("5", "1 to 2"), ("layer", "name a layer"), ("0", "1 to 2"), ("both", "neither layer, nor all"), ("²", "neither")],

@@ -33,6 +33,12 @@ def verdict_name(judged: JudgedPoint) -> str:
             return "undecided"
 
 
+def status_name(judged: JudgedPoint) -> str:
+    """Returns the verdict's name for programs: as in the file, or `unbounded` where the loss falls forever."""
+    verdict = judged.verdict
+    return "unbounded" if isinstance(verdict, NotMinimum) and verdict.is_unbounded else verdict_name(judged)
+
+
 def verdict_text(judged: JudgedPoint, digest: str) -> str:
     """Returns a verdict's file.
 

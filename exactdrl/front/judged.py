@@ -11,7 +11,7 @@ import numpy as np
 from gmpy2 import mpq
 from numpy.typing import NDArray
 
-from exactdrl.certificate.verdict_file import verdict_name, write_verdict
+from exactdrl.certificate.verdict_file import status_name, write_verdict
 from exactdrl.certificate.verify import CheckResult, verify
 from exactdrl.constructions.snap import DEFAULT_TOLERANCES, Snapped
 from exactdrl.constructions.snap import snap as find_snapped
@@ -45,8 +45,8 @@ class JudgeResult:
 
     @property
     def status(self) -> str:
-        """Returns the verdict's name: strict-local-minimum, local-minimum, not-a-minimum, not-stationary, undecided."""
-        return verdict_name(self.judged)
+        """Returns the verdict's name, as `exactdrl judge --json` prints it."""
+        return status_name(self.judged)
 
     @property
     def message(self) -> str:

@@ -10,6 +10,7 @@ from exactdrl.cells.local_form import localise
 from exactdrl.cells.point import Point
 from exactdrl.cells.reach import localisation_radius
 from exactdrl.exact.linear import independent_rows, project_out, to_integers
+from exactdrl.exact.rationals import InputError
 from exactdrl.minimality.judge import DEFAULT_BUDGET, judge
 from exactdrl.minimality.verdict import Verdict
 from exactdrl.problem.instance import Instance, Matrix
@@ -54,8 +55,13 @@ def judge_point(
             3) all parameters are equivalent to others with the start's values, and the point is judged there.
         budget: how much work each tree may take, see `judge`.
         on_node: called with the number of the trees' nodes so far.
+
+    Raises:
+        InputError: the loss falls forever along a direction that changes no kink; that is no question about a vertex.
     """
     problem = IntegerProblem.from_instance(instance)
+    if problem.reduction.ray is not None:
+        raise InputError("the loss falls forever along a direction that changes no kink: exactdrl judge shows it")
     point = Point.of(problem, instance.start if parameters is None else parameters)
     values, denominator = point.values, point.denominator
     form = localise(problem, values)

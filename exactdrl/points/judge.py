@@ -1,20 +1,24 @@
 """The front of the room: an instance's point gives a verdict, and what a person wants to know beside it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gmpy2 import mpq
 
+from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.exact.rationals import InputError
 from exactdrl.minimality.judge import DEFAULT_BUDGET
 from exactdrl.points.affine import is_affine_fit
 from exactdrl.points.better import find_better
 from exactdrl.points.deep import judge_deep
 from exactdrl.points.form import localise_point
+from exactdrl.points.germ import find_descent
 from exactdrl.points.layer import judge_layer
+from exactdrl.points.ray import falls_forever
 from exactdrl.points.reading import Choice, read_setting
-from exactdrl.points.setting import Setting, Theta, find_loss, forward
+from exactdrl.points.setting import Setting, Theta, find_loss, forward, unflatten
 from exactdrl.points.shallow import judge_shallow, judge_units
 from exactdrl.points.units import Escapes, dead_units
-from exactdrl.points.verdict import EscapeUnit, Minimum, Verdict
+from exactdrl.points.verdict import EscapeUnit, Minimum, NotMinimum, Verdict
 from exactdrl.problem.instance import Instance
 
 
@@ -63,7 +67,28 @@ def judge(instance: Instance, *, free: Choice | None = None, budget: int = DEFAU
     Raises:
         InputError: there is no such layer.
     """
-    return judge_setting(*read_setting(instance, free), budget=budget)
+    judged = judge_setting(*read_setting(instance, free), budget=budget)
+    ray = _find_ray(instance, judged)
+    return judged if ray is None else replace(judged, verdict=ray)
+
+
+def _find_ray(instance: Instance, judged: JudgedPoint) -> NotMinimum | None:
+    """Returns the refutation by a direction that changes no kink of the problem, along which the loss falls forever."""
+    setting, verdict = judged.setting, judged.verdict
+    if setting.is_squared or len(setting.free) != 1 or not isinstance(verdict, NotMinimum) or verdict.is_unbounded:
+        return None
+    try:
+        problem = IntegerProblem.from_instance(instance.with_free(setting.free[0] + 1))
+    except InputError:
+        # kinks that differ from sample to sample: walks are not for it
+        return None
+    ray = problem.reduction.ray
+    descent = None
+    if ray is not None:
+        descent = find_descent(setting, judged.theta, (unflatten(setting, judged.theta, ray),))
+    if descent is None or not falls_forever(setting, judged.theta, descent):
+        return None
+    return NotMinimum(descent, is_stationary=False, is_unbounded=True)
 
 
 def judge_setting(setting: Setting, theta: Theta, *, budget: int = DEFAULT_BUDGET) -> JudgedPoint:
@@ -80,6 +105,8 @@ def judge_setting(setting: Setting, theta: Theta, *, budget: int = DEFAULT_BUDGE
     better = None
     if len(setting.free) == 1:
         verdict = judge_layer(setting, theta, budget)
+        if isinstance(verdict, NotMinimum) and falls_forever(setting, theta, verdict.descent):
+            verdict = replace(verdict, is_unbounded=True)
     elif setting.is_shallow():
         verdict = judge_shallow(setting, theta, budget, units)
         loss = find_loss(setting, theta)

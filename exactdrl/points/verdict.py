@@ -79,10 +79,12 @@ class NotMinimum:
     Attributes:
         descent: the curve.
         is_stationary: whether the point passes every first-order test, so that only the curve's second order shows it.
+        is_unbounded: whether the loss falls forever along the curve, a line: it has no lower bound.
     """
 
     descent: Descent
     is_stationary: bool
+    is_unbounded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import json
 
 from gmpy2 import mpq
 
-from exactdrl.certificate.verdict_file import verdict_name
+from exactdrl.certificate.verdict_file import status_name
 from exactdrl.exact.rationals import to_float, to_text
 from exactdrl.points.judge import JudgedPoint
 from exactdrl.points.setting import Theta, find_loss
@@ -36,6 +36,8 @@ def verdict_words(judged: JudgedPoint) -> str:
         case Minimum(proof, is_strict):
             kind = "strict local minimum" if is_strict else "local minimum"
             return f"{kind} ({_PROOFS[type(proof)]})"
+        case NotMinimum(is_unbounded=True):
+            return "unbounded: the loss falls forever along a line that meets no kink"
         case NotMinimum(descent, is_stationary):
             if is_stationary:
                 return "not a local minimum: stationary, but the loss falls along a curve"
@@ -106,7 +108,7 @@ def verdict_fields(judged: JudgedPoint) -> dict[str, object]:
     setting = judged.setting
     hidden = setting.free[0] if len(setting.free) == 1 else 0
     result: dict[str, object] = {
-        "verdict": verdict_name(judged),
+        "verdict": status_name(judged),
         "checked": checked_words(judged),
         "free": setting.free[0] + 1 if len(setting.free) == 1 else "all",
         "loss": to_text(judged.loss),
