@@ -178,7 +178,7 @@ def propose(setting: Setting, theta: Theta, tolerance: mpq) -> Pattern:
         for given, values in zip(found.arrivals[number], found.values[number], strict=True):
             row = []
             for unit, value in enumerate(values):
-                size = max(map(abs, theta[number][unit])) * sum(map(abs, given), _ZERO)
+                size = max(map(abs, theta[number][unit]), default=_ZERO) * sum(map(abs, given), _ZERO)
                 if number == last:
                     # a residual f - y: the target takes part in the size
                     size += abs(setting.targets[len(rows)][unit])
@@ -194,7 +194,7 @@ def _find_small(theta: Theta, tolerance: mpq) -> tuple[tuple[int, ...], tuple[in
     """Returns hidden units whose inner weights are small beside the outer ones, and those with the converse."""
     faint, silenced = [], []
     for unit, own in enumerate(theta[0]):
-        inner, outer = max(map(abs, own)), max(abs(row[unit]) for row in theta[1])
+        inner, outer = max(map(abs, own), default=_ZERO), max(abs(row[unit]) for row in theta[1])
         if inner <= tolerance * outer:
             faint.append(unit)
         elif outer and outer <= tolerance * inner:

@@ -56,6 +56,11 @@ def decide_form(form: LocalForm, budget: int) -> Decision:
         form: F, in true units.
         budget: how much work each tree may take, see `minimality.judge`.
     """
+    # without parameters nothing changes
+    return _decide(form, budget) if form.slope else Nonnegative(TreeWitness((), ()), is_strict=True, flat=None)
+
+
+def _decide(form: LocalForm, budget: int) -> Decision:
     state = settle(reduce_form(form))
     if not isinstance(state, Settled):
         return _negative(form, state)

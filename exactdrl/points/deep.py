@@ -6,7 +6,7 @@ from exactdrl.points.form import localise_point
 from exactdrl.points.germ import find_descent
 from exactdrl.points.layer import first_order
 from exactdrl.points.search import search_curves
-from exactdrl.points.setting import Setting, Theta, find_loss, forward
+from exactdrl.points.setting import Setting, Theta, find_loss, forward, freeze, zero_direction
 from exactdrl.points.shallow import judge_shallow, judge_units
 from exactdrl.points.verdict import Minimum, NotMinimum, Undecided, Verdict, ZeroLoss
 
@@ -55,6 +55,6 @@ def _judge_top(setting: Setting, theta: Theta, budget: int) -> NotMinimum | None
     verdict = judge_shallow(top, theta[first:], budget, judge_units(top, theta[first:], budget))
     if not isinstance(verdict, NotMinimum):
         return None
-    still = tuple(tuple((0 * row[0],) * len(row) for row in matrix) for matrix in theta[:first])
+    still = freeze(zero_direction(theta))[:first]
     descent = find_descent(setting, theta, tuple((*still, *part) for part in verdict.descent.curve))
     return None if descent is None else NotMinimum(descent, is_stationary=True)
