@@ -189,7 +189,7 @@ def test_no_cluster(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="no Dask scheduler at nonsense"):
         conduct(campaign, tmp_path / "a", scheduler="nonsense://", draw=False)
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(InputError, match=r"pip install 'exactdrl\[cluster\]'"):
+    with pytest.raises(InputError, match=r"pip install 'dask\[distributed\]'"):
         conduct(campaign, tmp_path / "b", scheduler="tcp://127.0.0.1:9", draw=False)
 
 
