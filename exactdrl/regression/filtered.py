@@ -35,6 +35,8 @@ from exactdrl.regression.protocol import MIXED_DEPTHS, Met, Regression, local_of
 
 # so many residuals of unsure sign, now and before, that do not vanish make it worth moving the origin
 _UNSURE = 16
+# ranks up to which that many are waited for
+_FEW = 60
 # breakpoints that are sorted at first; most line searches end within
 _SORTED = 64
 # vertices that are tried on an edge before the exact arithmetic searches it
@@ -89,7 +91,9 @@ class FilteredRegression:
         located = locate(floats, at)
         signs, unsure = certain_signs(floats, at, located)
         before = 0
-        if len(unsure) + self._missed > _UNSURE and unsure and self._can_move and floats.coordinates is not None:
+        # with many columns an exact solution costs seconds, a new origin milliseconds
+        enough = _UNSURE if floats.rank <= _FEW else 0
+        if len(unsure) + self._missed > enough and unsure and self._can_move and floats.coordinates is not None:
             before, self._missed = len(unsure), 0
             floats.move_origin(located.s)
             located = locate(floats, at)
