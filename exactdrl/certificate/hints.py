@@ -16,7 +16,15 @@ from exactdrl.certificate.reader import Certificate
 from exactdrl.certificate.replay import replay
 from exactdrl.exact.linear import to_integers, to_mpq
 from exactdrl.exact.rationals import InputError, to_text
-from exactdrl.minimality.slopes import DEFAULT_NODES, SlopeLeaf, SlopeTree, find_slopes
+from exactdrl.minimality.slopes import (
+    DEFAULT_NODES,
+    AxisLeaf,
+    AxisTree,
+    SlopeLeaf,
+    SlopeTree,
+    find_slopes,
+    find_strict_slopes,
+)
 from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum
 from exactdrl.problem.instance import Instance
 from exactdrl.steps.step import Step
@@ -69,11 +77,17 @@ def hint_lines(
     is_minimum = isinstance(outcome, LocalMinimum | StrictLocalMinimum)
     if is_minimum and not (isinstance(outcome, LocalMinimum) and outcome.by == "zero-loss"):
         point = problem.to_full(vertex.vertex())
+        texts = [[to_text(x) for x in row] for row in point]
+        if isinstance(outcome, StrictLocalMinimum):
+            strict = find_strict_slopes(instance, point, nodes=nodes)
+            if strict is not None:
+                yield _line({"point": texts, "strict": _axis_tree(strict)})
+                return
         tree = find_slopes(instance, point, nodes=nodes)
         if tree is None:
             yield _line({"unsupported": f"no slopes prove the minimum within {nodes} linear programs"})
         else:
-            yield _line({"point": [[to_text(x) for x in row] for row in point], "tree": _tree(tree)})
+            yield _line({"point": texts, "tree": _tree(tree)})
 
 
 def _line(content: dict[str, object]) -> str:
@@ -136,7 +150,17 @@ def _normal(instance: Instance, pattern: Pattern, kink: Kink, feature: Sequence[
     return [v * x for v in units for x in feature]
 
 
+def _axis_tree(tree: AxisTree) -> dict[str, object]:
+    if isinstance(tree, AxisLeaf):
+        return {"axes": [[[_slopes(up), _slopes(down)] for up, down in row] for row in tree.pairs]}
+    return {"kink": list(tree.kink), "plus": _axis_tree(tree.plus), "minus": _axis_tree(tree.minus)}
+
+
+def _slopes(leaf: SlopeLeaf) -> list[object]:
+    return [[*kink, to_text(value)] for kink, value in sorted(leaf.slopes.items())]
+
+
 def _tree(tree: SlopeTree) -> dict[str, object]:
     if isinstance(tree, SlopeLeaf):
-        return {"slopes": [[*kink, to_text(value)] for kink, value in sorted(tree.slopes.items())]}
+        return {"slopes": _slopes(tree)}
     return {"kink": list(tree.kink), "plus": _tree(tree.plus), "minus": _tree(tree.minus)}

@@ -9,7 +9,7 @@ empty leaves.
 The choice is a linear program over the slopes, solved exactly.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
@@ -69,6 +69,29 @@ class _Kinked:
         return {self.kink: _ONE}
 
 
+@dataclass(frozen=True, slots=True)
+class AxisLeaf:
+    """For each parameter and both signs, slopes that add up to a multiple with that sign of the parameter alone.
+
+    Attributes:
+        pairs: shape (n_ℓ, m), the slopes for a positive multiple and for a negative one.
+    """
+
+    pairs: tuple[tuple[tuple[SlopeLeaf, SlopeLeaf], ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AxisSplit:
+    """Two trees, as of `SlopeSplit`."""
+
+    kink: Kink
+    plus: "AxisTree"
+    minus: "AxisTree"
+
+
+AxisTree: TypeAlias = AxisLeaf | AxisSplit
+
+
 def find_slopes(instance: Instance, parameters: Matrix, *, nodes: int = DEFAULT_NODES) -> SlopeTree | None:
     """Returns slopes that prove a local minimum, or None if none are found with so many nodes.
 
@@ -79,14 +102,33 @@ def find_slopes(instance: Instance, parameters: Matrix, *, nodes: int = DEFAULT_
         parameters: the point, shape (n_ℓ, m).
         nodes: how many linear programs may be solved.
     """
+    kinks, balance = _localise(instance, parameters)
+    return _close(kinks, balance, {}, [nodes])
+
+
+def find_strict_slopes(instance: Instance, parameters: Matrix, *, nodes: int = DEFAULT_NODES) -> AxisTree | None:
+    """Returns slopes that prove a strict local minimum, or None if none are found. None proves nothing.
+
+    Args:
+        instance: the problem, with one trained layer and a loss of two slopes.
+        parameters: the point, shape (n_ℓ, m).
+        nodes: how many linear programs may be solved for the tree, to which those of its leaves come.
+    """
+    kinks, balance = _localise(instance, parameters)
+    tree = _close(kinks, balance, {}, [nodes])
+    return None if tree is None else _sharpen(tree, kinks, balance, {})
+
+
+def _localise(instance: Instance, parameters: Matrix) -> tuple[list["_Kinked"], list[list[_Expression]]]:
+    """Returns the vanishing kinks, and for each parameter what the slopes of all samples add up to."""
     kinks: list[_Kinked] = []
-    total: dict[tuple[int, int], _Expression] = {}
+    total: list[list[_Expression]] = [[{} for _ in row] for row in parameters]
     for sample, feature in enumerate(instance.pushed_inputs()):
         for unit, expression in enumerate(_pull(instance, parameters, sample, feature, kinks)):
             for column, x in enumerate(feature):
                 if x:
-                    _add(total.setdefault((unit, column), {}), x, expression)
-    return _close(kinks, [e for e in total.values() if e], {}, [nodes])
+                    _add(total[unit][column], x, expression)
+    return kinks, total
 
 
 def _add(total: _Expression, factor: mpq, expression: _Expression) -> None:
@@ -129,24 +171,15 @@ def _pull(
 
 
 def _close(
-    kinks: list[_Kinked], balance: list[_Expression], signs: dict[Kink, int], budget: list[int]
+    kinks: list[_Kinked], balance: list[list[_Expression]], signs: dict[Kink, int], budget: list[int]
 ) -> SlopeTree | None:
     """Returns a tree below the signs that are fixed."""
     if budget[0] <= 0:
         return None
     budget[0] -= 1
-    place = {one.kink: index for index, one in enumerate(kinks)}
-    forms: list[tuple[_Expression, bool, Kink | None]] = [(expression, True, None) for expression in balance]
-    for one in kinks:
-        for slope, side in ((one.below, 1), (one.above, -1)):
-            if signs.get(one.kink) == side:
-                continue  # on the side that is fixed, the other bound is not needed
-            form: _Expression = {one.kink: mpq(side)}
-            _add(form, -side * slope, one.arriving)
-            forms.append((form, False, one.kink))
-    solved = _solve(forms, place)
-    if isinstance(solved, dict):
-        return SlopeLeaf(solved)
+    solved = _Program(kinks, balance, signs).solve()
+    if isinstance(solved, SlopeLeaf):
+        return solved
     split = next((one.kink for one in kinks if one.kink in solved and one.kink not in signs), None)
     if split is None:
         return None
@@ -155,26 +188,83 @@ def _close(
     return None if plus is None or minus is None else SlopeSplit(split, plus, minus)
 
 
-def _solve(
-    forms: list[tuple[_Expression, bool, Kink | None]], place: dict[Kink, int]
-) -> dict[Kink, mpq] | set[Kink | None]:
-    """Returns slopes with each form = 0 or >= 0, or the kinks whose bounds exclude them."""
-    rows: list[list[mpz]] = []
-    bounds: list[mpq] = []
-    kept: list[tuple[bool, Kink | None]] = []
-    for expression, is_equal, owner in forms:
-        row = [_ZERO] * len(place)
-        for key, value in expression.items():
-            if key is not None:
-                row[place[key]] = value
-        integers, scale = to_integers(row)
-        rows.append(integers)
-        bounds.append(-expression.get(None, _ZERO) * scale)
-        kept.append((is_equal, owner))
-    system = BoundedForms(rows, len(place))
-    for index, (bound, (is_equal, _)) in enumerate(zip(bounds, kept, strict=True)):
-        system.set_bounds(len(place) + index, bound, bound if is_equal else None)
-    found = system.solve()
-    if isinstance(found, Conflict):
-        return {owner for y, (_, owner) in zip(found.multipliers, kept, strict=True) if y}
-    return {kink: value for kink, value in zip(place, found, strict=True) if value}
+def _sharpen(
+    tree: SlopeTree, kinks: list[_Kinked], balance: list[list[_Expression]], signs: dict[Kink, int]
+) -> AxisTree | None:
+    """Returns the tree with slopes in every direction at its leaves."""
+    if isinstance(tree, SlopeSplit):
+        plus = _sharpen(tree.plus, kinks, balance, signs | {tree.kink: 1})
+        minus = _sharpen(tree.minus, kinks, balance, signs | {tree.kink: -1}) if plus is not None else None
+        return None if plus is None or minus is None else AxisSplit(tree.kink, plus, minus)
+    program = _Program(kinks, balance, signs)
+    program.solve()
+    pairs: list[tuple[tuple[SlopeLeaf, SlopeLeaf], ...]] = []
+    for unit, row in enumerate(balance):
+        found: list[tuple[SlopeLeaf, SlopeLeaf]] = []
+        for column in range(len(row)):
+            up, down = program.push(unit, column, 1), program.push(unit, column, -1)
+            if up is None or down is None:
+                return None
+            found.append((up, down))
+        pairs.append(tuple(found))
+    return AxisLeaf(tuple(pairs))
+
+
+class _Program:
+    """The linear program over the slopes of the vanishing kinks, below signs that are fixed."""
+
+    def __init__(self, kinks: list[_Kinked], balance: list[list[_Expression]], signs: Mapping[Kink, int]) -> None:
+        self._place = {one.kink: index for index, one in enumerate(kinks)}
+        self._columns = len(balance[0])
+        equal = [expression for row in balance for expression in row]
+        forms: list[tuple[_Expression, Kink | None]] = [(expression, None) for expression in equal]
+        for one in kinks:
+            for slope, side in ((one.below, 1), (one.above, -1)):
+                if signs.get(one.kink) == side:
+                    continue  # on the side that is fixed, the other bound is not needed
+                form: _Expression = {one.kink: mpq(side)}
+                _add(form, -side * slope, one.arriving)
+                forms.append((form, one.kink))
+        self._owners = [owner for _, owner in forms]
+        # each sum of slopes once more with either sign and without bounds, to be made as great as it can be
+        self._goals = len(forms)
+        forms += [({key: side * v for key, v in form.items()}, None) for form in equal for side in (1, -1)]
+        rows: list[list[mpz]] = []
+        self._bounds: list[mpq] = []
+        for expression, _ in forms:
+            row = [_ZERO] * len(self._place)
+            for key, value in expression.items():
+                if key is not None:
+                    row[self._place[key]] = value
+            integers, scale = to_integers(row)
+            rows.append(integers)
+            self._bounds.append(-expression.get(None, _ZERO) * scale)
+        self._system = BoundedForms(rows, len(self._place))
+        for index, owner in enumerate(self._owners):
+            bound = self._bounds[index]
+            self._system.set_bounds(len(self._place) + index, bound, bound if owner is None else None)
+
+    def solve(self) -> SlopeLeaf | set[Kink | None]:
+        """Returns slopes that add up to 0, or the kinks whose bounds exclude them."""
+        found = self._system.solve()
+        if isinstance(found, Conflict):
+            return {owner for y, owner in zip(found.multipliers, self._owners, strict=False) if y}
+        return self._leaf(found)
+
+    def push(self, unit: int, column: int, side: int) -> SlopeLeaf | None:
+        """Returns slopes that add up to a multiple with this sign of one parameter; None if there are none."""
+        index = unit * self._columns + column
+        form, bound = len(self._place) + index, self._bounds[index]
+        low, high = (bound, bound + 1) if side > 0 else (bound - 1, bound)
+        self._system.set_bounds(form, low, high)
+        self._system.solve()
+        goal = self._goals + 2 * index + (side < 0)
+        best = self._system.maximize(len(self._place) + goal)
+        self._system.set_bounds(form, bound, bound)
+        found = best is not None and best.value > self._bounds[goal]
+        leaf = self._leaf(best.point) if best is not None and found else None
+        self._system.solve()
+        return leaf
+
+    def _leaf(self, values: Sequence[mpq]) -> SlopeLeaf:
+        return SlopeLeaf({kink: value for kink, value in zip(self._place, values, strict=True) if value})

@@ -2,8 +2,12 @@
 From Exactdrl Require Import Minimum Cells Walk.
 Check accepted_local_minimum.
 Print Assumptions accepted_local_minimum.
+Check accepted_strict_local_minimum.
+Print Assumptions accepted_strict_local_minimum.
 Check accepted_global_minimum.
 Print Assumptions accepted_global_minimum.
+Check accepted_unique_global_minimum.
+Print Assumptions accepted_unique_global_minimum.
 Check segment.
 Print Assumptions segment.
 Check accepted_walk.

@@ -115,6 +115,44 @@ Definition no_signs : signs := fun _ _ _ => None.
 
 Definition check_local_minimum (P : problem T) (u : seq (seq T)) (t : tree) : bool := is_closed no_signs P u t.
 
+(* Strict minima. For each parameter and both signs, slopes that add up to a multiple with that sign of this parameter
+   alone: then the loss rises at least so fast along it. *)
+Fixpoint is_axis (b : bool) (c : nat) (row : seq T) : bool :=
+  match row, c with
+  | [::], _ => false
+  | x :: row', 0 => (if b then ~~ le N x (zero N) else ~~ le N (zero N) x) && all is_zero row'
+  | x :: row', c'.+1 => is_zero x && is_axis b c' row'
+  end.
+
+Fixpoint is_axis_rows (b : bool) (r c : nat) (rows : seq (seq T)) : bool :=
+  match rows, r with
+  | [::], _ => false
+  | row :: rows', 0 => is_axis b c row && all (all is_zero) rows'
+  | row :: rows', r'.+1 => all is_zero row && is_axis_rows b r' c rows'
+  end.
+
+Definition rises (sign : signs) (P : problem T) (u : seq (seq T)) (r c : nat) (b : bool) (hints : seq (seq (seq T))) : bool :=
+  if collect sign P u (size (head [::] u)) 0 (samples P) hints is Some rows then is_axis_rows b r c rows else false.
+
+(* At a leaf: for each row and column of the parameters the hints for both signs. *)
+Inductive strict_tree :=
+  | StrictLeaf of seq (seq (seq (seq (seq T)) * seq (seq (seq T))))
+  | StrictSplit of kink & strict_tree & strict_tree.
+
+Fixpoint is_strict (sign : signs) (P : problem T) (u : seq (seq T)) (t : strict_tree) : bool :=
+  match t with
+  | StrictLeaf hints =>
+    let m := size (head [::] u) in
+    [&& size u == size (trained P), all (fun row => size row == m) u
+      & all (fun r => all (fun c =>
+          let pair := nth ([::], [::]) (nth [::] hints r) c in
+          rises sign P u r c true pair.1 && rises sign P u r c false pair.2) (iota 0 m)) (iota 0 (size u))]
+  | StrictSplit k plus minus => is_strict (fix_sign sign k true) P u plus && is_strict (fix_sign sign k false) P u minus
+  end.
+
+Definition check_strict_local_minimum (P : problem T) (u : seq (seq T)) (t : strict_tree) : bool :=
+  is_strict no_signs P u t.
+
 (* The loss is convex: nothing bends before the residuals, and these bend upwards. *)
 Definition is_convex (P : problem T) : bool :=
   [&& size (after P) == 0, all (fun s => le N (below s) (above s) && le N (above s) (below s)) (trained P)
@@ -122,6 +160,9 @@ Definition is_convex (P : problem T) : bool :=
 
 Definition check_global_minimum (P : problem T) (u : seq (seq T)) (hints : seq (seq (seq T))) : bool :=
   is_convex P && is_balanced no_signs P u hints.
+
+Definition check_unique_global_minimum (P : problem T) (u : seq (seq T)) (t : strict_tree) : bool :=
+  is_convex P && (if t is StrictLeaf _ then is_strict no_signs P u t else false).
 
 (* The loss, for the report. *)
 Fixpoint cost_of (gs : seq (goal T)) (ss : seq (slopes T)) (ls : seq (layer T)) (z : seq T) : T :=

@@ -59,8 +59,14 @@ Definition near (e : R) (u theta : seq (seq R)) : bool := all2 (all2 (fun x y =>
 Definition local_minimum (P : problem R) (u : seq (seq R)) : Prop :=
   exists2 e : R, 0 < e & forall theta, near e u theta -> loss P u <= loss P theta.
 
+Definition strict_local_minimum (P : problem R) (u : seq (seq R)) : Prop :=
+  exists2 e : R, 0 < e & forall theta, near e u theta -> theta <> u -> loss P u < loss P theta.
+
 Definition global_minimum (P : problem R) (u : seq (seq R)) : Prop :=
   forall theta, shape theta = shape u -> loss P u <= loss P theta.
+
+Definition unique_global_minimum (P : problem R) (u : seq (seq R)) : Prop :=
+  forall theta, shape theta = shape u -> theta <> u -> loss P u < loss P theta.
 (* Cells. A pattern has a bit for each address: true where the kink's value is >= 0 in the cell, false where <= 0. *)
 Definition side (b : bool) (s : slopes R) (t : R) : R := (if b then above s else below s) * t.
 

@@ -624,6 +624,146 @@ case: (leP 0 v) => hv; [apply: h1 | apply: h2]; try (by apply: fixed => //=; app
 by apply: near_mono near_u; rewrite le_minl lexx orbT.
 Qed.
 
+(* Strict minima. *)
+Lemma is_axis_dot b j row : is_axis N b j row -> exists2 x : R, (if b then 0 < x else x < 0) &
+  forall z : seq R, size z = size row -> dot (map f row) z = x * nth 0 z j.
+Proof.
+elim: row j => [|y row IH] [|j] //= /andP[].
+  move=> hy zero; exists (f y); first by move: hy; rewrite !fle f0 -!ltNge; case: (b).
+  case=> [//|t z] [e] /=; have -> : dot (map f row) z = 0.
+    elim: row z zero {e IH} => [|a row IH] [|b' z] //=; rewrite /is_zero !fle f0 => /andP[/andP[h1 h2] /IH ->].
+    by have -> : f a = 0; [apply/eqP; rewrite eq_le h1 h2 | rewrite mul0r addr0].
+  by rewrite addr0.
+rewrite /is_zero !fle f0 => /andP[h1 h2] /IH[x hx h]; exists x => // -[|t z] //= [e].
+have -> : f y = 0 by apply/eqP; rewrite eq_le h1 h2.
+by rewrite mul0r add0r h.
+Qed.
+
+Lemma is_axis_frob b m r j rows : fits m rows -> is_axis_rows N b r j rows ->
+  exists2 x : R, (if b then 0 < x else x < 0) & forall theta : seq (seq R), size theta = size rows -> fits m theta ->
+    frob (map (map f) rows) theta = x * nth 0 (nth [::] theta r) j.
+Proof.
+elim: rows r => [|row rows IH] [|r] //= /andP[/eqP sr fr] /andP[].
+  move=> /is_axis_dot[x hx h] zero; exists x => // -[|t theta] //= [e] /andP[/eqP st _].
+  by rewrite h ?st ?sr // (frob_zero _ zero) addr0.
+move=> zero /(IH _ fr)[x hx h]; exists x => // -[|t theta] //= [e] /andP[_ ft]; rewrite h // -[RHS]add0r.
+by congr (_ + _); have /= := @frob_zero [:: row] [:: t]; rewrite andbT addr0; apply.
+Qed.
+
+Lemma common_radius (A : eqType) (Q : A -> R -> Prop) (s : seq A) :
+  (forall a e e', e' <= e -> Q a e -> Q a e') -> (forall a, a \in s -> exists2 e, 0 < e & Q a e) ->
+  exists2 e, 0 < e & forall a, a \in s -> Q a e.
+Proof.
+move=> mono; elim: s => [|a s IH] h; first by exists 1; first exact: ltr01.
+have [|e1 p1 h1] := IH; first by move=> b hb; apply: h; rewrite inE hb orbT.
+have [|e2 p2 h2] := h a; first by rewrite inE eqxx.
+exists (Num.min e1 e2); first by rewrite lt_minr p1.
+move=> b; rewrite inE => /orP[/eqP -> | hb]; first by apply: mono h2; rewrite le_minl lexx orbT.
+by apply: mono (h1 _ hb); rewrite le_minl lexx.
+Qed.
+
+Definition rising (sign : signs) (u : seq (seq T)) (r j : nat) (theta : seq (seq R)) : Prop :=
+  nth 0 (nth [::] theta r) j <> nth 0 (nth [::] (map (map f) u) r) j -> loss PR (map (map f) u) < loss PR theta.
+
+Lemma rises_sound sign u r j b hints : size u = size (trained P) -> fits (size (head [::] u)) u ->
+  rises N sign P u r j b hints -> exists2 e, 0 < e & forall theta, near e (map (map f) u) theta ->
+    agrees_from sign 0 (values_table theta) -> exists2 x : R, (if b then 0 < x else x < 0) &
+    x * (nth 0 (nth [::] theta r) j - nth 0 (nth [::] (map (map f) u) r) j) + loss PR (map (map f) u) <= loss PR theta.
+Proof.
+move=> su fu; rewrite /rises; case E: collect => [rows|] // axis.
+have [sr fr] := collect_size E su; have [x hx h] := is_axis_frob fr axis.
+have [e p hl] := collect_local fu E su; exists e => // theta near_u ag; exists x => //.
+have [st ft] := near_fits fu near_u; have := hl _ near_u ag; rewrite /below_sum mulrBr.
+rewrite !h ?size_map ?sr ?st //; exact: fits_U.
+Qed.
+
+(* Points of the same shape that agree in all entries are the same. *)
+Lemma differ_somewhere (m : nat) (u : seq (seq T)) (theta : seq (seq R)) : fits m u -> size theta = size u ->
+  fits m theta -> theta <> map (map f) u -> exists2 rj : nat * nat, (rj.1 < size u)%N && (rj.2 < m)%N &
+    nth 0 (nth [::] theta rj.1) rj.2 != nth 0 (nth [::] (map (map f) u) rj.1) rj.2.
+Proof.
+move=> fu st ft ne.
+have [hd|/allPn[rj /allpairsP[[r j] [/= hr hj ->]] ne']] := boolP (all (fun rj =>
+  nth 0 (nth [::] theta rj.1) rj.2 == nth 0 (nth [::] (map (map f) u) rj.1) rj.2)
+  [seq (r, j) | r <- iota 0 (size u), j <- iota 0 m]); last first.
+  by exists (r, j) => //=; move: hr hj; rewrite !mem_iota /= !add0n => -> ->.
+case: ne; apply: (@eq_from_nth _ [::]); first by rewrite st size_map.
+move=> r; rewrite st => hr; have row (v : seq (seq R)) : size v = size u -> fits m v -> size (nth [::] v r) = m.
+  by move=> sv fv; apply/eqP; apply: (allP fv); apply: mem_nth; rewrite sv.
+apply: (@eq_from_nth _ 0); first by rewrite !row // ?size_map //; exact: fits_U.
+move=> j; rewrite row // => hj; apply/eqP; apply: (allP hd (r, j)).
+by apply/allpairsP; exists (r, j); rewrite !mem_iota.
+Qed.
+
+Lemma strict_closed sign u t : is_strict N sign P u t ->
+  exists2 e, 0 < e & forall theta, near e (map (map f) u) theta -> agrees_from sign 0 (values_table theta) ->
+    theta <> map (map f) u -> loss PR (map (map f) u) < loss PR theta.
+Proof.
+elim: t sign => [hints|k plus IHp minus IHm] sign /=; last first.
+  case/andP=> /IHp[e1 p1 h1] /IHm[e2 p2 h2]; exists (Num.min e1 e2); first by rewrite lt_minr p1.
+  move=> theta near_u ag ne; case: k h1 h2 => [[i d] j] h1 h2.
+  set v := nth 0 (nth [::] (nth [::] (values_table theta) i) d) j.
+  have fixed b : signed b v -> agrees_from (fix_sign sign (i, d, j) b) 0 (values_table theta).
+    move=> hv i' d' j' b'; rewrite /fix_sign add0n; case: eqP => [[-> -> ->] [<-] //|_]; exact: ag.
+  case: (leP 0 v) => hv; [apply: h1 | apply: h2] => //; try (by apply: fixed => //=; apply: ltW).
+    by apply: near_mono near_u; rewrite le_minl lexx.
+  by apply: near_mono near_u; rewrite le_minl lexx orbT.
+case/and3P=> /eqP su fu all_rise; set m := size (head [::] u) in fu all_rise.
+pose Q (rj : nat * nat) (e : R) := forall theta, near e (map (map f) u) theta ->
+  agrees_from sign 0 (values_table theta) -> rising sign u rj.1 rj.2 theta.
+have [] := @common_radius _ Q [seq (r, j) | r <- iota 0 (size u), j <- iota 0 m].
+- by move=> rj e e' le_e h theta near_u; apply: h; apply: near_mono near_u.
+- move=> rj /allpairsP[[r j] [/= hr hj ->]]; have /andP[h1 h2] := allP (allP all_rise _ hr) _ hj.
+  have [e1 p1 q1] := rises_sound su fu h1; have [e2 p2 q2] := rises_sound su fu h2.
+  exists (Num.min e1 e2); first by rewrite lt_minr p1.
+  move=> theta near_u ag /= /eqP ne.
+  have [|x1 hx1 r1] := q1 _ _ ag; first by apply: near_mono near_u; rewrite le_minl lexx.
+  have [|x2 hx2 r2] := q2 _ _ ag; first by apply: near_mono near_u; rewrite le_minl lexx orbT.
+  rewrite -subr_eq0 in ne; case: (ltgtP (nth 0 (nth [::] theta r) j - nth 0 (nth [::] (map (map f) u) r) j) 0) => h.
+  + by apply: lt_le_trans r2; rewrite ltr_addr nmulr_rgt0.
+  + by apply: lt_le_trans r1; rewrite ltr_addr pmulr_rgt0.
+  + by rewrite h eqxx in ne.
+move=> e p h; exists e => // theta near_u ag ne; have [st ft] := near_fits fu near_u.
+have [[r j] /= /andP[hr hj] /eqP ne'] := differ_somewhere fu st ft ne.
+by apply: (h (r, j)) => //; apply/allpairsP; exists (r, j); rewrite !mem_iota.
+Qed.
+
+Lemma rises_global u r j b hints : is_convex N P -> size u = size (trained P) -> fits (size (head [::] u)) u ->
+  rises N no_signs P u r j b hints -> forall theta, size theta = size u -> fits (size (head [::] u)) theta ->
+  exists2 x : R, (if b then 0 < x else x < 0) &
+    x * (nth 0 (nth [::] theta r) j - nth 0 (nth [::] (map (map f) u) r) j) + loss PR (map (map f) u) <= loss PR theta.
+Proof.
+case/and3P=> /eqP/size0nil last flat up su fu; rewrite /rises; case E: collect => [rows|] // axis theta st ft.
+have [sr fr] := collect_size E su; have [x hx h] := is_axis_frob fr axis; exists x => //.
+have : below_sum u (samples P) rows theta by apply: collect_global E su last flat up _ st ft _ => // i d k b'.
+rewrite /below_sum mulrBr !h ?size_map ?sr ?st //; exact: fits_U.
+Qed.
+
+Theorem unique_global_minimum_read u t : check_unique_global_minimum N P u t ->
+  unique_global_minimum PR (map (map f) u).
+Proof.
+case/andP=> convex; case: t => // hints /and3P[/eqP su fu all_rise] theta shapes ne.
+set m := size (head [::] u) in fu all_rise.
+have st : size theta = size u by rewrite -[LHS](size_map size) -/(shape _) shapes !size_map.
+have ft : fits m theta.
+  have : fits m (map (map f) u) by exact: fits_U.
+  by rewrite /fits -!(all_map size (fun n => n == _)) -/(shape _) -/(shape theta) shapes.
+have [[r j] /= /andP[hr hj] ne'] := differ_somewhere fu st ft ne.
+have hr' : r \in iota 0 (size u) by rewrite mem_iota.
+have hj' : j \in iota 0 m by rewrite mem_iota.
+have /andP[h1 h2] := allP (allP all_rise _ hr') _ hj'.
+have [x1 hx1 r1] := rises_global convex su fu h1 st ft; have [x2 hx2 r2] := rises_global convex su fu h2 st ft.
+rewrite -subr_eq0 in ne'; case: (ltgtP (nth 0 (nth [::] theta r) j - nth 0 (nth [::] (map (map f) u) r) j) 0) => h.
+- by apply: lt_le_trans r2; rewrite ltr_addr nmulr_rgt0.
+- by apply: lt_le_trans r1; rewrite ltr_addr pmulr_rgt0.
+- by rewrite h eqxx in ne'.
+Qed.
+
+Theorem strict_local_minimum_read u t : check_strict_local_minimum N P u t -> strict_local_minimum PR (map (map f) u).
+Proof.
+by case/strict_closed=> e p h; exists e => // theta near_u ne; apply: h => // i d j b.
+Qed.
+
 Theorem local_minimum_read u t : check_local_minimum N P u t -> local_minimum PR (map (map f) u).
 Proof.
 case/closed_local=> e p h; exists e => // theta near_u; apply: h near_u _.
@@ -648,6 +788,16 @@ Theorem accepted_local_minimum (P : problem rat) (u : seq (seq rat)) (t : tree r
   check_local_minimum rationals P u t ->
   forall R : realFieldType, local_minimum (map_problem ratr P) (map (map (@ratr R)) u).
 Proof. by move=> h R; exact: (local_minimum_read (reading_rationals R) h). Qed.
+
+Theorem accepted_strict_local_minimum (P : problem rat) (u : seq (seq rat)) (t : strict_tree rat) :
+  check_strict_local_minimum rationals P u t ->
+  forall R : realFieldType, strict_local_minimum (map_problem ratr P) (map (map (@ratr R)) u).
+Proof. by move=> h R; exact: (strict_local_minimum_read (reading_rationals R) h). Qed.
+
+Theorem accepted_unique_global_minimum (P : problem rat) (u : seq (seq rat)) (t : strict_tree rat) :
+  check_unique_global_minimum rationals P u t ->
+  forall R : realFieldType, unique_global_minimum (map_problem ratr P) (map (map (@ratr R)) u).
+Proof. by move=> h R; exact: (unique_global_minimum_read (reading_rationals R) h). Qed.
 
 Theorem accepted_global_minimum (P : problem rat) (u : seq (seq rat)) (hints : seq (seq (seq rat))) :
   check_global_minimum rationals P u hints ->

@@ -248,4 +248,7 @@ Definition check_zero (P : problem T) (st : state T) : bool :=
 
 Definition check_end (P : problem T) (st : state T) (u : seq (seq T)) (t : tree T) : bool :=
   is_point st u && check_local_minimum N P u t.
+
+Definition check_strict_end (P : problem T) (st : state T) (u : seq (seq T)) (t : strict_tree T) : bool :=
+  is_point st u && check_strict_local_minimum N P u t.
 End Steps.

@@ -648,15 +648,19 @@ move: [seq dot row _ | row <- theta] => z /=; move: [seq map_slopes f i | i <- t
 by elim: (map _ (after P)) ss' z => [|l ls IH] ss' z /=; [exact: terms_ge0 | exact: IH].
 Qed.
 
-Theorem end_sound st u t : sound st -> check_end N P st u t -> map (map f) u = point st /\ local_minimum PR (point st).
+Lemma read_is_point st u : sound st -> is_point N st u -> map (map f) u = point st.
 Proof.
-move=> h /andP[is_u /(local_minimum_read reads)]; have e : map (map f) u = point st.
-  have d0 := sound_positive h; move: is_u; rewrite /is_point /point /at_.
-  elim: u (numerators st) => [|x u IH] [|y num] //= /andP[hx /IH ->]; congr (_ :: _).
-  elim: x y hx => [|p x IHx] [|q y] //= /andP[hp /IHx ->]; congr (_ :: _).
-  by move: hp; rewrite read_same fM => /eqP <-; rewrite mulfK // gt_eqF.
-by rewrite e.
+move=> h; have d0 := sound_positive h; rewrite /is_point /point /at_.
+elim: u (numerators st) => [|x u IH] [|y num] //= /andP[hx /IH ->]; congr (_ :: _).
+elim: x y hx => [|p x IHx] [|q y] //= /andP[hp /IHx ->]; congr (_ :: _).
+by move: hp; rewrite read_same fM => /eqP <-; rewrite mulfK // gt_eqF.
 Qed.
+
+Theorem end_sound st u t : sound st -> check_end N P st u t -> local_minimum PR (point st).
+Proof. by move=> h /andP[/(read_is_point h) <- /(local_minimum_read reads)]. Qed.
+
+Theorem strict_end_sound st u t : sound st -> check_strict_end N P st u t -> strict_local_minimum PR (point st).
+Proof. by move=> h /andP[/(read_is_point h) <- /(strict_local_minimum_read reads)]. Qed.
 End Problem.
 End Soundness.
 
@@ -671,6 +675,8 @@ Theorem accepted_walk (P : problem rat) (pl : plan rat) c ks num den inv st move
         (forall c0 num0 den0, check_start rationals P pl st c0 num0 den0 ->
           in_cell Q c0 (at_R num0 den0) /\ loss Q (at_R num den) <= loss Q (at_R num0 den0)),
         (forall u t, check_end rationals P st' u t -> local_minimum Q (at_R (numerators st') (denominator st')))
+        /\ (forall u t, check_strict_end rationals P st' u t ->
+             strict_local_minimum Q (at_R (numerators st') (denominator st')))
       & (check_zero rationals P st' -> global_minimum Q (at_R (numerators st') (denominator st')))].
 Proof.
 move=> E1 E2 R Q at_R; have reads := reading_rationals R.
@@ -683,7 +689,7 @@ case: est => e1 e2 e3; split.
 - by rewrite -e1 -e2 -e3; exact: sound_vertex h.
 - by rewrite -e3.
 - by move=> c0 num0 den0 hs; rewrite -e3; exact: (start_sound reads hp h hs).
-- by move=> u t he; case: (end_sound reads h' he).
+- by split=> u t he; [exact: (end_sound reads h' he) | exact: (strict_end_sound reads h' he)].
 - by move=> hz; case: (zero_sound reads hp h' hz).
 Qed.
 

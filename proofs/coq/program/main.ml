@@ -16,6 +16,11 @@ let name place value =
   demand (found <> "" && String.length found <= 64 && found.[0] >= 'a' && found.[0] <= 'z' && String.for_all fits found)
     (place ^ ": not a name")
 
+let contains part whole =
+  let n = String.length part in
+  let rec go i = i + n <= String.length whole && (String.sub whole i n = part || go (i + 1)) in
+  go 0
+
 let object_has key = function Object found -> List.mem_assoc key found | _ -> false
 
 (* Hints. *)
@@ -35,19 +40,35 @@ let inverse place = function
   | Null -> None
   | value -> Some (List.map (fun rows -> List.map (fun row -> vector place row) (list place rows)) (list place value))
 
+(* Chosen slopes, for each sample, depth and unit; 0 where none is given. *)
+let slopes_of inst place value =
+  let found = Hashtbl.create 64 in
+  List.iter (fun entry -> match list place entry with
+      | [ l; i; u; number ] -> Hashtbl.replace found (kink inst place (List [ l; i; u ])) (rational place number)
+      | _ -> raise (Malformed (place ^ ": not a kink and a number"))) (list place value);
+  let deepest = List.length inst.problem.after + 1 and widest = List.fold_left max 0 inst.widths in
+  List.mapi (fun i _ -> List.init (deepest + 1) (fun d ->
+      List.init widest (fun u -> Option.value (Hashtbl.find_opt found ((i, d), u)) ~default:Q.zero))) inst.problem.samples
+
+let split_of inst place value =
+  let field = fields place [ "kink"; "plus"; "minus" ] [] value in
+  (kink inst place (field "kink"), field "plus", field "minus")
+
 let rec tree inst place value =
   if object_has "kink" value then
-    let field = fields place [ "kink"; "plus"; "minus" ] [] value in
-    Split (kink inst place (field "kink"), tree inst place (field "plus"), tree inst place (field "minus"))
+    let k, plus, minus = split_of inst place value in
+    Split (k, tree inst place plus, tree inst place minus)
+  else Leaf (slopes_of inst place (fields place [ "slopes" ] [] value "slopes"))
+
+let rec strict_tree inst place value =
+  if object_has "kink" value then
+    let k, plus, minus = split_of inst place value in
+    StrictSplit (k, strict_tree inst place plus, strict_tree inst place minus)
   else
-    let entries = list place (fields place [ "slopes" ] [] value "slopes") in
-    let found = Hashtbl.create 64 in
-    List.iter (fun entry -> match list place entry with
-        | [ l; i; u; number ] -> Hashtbl.replace found (kink inst place (List [ l; i; u ])) (rational place number)
-        | _ -> raise (Malformed (place ^ ": not a kink and a number"))) entries;
-    let deepest = List.length inst.problem.after + 1 and widest = List.fold_left max 0 inst.widths in
-    Leaf (List.mapi (fun i _ -> List.init (deepest + 1) (fun d ->
-        List.init widest (fun u -> Option.value (Hashtbl.find_opt found ((i, d), u)) ~default:Q.zero))) inst.problem.samples)
+    let pair value = match list place value with
+      | [ up; down ] -> (slopes_of inst place up, slopes_of inst place down)
+      | _ -> raise (Malformed (place ^ ": not two lists of slopes")) in
+    StrictLeaf (List.map (fun row -> List.map pair (list place row)) (list place (fields place [ "axes" ] [] value "axes")))
 
 let check instance_path run_path hints_path =
   let inst = instance instance_path in
@@ -159,12 +180,18 @@ let check instance_path run_path hints_path =
     | "local-minimum" | "strict-local-minimum" ->
       let last = hint "hints: outcome" (hints ()) in
       if object_has "unsupported" last then raise (Unsupported (text "hints" (fields "hints" [ "unsupported" ] [] last "unsupported")));
-      let field = fields "hints: outcome" [ "point"; "tree" ] [] last in
-      let u = List.map (vector "hints: outcome") (list "hints: outcome" (field "point")) in
-      let t = tree inst "hints: outcome" (field "tree") in
-      require (check_end numbers p state u t) "outcome: the hints do not show a local minimum";
-      let is_global = is_convex numbers p && (match t with Leaf h -> check_global_minimum numbers p u h | Split _ -> false) in
-      if is_global then "a global minimum" else "a local minimum"
+      let spot = "hints: outcome" in
+      let field = fields spot [ "point" ] [ "tree"; "strict" ] last in
+      let u = List.map (vector spot) (list spot (field "point")) in
+      if object_has "strict" last then (
+        let t = strict_tree inst spot (field "strict") in
+        require (check_strict_end numbers p state u t) "outcome: the hints do not show a strict local minimum";
+        if check_unique_global_minimum numbers p u t then "the only global minimum" else "a strict local minimum")
+      else
+        let t = tree inst spot (field "tree") in
+        require (check_end numbers p state u t) "outcome: the hints do not show a local minimum";
+        let is_global = is_convex numbers p && (match t with Leaf h -> check_global_minimum numbers p u h | Split _ -> false) in
+        if is_global then "a global minimum" else "a local minimum"
     | _ -> "no minimum claimed or checked" in
   let place, value = next_line () in
   let field = fields place [ "steps"; "sha256" ] [] (fields place [ "end" ] [] value "end") in
@@ -174,7 +201,7 @@ let check instance_path run_path hints_path =
   let notes = List.filter (fun s -> s <> "") [
       (if long > 0 then Printf.sprintf "%d adjacent, %d long" (steps - long) long else "");
       (if elsewhere then "first vertex elsewhere" else "");
-      (if kind = "strict-local-minimum" then "strictness not checked" else "");
+      (if kind = "strict-local-minimum" && not (contains "strict" proved || contains "only" proved) then "strictness not proved" else "");
       (if kind = "undecided" then "active kinks not counted" else "");
       (if kind = "unbounded" then "the outcome not checked" else "");
       (if stops > 0 then Printf.sprintf "%d published stops not checked" stops else "") ] in
