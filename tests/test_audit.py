@@ -4,7 +4,6 @@ import csv
 import json
 from fractions import Fraction
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import oracle
@@ -15,6 +14,7 @@ from gmpy2 import mpq
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from strategies import examples, instances
+from test_corpus import WALKS, find_file, is_walk
 
 from exactdrl import (
     InputError,
@@ -125,20 +125,13 @@ def vertex_of(row):
     return [mpq(entry, point.denominator) for entry in point.numerators]
 
 
-CORPUS = [
-    path
-    for path in sorted((Path(__file__).parent / "corpus" / "accept").glob("*.drl"))
-    # walks that have a vertex; there are files about cells, too. In slopes-flat some units of the trained layer matter to
-    # no kink and others do, which the library does not handle
-    if path.stem != "slopes-flat"
-    if path.read_bytes().startswith(b'{"format":"exactdrl-certificate"') and b'\n{"vertex"' in path.read_bytes()
-]
+CORPUS = [stem for stem in WALKS if stem.parent.name == "accept" and is_walk(stem)]
 
 
-@pytest.mark.parametrize("run_path", CORPUS, ids=lambda path: path.stem)
-def test_the_vertices_of_accepted_certificates_are_whole(run_path, folder):
+@pytest.mark.parametrize("stem", CORPUS, ids=lambda stem: stem.name)
+def test_the_vertices_of_accepted_certificates_are_whole(stem, folder):
     """The vertices of each walk in the checker's corpus, degenerate and made by hand, get a certificate that holds."""
-    path = next(path for path in (run_path.with_suffix(".json"), run_path.with_suffix(".json.gz")) if path.exists())
+    run_path, path = find_file(stem, ".drl"), find_file(stem, ".json")
     instance = read_instance(path)
     certificate = read_certificate(run_path, instance)
     problem = IntegerProblem.from_instance(instance)
