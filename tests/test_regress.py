@@ -441,6 +441,36 @@ def test_bad_tables(tmp_path: Path, text: str, options: dict, message: str) -> N
         regress(tmp_path / "t.csv", **{"target": "y", **options})
 
 
+def test_targets_beside_a_table() -> None:
+    """Targets given as numbers: weights may be a column still, a name that is none is refused; floats stay floats."""
+    rows = np.array([[1.0, 2.0], [2.0, 0.0], [3.0, 1.0], [5.0, 3.0]])
+    named = regress(rows, [1.0, 2.0, 2.5, 4.0], weights=2)
+    given = regress(rows[:, :1], [1.0, 2.0, 2.5, 4.0], weights=[2, 0, 1, 3])
+    assert named.names == given.names == ("Intercept", "column_1")
+    assert named.coefficients == given.coefficients
+    with pytest.raises(InputError, match="no column is named 'w'"):
+        regress(rows, [1, 2, 3, 4], weights="w")
+    plain = regress(rows, np.array([1.0, 2.0, 2.5, 4.0]))
+    assert plain.fit.problem.dyadic is not None
+    assert plain.coefficients == regress(rows, [mpq(1), mpq(2), mpq(5, 2), mpq(4)]).coefficients
+
+
+def test_nothing_to_fit() -> None:
+    """A column of zeros is aliased to nothing; constants are aliased to the intercept; the path has one piece."""
+    result = regress([[0], [0], [0]], [1, 2, 4], intercept=False)
+    assert result.coefficients == {"column_1": None}
+    assert result.objective == mpq(7, 2)
+    assert result.is_unique
+    assert result.aliased == {"column_1": {}}
+    assert [(piece.low, piece.high) for piece in result.path] == [(0, 1)]
+    check(result)
+    medians = regress([[3], [3], [3], [3]], [1, 2, 4, 9])
+    assert medians.aliased == {"column_1": {"Intercept": 3}}
+    assert medians.ranges["Intercept"] == (2, 4)
+    assert [piece.high for piece in medians.path] == [mpq(1, 4), mpq(1, 2), mpq(3, 4), 1]
+    assert [piece.coefficients["Intercept"] for piece in medians.path] == [1, 2, 4, 9]
+
+
 def test_missing_rows_are_left_out_on_demand(tmp_path: Path) -> None:
     """With or without a formula, and said."""
     (tmp_path / "t.csv").write_text("y,x\n1,2\n3,\n2,5\n4,1\n", encoding="utf-8")

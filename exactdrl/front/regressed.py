@@ -473,7 +473,17 @@ def _read(
             levels=categories_of(data),
         )
     else:
-        design = _with_targets(source, target, data, intercept=intercept, inputs=inputs, exclude=exclude, index=index)
+        design = _with_targets(
+            source,
+            target,
+            data,
+            intercept=intercept,
+            inputs=inputs,
+            exclude=exclude,
+            weights=named_weights,
+            index=index,
+            drop_missing=drop_missing,
+        )
     if weights is None or named_weights is not None:
         return design
     return replace(design, weights=to_weights(weights, len(design.lines)))
@@ -496,7 +506,9 @@ def _with_targets(
     intercept: bool,
     inputs: Columns | None,
     exclude: Columns | None,
+    weights: int | str | None,
     index: bool | None,
+    drop_missing: bool,
 ) -> Design:
     """Returns the columns of a table of inputs alone, with targets given as numbers."""
     sheet = read_sheet(source)
@@ -510,7 +522,9 @@ def _with_targets(
         intercept=intercept,
         inputs=inputs,
         exclude=exclude,
+        weights=weights,
         index=index,
+        drop_missing=drop_missing,
         levels=categories_of(data),
     )
 
