@@ -240,6 +240,18 @@ def test_w3():
     assert isinstance(zero.verdict.proof, ZeroLoss)
 
 
+def test_flat_directions():
+    """A dead unit's outer weight is a flat direction of a minimum in all parameters; one layer's face is shown, too."""
+    dead = judge(shallow([[1, 0], [0, -1]], [[1, 5]], A_INPUTS, A_TARGETS))
+    assert name(dead) == "minimum"
+    assert dead.verdict.flat == (((0, 0), (0, 0)), ((0, 1),))
+    for t in (mpq(-3), mpq(7)):
+        assert find_loss(dead.setting, ((*dead.theta[0],), ((1, 5 + t),))) == dead.loss
+    layer = judge(shallow([[1, 0], [0, -1]], [[1, 5]], A_INPUTS, A_TARGETS), free=1)
+    assert name(layer) == "minimum"
+    assert any(any(row) for row in layer.verdict.flat[0])
+
+
 def test_b():
     """Boursier and Flammarion's data: least squares 512/2925, a differentiable local minimum at every width."""
     inputs, targets = [["-3/4", 1], ["-1/2", 1], ["1/8", 1]], [["11/10"], ["1/10"], ["4/5"]]

@@ -5,12 +5,13 @@ import json
 import numpy as np
 import pytest
 from exactdrl_cli.main import main
-from exactdrl_proofs.records.points import W3, train, train_w1, train_w3
+from exactdrl_proofs.records.points import HERE as RECORDS
+from exactdrl_proofs.records.points import W3, train, train_w1, train_w3, train_xor
 from gmpy2 import mpq
 from pointoracle import random_point, rng_of
 from test_points import instance_of, name, shallow
 
-from exactdrl import Instance, write_instance
+from exactdrl import Instance, read_instance, write_instance
 from exactdrl.constructions.nearest import find_nearest, minimise_nearest
 from exactdrl.constructions.snap import propose, snap
 from exactdrl.exact.rationals import InputError
@@ -53,6 +54,27 @@ def test_irrational_saddle():
     # 161/800 - √29/50
     assert abs((161 / 800 - float(found.trained.mean_loss)) ** 2 - 29 / 2500) < 1e-6
     assert found.best is None or not found.best.is_near
+
+
+@pytest.mark.parametrize(
+    ("record", "loss"), [("xor-scikit", mpq(2, 3)), ("xor-torch-squared", mpq(2, 3)), ("xor-torch-absolute", mpq(1))]
+)
+def test_xor_training(record, loss):
+    """XOR with two hidden units by scikit-learn and PyTorch, both losses: the ends snap to exact spurious minima.
+
+    Another version of the packages may end elsewhere: then only what holds of every end is asked for.
+    """
+    pytest.importorskip("torch")
+    pytest.importorskip("sklearn")
+    trained = train_xor()[record]
+    found = snap(trained)
+    assert found.best is not None
+    assert found.best.is_near
+    assert name(found.best.judged) in {"minimum", "escape"}
+    if trained == read_instance(RECORDS / f"{record}.json"):
+        assert found.best.judged.loss == loss
+        assert name(found.best.judged) == "minimum"
+        assert find_loss(found.best.judged.setting, found.best.judged.better) < loss
 
 
 def near(network, theta, rng):

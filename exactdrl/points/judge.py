@@ -15,7 +15,7 @@ from exactdrl.points.germ import find_descent
 from exactdrl.points.layer import judge_layer
 from exactdrl.points.ray import falls_forever
 from exactdrl.points.reading import Choice, read_setting
-from exactdrl.points.setting import Setting, Theta, find_loss, forward, unflatten
+from exactdrl.points.setting import Setting, Theta, find_loss, forward, freeze, unflatten, zero_direction
 from exactdrl.points.shallow import judge_shallow, judge_units
 from exactdrl.points.units import Escapes, dead_units
 from exactdrl.points.verdict import EscapeUnit, Minimum, NotMinimum, Verdict
@@ -91,6 +91,15 @@ def _find_ray(instance: Instance, judged: JudgedPoint) -> NotMinimum | None:
     return NotMinimum(descent, is_stationary=False, is_unbounded=True)
 
 
+def _find_dead_direction(theta: Theta, dead: tuple[int, ...]) -> Theta | None:
+    """Returns the direction of a dead hidden unit's outer weight, along which nothing changes; None without one."""
+    if not dead:
+        return None
+    direction = zero_direction(theta)
+    direction[1][0][dead[0]] += 1
+    return freeze(direction)
+
+
 def judge_setting(setting: Setting, theta: Theta, *, budget: int = DEFAULT_BUDGET) -> JudgedPoint:
     """Judges a point of a setting.
 
@@ -110,8 +119,9 @@ def judge_setting(setting: Setting, theta: Theta, *, budget: int = DEFAULT_BUDGE
     elif setting.is_shallow():
         verdict = judge_shallow(setting, theta, budget, units)
         loss = find_loss(setting, theta)
-        if isinstance(verdict, Minimum) and (loss or not setting.has_floor):
-            better = find_better(setting, theta)
+        if isinstance(verdict, Minimum):
+            verdict = replace(verdict, flat=_find_dead_direction(theta, dead_units(setting, found, 0)))
+            better = find_better(setting, theta) if loss or not setting.has_floor else None
     else:
         verdict = judge_deep(setting, theta, budget)
     escapes = None
