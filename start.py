@@ -104,7 +104,7 @@ def coq() -> None:
     run("make", "-C", "proofs/coq", "clean")
     run("make", "-C", "proofs/coq")
     set_up("[test]")
-    run(PYTHON, "-m", "pytest", "-q", "tests/test_coq.py")
+    run(PYTHON, "-m", "pytest", "-n", "auto", "tests/test_coq.py")
 
 
 def has_coq() -> bool:
