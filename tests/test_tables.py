@@ -244,6 +244,17 @@ def test_every_decimal_is_read_back_in_every_sign(cases):
         assert Numerals(",", ".").parse(german) == expected
 
 
+@given(st.from_regex(r"\A-?[0-9]{1,31}(\.[0-9]{0,31})?\Z"))
+def test_the_short_way_for_plain_cells_says_the_same(cell):
+    """Where it reads a cell it reads the decimal that Fraction reads; in other signs it reads none."""
+    found = Numerals().parse_plain(cell)
+    assert found is None or found == mpq(Fraction(cell)) == Numerals().parse(cell)
+    assert (found is None) == (
+        len(cell.lstrip("-").partition(".")[0]) > 30 or cell.endswith(".") or len(cell.partition(".")[2]) > 30
+    )
+    assert Numerals(",").parse_plain(cell) is None is Numerals(thousands=",").parse_plain(cell)
+
+
 @given(st.integers(0, 2**32), st.sampled_from([",", ";", "\t", "|"]), st.integers(2, 4), st.integers(1, 5))
 def test_the_sign_between_cells_is_found(seed, sign, width, count):
     """What Python's csv writer wrote, with names and without, is read back."""

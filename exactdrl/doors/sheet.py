@@ -164,18 +164,20 @@ class Sheet:
 
     def _number(self, row: int, index: int, advice: str) -> mpq:
         value = self.columns[index][row]
+        if isinstance(value, str) and (found := self.numerals.parse_plain(value)) is not None:
+            return found
         if isinstance(value, np.generic):
             value = value.item()
-        place = f"{self.place}: row {self.lines[row]}, {self.column_words(index)}"
-        if self.is_missing(row, index):
-            words = f"not a finite number: {value}" if isinstance(value, float) else f"not a number: {shown(value)}"
-            raise InputError(f"{place}: {words if value else _EMPTY}{advice}")
         try:
-            if isinstance(value, Decimal) and value.is_finite():
-                return mpq(*value.as_integer_ratio())
-            return self.numerals.parse(value) if isinstance(value, str) else to_rational(value)
+            if not self.is_missing(row, index):
+                if isinstance(value, Decimal) and value.is_finite():
+                    return mpq(*value.as_integer_ratio())
+                return self.numerals.parse(value) if isinstance(value, str) else to_rational(value)
+            words = f"not a finite number: {value}" if isinstance(value, float) else f"not a number: {shown(value)}"
+            reason = f"{words if value else _EMPTY}{advice}"
         except InputError as error:
-            raise InputError(f"{place}: {error}") from None
+            reason = str(error)
+        raise InputError(f"{self.place}: row {self.lines[row]}, {self.column_words(index)}: {reason}")
 
     def with_rows(self, rows: Sequence[int]) -> "Sheet":
         """Returns the sheet of chosen rows, by their positions from 0."""
