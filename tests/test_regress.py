@@ -269,6 +269,24 @@ def test_path_of_stackloss() -> None:
     assert list(degenerate.coefficients.values()) == [-36, mpq(1, 2), 1, 0]
 
 
+def test_path_with_several_vertices_at_once() -> None:
+    """Without an intercept a whole segment may be optimal at all levels of an interval: the pieces touch still."""
+    for rows, targets in [
+        ([[1], [-1]], [1, 1]),
+        ([[1], [-1], [2], [-2]], [1, 1, 3, -1]),
+        ([[1, 0], [-1, 0], [0, 1], [0, -1], [1, 1]], [1, 1, 2, 2, 5]),
+        ([[1, 2], [-1, -2], [1, 0], [-1, 0], [0, 3]], [2, 2, 1, 1, 0]),
+    ]:
+        result = regress(rows, targets, intercept=False)
+        check_path(result, 3, fits=10)
+    for seed in range(12):
+        source = random.Random(seed)
+        half = [[source.randint(-2, 2) for _ in range(2)] for _ in range(4)]
+        rows = [*half, *([-entry for entry in row] for row in half), [1, 1]]
+        result = regress(rows, [source.randint(0, 3) for _ in rows], intercept=False)
+        check_path(result, seed, fits=4)
+
+
 @given(st.fractions(0, 20, max_denominator=60), st.fractions(0, 20, max_denominator=60))
 def test_simplest_between(one: Fraction, two: Fraction) -> None:
     """It lies strictly between, and nothing between has a smaller denominator."""

@@ -2,12 +2,12 @@
 
 At a basis with fixed signs the multipliers are affine in the tilt t = 1 - 2τ. So they stay within [-1, 1] on an
 interval of t that is computed exactly, and there the vertex is optimal: one solve covers a piece. Levels between two
-pieces that do not touch are solved in turn, the simplest rational first, until the pieces cover everything. No step of
-this trusts an order of pivots: every piece is proved by its own multipliers, and that nothing is missing is seen from
-the ends.
+pieces of different vertices that do not touch are solved in turn, until the pieces cover everything. Multipliers of one
+vertex at two levels, mixed, are multipliers at the levels between: so a vertex is optimal on an interval, and between
+two of its pieces nothing is left to solve. No step of this trusts an order of pivots: every piece is proved by its own
+multipliers, and that nothing is missing is seen from the ends.
 """
 
-from bisect import insort
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -50,12 +50,12 @@ def find_path(problem: IntegerProblem, unit: int) -> tuple[Piece, ...]:
     if not search_lines(start):
         raise AssertionError("the absolute loss falls forever: this is a bug")
     basis: Sequence[int] = start.basis
-    pieces: list[Piece] = []
-    gaps = [(mpq(0), mpq(1))]
+    # of each vertex found, the least and the greatest level
+    found: dict[tuple[mpq, ...], tuple[mpq, mpq]] = {}
+    gaps: list[_Gap] = [_Gap(mpq(0), mpq(1), None, None)]
     while gaps:
-        low, high = gaps.pop()
-        level = simplest_between(low, high)
-        regression = Regression.of_shares(Shares(problem, unit, _HALF, 1 - 2 * level))
+        gap = gaps.pop()
+        regression = Regression.of_shares(Shares(problem, unit, _HALF, 1 - 2 * gap.inside))
         arithmetic = FilteredRegression(regression, basis)
         optimal = descend(arithmetic)
         if optimal is None:
@@ -65,13 +65,50 @@ def find_path(problem: IntegerProblem, unit: int) -> tuple[Piece, ...]:
         for place, sign in optimal.signs.items():
             signs[place] = sign
         piece = ends.find_piece(optimal.basis, signs, arithmetic.parameters())
-        insort(pieces, piece)
-        if low < piece.low:
-            gaps.append((low, piece.low))
-        # next to the last piece, so that its basis is near
-        if piece.high < high:
-            gaps.append((piece.high, high))
-    return _merge(pieces)
+        low, high = found.get(piece.parameters, (piece.low, piece.high))
+        found[piece.parameters] = min(low, piece.low), max(high, piece.high)
+        # the one above comes next, near the basis
+        below = _Gap(gap.low, piece.low, gap.left, piece.parameters)
+        above = _Gap(piece.high, gap.high, piece.parameters, gap.right)
+        gaps += [part for part in (below, above) if not part.is_closed]
+    return _in_order(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """Levels between two pieces, and the vertices of these; None at 0 and 1."""
+
+    low: mpq
+    high: mpq
+    left: tuple[mpq, ...] | None
+    right: tuple[mpq, ...] | None
+
+    @property
+    def is_closed(self) -> bool:
+        return self.low >= self.high or (self.left is not None and self.left == self.right)
+
+    @property
+    def inside(self) -> mpq:
+        """Returns a short rational in the middle third."""
+        third = (self.high - self.low) / 3
+        return simplest_between(self.low + third, self.high - third)
+
+
+def _in_order(found: dict[tuple[mpq, ...], tuple[mpq, mpq]]) -> tuple[Piece, ...]:
+    """Returns pieces that touch, from the levels at which vertices are optimal.
+
+    Several vertices may be optimal at the same levels: the one that stays so the longest is taken.
+    """
+    pieces: list[Piece] = []
+    level = mpq(0)
+    while level < 1:
+        here = [(high, point) for point, (low, high) in found.items() if low <= level < high]
+        if not here:
+            raise AssertionError("the pieces of a path do not touch: this is a bug")
+        high, point = max(here)
+        pieces.append(Piece(level, high, point))
+        level = high
+    return tuple(pieces)
 
 
 class _Ends:
@@ -102,19 +139,6 @@ class _Ends:
                 least, most = max(least, meets[0]), min(most, meets[1])
         # t = 1 - 2 τ falls where τ grows
         return Piece((1 - most) / 2, (1 - least) / 2, parameters)
-
-
-def _merge(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
-    """Returns pieces without those of one level alone, neighbours at one vertex joined."""
-    merged: list[Piece] = []
-    for piece in pieces:
-        if piece.low == piece.high:
-            continue
-        if merged and merged[-1].parameters == piece.parameters:
-            merged[-1] = Piece(merged[-1].low, piece.high, piece.parameters)
-        else:
-            merged.append(piece)
-    return tuple(merged)
 
 
 def simplest_between(low: mpq, high: mpq) -> mpq:
