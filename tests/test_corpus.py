@@ -5,9 +5,11 @@ holds a part of the reason. A case in reject/ breaks exactly one condition of pr
 """
 
 import contextlib
+import errno
 import gzip
 import hashlib
 import io
+import itertools
 import json
 import re
 import subprocess
@@ -21,6 +23,7 @@ import pytest
 CHECKER = Path(__file__).parent.parent / "proofs" / "check.py"
 CORPUS = Path(__file__).parent / "corpus"
 CODES = {"accept": 0, "reject": 1, "malformed": 2}
+EXITS = {"accepted": 0, "rejected": 1, "malformed": 2, "failed": 4}
 VERDICTS = {"accept": "accepted: ", "reject": "rejected: ", "malformed": "malformed: "}
 
 
@@ -105,8 +108,10 @@ def load_checker(**changed):
 @contextlib.contextmanager
 def patched(module, **values):
     """Some of the checker's globals with other values, in every part that has them."""
-    places = [(part, name) for part in module.parts.values() for name in values if hasattr(part, name)]
-    before = [getattr(part, name) for part, name in places]
+    everywhere = values.pop("missing", False)  # builtins too
+    parts = module.parts.values()
+    places = [(part, name) for part in parts for name in values if everywhere or hasattr(part, name)]
+    before = [getattr(part, name, open) for part, name in places]
     assert places
     try:
         for part, name in places:
@@ -164,14 +169,37 @@ def run_capped(module, name, cap):
         return run_case(module, CORPUS / "accept" / ("claims-gzip" if name == "CLAIMS_CAP" else "median-gzip"))
 
 
-def run_out_of_memory(module):
-    """An instance that is too large for this machine."""
+def run_raising(module, error):
+    """An instance that is too large for this machine, an interrupt, a fault of the checker."""
 
     def fail(*_):
-        raise MemoryError
+        raise error
 
     with patched(module, read_instance=fail):
         return run(module, "a", "b")
+
+
+def run_with_errno(module, number):
+    """A file that the machine cannot read."""
+
+    def fail(*_):
+        raise OSError(number, "no")
+
+    with patched(module, open=fail, missing=True):
+        return run(module, "no.json", "no.drl")
+
+
+def run_with_primes(module, primes):
+    """An instance whose basis has a determinant that 2^255 - 19 divides, with primes that its digest does not say."""
+    primes = iter(primes)
+    with patched(module, find_prime=lambda _: next(primes)):
+        return run_case(module, CORPUS / "accept" / "prime-in-the-data")
+
+
+def run_patched(module, name, **values):
+    """A case with some globals of the checker changed."""
+    with patched(module, **values):
+        return run_case(module, CORPUS / "accept" / name)
 
 
 def run_kind(module, *more):
@@ -228,7 +256,44 @@ SPECIAL = {
         run_without_gmpy2,
         "malformed: --gmpy2: gmpy2 cannot be imported\n",
     ),
-    "out of memory": (run_out_of_memory, "malformed: not enough memory for this instance\n"),
+    "out of memory": (lambda module: run_raising(module, MemoryError()), "failed: not enough memory\n"),
+    "interrupted": (lambda module: run_raising(module, KeyboardInterrupt()), "failed: interrupted\n"),
+    "fault": (
+        lambda module: run_raising(module, TypeError("no")),
+        "failed: the checker has a fault: TypeError: no\n",
+    ),
+    "disk error": (
+        lambda module: run_with_errno(module, errno.EIO),
+        "failed: a file cannot be read (OSError): no.json\n",
+    ),
+    "no such device": (
+        lambda module: run_with_errno(module, errno.ENODEV),
+        "malformed: a file cannot be read (OSError): no.json\n",
+    ),
+    "every prime divides": (
+        lambda module: run_with_primes(module, itertools.repeat(2**255 - 19)),
+        "failed: line 2: 16 primes divide the basis' determinant\n",
+    ),
+    "long exponents": (
+        lambda module: run_patched(module, "prime-in-the-data", EXPONENT_CAP=-(10**6)),
+        "malformed: instance: its exponents add up to too much\n",
+    ),
+    "large denominators": (
+        lambda module: run_patched(module, "median", SCALE_CAP=-(10**6)),
+        "malformed: numbers have too large a common denominator\n",
+    ),
+    "many addresses": (
+        lambda module: run_patched(module, "median", ADDRESS_CAP=2),
+        "malformed: instance: 3 addresses, over 2\n",
+    ),
+    "many pieces of a sample": (
+        lambda module: run_patched(module, "claims-deep", PIECE_CAP=1),
+        "rejected: claim 1: sample 0 has over 1 pieces\n",
+    ),
+    "many pieces": (
+        lambda module: run_patched(module, "claims-deep", PIECES_CAP=3),
+        "rejected: claim 1: the samples have over 3 pieces\n",
+    ),
     "changed between two passes": (run_changed, "malformed: the certificate changed while it was checked\n"),
     "missing file": (
         lambda module: run(module, "no\n.json", "no"),
@@ -274,7 +339,7 @@ def test_case(checker, stem):
 def test_special(checker, name):
     """Bad usage, bad files and files that are too large are malformed."""
     special, line = SPECIAL[name]
-    assert special(checker) == (2, line)
+    assert special(checker) == (EXITS[line.split(":")[0]], line)
 
 
 def test_caps_are_sharp(checker):
@@ -295,6 +360,40 @@ def test_the_second_file_says_what_it_is(checker):
     """A file whose first key names another format goes to that format's part; unknown formats are malformed."""
     digest = hashlib.sha256(find_inputs(CORPUS / "accept" / "median")[0].read_bytes()).hexdigest()
     assert run_kind(checker) == (0, f"accepted: {digest[:6]}, a.other\n")
+
+
+def test_another_prime_is_taken(checker):
+    """A prime that divides a basis' determinant is of no use; the next one is."""
+    code, text = run_with_primes(checker, [2**255 - 19, 2**255 + 95])
+    assert (code, text[:9]) == (0, "accepted:")
+
+
+CLOSED = "import os, runpy, sys; path = sys.argv.pop(1); {}; runpy.run_path(path, run_name='__main__')"
+
+
+@pytest.mark.parametrize(
+    ("name", "before"),
+    [
+        ("closed", "os.close(1)"),
+        ("full", "os.dup2(os.open('/dev/full', os.O_WRONLY), 1)"),
+        ("gone", "r, w = os.pipe(); os.dup2(w, 1); os.close(w); os.close(r)"),
+        ("errors closed", "os.close(2); os.close(1)"),
+    ],
+)
+def test_a_verdict_that_nobody_can_read_is_none(name, before):
+    """With standard output closed, full or without a reader the exit code is 4, quietly."""
+    command = [sys.executable, "-I", "-S", "-c", CLOSED.format(before), CHECKER]
+    done = subprocess.run([*command, *find_inputs(CORPUS / "accept" / "median")], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (4, b"", b""), name
+
+
+def test_closed_from_the_start():
+    """A shell's `>&-` leaves Python without standard output at all."""
+    files = " ".join(map(str, find_inputs(CORPUS / "accept" / "median")))
+    for ending, code in ((">&-", 4), ("2>&-", 0), (">&- 2>&-", 4)):
+        command = f"{sys.executable} -I -S {CHECKER} {files} {ending}"
+        done = subprocess.run(command, shell=True, capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (code, b""), ending
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from exactdrl.certificate.fast_check import FalseClaimError, check_steps
 from exactdrl.certificate.reader import read_certificate
 from exactdrl.exact.rationals import InputError
 from exactdrl.problem.file import read_instance
+from exactdrl.problem.output import MachineError
 
 _STATUS: dict[int, Literal["accepted", "rejected", "malformed"]] = {0: "accepted", 1: "rejected", 2: "malformed"}
 
@@ -51,7 +52,7 @@ def verify(
         gmpy2: let the checker compute with gmpy2's integers. It then sees the installed packages.
 
     Raises:
-        InputError: the checker itself could not be run.
+        MachineError: the checker gave no verdict: too little memory, an interrupt, a fault.
     """
     with _started(instance, run, *([] if claims is None else [claims]), steps=steps, gmpy2=gmpy2) as done:
         return _result(done)
@@ -69,7 +70,7 @@ def verify_fast(instance: Path | str, run: Path | str, *, on_step: Callable[[int
         on_step: called with the number of steps checked, now and then.
 
     Raises:
-        InputError: the checker itself could not be run.
+        MachineError: the checker gave no verdict: too little memory, an interrupt, a fault.
     """
     try:
         problem = read_instance(instance)
@@ -116,5 +117,5 @@ def _result(done: subprocess.Popen[str]) -> CheckResult:
     """Waits for the checker's answer."""
     answer, _ = done.communicate()
     if done.returncode not in _STATUS:
-        raise InputError(f"the checker ended with exit code {done.returncode}")
+        raise MachineError(answer.strip() or f"the checker ended with exit code {done.returncode}")
     return CheckResult(_STATUS[done.returncode], answer.strip())

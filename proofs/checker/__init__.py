@@ -1,6 +1,6 @@
 """The stand-alone checker, in files that each fit a sitting; proofs/check.py runs it. To be read in this order.
 
-reading  bytes, JSON, numbers and shapes; the two ways to refuse
+reading  bytes, JSON, numbers and shapes; the only ways to refuse
 exact    integers, fractions, echelon forms
 instance the instance file
 problem  what it says of kinks, cells and the loss

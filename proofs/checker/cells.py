@@ -13,21 +13,8 @@ from .exact import ONE
 from .hidden import Cells
 from .instance import Instance
 from .minima import Point, check_global, check_minimum, check_valley, read_point
-from .reading import (
-    ANY,
-    CERTIFICATE_CAP,
-    HASH,
-    ONCE,
-    SOME,
-    Line,
-    demand,
-    nullable,
-    parse,
-    parse_json,
-    rational,
-    read_lines,
-    require,
-)
+from .reading import ANY, CERTIFICATE_CAP, HASH, ONCE, SOME, Line, demand, nullable, parse, parse_json, rational
+from .reading import read_lines, require
 
 BITS, SIGNS, VECTOR = "[01]*", "[-+0*]+", [rational, ANY]
 ROWS = [VECTOR, ANY]

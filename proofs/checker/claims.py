@@ -14,7 +14,7 @@ from .problem import Point, Problem
 from .reading import ANY, CLAIMS_CAP, HASH, ONCE, SOME, Line, demand, nullable, numeral, parse, parse_json, rational
 from .reading import read_lines, require
 
-CLAIM_CAP = 1000
+CLAIM_CAP, PIECE_CAP, PIECES_CAP = 1000, 2**16, 2**20
 FEW = range(1, CLAIM_CAP + 1)
 
 
@@ -135,7 +135,7 @@ class Track:
         den = scale * common
         origin = [[common * t + scale * o for t, o in zip(*both)] for both in zip(theta, line)]
         direction = [[scale * d for d in row] for row in line[len(theta) :]]
-        jumps: dict[Fraction, int] = {}
+        jumps, room = dict[Fraction, int](), PIECES_CAP
         for sample, (x, factor) in enumerate(zip(problem.points, problem.factors)):
             pieces = [(-bound, bound, [(dot(u, x), dot(d, x)) for u, d in zip(origin, direction)])]
             for depth, (weight, shifts) in enumerate(zip(problem.layers, problem.shifts)):
@@ -152,7 +152,10 @@ class Track:
                     for low, high in pairwise(ends):
                         p, q = (low + high).as_integer_ratio()  # no value has a zero inside: its sign is that at p / 2q
                         signs = [pair[2 * a * q + b * p > 0] for (a, b), pair in zip(lines, steps)]
+                        require(len(pieces) < PIECE_CAP, f"{place}: sample {sample} has over {PIECE_CAP} pieces")
                         pieces.append((low, high, [(sign * a, sign * b) for sign, (a, b) in zip(signs, lines)]))
+            room -= len(pieces)
+            require(room >= 0, f"{place}: the samples have over {PIECES_CAP} pieces")
             rates = [factor * sum(b for _, b in lines) for _, _, lines in pieces]
             for (t, _, _), before, after in zip(pieces[1:], rates, rates[1:]):
                 jumps[t] = jumps.get(t, 0) + after - before

@@ -8,8 +8,10 @@ from math import lcm
 from operator import mul
 from typing import Any
 
+from .reading import demand
+
 INTEGER: Any = int  # or gmpy2's, which are faster; check.py sets it
-ZERO, ONE = Fraction(0), Fraction(1)
+ZERO, ONE, SCALE_CAP = Fraction(0), Fraction(1), 2**26  # bits
 
 Rows = list[list[Fraction]]
 
@@ -21,7 +23,10 @@ def dot(left: Iterable[int], right: Iterable[int]) -> int:
 
 def to_integers(rows: Sequence[Sequence[Fraction]]) -> tuple[list[list[int]], int]:
     """Returns a matrix times its least common denominator, and that."""
-    scale = lcm(*(entry.denominator for row in rows for entry in row))
+    entries = [entry for row in rows for entry in row]
+    scale = lcm(*(entry.denominator for entry in entries))
+    size = sum(part.bit_length() for entry in entries for part in entry.as_integer_ratio())
+    demand(len(entries) * scale.bit_length() <= SCALE_CAP + 64 * size, "numbers have too large a common denominator")
     return [[INTEGER(entry.numerator * (scale // entry.denominator)) for entry in row] for row in rows], scale
 
 

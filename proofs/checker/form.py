@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
+from functools import cached_property
+from itertools import chain
 from operator import mul
 from typing import Any
 
@@ -33,9 +35,7 @@ class LocalForm:
         for kink in sorted(zeros):
             form = self.find_change(*problem.locate(kink))
             self.rows |= {kink: form} if form else {}
-        self.change: Form = {}
-        for sample in problem.samples:
-            self.change = mix([(ONE, self.change), (ONE, self.find_change(sample, problem.last + 1, [1]))])
+        self.change = mix((ONE, self.find_change(sample, problem.last + 1, [1])) for sample in problem.samples)
 
     def find_change(self, sample: int, depth: int, v: list[Any]) -> Form:
         """Returns the change of v · (what a sample has at a depth, after the last its loss), by the rows before it."""
@@ -54,14 +54,19 @@ class LocalForm:
     def reduce(self) -> None:
         """Reduces the form until nothing changes (section 5)."""
         leaders: dict[frozenset[tuple[Key, Fraction]], tuple[Kink, Fraction]] = {}
+        owners: dict[Key, list[Form]] = {kink: [] for kink in self.rows}  # what has |z_k|
+        for form in (self.change, *self.rows.values()):
+            for key in form.keys() & owners.keys():
+                owners[key].append(form)
         for kink, form in list(self.rows.items()):
             lead = form[min(form)] if form else ZERO
             leader, scale = leaders.setdefault(frozenset((key, x / lead) for key, x in form.items()), (kink, lead))
             if not form or leader != kink:
                 del self.rows[kink]
-                for owner in (self.change, *self.rows.values()):
+                for owner in owners.pop(kink):
                     total = owner.pop(kink, ZERO) * (abs(lead / scale) if form else 0) + owner.pop(leader, ZERO)
                     owner.update({leader: total} if total else {})
+                    owners.get(leader, []).append(owner)
         while unused := self.rows.keys() - set(self.change).union(*self.rows.values()):
             self.rows = {kink: form for kink, form in self.rows.items() if kink not in unused}
 
@@ -75,10 +80,11 @@ class LocalForm:
 
     def find_rank(self, kinks: list[Kink], keys: set[Key], left: Iterable[Kink] = ()) -> int:
         """Returns the rank of Z of the kinks left, and of kinks whose keys are known or belong to such kinks."""
-        known = keys.union(left)
+        known: set[Any] = keys.union(left)
         for kink in kinks:
             known |= {kink} if self.rows[kink].keys() <= known else set()
-        return len(echelon([self.rows[kink].get(key, ZERO) for key in keys] for kink in self.rows if kink in known))
+        rows = (self.rows[kink] for kink in known.difference(keys))
+        return len(echelon([row.get(key, ZERO) for key in keys] for row in rows))
 
     def check_tree(self, tree: Line, strict: bool) -> None:
         """Checks that the vertex is a local minimum by a tree, a strict one if asked (section 5)."""
@@ -87,22 +93,31 @@ class LocalForm:
         require(sorted([*settled, *left]) == sorted(self.rows), "outcome: it does not hold each reduced kink once")
         units = [unit for block in blocks for unit in block["units"]]
         require(len(set(units)) == len(units), "outcome: a unit is in two blocks")
-        self.change = mix([(ONE, self.change), *((-x, self.rows[kink]) for kink, x in settled.items())])
-        slacks = {kink: self.change.pop(kink, ZERO) - abs(x) for kink, x in settled.items()}
-        low = next((kink for kink, slack in slacks.items() if slack < 0), None)
-        require(low is None, f"outcome: the multiplier of {low} is too large")
+        terms = ((-rational(x, "outcome"), self.rows[kink]) for kink, x in settled.items())  # short until they are used
+        self.change, tight = mix(chain([(ONE, self.change)], terms)), list[Kink]()
+        for kink, x in settled.items():
+            slack = self.change.pop(kink, ZERO) - abs(rational(x, "outcome"))
+            require(slack >= 0, f"outcome: the multiplier of {kink} is too large")
+            tight += [kink] if slack else []
         for number, block in enumerate(blocks, 1):
             self.check_block(block, strict, f"outcome: block {number}")
         require(not self.change, "outcome: the slope is not that of the multipliers")
         if strict:
-            tight = [kink for kink, slack in slacks.items() if slack > 0]
             require(self.find_rank(tight, self.keys, left) == len(self.keys), "outcome: not strict")
             require(not self.problem.fixed, "outcome: not strict, there is lineality")
+
+    @cached_property
+    def unit_keys(self) -> dict[int, list[Key]]:
+        """The parameters of each unit."""
+        found: dict[int, list[Key]] = {}
+        for p, (unit, _) in enumerate(self.problem.free):
+            found.setdefault(unit, []).append((p,))
+        return found
 
     def check_block(self, block: Line, strict: bool, place: str) -> None:
         """Checks that F ≥ 0 on a block, and takes the block's share out of F (section 5, tree, 5 to 10)."""
         kinks, leaves, rows = block["kinks"], block["leaves"], self.rows
-        keys: set[Key] = {(p,) for p, (unit, _) in enumerate(self.problem.free) if unit in block["units"]}
+        keys = {key for unit in block["units"] for key in self.unit_keys.get(unit, ())}
         far = next((kink for kink in kinks if not rows[kink].keys() <= keys.union(kinks)), None)
         require(far is None, f"{place}: kink {far} depends on what is not in the block")
         require(is_tree([leaf["signs"] for leaf in leaves]), f"{place}: the leaves are not those of a tree")
@@ -136,12 +151,20 @@ class LocalForm:
 
 def is_tree(leaves: list[str]) -> bool:
     """Returns whether these are the signs of a tree's leaves, which cover all signs (section 5, tree, 6)."""
-    parts = [(leaves, 0)]
+    parts = [(leaves, count_signs(leaves), 0)]  # what has to be a tree, its columns' numbers of + and -, signs above it
     while parts:
-        part, depth = parts.pop()
-        if len(part) > 1 or len(part[0]) - part[0].count(".") != depth:
-            split = next((index for index, column in enumerate(zip(*part)) if {*column} == {"+", "-"}), None)
+        part, counts, depth = parts.pop()
+        if len(part) > 1 or sum(map(sum, counts)) != depth:
+            split = next((k for k, both in enumerate(counts) if sum(both) == len(part) and min(both)), None)
             if split is None:
                 return False
-            parts += [([signs for signs in part if signs[split] == sign], depth + 1) for sign in "+-"]
+            small, large = sorted(([signs for signs in part if signs[split] == sign] for sign in "+-"), key=len)
+            other = count_signs(small)
+            rest = [(a - c, b - d) for (a, b), (c, d) in zip(counts, other)]
+            parts += [(large, rest, depth + 1), (small, other, depth + 1)]
     return True
+
+
+def count_signs(leaves: list[str]) -> list[tuple[int, int]]:
+    """Returns how many + and - each column has."""
+    return [(column.count("+"), column.count("-")) for column in zip(*leaves)]

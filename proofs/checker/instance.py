@@ -10,7 +10,8 @@ from operator import mul
 from typing import Any
 
 from .exact import ONE, ZERO, Rows
-from .reading import ANY, INSTANCE_CAP, ONCE, SOME, Line, demand, nullable, parse, parse_json, rational, read_lines
+from .reading import ANY, INSTANCE_CAP, ONCE, SOME, Line, check_exponents, demand, nullable, parse, parse_json
+from .reading import rational, read_lines
 
 Pair = tuple[Fraction, Fraction]  # slopes below and above 0
 
@@ -26,25 +27,18 @@ def parse_activation(value: Any, place: str) -> Any:
     return parse(value, [pair, SOME] if several else pair, place)
 
 
-def parse_free(value: Any, place: str) -> int:
-    """Returns the trained layer, or 0 where all layers are free."""
-    return 0 if value == "all" else int(parse(value, SOME, place))
-
-
 MATRIX, WIDE = [[rational, SOME], SOME], [[rational, ANY], SOME]  # without and with empty rows
 LAYER = {"weight": MATRIX, "bias": partial(nullable, [rational, SOME])}
 FIRST: Line = {"format": "exactdrl-instance", "version": ONCE, "network": {"layers": [LAYER, SOME]}, "layer": SOME}
 FIRST |= {"loss": {"kind": "absolute"}, "data": {"inputs": MATRIX, "targets": MATRIX}}
 FIRST |= {"start?": partial(nullable, MATRIX)}
 LAYER = LAYER | {"weight": WIDE, "activation?": parse_activation}
-LOSSES = (
-    {"kind": "absolute|hinge|linear|squared"},
-    {"kind": "pinball", "level": parse_list},
-    {"kind": "two-slope", "below": parse_list, "above": parse_list},
-)
+LOSSES: Any = {"kind": "absolute|hinge|linear|squared"}, {"kind": "pinball", "level": parse_list}
+LOSSES += ({"kind": "two-slope", "below": parse_list, "above": parse_list},)
 DATA = {"inputs": WIDE, "targets?": partial(nullable, MATRIX), "weights?": partial(nullable, [rational, SOME])}
 SECOND: Line = {"format": "exactdrl-instance", "version": range(2, 3), "network": {"layers": [LAYER, SOME]}}
-SECOND |= {"free": parse_free, "loss": LOSSES, "data": DATA, "start?": partial(nullable, WIDE)}
+SECOND |= {"loss": LOSSES, "data": DATA, "start?": partial(nullable, WIDE)}
+SECOND |= {"free": lambda value, place: 0 if value == "all" else parse(value, SOME, place)}  # 0: all layers
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +60,7 @@ class Instance:
 def read_instance(path: str) -> Instance:
     """Returns what an instance file of either version holds."""
     data = b"".join(read_lines(path, INSTANCE_CAP))
+    check_exponents(data, "instance")
     content = parse(parse_json(data, "instance"), (FIRST, SECOND), "instance")
     name = "free" if "free" in content else "layer"
     layers, trained = content["network"]["layers"], content[name]

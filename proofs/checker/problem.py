@@ -12,9 +12,9 @@ from typing import Any
 
 from .exact import ONE, ZERO, dot, echelon, to_integers
 from .instance import Instance, push
-from .reading import ANY, SOME, Line, demand, numeral, parse, rational, require
+from .reading import ANY, SOME, Line, demand, numeral, parse, require
 
-GRID = 2**53
+GRID, ADDRESS_CAP = 2**53, 2**24
 
 Kink = tuple[int, int, int]  # layer, sample, unit
 Table = list[list[list[int]]]  # an integer for each depth, unit, sample; of a pattern 1 for on and -1 for off
@@ -37,6 +37,8 @@ class Problem:
         inputs = push(instance, first - 1)
         if instance.biases[first - 1] is not None:
             inputs = [[*x, ONE] for x in inputs]
+        count = len(inputs) * sum(map(len, weights[first - 1 :]))
+        demand(count <= ADDRESS_CAP, f"instance: {count} addresses, over {ADDRESS_CAP}")
         self.digest, self.samples, self.inputs = instance.digest, range(len(inputs)), inputs  # x̃_i
         self.first, self.last = first, len(weights) - first
         self.weights = [[], *weights[first:], [[ONE] * len(weights[-1])]]
@@ -122,12 +124,12 @@ class Problem:
             demand(is_fit, f"{place}: what is no kink is off")
         return pattern
 
-    def parse_settled(self, value: Any, place: str) -> dict[Kink, Fraction]:
-        """Returns the settled kinks with their multipliers (section 4, line 4)."""
+    def parse_settled(self, value: Any, place: str) -> dict[Kink, Any]:
+        """Returns the settled kinks with their multipliers, which stay text (section 4, line 4)."""
         pairs = parse(value, [[lambda entry, _: entry, [2]], ANY], place)
         kinks = [self.parse_kink(kink, place) for kink, _ in pairs]
         demand(kinks == sorted(set(kinks)), f"{place}: not in address order, each once")
-        return {kink: rational(number, place) for kink, (_, number) in zip(kinks, pairs)}
+        return {kink: numeral(number, place) for kink, (_, number) in zip(kinks, pairs)}
 
     def parse_block(self, value: Any, place: str) -> Line:
         """Returns a block (section 4, line 4); the multipliers stay text."""
@@ -216,10 +218,6 @@ class Problem:
             function = self.find_function(pattern, sample, self.last, self.find_signs(pattern, sample))
             total = list(map(add, total, function))
         return total
-
-    def add_loss(self, entries: Matrix) -> int:
-        """Returns the loss, or its slope, from what `evaluate` says that the residuals add, `unit` times."""
-        return sum(dot(column, self.factors) for column in entries)
 
     def is_flat(self, pattern: Table) -> bool:
         """Returns whether the loss is constant along every direction that changes no kink (section 3)."""

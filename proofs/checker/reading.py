@@ -5,6 +5,7 @@ Section numbers in this folder are those of FORMAT.md.
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import re
@@ -17,7 +18,8 @@ from typing import Any
 
 # Bounds on decompressed bytes: a small file cannot fill the memory. The largest problems in view stay under a tenth.
 INSTANCE_CAP, CERTIFICATE_CAP, LINE_CAP, CLAIMS_CAP = 2**28, 2**32, 2**26, 2**24
-NUMBER_CAP, DECIMAL_CAP, BINARY_CAP = 100_000, 10_000, 40_000
+NUMBER_CAP, DECIMAL_CAP, BINARY_CAP, EXPONENT_CAP = 100_000, 10_000, 40_000, 2**21
+MACHINE = {errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM}  # no fault of the file
 RATIO = re.compile(r"(-?[0-9]+)/(0*[1-9][0-9]*)")
 DECIMAL = re.compile(r"(-?)(?=\.?[0-9])([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]+))?")
 HEXADECIMAL = re.compile(r"(-?)0[xX](?=\.?[0-9a-fA-F])([0-9a-fA-F]*)(?:\.([0-9a-fA-F]*))?[pP]([+-]?[0-9]+)")
@@ -32,6 +34,10 @@ class Rejected(Exception):
 
 class Malformed(Exception):
     """A file is not of the form, or the certificate is for another instance (section 6)."""
+
+
+class Failed(Exception):
+    """Nothing is known: the machine or the checker gave up (section 6)."""
 
 
 def require(condition: bool, reason: str, verdict: type[Exception] = Rejected) -> None:
@@ -53,7 +59,8 @@ def read_lines(path: str, cap: int) -> Iterator[bytes]:
                 demand(size <= cap, f"a file has over {cap} bytes")
                 yield line
     except (OSError, EOFError, ValueError, zlib.error) as error:
-        demand(False, f"a file cannot be read ({type(error).__name__}): {path}")
+        verdict = Failed if getattr(error, "errno", None) in MACHINE else Malformed
+        require(False, f"a file cannot be read ({type(error).__name__}): {path}", verdict)
 
 
 def read_format(path: str) -> str:
@@ -63,9 +70,15 @@ def read_format(path: str) -> str:
     return match[1].decode() if match else ""
 
 
+def check_exponents(data: bytes, place: str) -> None:
+    """Checks that what takes little room as text, as 1e9999 does, takes not much more as numbers (section 1)."""
+    exponents = re.findall(rb"[eEpP][+-]?0*([0-9]{1,6})(?=[\",\]}\s])", data)
+    demand(sum(map(int, exponents)) <= EXPONENT_CAP + 128 * len(data), f"{place}: its exponents add up to too much")
+
+
 def rational(value: Any, place: str) -> Fraction:
-    """Returns a number (section 1) that stands in JSON."""
-    if type(value) is int:
+    """Returns a number (section 1) that stands in JSON, or is one already."""
+    if type(value) in {int, Fraction}:
         return Fraction(value)
     demand(type(value) in {str, bytes}, f"{place}: not a number")
     text = value if isinstance(value, str) else value.decode()
