@@ -28,7 +28,7 @@ from exactdrl.exact.rationals import InputError
 from exactdrl.front.estimators import ExactLAD, ExactQuantileRegressor
 from exactdrl.front.regressed import RegressionResult, regress
 from exactdrl.problem.instance import Instance
-from exactdrl.regression.path import simplest_between
+from exactdrl.regression.path import Piece, _in_order, simplest_between
 
 LEVELS = [Fraction(1, 2), Fraction(1, 4), Fraction(2, 3), Fraction(9, 10)]
 
@@ -285,6 +285,15 @@ def test_path_with_several_vertices_at_once() -> None:
         rows = [*half, *([-entry for entry in row] for row in half), [1, 1]]
         result = regress(rows, [source.randint(0, 3) for _ in rows], intercept=False)
         check_path(result, seed, fits=4)
+
+
+def test_pieces_touch() -> None:
+    """Of vertices that are optimal at the same levels the one that stays so longest is taken; a gap is a bug."""
+    a, b, c = (mpq(1),), (mpq(2),), (mpq(3),)
+    whole = {a: (mpq(0), mpq(2, 3)), b: (mpq(1, 3), mpq(1)), c: (mpq(0), mpq(1, 2))}
+    assert _in_order(whole) == (Piece(mpq(0), mpq(2, 3), a), Piece(mpq(2, 3), mpq(1), b))
+    with pytest.raises(AssertionError, match="do not touch"):
+        _in_order({a: (mpq(0), mpq(1, 3)), b: (mpq(1, 2), mpq(1))})
 
 
 @given(st.fractions(0, 20, max_denominator=60), st.fractions(0, 20, max_denominator=60))

@@ -7,6 +7,7 @@ direction.
 
 A linear function c is greatest on it at a minimiser v of L - ε c for some ε > 0 at which L is least: for any other
 minimiser w, L(w) - ε c(w) ≥ L(v) - ε c(v) with L(w) = L(v). So the same walk finds it, and one exact loss proves it.
+Proofs: proofs/long-step.md, section 9.
 """
 
 from collections.abc import Iterable, Sequence

@@ -5,7 +5,7 @@ interval of t that is computed exactly, and there the vertex is optimal: one sol
 pieces of different vertices that do not touch are solved in turn, until the pieces cover everything. Multipliers of one
 vertex at two levels, mixed, are multipliers at the levels between: so a vertex is optimal on an interval, and between
 two of its pieces nothing is left to solve. No step of this trusts an order of pivots: every piece is proved by its own
-multipliers, and that nothing is missing is seen from the ends.
+multipliers, and that nothing is missing is seen from the ends. Proofs: proofs/long-step.md, section 9.
 """
 
 from collections.abc import Sequence
