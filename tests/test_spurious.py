@@ -71,6 +71,7 @@ def test_what_is_built_is_what_is_claimed(case, seed):
     assert found.better is None or total_loss(found.better.outputs(inputs), targets, loss) == found.better_loss
     assert found.better_loss is None or found.better_loss < found.loss
     assert found.valley[0] == found.network
+    assert len(found.valley) == len(set(found.valley)) > 1
     assert {point.outputs(inputs) for point in found.valley} == {found.network.outputs(inputs)}
     for one, two in zip(found.valley, found.valley[1:], strict=False):
         for share in (mpq(1, 3), mpq(1, 2)):

@@ -185,4 +185,19 @@ def _find_valley(network: PlainNetwork, inputs: Rows, shape: Shape) -> tuple[Pla
         weight[first] = [1 / (2 * len(inputs[0]) * (reach + 1)) for _ in weight[first]]
         layers[0] = replace(layers[0], weight=tuple(map(tuple, weight)))
         points.append(PlainNetwork(tuple(layers), network.slopes))
-    return tuple(points)
+    return tuple(points) if len(points) > 1 else (network, _exchange_constants(network, outputs))
+
+
+def _exchange_constants(network: PlainNetwork, outputs: int) -> PlainNetwork:
+    """Returns a minimum in which the constant unit of the only hidden layer gives more, and the channels less.
+
+    Args:
+        network: with one hidden layer, without output bias and spare units.
+        outputs: how many; the constant unit stands behind the channels.
+    """
+    first, last = network.layers
+    shares = [last.weight[output][outputs] / last.weight[output][output] for output in range(outputs)]
+    step = 1 / (2 * max(_ONE, *map(abs, shares)))
+    bias = [*(-step * share for share in shares), step]
+    moved = tuple(b + d for b, d in zip(first.bias or (), bias, strict=True))
+    return PlainNetwork((replace(first, bias=moved), last), network.slopes)
