@@ -6,29 +6,37 @@ from exactdrl.constructions.affine_fit import fit_affine
 from exactdrl.constructions.better import find_better
 from exactdrl.constructions.channels import Shape
 from exactdrl.constructions.plain_network import PlainNetwork
+from exactdrl.hidden_cells.setting import LossKind
 from exactdrl.points.judge import JudgedPoint
 from exactdrl.points.setting import Setting, Theta, find_loss
-from exactdrl.points.verdict import Minimum
+from exactdrl.points.verdict import AffineProof, Minimum
 
 
 def with_better(judged: JudgedPoint) -> JudgedPoint:
     """Returns a judged point with a better one, where one is known of; else the point as it is.
 
     It is looked for where the point is a local minimum in all parameters whose values are the best affine fit's, every
-    hidden layer has biases and one activation that bends, and no better point is known yet.
+    hidden layer has biases and one activation that bends, and no better point is known yet. The loss is the squared or
+    the absolute one.
     """
-    setting = judged.setting
-    if judged.better is not None or not judged.is_affine_fit or not isinstance(judged.verdict, Minimum):
+    setting, verdict = judged.setting, judged.verdict
+    if judged.better is not None or not isinstance(verdict, Minimum) or not judged.loss:
         return judged
-    shape = _find_shape(setting, judged.theta)
-    if shape is None or not judged.loss:
+    shape, loss = _find_shape(setting, judged.theta), _find_loss_kind(setting)
+    if shape is None or loss is None or not (judged.is_affine_fit or isinstance(verdict.proof, AffineProof)):
         return judged
-    affine = fit_affine(setting.inputs, setting.targets, "squared")
-    found = find_better(shape, setting.inputs, setting.targets, affine, "squared")
+    affine = fit_affine(setting.inputs, setting.targets, loss)
+    found = find_better(shape, setting.inputs, setting.targets, affine, loss) if affine.loss else None
     if found is None:
         return judged
     theta = _to_theta(found)
     return replace(judged, better=theta) if find_loss(setting, theta) < judged.loss else judged
+
+
+def _find_loss_kind(setting: Setting) -> LossKind | None:
+    if setting.loss_slopes is None:
+        return "squared"
+    return "absolute" if all(pair == (-1, 1) for row in setting.loss_slopes for pair in row) else None
 
 
 def _find_shape(setting: Setting, theta: Theta) -> Shape | None:

@@ -18,7 +18,7 @@ from exactdrl.points.reading import Choice, read_setting
 from exactdrl.points.setting import Setting, Theta, find_loss, forward, freeze, unflatten, zero_direction
 from exactdrl.points.shallow import judge_shallow, judge_units
 from exactdrl.points.units import Escapes, dead_units
-from exactdrl.points.verdict import EscapeUnit, Minimum, NotMinimum, Verdict
+from exactdrl.points.verdict import EscapeUnit, MarginProof, Minimum, NotMinimum, Verdict
 from exactdrl.problem.instance import Instance
 
 
@@ -33,7 +33,8 @@ class JudgedPoint:
         loss: at it.
         active: how many kinks are active at it.
         dead: units that are off on every sample and near it, as pairs of layer and unit from 0.
-        escapes: the escape units, for one hidden layer and a loss without kink at the point; None where not determined.
+        escapes: the escape units, for one hidden layer and a loss without kink at the point, or for the subgradients
+            that prove a minimum; None where not determined.
         is_affine_fit: whether the network's values on the samples are those of the best affine function; squared loss.
         better: at a local minimum in all parameters of a network with one hidden layer, a point with a smaller loss:
             the minimum is spurious. None where none was found, which says nothing.
@@ -131,6 +132,9 @@ def judge_setting(setting: Setting, theta: Theta, *, budget: int = DEFAULT_BUDGE
             for unit, state in enumerate(units.states)
             if isinstance(state, Escapes)
         )
+    elif isinstance(verdict, Minimum) and isinstance(verdict.proof, MarginProof):
+        # for the subgradients that prove it there are none
+        escapes = ()
     dead = tuple((layer, unit) for layer in range(len(theta) - 1) for unit in dead_units(setting, found, layer))
     return JudgedPoint(
         setting,
