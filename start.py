@@ -104,7 +104,7 @@ def coq() -> None:
     run("make", "-C", "proofs/coq", "clean")
     run("make", "-C", "proofs/coq")
     set_up("[test]")
-    run(PYTHON, "-m", "pytest", "-n", "auto", "tests/test_coq.py")
+    run(PYTHON, "-m", "pytest", "-n", "auto", "tests/test_coq.py", "tests/test_coq_mutations.py")
 
 
 def has_coq() -> bool:
