@@ -7,9 +7,9 @@ import pytest
 from gmpy2 import mpq
 from hypothesis import given
 from hypothesis import strategies as st
+from ppl import Linear_Expression, NNC_Polyhedron
 from strategies import examples
 
-from exactdrl.exact.program import BoundedForms
 from exactdrl.exact.rationals import InputError
 from exactdrl.hidden_cells import judge
 from exactdrl.hidden_cells.dichotomies import cells
@@ -175,40 +175,36 @@ def test_relaxation_is_optimal(data):
 
 
 def is_feasible(setting, patterns, relaxation, signs):
-    """The same question as one exact program that knows nothing of the judge's: Σ V is optimal and has the signs."""
-    size, count = setting.samples.dimension, len(setting.targets)
-    width = len(relaxation.variables)
-    rows, bounds = [], []
-    for unit, sign in enumerate(signs):
-        for k in range(count):
-            x = setting.samples.rows[k]
-            if sign in "+-" and any(x):
-                side = (1 if patterns[unit][k] == "1" else -1) * (1 if sign == "+" else -1)
-                row = [mpq(0)] * width + [mpq(0)]
-                row[unit * size : (unit + 1) * size] = [side * entry for entry in x]
-                rows.append(row)
-                bounds.append((mpq(1), None))
-    for k in range(count):
-        goal = setting.targets[k] + (relaxation.residuals[k] if setting.loss == "squared" else 0)
-        rows.append([*relaxation.matrix[k], -goal])
-        e = relaxation.dual[k]
-        low = mpq(0) if relaxation.is_tied[k] or e > 0 else None
-        bounds.append((low, mpq(0) if relaxation.is_tied[k] or e < 0 else None))
-    scaled = []
-    for row in rows:
+    """The same question as one polyhedron with strict inequalities, by PPL: V is optimal and has the signs."""
+    size, width = setting.samples.dimension, len(relaxation.variables)
+    found = NNC_Polyhedron(width)
+
+    def form(row, constant):
         common = 1
-        for entry in row:
-            common *= entry.denominator
-        scaled.append([(entry * common).numerator for entry in row])
-    program = BoundedForms(scaled, width + 1)
-    program.set_bounds(width, mpq(1), None)
+        for entry in [*row, constant]:
+            common *= int(entry.denominator)
+        return Linear_Expression([int(entry * common) for entry in row], int(constant * common))
+
     for unit, sign in enumerate(signs):
+        for k, bit in enumerate(patterns[unit]):
+            x = setting.samples.vector(k)
+            row = [mpq(0)] * width
+            row[unit * size : (unit + 1) * size] = x
+            if sign in "+-" and any(x):
+                expression = form(row, mpq(0))
+                found.add_constraint(expression > 0 if (bit == "1") == (sign == "+") else expression < 0)
         if sign not in "+-":
             for place in range(size):
-                program.set_bounds(unit * size + place, mpq(0), mpq(0))
-    for form, (low, high) in enumerate(bounds):
-        program.set_bounds(width + 1 + form, low, high)
-    return isinstance(program.solve(), list)
+                row = [mpq(unit * size + place == column) for column in range(width)]
+                found.add_constraint(form(row, mpq(0)) == 0)
+    for k, e in enumerate(relaxation.dual):
+        goal = setting.targets[k] + (relaxation.residuals[k] if setting.loss == "squared" else 0)
+        expression = form(relaxation.matrix[k], -goal)
+        if setting.loss == "squared" or abs(e) < 1:
+            found.add_constraint(expression == 0)
+        else:
+            found.add_constraint(expression >= 0 if e > 0 else expression <= 0)
+    return not found.is_empty()
 
 
 @examples(80)

@@ -8,6 +8,7 @@ import pytest
 from gmpy2 import mpq
 from hypothesis import given
 from hypothesis import strategies as st
+from ppl import Linear_Expression, NNC_Polyhedron
 from strategies import examples
 
 from exactdrl.exact.program import BoundedForms
@@ -25,13 +26,13 @@ def to_samples(rows, has_bias=True):
 
 
 def is_pattern(samples, bits):
-    """Whether some weights have a pattern, by an exact linear program of its own: σ x̃ · w ≥ 1."""
-    rows = [row for row in samples.rows if any(row)]
-    signs = [1 if bit == "1" else -1 for bit, row in zip(bits, samples.rows, strict=True) if any(row)]
-    program = BoundedForms([[s * x for x in row] for s, row in zip(signs, rows, strict=True)], samples.dimension)
-    for form in range(len(rows)):
-        program.set_bounds(samples.dimension + form, mpq(1), None)
-    return isinstance(program.solve(), list)
+    """Whether some weights have a pattern: a polyhedron with strict inequalities is not empty, by PPL."""
+    found = NNC_Polyhedron(samples.dimension)
+    for bit, row in zip(bits, samples.rows, strict=True):
+        if any(row):
+            value = Linear_Expression([int(entry) for entry in row], 0)
+            found.add_constraint(value > 0 if bit == "1" else value < 0)
+    return not found.is_empty()
 
 
 def brute_force(samples):
