@@ -7,6 +7,7 @@ python3 start.py docs     the documentation site, into docs/_build
 python3 start.py bench    the benchmarks (long)
 python3 start.py coq      the proved checker: its proofs from clean, the program, its tests (minutes). Where Coq is
                           missing and apt can be used as root, it is installed; else this says SKIPPED and exits with 3
+python3 start.py proofs   the same without the tests
 """
 
 import os
@@ -88,7 +89,14 @@ def bench() -> None:
 
 
 def coq() -> None:
-    """The proofs of proofs/coq from clean, what they rest on, the program that is extracted, and its tests."""
+    """The proofs of proofs/coq, the program that is extracted from them, and its tests."""
+    proofs()
+    set_up("[test]")
+    run(PYTHON, "-m", "pytest", "-n", "auto", "tests/test_coq.py", "tests/test_coq_mutations.py")
+
+
+def proofs() -> None:
+    """The proofs of proofs/coq from clean, what they rest on, and the program that is extracted."""
     if not has_coq() and shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
         print("installing Coq by apt ...", flush=True)  # noqa: T201
         for words in (["update"], ["install", "-y", "--no-install-recommends", *COQ_PACKAGES]):
@@ -103,8 +111,6 @@ def coq() -> None:
         sys.exit(3)
     run("make", "-C", "proofs/coq", "clean")
     run("make", "-C", "proofs/coq")
-    set_up("[test]")
-    run(PYTHON, "-m", "pytest", "-n", "auto", "tests/test_coq.py", "tests/test_coq_mutations.py")
 
 
 def has_coq() -> bool:
@@ -127,7 +133,7 @@ COQ_PACKAGES = (
     "libzarith-ocaml-dev",
 )
 DEMO_SAMPLES, DEMO_SEED = 500, 1
-JOBS = {"demo": demo, "test": test, "fuzz": fuzz, "docs": docs, "bench": bench, "coq": coq}
+JOBS = {"demo": demo, "test": test, "fuzz": fuzz, "docs": docs, "bench": bench, "coq": coq, "proofs": proofs}
 
 if __name__ == "__main__":
     if sys.version_info < (3, 11):  # noqa: UP036 - this is where an older Python learns it
