@@ -32,6 +32,7 @@ class ExactArithmetic:
         "_found_point",
         "_gradient",
         "_inverse",
+        "_is_brief",
         "_is_walked",
         "_kink_of",
         "_problem",
@@ -43,7 +44,13 @@ class ExactArithmetic:
     )
 
     def __init__(
-        self, problem: IntegerProblem, pattern: Pattern, basis: Sequence[Kink], *, is_walked: bool = False
+        self,
+        problem: IntegerProblem,
+        pattern: Pattern,
+        basis: Sequence[Kink],
+        *,
+        is_walked: bool = False,
+        is_brief: bool = False,
     ) -> None:
         """Takes a vertex.
 
@@ -52,18 +59,21 @@ class ExactArithmetic:
             pattern: a cell; copied.
             basis: n kinks, in order of entry.
             is_walked: a whole walk will be made from here; else vertices are looked at.
+            is_brief: few things are asked of one vertex, so that no inverse is worth its computation.
 
         Raises:
             InputError: the normals are not independent, or not n.
         """
         problem.check_dimension(len(basis))
-        self._problem, self._is_walked = problem, is_walked
+        self._problem, self._is_walked, self._is_brief = problem, is_walked, is_brief
         self._set_cell(pattern.copy(), list(basis), [affine_form(problem, pattern, kink) for kink in basis])
 
     def _set_cell(self, pattern: Pattern, basis: list[Kink], forms: list[AffineForm]) -> None:
         self.pattern, self.basis = pattern, basis
         try:
-            self._inverse, slots = invert([form.row for form in forms], is_walked=self._is_walked)
+            self._inverse, slots = invert(
+                [form.row for form in forms], is_walked=self._is_walked, is_brief=self._is_brief
+            )
         except DependentRowError as error:
             kink = tuple(basis[error.index])
             raise InputError(f"the normal of kink {kink} depends on those before it in the basis") from None

@@ -6,6 +6,7 @@ goes up the ladder.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
@@ -14,7 +15,7 @@ import numpy as np
 from gmpy2 import mpq
 
 from exactdrl.arithmetic.balls import BallVertex, Reach, UncertainError
-from exactdrl.arithmetic.compiling import is_compiled_already
+from exactdrl.arithmetic.compiling import IS_COMPILED, is_compiled_already
 from exactdrl.arithmetic.counts import KINDS, DecisionCounts
 from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.arithmetic.protocol import Edge, Move
@@ -27,10 +28,10 @@ if TYPE_CHECKING:
     from exactdrl.arithmetic.float64.problem import FloatProblem
     from exactdrl.arithmetic.float64.vertex import FloatVertex
 
-# Exact steps before floats are tried: loading the kernel costs as much as so many of them; a short walk ends before.
-# Where the kernel is not compiled yet, which takes half a minute, exact steps go on for so many seconds of the
-# processor's time. The trajectory does not depend on it.
-WARM_UP, WARM_UP_UNCOMPILED = 100, 5.0
+# Exact steps go on for so many seconds of the processor's time before floats are tried: loading the kernel costs about
+# as much, and a short walk ends before; compiling it, where that is still to be done, takes a minute. The trajectory
+# does not depend on it
+WARM_UP, WARM_UP_UNCOMPILED = 0.3, 5.0
 # Precisions of the balls, one after another; many parameters make the later ones dearer than an exact linear system
 BALL_BITS = (128, 256, 512)
 _DEAR_LADDER = 1
@@ -42,6 +43,14 @@ _SHORT_REST = 2
 _LONGEST_REST = 64
 
 Result = TypeVar("Result")
+
+
+def _start_of_floats() -> float:
+    """Returns the processor's time from which floats are tried: at once where the kernel is loaded already."""
+    if "exactdrl.arithmetic.float64.kernel" in sys.modules:
+        return 0.0
+    is_costly = IS_COMPILED and not is_compiled_already()
+    return time.process_time() + (WARM_UP_UNCOMPILED if is_costly else WARM_UP)
 
 
 class FilteredArithmetic:
@@ -66,54 +75,91 @@ class FilteredArithmetic:
         self._vertex: FloatVertex | None = None
         self._is_out_of_range = False
         self._is_loaded = False
-        self._rest, self._next_rest = WARM_UP, 1
-        self._compile_from = time.process_time() + (0.0 if is_compiled_already() else WARM_UP_UNCOMPILED)
+        self._rest, self._next_rest = 0, 1
+        self._floats_from = _start_of_floats()
         self.counts = DecisionCounts()
         self._is_dear = problem.dimension > LARGEST_KEPT
         if self._is_dear:
-            self._rest, self._compile_from = 0, 0.0
+            self._floats_from = 0.0
         else:
             self._exact_here()
 
     def restart(self, pattern: Pattern, basis: Sequence[Kink]) -> None:
         """Takes another vertex, and tries floats there at once."""
         self._exact, self._balls, self._recorded = None, None, (pattern.copy(), list(basis))
-        self._is_loaded, self._rest, self._compile_from = False, 0, 0.0
+        self._is_loaded, self._rest, self._floats_from = False, 0, 0.0
 
     # -- steps in floats
 
     def run_ahead(self, rule: str, limit: int) -> list[Move]:
-        """Takes up to `limit` steps all of whose decisions are certain in float64; fewer, or none, if one is not."""
+        """Takes up to `limit` steps whose decisions are certain in float64, but for slopes that are exactly 0.
+
+        Fewer, or none, where another decision is not certain.
+        """
         if self._is_out_of_range or limit <= 0:
             return []
         if not self._is_loaded and self._rest:
             self._rest -= 1
             return []
-        if not self._is_loaded and time.process_time() < self._compile_from:
+        if not self._is_loaded and time.process_time() < self._floats_from:
             return []
         # numba takes a second to import, which a short walk need not pay
         from exactdrl.arithmetic.float64 import kernel  # noqa: PLC0415
-        from exactdrl.arithmetic.float64.vertex import CONDITION  # noqa: PLC0415
 
         rules = {"reference": kernel.REFERENCE, "steepest": kernel.STEEPEST, "first": kernel.FIRST}
         if rule not in rules or not self._load():
             return []
-        floats, vertex = self._floats, self._vertex
-        assert floats is not None  # noqa: S101 - _load made them
+        moves, end = self._walk_on(rules[rule], limit, [])
+        while end == kernel.UNSURE_SIGN and len(moves) < limit:
+            # mostly a slope is exactly 0, by some structure of the data; a linear system finds all that are
+            zeros = self._zero_edges() if self._load() else []
+            more: list[Move] = []
+            if zeros:
+                more, end = self._walk_on(rules[rule], limit - len(moves), zeros)
+                moves += more
+            if not more:
+                break
+        if end not in (kernel.FULL, kernel.NO_EDGE):
+            self._rest = 1 if moves else self._back_off()
+        return moves
+
+    def _walk_on(self, rule: int, limit: int, zeros: Sequence[Edge]) -> tuple[list[Move], int]:
+        """Takes up to `limit` steps from a vertex that is loaded; returns them, and how that ended.
+
+        Args:
+            rule: the kernel's number of it.
+            limit: at least 1.
+            zeros: edges of the vertex whose slope is exactly 0.
+        """
+        from exactdrl.arithmetic.float64 import kernel  # noqa: PLC0415
+        from exactdrl.arithmetic.float64.vertex import CONDITION  # noqa: PLC0415
+
+        floats, vertex, basis = self._floats, self._vertex, list(self.basis)
+        assert floats is not None  # noqa: S101 - the vertex is loaded
         assert vertex is not None  # noqa: S101
         records = np.zeros((limit, kernel.RECORD), dtype=np.int64)
         flips = np.zeros((limit * self._problem.dimension, 3), dtype=np.int64)
-        taken, end = kernel.walk_steps(floats, vertex, rules[rule], records, flips)
-        self.counts.steps[0] += taken
+        flags = np.zeros(2 * self._problem.dimension, dtype=np.int64)
+        place = {kink: slot for slot, kink in enumerate(self._kink(*at) for at in vertex.kinks.tolist())}
+        flags[[2 * place[edge.kink] + edge.is_flipped for edge in zeros]] = 1
+        taken, end = kernel.walk_steps(floats, vertex, rule, records, flips, flags)
+        # a step that was told exact signs is none in float64 alone
+        helped = min(taken, 1) if zeros else 0
+        self.counts.steps[0] += taken - helped
+        self.counts.steps[1] += helped
+        self.counts.exact["slope sign"] += len(zeros) * helped
         self.counts.condition = max(self.counts.condition, float(vertex.scalars[CONDITION]))
-        self._count_floats(vertex, taken)
+        self._count_floats(vertex, taken - helped)
         if taken:
             self._forget()
-        if end != kernel.FULL:
-            self._is_loaded = False
-            if end != kernel.NO_EDGE:
-                self._rest = 1 if taken else self._back_off()
-        return self._to_moves(records[:taken].tolist(), flips.tolist() if taken else [])
+        self._is_loaded = end == kernel.FULL
+        return self._to_moves(basis, records[:taken].tolist(), flips.tolist() if taken else []), end
+
+    def _zero_edges(self) -> list[Edge]:
+        """Returns the edges of the current vertex whose slope is exactly 0."""
+        exact = self._exact or ExactArithmetic(self._problem, self.pattern, self.basis, is_brief=True)
+        edges = [Edge(kink, is_flipped) for kink in exact.basis for is_flipped in (False, True)]
+        return [edge for edge in edges if exact.slope_sign(edge) == 0]
 
     def follow(self, moves: Sequence[Move]) -> int:
         """Takes recorded steps as long as what each claims is certain in float64; returns how many it took.
@@ -152,12 +198,17 @@ class FilteredArithmetic:
             self.counts.floats[kind] += int(count)
         vertex.scalars[SIGNS] = vertex.scalars[STEEPEST_EDGES] = 0.0
 
-    def _to_moves(self, records: list[list[int]], flips: list[list[int]]) -> list[Move]:
+    def _to_moves(self, basis: list[Kink], records: list[list[int]], flips: list[list[int]]) -> list[Move]:
+        """Returns steps from a vertex on, whose basis is given and changed."""
         moves, place = [], 0
         for record in records:
             flipped = tuple(self._kink(*kink) for kink in flips[place : place + record[0]])
             place += record[0]
-            moves.append(Move(flipped, self._kink(*record[1:4]), self._kink(*record[4:7]), bool(record[7])))
+            leaving, entering = self._kink(*record[1:4]), self._kink(*record[4:7])
+            basis.remove(leaving)
+            another = (*basis, leaving) if record[8] else None
+            basis.append(entering)
+            moves.append(Move(flipped, leaving, entering, bool(record[7]), another))
         return moves
 
     def _kink(self, depth: int, sample: int, unit: int) -> Kink:

@@ -29,12 +29,14 @@ class Move(NamedTuple):
         leaving: the kink that the edge left.
         entering: the kink that it met.
         is_published_stop: the published rule stops at the vertex where the step began.
+        basis: the basis there in a new order, where it is a degenerate vertex that the rule does not leave.
     """
 
     flips: tuple[Kink, ...]
     leaving: Kink
     entering: Kink
     is_published_stop: bool
+    basis: tuple[Kink, ...] | None = None
 
 
 class Arithmetic(Protocol):

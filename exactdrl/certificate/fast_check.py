@@ -57,7 +57,8 @@ def check_steps(
         while place < len(batch):
             certain = 0
             if filtered is not None:
-                certain = filtered.follow([_to_move(problem, step) for step in _plain(batch[place:])])
+                plain = _plain(batch[place:], filtered.basis)
+                certain = filtered.follow([_to_move(problem, step) for step in plain])
             place += certain
             counts.steps[0] += certain
             if place < len(batch):
@@ -74,12 +75,25 @@ def check_steps(
     return counts
 
 
-def _plain(steps: Sequence[Step]) -> list[Step]:
-    """Returns the steps up to the first that claims more than the kernel follows."""
+def _plain(steps: Sequence[Step], basis: Sequence[Kink]) -> list[Step]:
+    """Returns the steps up to the first that claims more than the kernel follows.
+
+    A step may bring the basis in another order, the leaving kink last: at the same vertex, in a cell that flips of
+    kinks that vanish lead to, the same kinks are the same point's basis.
+
+    Args:
+        steps: one after another.
+        basis: before the first of them, in order of entry.
+    """
+    order = dict.fromkeys(basis)
     plain: list[Step] = []
     for step in steps:
-        if step.basis is not None or step.is_published_stop or step.crossed:
+        if step.is_published_stop or step.crossed or step.leaving not in order:
             break
+        del order[step.leaving]
+        if step.basis is not None and step.basis != (*order, step.leaving):
+            break
+        order[step.entering] = None
         plain.append(step)
     return plain
 

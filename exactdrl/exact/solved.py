@@ -103,18 +103,19 @@ def _solve(matrix: fmpz_mat, right: Sequence[mpz]) -> Scaled:
 Inverse: TypeAlias = IntegerBasis | SolvedBasis
 
 
-def invert(rows: Sequence[Row], *, is_walked: bool = False) -> tuple[Inverse, list[int]]:
+def invert(rows: Sequence[Row], *, is_walked: bool = False, is_brief: bool = False) -> tuple[Inverse, list[int]]:
     """Returns the inverse of a square matrix, whose rows may stand in another order, and the slot of each row.
 
     Args:
         rows: of the matrix.
         is_walked: many columns will be asked for, and many exchanges made.
+        is_brief: a few columns or products will be asked for, and nothing exchanged.
 
     Raises:
         DependentRowError: the matrix is not regular.
     """
     n = len(rows)
-    if n > (LARGEST_WALKED if is_walked else LARGEST_KEPT):
+    if is_brief or n > (LARGEST_WALKED if is_walked else LARGEST_KEPT):
         inverse = SolvedBasis(rows)
         if not inverse.is_regular():
             found = independent_rows(rows, n)

@@ -247,7 +247,7 @@ class Walk:
         steps = []
         for move in moves:
             self.steps += 1
-            steps.append(Step(self.steps, move.flips, None, move.leaving, move.entering, move.is_published_stop))
+            steps.append(Step(self.steps, move.flips, move.basis, move.leaving, move.entering, move.is_published_stop))
             if move.is_published_stop:
                 self.published_stops.append(self.steps)
         return steps

@@ -6,12 +6,14 @@ other kink active there. Theorem and proof: proofs/filter.md.
 """
 
 from exactdrl.arithmetic.compiling import exported, inlined
+from exactdrl.arithmetic.float64.leave import choose_settled, is_certainly_blocked, is_zero_unit_kink
 from exactdrl.arithmetic.float64.problem import FloatProblem
 from exactdrl.arithmetic.float64.scan import Integers
 from exactdrl.arithmetic.float64.slopes import (
     Slopes,
     choose_among_all,
     choose_reference,
+    clear_zeros,
     empty_slopes,
     is_on,
     set_slopes,
@@ -23,6 +25,7 @@ from exactdrl.arithmetic.float64.vertex import (
     edge_direction,
     enclose_inverse,
     find_zero_units,
+    first_to_enter,
     flip,
     go,
     propose,
@@ -32,8 +35,8 @@ from exactdrl.arithmetic.float64.vertex import (
 )
 
 REFERENCE, STEEPEST, FIRST = 0, 1, 2
-# Columns of the table of steps: number of flips, leaving kink, entering kink, published stop
-RECORD = 8
+# Columns of the table of steps: number of flips, leaving kink, entering kink, published stop, whether it is settling's
+RECORD = 9
 # How a run ended
 FULL, NO_EDGE, UNSURE_SIGN, UNSURE_STEEPEST, UNSURE_FIRST = 0, 1, 2, 3, 4
 
@@ -82,6 +85,35 @@ def choose(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, rule: int
 
 
 @inlined
+def is_stuck(problem: FloatProblem, vertex: FloatVertex, leaving: int, flips: int, rule: int) -> bool:
+    """Returns whether a chosen edge certainly leaves its cell at once: it leaves a kink of a unit that is 0."""
+    if not is_zero_unit_kink(vertex, leaving):
+        return False
+    is_flipped = flips > 0
+    if rule == 0:
+        place = 0
+        while vertex.order[place] != leaving:
+            place += 1
+        is_flipped = place < flips
+    return is_certainly_blocked(problem, vertex, leaving, is_on(vertex, leaving) != is_flipped)
+
+
+@inlined
+def settle_on(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes) -> int:
+    """Returns the edge that settling takes where the rule's is blocked or there is none; negative where uncertain."""
+    edge = choose_settled(problem, vertex, slopes)
+    if edge == -2 and slopes.known[0] == 0:
+        clear_zeros(problem, vertex, slopes)
+        edge = choose_settled(problem, vertex, slopes)
+    if edge < 0 and enclose_inverse(vertex):
+        # perhaps only the accumulated rounding
+        set_slopes(vertex, slopes)
+        clear_zeros(problem, vertex, slopes)
+        edge = choose_settled(problem, vertex, slopes)
+    return edge
+
+
+@inlined
 def take(problem: FloatProblem, vertex: FloatVertex, leaving: int, record: Integers) -> bool:
     """Goes along the current cell's edge that leaves a slot's kink, if what it meets is certain.
 
@@ -95,6 +127,10 @@ def take(problem: FloatProblem, vertex: FloatVertex, leaving: int, record: Integ
     depth, unit, sample = propose(problem, vertex, direction)
     if depth < 0:
         return False
+    if depth == 0:
+        sample = first_to_enter(problem, vertex, leaving, sample, unit)
+        if sample < 0:
+            return False
     distance = -vertex.values[depth, unit, sample] / vertex.rates[depth, unit, sample]
     for part in range(3):
         record[1 + part] = vertex.kinks[leaving, part]
@@ -116,6 +152,7 @@ def walk_steps(
     rule: int,
     records: Integers,
     flips: Integers,
+    zeros: Integers,
 ) -> tuple[int, int]:
     """Takes as many certain steps as `records` has rows, or fewer; returns how many, and how it ended.
 
@@ -128,19 +165,28 @@ def walk_steps(
         rule: REFERENCE, STEEPEST or FIRST.
         records: (steps, RECORD), filled in.
         flips: (steps · n, 3), filled in: the kinks flipped by one step after another.
+        zeros: (2n,), 1 for edges of the first vertex whose slope is 0 exactly: twice the slot, and one more for the
+            edge on the other side of its kink.
     """
     slopes = empty_slopes(vertex.kinks.shape[0])
+    slopes.given[:] = zeros
     filled = 0
     for step in range(records.shape[0]):
         # after that many flips, the gradient's accumulated rounding is worth a new computation
         if vertex.scalars[FLIPS] > FLIPS_A_GRADIENT:
             set_gradient(problem, vertex)
         end, leaving, flipped = choose(problem, vertex, slopes, rule)
-        if end != 0:
+        if end > 1:
             return step, end
+        is_stop, is_settled = rule == 0 and flipped == 0, False
+        if end == 1 or is_stuck(problem, vertex, leaving, flipped, rule):
+            edge = settle_on(problem, vertex, slopes)
+            if edge < 0:
+                return step, 2 if edge == -2 else 1 if end == 1 else 4
+            leaving, flipped, is_settled = edge // 2, edge % 2, True
         begin_of_flips, sound = filled, True
         for count in range(flipped):
-            slot = vertex.order[count] if rule == 0 else leaving
+            slot = vertex.order[count] if rule == 0 and not is_settled else leaving
             for part in range(3):
                 flips[filled, part] = vertex.kinks[slot, part]
             filled += 1
@@ -153,5 +199,7 @@ def walk_steps(
                 vertex.masks[depth, unit, sample] = 1.0 - vertex.masks[depth, unit, sample]
             return step, 4
         record[0] = flipped
-        record[7] = 1 if rule == 0 and flipped == 0 else 0
+        record[7] = 1 if is_stop else 0
+        record[8] = 1 if is_settled else 0
+        slopes.given[:] = 0
     return records.shape[0], 0

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from gmpy2 import mpq
+from gmpy2 import gcd, mpq, mpz
 
 from exactdrl.arithmetic.float64.scan import TINY, Floats, Integers, slack
 from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.exact.linear import independent_rows
 from exactdrl.exact.rationals import to_float_or_infinity
 from exactdrl.problem.instance import Instance
 
@@ -17,6 +18,8 @@ RANGE = (2.0**-200, 2.0**200)
 SLOPE_RANGE = (2.0**-100, 2.0**100)
 # What underflow loses in one layer is multiplied by no more than this in those above
 MOST_AMPLIFIED = 2.0**250
+# Bases of samples that are looked for: two have to be left where some samples' kinks have no effect
+MOST_BASES = 64
 
 
 class FloatProblem(NamedTuple):
@@ -36,6 +39,8 @@ class FloatProblem(NamedTuple):
         rounding: (1,), K: rounding in a scan is at most K times these.
         homogeneous: (n_ℓ,), where nothing is added to a unit of the trained layer, so that its kinks vanish at 0: how
             many kinks it has; 0 for other units.
+        bases: (count, r), samples, none in two rows; those of a row have independent x̃, and no other sample has one in
+            proportion to theirs. None where not all is ReLU, and the loss absolute.
     """
 
     widths: Integers
@@ -49,6 +54,7 @@ class FloatProblem(NamedTuple):
     levels: Floats
     rounding: Floats
     homogeneous: Integers
+    bases: Integers
 
 
 def to_float_problem(problem: IntegerProblem) -> FloatProblem | None:
@@ -89,9 +95,41 @@ def to_float_problem(problem: IntegerProblem) -> FloatProblem | None:
     homogeneous = (offsets[0, : problem.widths[0]] == 0.0).all(axis=1)
     own = homogeneous * kinks.reshape(samples, -1).sum(axis=0).astype(np.int64)
     scalars = np.array([rounding])
+    # what is known of settling is known of ReLUs and the absolute loss
+    lists = find_bases(problem.rows, problem.rank) if problem.is_plain else []
+    bases = np.array(lists, dtype=np.int64).reshape(-1, problem.rank)
+    own = own.astype(np.int64)
     return FloatProblem(
-        widths, inputs, weights, offsets, slopes, loss_slopes, sizes, gains, levels, scalars, own.astype(np.int64)
+        widths, inputs, weights, offsets, slopes, loss_slopes, sizes, gains, levels, scalars, own, bases
     )
+
+
+def find_bases(rows: Sequence[Sequence[mpz]], rank: int) -> list[list[int]]:
+    """Returns disjoint lists of indices of `rank` independent rows, none in proportion to another row. Exact.
+
+    Args:
+        rows: integers.
+        rank: the number of columns.
+    """
+    places: dict[tuple[mpz, ...], list[int]] = {}
+    for index, row in enumerate(rows):
+        lead = next((entry for entry in row if entry), None)
+        if lead is not None:
+            content = gcd(*row) if lead > 0 else -gcd(*row)
+            places.setdefault(tuple(entry // content for entry in row), []).append(index)
+    left = [indices[0] for indices in places.values() if len(indices) == 1]
+    bases: list[list[int]] = []
+    while len(left) >= rank and len(bases) < MOST_BASES:
+        # mostly the first rows are independent
+        chosen = independent_rows([rows[index] for index in left[: 2 * rank]], rank)
+        if len(chosen) < rank:
+            chosen = independent_rows([rows[index] for index in left], rank)
+            if len(chosen) < rank:
+                break
+        bases.append([left[place] for place in chosen])
+        taken = set(chosen)
+        left = [index for place, index in enumerate(left) if place not in taken]
+    return bases
 
 
 def read_slopes(problem: IntegerProblem) -> Floats:

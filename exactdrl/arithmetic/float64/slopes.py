@@ -45,6 +45,7 @@ class Slopes(NamedTuple):
         on_zero: the same for the on side.
         edges: room for 2n edges: candidates for the steepest.
         known: one entry, 1 if `off_zero` and `on_zero` have been found.
+        given: 2n entries, 1 for edges whose slope has been found to be 0 exactly.
     """
 
     multipliers: Floats
@@ -60,6 +61,7 @@ class Slopes(NamedTuple):
     on_zero: Integers
     edges: Integers
     known: Integers
+    given: Integers
 
 
 @compiled
@@ -79,6 +81,7 @@ def empty_slopes(n: int) -> Slopes:
         np.zeros(n, dtype=np.int64),
         np.zeros(2 * n, dtype=np.int64),
         np.zeros(1, dtype=np.int64),
+        np.zeros(2 * n, dtype=np.int64),
     )
 
 
@@ -205,13 +208,14 @@ def set_across(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, slot:
 
 @compiled
 def clear_zeros(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes) -> None:
-    """Finds slopes that are 0 by structure and sets them, and their bounds, to 0."""
+    """Finds slopes that are 0 by structure and sets them, and their bounds, to 0; those too that are given."""
     find_zero_slopes(problem, vertex, slopes.off_zero, slopes.on_zero)
     slopes.known[0] = 1
     for slot in range(slopes.inside.shape[0]):
         here, there = slopes.off_zero[slot], slopes.on_zero[slot]
         if is_on(vertex, slot):
             here, there = there, here
+        here, there = max(here, slopes.given[2 * slot]), max(there, slopes.given[2 * slot + 1])
         if here != 0:
             slopes.multipliers[slot] = 0.0
             slopes.inside[slot] = 0.0

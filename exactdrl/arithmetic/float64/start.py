@@ -113,6 +113,9 @@ def take_in_kinks(
             vertex, leaving, start, sign
         ):
             return place, 1
+        # where a unit becomes 0 its other kinks join the basis as far as they can
+        if depth == 0 and vertex.zero_units[unit] != 0:
+            return place, 1
         found[place, 0] = leaving
         for part in range(3):
             found[place, 1 + part] = vertex.kinks[leaving, part]

@@ -702,19 +702,44 @@ def go(
 ) -> bool:
     """Puts another kink into a slot, and goes to the vertex of that basis along a direction whose rates are there.
 
-    True if it certainly is one, lies in the cell, and no kink but the basis' is active, or those of units that are and
-    stay 0. Where a unit becomes 0 many kinks are met at once.
+    True if it certainly is one, lies in the cell, and no kink but the basis' is active, or those of units that are 0.
     """
+    was_zero = depth == 0 and vertex.zero_units[unit] != 0
     if not (exchange(problem, vertex, slot, depth, sample, unit) and keep_inverse(vertex)):
         return False
     find_zero_units(problem, vertex)
-    # where a unit becomes 0 many kinks are met at once; where it was 0 an exchange of two of its own leaves the point
-    # where it is
     if depth == 0 and vertex.zero_units[unit] != 0:
-        return False
+        # where a unit becomes 0 all its kinks are met at once, and their values are set anew; where it was 0 an
+        # exchange of two of its own leaves the point where it is
+        return not was_zero and settle_anew(problem, vertex)
     if vertex.scalars[AGE] < STEPS_A_SCAN and move(problem, vertex, direction, distance):
         return True
     return settle_anew(problem, vertex)
+
+
+@compiled
+def first_to_enter(problem: FloatProblem, vertex: FloatVertex, leaving: int, sample: int, unit: int) -> int:
+    """Returns the sample of the kink that enters where one of a unit of the trained layer is met first; -1 if unsure.
+
+    Where the unit becomes 0 all its kinks outside the basis are met at once, and the first sample's enters.
+    """
+    rank, own = problem.inputs.shape[0], 0
+    for slot in range(vertex.kinks.shape[0]):
+        own += slot != leaving and vertex.kinks[slot, 0] == 0 and vertex.kinks[slot, 2] == unit
+    if own != rank - 1 or problem.homogeneous[unit] == 0:
+        return sample
+    if problem.homogeneous[unit] != problem.inputs.shape[1]:
+        return -1
+    for i in range(problem.inputs.shape[1]):
+        if problem.sizes[i] > 0.0:
+            is_basic = False
+            for slot in range(vertex.kinks.shape[0]):
+                at = vertex.kinks[slot]
+                if slot != leaving and at[0] == 0 and at[1] == i and at[2] == unit:
+                    is_basic = True
+            if not is_basic:
+                return i
+    return -1
 
 
 @inlined

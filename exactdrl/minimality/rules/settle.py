@@ -123,7 +123,7 @@ def _find(state: Settled, rows: Sequence[Sequence[mpz]]) -> list[SettledKink]:
     if idle:
         return idle
     found = _find_lonely(state, [rows[k] for k in state.remaining], last, n, is_modular=True)
-    # a kink may look alone modulo a prime only; then all is done again over Q
+    # a kink may look alone modulo a prime only, or be missed; then all is done again over Q
     return found if found is not None else _find_lonely(state, [rows[k] for k in state.remaining], last, n) or []
 
 
@@ -137,9 +137,13 @@ def _find_lonely(
         rows: theirs.
         last: those that no other kink folds, the deepest first.
         n: the length of a row.
-        is_modular: look for them modulo a prime. What is found is checked over Q; None if that fails.
+        is_modular: look for them modulo a prime. What is found is checked over Q, and that none is missed; None if that
+            fails.
     """
     chosen, alone = (lonely_rows_modular if is_modular else lonely_rows)(rows, n)
+    # with as much rank modulo the prime as over Q no row that is alone is missed: without it the rank falls here too
+    if is_modular and len(chosen) < n and len(chosen) < to_matrix(rows, n).rank():
+        return None
     place = {position: index for index, position in enumerate(state.remaining)}
     free = [position for position in last if place[position] in set(alone)]
     if not free:
@@ -188,7 +192,8 @@ def lonely_rows(rows: Sequence[Sequence[mpz]], width: int) -> tuple[tuple[int, .
 def lonely_rows_modular(rows: Sequence[Sequence[mpz]], width: int) -> tuple[tuple[int, ...], list[int]]:
     """Returns rows that are independent, and some of them that look independent of all other rows together.
 
-    Rows that are independent modulo a prime are so over Q; the converse fails, so that there may be more.
+    Rows that are independent modulo a prime are so over Q; the converse fails, so that there may be more, and where the
+    rank is less than over Q some may be missed.
     """
     if not rows or not width:
         return (), []

@@ -1,0 +1,153 @@
+"""Real data and degenerate vertices: whole walks to their ends, each certificate checked.
+
+    python benchmarks/real_data.py                   the table; some minutes
+    python benchmarks/real_data.py --only iris       rows whose name holds this
+    python benchmarks/real_data.py --check           the stand-alone checker on every step, too, with its time
+
+Prints a table in Markdown: steps, how many were certain in float64 alone, processor seconds of the walk (a process of
+its own, its instance read and its kernel loaded, compiled before), the outcome, what the fast check says, and the
+seconds that the stand-alone checker takes on the whole certificate. Seconds are those of the machine that is named,
+where five million additions of Python integers in a loop take the time that is said.
+"""
+
+import argparse
+import json
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from exactdrl import Walk, read_instance, record_walk, sample_experiment, verify, verify_fast, write_instance
+from exactdrl.doors.datasets import load_dataset
+
+ADDITIONS = 5_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One walk.
+
+    Attributes:
+        name: of the row.
+        source: a named data set, or the widths of the published experiment.
+        samples: of the experiment.
+        seed: of the experiment.
+        rule: of the walk.
+    """
+
+    name: str
+    source: str | tuple[int, ...]
+    samples: int
+    seed: int
+    rule: str
+
+
+CASES = (
+    Case("diabetes 10-4-1", "diabetes", 442, 0, "steepest"),
+    Case("diabetes 10-4-1", "diabetes", 442, 0, "reference"),
+    Case("iris 3-3-1", "iris", 150, 0, "steepest"),
+    Case("iris 3-3-1", "iris", 150, 0, "reference"),
+    Case("sampled 1-8-1", (1, 8, 1), 100, 0, "reference"),
+    Case("sampled 2-8-1", (2, 8, 1), 100, 0, "reference"),
+    Case("sampled 1-10-10-1", (1, 10, 10, 1), 100, 0, "reference"),
+    Case("sampled 4-5-4-3-2-1", (4, 5, 4, 3, 2, 1), 200, 3, "reference"),
+    Case("sampled 4-5-4-3-2-1", (4, 5, 4, 3, 2, 1), 500, 1, "reference"),
+    Case("sampled 29-10-1", (29, 10, 1), 30, 0, "reference"),
+)
+
+
+def processor() -> str:
+    """Returns the processor's name, as the system tells it."""
+    path = Path("/proc/cpuinfo")
+    if path.exists():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def seconds_of_additions() -> float:
+    """Returns the processor's time for ADDITIONS additions of Python integers in a loop."""
+    began, total = time.process_time(), 0
+    for number in range(ADDITIONS):
+        total += number
+    return time.process_time() - began
+
+
+def prepare(case: Case, folder: Path) -> Path:
+    """Writes a case's instance, and returns its path."""
+    path = folder / "a.json"
+    if isinstance(case.source, str):
+        instance = load_dataset(case.source)
+    else:
+        instance = sample_experiment(case.source, samples=case.samples, seed=case.seed)
+    write_instance(instance, path, force=True)
+    return path
+
+
+def run_one(path: Path, rule: str) -> None:
+    """Walks, in this process, and prints what it took as JSON."""
+    began = time.process_time()
+    walk = Walk(read_instance(path), rule=rule)
+    outcome = record_walk(walk, path.with_suffix(".drl"), force=True)
+    seconds = time.process_time() - began
+    certain = walk.counts.steps[0] if walk.counts is not None else 0
+    print(json.dumps({"steps": walk.steps, "certain": certain, "seconds": seconds, "outcome": type(outcome).__name__}))
+
+
+def measure(case: Case, *, is_checked: bool) -> list[str]:
+    """Returns the cells of a case's row."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = prepare(case, Path(folder))
+        command = [sys.executable, __file__, "--run", str(path), case.rule]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - this file
+        result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        began = time.process_time()
+        fast = verify_fast(path, path.with_suffix(".drl")).status
+        fast_seconds = time.process_time() - began
+        checked = ""
+        if is_checked:
+            began = time.process_time()
+            status = verify(path, path.with_suffix(".drl")).status
+            checked = f"{status}, {time.process_time() - began:.1f}"
+    steps, certain = result["steps"], result["certain"]
+    return [
+        case.name,
+        str(case.samples),
+        case.rule,
+        str(steps),
+        f"{100 * certain / max(steps, 1):.1f} %",
+        f"{result['seconds']:.2f}",
+        result["outcome"],
+        f"{fast}, {fast_seconds:.1f}",
+        checked,
+    ]
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", help="rows whose name holds this")
+    parser.add_argument("--check", action="store_true", help="the stand-alone checker on every step, too")
+    parser.add_argument("--run", nargs=2, metavar=("INSTANCE", "RULE"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.run:
+        run_one(Path(options.run[0]), options.run[1])
+        return
+    # compiled here, so that no row pays for it
+    Walk(sample_experiment((1, 4, 1), samples=30, seed=0)).run()
+    Walk(sample_experiment(samples=30, seed=0)).run()
+    print(f"{processor()}; {ADDITIONS:,} additions in {seconds_of_additions():.2f} s\n")
+    heads = ["data", "N", "rule", "steps", "certain in float64", "walk, s", "outcome", "fast check, s", "checker, s"]
+    print("| " + " | ".join(heads) + " |\n|" + "---|" * len(heads), flush=True)
+    for case in CASES:
+        if options.only in case.name:
+            print("| " + " | ".join(measure(case, is_checked=options.check)) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
