@@ -32,6 +32,7 @@ from exactdrl.minimality.point import judge_point
 from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum
 from exactdrl.problem.instance import Instance
 from exactdrl.problem.loss import Loss
+from exactdrl.regression.fit import fit
 from exactdrl.steps.step import Unbounded
 from exactdrl.walks.driver import StepLimit, Walk, default_rule
 
@@ -458,8 +459,14 @@ def test_what_is_walked_by_default() -> None:
     assert default_rule(deep) == "reference"
     squared = Instance.create([([[1]], [0])], [[1]], [[1]], loss=Loss.squared())
     assert default_rule(squared) == "reference"
-    with pytest.raises(InputError, match="needs a loss with two slopes; the squared loss has none"):
+    with pytest.raises(InputError, match="the loss is squared, which is judged and not walked"):
         Walk(squared, rule="long-step")
+    with pytest.raises(InputError, match="needs a loss with two slopes; the squared loss has none"):
+        fit(squared)
+    with pytest.raises(InputError, match="the loss falls forever: there is no fit"):
+        fit(Instance.create([([[1]], [0])], [[1]], [[1]], loss=Loss.two_slope([Fraction(1)], [Fraction(2)])))
+    with pytest.raises(InputError, match="one target is needed, not 2"):
+        fit(Instance.create([([[1], [1]], [0, 0])], [[1]], [[1, 2]]))
 
 
 def test_a_limit_is_no_outcome() -> None:
