@@ -26,7 +26,7 @@ def verify_command(
     """Check the certificate RUN of a walk on INSTANCE, and CLAIMS about it, with the stand-alone checker.
 
     The same as `python -I -S proofs/check.py INSTANCE RUN [CLAIMS]`, which needs no installation. Exit codes:
-    0 accepted, 1 rejected, 2 malformed.
+    0 accepted, 1 rejected, 2 malformed, 4 failed: nothing is known.
     """
     if fast and (claims is not None or steps is not None or gmpy2):
         raise click.UsageError("--fast goes without CLAIMS, --steps and --gmpy2")
