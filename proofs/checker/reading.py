@@ -134,7 +134,7 @@ def parse(value: Any, shape: Any, place: str) -> Any:
         return [parse(entry, shape[0], f"{place} {number}") for number, entry in enumerate(value, 1)]
     if isinstance(shape, range):
         demand(type(value) is int, f"{place}: not an integer")  # JSON's true is an int in Python
-        demand(value in shape, f"{place}: out of range")
+        demand(shape.start <= value < shape.stop, f"{place}: out of range")
     elif isinstance(shape, str):
         demand(isinstance(value, str) and re.fullmatch(shape, value) is not None, f"{place}: does not match {shape}")
     else:
