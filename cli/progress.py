@@ -1,4 +1,4 @@
-"""A progress bar on a terminal, silence in a pipe."""
+"""A progress bar on a terminal; in a pipe silence, or a line now and then where it is asked for."""
 
 import sys
 import time
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 _SECONDS_BETWEEN = 0.1
+_SECONDS_BETWEEN_LINES = 10.0
 
 
 class Report(Protocol):
@@ -30,6 +31,23 @@ class _Silent:
 
     def is_due(self) -> bool:
         return False
+
+
+class _Lines:
+    """A heartbeat: a line on stderr every few seconds."""
+
+    def __init__(self, title: str, unit: str) -> None:
+        self._title, self._unit = title, unit
+        self._began = self._last = time.monotonic()
+
+    def is_due(self) -> bool:
+        return time.monotonic() - self._last >= _SECONDS_BETWEEN_LINES
+
+    def __call__(self, done: int, note: str = "") -> None:
+        if self.is_due():
+            self._last = time.monotonic()
+            text = f"{self._title}: {self._unit} {done}, {self._last - self._began:.0f} s"
+            print(f"{text}  {note}" if note else text, file=sys.stderr, flush=True)  # noqa: T201 - a stream of its own
 
 
 class _Bar:
@@ -54,10 +72,12 @@ class _Bar:
 
 
 @contextmanager
-def progress(title: str, *, total: int | None = None, unit: str = "step") -> Iterator[Report]:
-    """Yields a report: a bar on stderr if that is a terminal, else one that does nothing."""
+def progress(
+    title: str, *, total: int | None = None, unit: str = "step", has_heartbeat: bool = False
+) -> Iterator[Report]:
+    """Yields a report: a bar on stderr if that is a terminal, else a heartbeat if asked for, else nothing."""
     if sys.stderr is None or not sys.stderr.isatty():
-        yield _Silent()
+        yield _Lines(title, unit) if has_heartbeat and sys.stderr is not None else _Silent()
         return
     columns = (
         SpinnerColumn(),

@@ -6,14 +6,41 @@ from pathlib import Path
 
 import click
 
-from exactdrl import Step, StepLimit, Undecided, Walk, read_instance, record_walk, to_float, to_text
+from exactdrl import Outcome, Step, StepLimit, Undecided, Walk, read_instance, record_walk, to_float, to_text
 from exactdrl.minimality.judge import DEFAULT_BUDGET
+from exactdrl.problem.instance import Matrix
 from exactdrl.report.words import count_words, loss_words, outcome_name, outcome_words
 from exactdrl.walks.driver import ALL_RULES, ARITHMETICS, default_rule
 
 from .progress import progress
 
 UNDECIDED = 3
+
+
+def _run(walk: Walk, path: Path, *, force: bool, resume: bool, has_heartbeat: bool) -> Outcome:
+    """Runs the walk to its end, and says what it does meanwhile."""
+    with progress("walk", total=walk.max_steps, has_heartbeat=has_heartbeat) as report:
+
+        def on_step(step: Step) -> None:
+            if report.is_due():
+                report(step.index, f"loss {walk.loss_estimate:.6g}")
+
+        def on_node(node: int) -> None:
+            if report.is_due():
+                report(walk.steps, f"proving minimality{zero_words(walk.vertex)}, node {node:,}")
+
+        walk.on_node = on_node
+        return record_walk(walk, path, force=force, resume=resume, on_step=on_step)
+
+
+def zero_words(parameters: Matrix) -> str:
+    """Returns which units of the trained layer are 0 on all samples, since all their parameters are 0."""
+    units = [str(unit) for unit, row in enumerate(parameters) if not any(row)]
+    if not units:
+        return ""
+    return (
+        f" where unit{'s' * (len(units) > 1)} {', '.join(units)} {'are' if len(units) > 1 else 'is'} 0 on all samples"
+    )
 
 
 @click.command("walk")
@@ -47,6 +74,7 @@ UNDECIDED = 3
 )
 @click.option("--resume", is_flag=True, help="go on with the walk that OUTPUT holds")
 @click.option("--force", is_flag=True, help="write over an existing file")
+@click.option("--progress", "has_heartbeat", is_flag=True, help="in a pipe, too, say every ten seconds what is done")
 @click.option("--stats", is_flag=True, help="print how the decisions were made")
 @click.option("--json", "as_json", is_flag=True, help="print the result as JSON")
 def walk_command(
@@ -60,6 +88,7 @@ def walk_command(
     budget: int,
     resume: bool,
     force: bool,
+    has_heartbeat: bool,
     stats: bool,
     as_json: bool,
 ) -> int:
@@ -76,13 +105,7 @@ def walk_command(
         budget=budget,
     )
     began = time.monotonic()
-    with progress("walk", total=max_steps) as report:
-
-        def on_step(step: Step) -> None:
-            if report.is_due():
-                report(step.index, f"loss {walk.loss_estimate:.6g}")
-
-        outcome = record_walk(walk, path, force=force, resume=resume, on_step=on_step)
+    outcome = _run(walk, path, force=force, resume=resume, has_heartbeat=has_heartbeat)
     seconds = time.monotonic() - began
     lineality = walk.problem.lineality
     if as_json:

@@ -3,7 +3,7 @@
 That it ends is argued in proofs/termination.md.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from gmpy2 import mpq
 
@@ -62,6 +62,7 @@ class Walk:
         outcome: None while the walk runs.
         steps: how many steps of phase 2 it has taken.
         published_stops: the steps before which the published rule stops though the vertex is no local minimum.
+        on_node: called with the number of nodes so far, while a vertex is proved to be a minimum; None for nothing.
     """
 
     def __init__(
@@ -118,6 +119,7 @@ class Walk:
         self.outcome: Outcome | None = None
         self.steps = 0
         self.published_stops: list[int] = []
+        self.on_node: Callable[[int], None] | None = None
         self._first: FirstVertex | StartRay | None = None
         self._arithmetic: Arithmetic | None = None
 
@@ -275,7 +277,7 @@ class Walk:
         if self.outcome is not None:
             return None
         if step is None:
-            verdict = judge(self.problem, _values(self.problem, arithmetic), budget=self.budget)
+            verdict = judge(self.problem, _values(self.problem, arithmetic), budget=self.budget, on_node=self.on_node)
             if not isinstance(verdict, NotMinimum):
                 self.outcome = verdict
                 return None
