@@ -482,6 +482,20 @@ def test_targets_beside_a_table() -> None:
     assert plain.coefficients == regress(rows, [mpq(1), mpq(2), mpq(5, 2), mpq(4)]).coefficients
 
 
+@pytest.mark.parametrize("level", ["1/2", "1/3"])
+def test_results_in_floats_and_checked(level: str) -> None:
+    """Parameters in the columns' order, floats beside with their exact objective, and the checker's verdict."""
+    result = regress(csv_of("engel"), "foodexp", tau=level)
+    assert result.parameters == tuple(result.coefficients.values())
+    assert result.x.tolist() == [float(value) for value in result.parameters]
+    assert 0 <= result.objective_at_x - result.objective < result.objective * mpq(1, 2**40)
+    assert result.verify(fast=True).status == "accepted"
+    certificate = result.certificate
+    assert certificate.success
+    scale = 2 if level == "1/2" else 1
+    assert (certificate.parameters, certificate.loss) == ((result.parameters,), scale * result.objective)
+
+
 def test_nothing_to_fit() -> None:
     """A column of zeros is aliased to nothing; constants are aliased to the intercept; the path has one piece."""
     result = regress([[0], [0], [0]], [1, 2, 4], intercept=False)

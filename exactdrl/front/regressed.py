@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from gmpy2 import mpq
+from numpy.typing import NDArray
 
+from exactdrl.certificate.verify import CheckResult
 from exactdrl.doors.design import Design, categories_of, read_design, with_ones
 from exactdrl.doors.formulas import read_formula
 from exactdrl.doors.sheet import Column, Sheet
@@ -93,6 +95,21 @@ class RegressionResult:
         return _HALF if self.fit.problem.instance.loss.kind == "absolute" else mpq(1)
 
     @property
+    def parameters(self) -> tuple[mpq, ...]:
+        """Returns the coefficients in the order of `names`, 0 for aliased columns."""
+        return self.fit.coefficients
+
+    @property
+    def x(self) -> NDArray[np.float64]:
+        """Returns the coefficients in float64, each correctly rounded; they are optimal no more."""
+        return np.array([to_float(value) for value in self.fit.coefficients])
+
+    @property
+    def objective_at_x(self) -> mpq:
+        """Returns the exact objective at the rounded coefficients `x`."""
+        return self._part * self.fit.problem.instance.loss_of([[mpq(value) for value in self.x.tolist()]])
+
+    @property
     def residuals(self) -> tuple[mpq, ...]:
         """Returns y minus the fitted value, one a sample."""
         return self.fit.residuals
@@ -155,6 +172,10 @@ class RegressionResult:
     def certificate(self) -> WalkResult:
         """Returns the walk to the optimum with its certificate; `certificate.verify()` asks the stand-alone checker."""
         return walk(self.fit.problem.instance, rule="long-step")
+
+    def verify(self, *, fast: bool = False) -> CheckResult:
+        """Returns the verdict of the stand-alone checker on the certificate; with `fast` that of the daily check."""
+        return self.certificate.verify(fast=fast)
 
     def save(self, path: Path | str, *, instance: Path | str | None = None, force: bool = False) -> None:
         """Writes the certificate, `*.drl`, and the instance that it is about beside it.
