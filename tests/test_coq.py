@@ -168,6 +168,14 @@ def test_hints_missing_or_of_another_instance(example):
     assert check(instance, run, [other, *hints[1:]]) == ("malformed", "hints: they are for another instance")
 
 
+def test_the_last_newline_counts(example, tmp_path):
+    """The certificate without its last byte breaks off."""
+    instance, run, hints = example
+    short = tmp_path / "short.drl"
+    short.write_bytes(run.read_bytes()[:-1])
+    assert check(instance, short, hints) == ("malformed", f"the last line breaks off: {short}")
+
+
 def sealed(lines):
     """The certificate of these lines, with an end line that fits."""
     steps = sum("leave" in json.loads(line) for line in lines)

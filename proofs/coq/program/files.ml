@@ -22,14 +22,30 @@ let open_lines path cap =
       | channel -> (channel, fun () -> close_in channel)
       | exception Sys_error _ -> raise (Malformed ("a file cannot be read: " ^ path))
   in
-  fun () ->
-    match input_line channel with
-    | line ->
-      ended := !ended + String.length line + 1;
-      demand (!ended <= cap && String.length line < line_cap) ("a file or a line in it is too long: " ^ path);
-      (* whether the last line had its newline is seen at the end, in the hash *)
-      Some line
-    | exception End_of_file -> close (); None
+  let chunk = Bytes.create 65536 and filled = ref 0 and at = ref 0 and line = Buffer.create 4096 in
+  let take until =
+    Buffer.add_subbytes line chunk !at (until - !at);
+    demand (Buffer.length line < line_cap) ("a line is too long: " ^ path)
+  in
+  let rec next () =
+    if !at = !filled then (filled := input channel chunk 0 (Bytes.length chunk); at := 0);
+    if !filled = 0 then (
+      close ();
+      demand (Buffer.length line = 0) ("the last line breaks off: " ^ path);
+      None)
+    else
+      match Bytes.index_from_opt chunk !at '\n' with
+      | Some k when k < !filled ->
+        take k;
+        at := k + 1;
+        let found = Buffer.contents line in
+        Buffer.clear line;
+        ended := !ended + String.length found + 1;
+        demand (!ended <= cap) ("a file is too long: " ^ path);
+        Some found
+      | _ -> take !filled; at := !filled; next ()
+  in
+  next
 
 let read_all path cap =
   let part = Buffer.create 65536 in

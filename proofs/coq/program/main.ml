@@ -214,5 +214,6 @@ let () =
   | exception Rejected reason -> finish 1 ("rejected: " ^ reason)
   | exception Malformed reason -> finish 2 ("malformed: " ^ reason)
   | exception Unsupported reason -> finish 3 ("unsupported: " ^ reason)
+  | exception Sys_error reason -> finish 2 ("malformed: a file cannot be read: " ^ reason)
   | exception Invalid_argument _ when Array.length Sys.argv <> 4 -> finish 2 ("malformed: " ^ usage)
   | exception (Stack_overflow | Out_of_memory) -> finish 3 "unsupported: not enough memory"
