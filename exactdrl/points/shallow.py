@@ -18,7 +18,7 @@ from exactdrl.points.germ import find_descent
 from exactdrl.points.layer import first_order
 from exactdrl.points.search import search_curves
 from exactdrl.points.setting import Matrix, Pass, Setting, Theta, Vector, find_loss, forward, freeze, zero_direction
-from exactdrl.points.subgradients import NoChoice, choose_subgradients
+from exactdrl.points.subgradients import NoChoice, choose_subgradients, read_subgradients
 from exactdrl.points.units import (
     Escapes,
     Falls,
@@ -139,7 +139,10 @@ def _judge_kinked(setting: Setting, theta: Theta, found: Pass, budget: int) -> V
     decided = decide_form(localise_point(setting, theta), budget)
     if isinstance(decided, Negative):
         return NotMinimum(first_order(setting, theta, decided), is_stationary=False)
-    chosen = choose_subgradients(setting, theta, found, find_duals(setting, found), budget)
+    guess = None
+    if isinstance(decided, Nonnegative):
+        guess = read_subgradients(setting, found, localise_point(setting, theta), decided.witness)
+    chosen = choose_subgradients(setting, theta, found, guess=guess, budget=budget)
     if not isinstance(chosen, NoChoice):
         return prove(setting, theta, chosen.duals, chosen.margins, budget)
     descent = None
