@@ -583,11 +583,16 @@ def test_rows_whose_coefficients_cancel():
 
 
 @pytest.mark.parametrize(
-    ("widths", "samples", "bits", "seeds"),
-    [((2, 3, 1), 20, 12, range(1, 9)), ((3, 4, 2, 1), 30, 12, range(1, 4))],
+    ("widths", "samples", "bits", "seeds", "kind"),
+    [
+        ((2, 3, 1), 20, 12, range(1, 9), {}),
+        ((3, 4, 2, 1), 30, 12, range(1, 4), {}),
+        ((2, 3, 1), 20, 12, range(1, 7), GENERAL["leaky"]),
+        ((2, 3, 1), 20, 12, range(1, 7), GENERAL["falling"]),
+    ],
 )
 @pytest.mark.parametrize("rule", ["reference", "steepest"])
-def test_steps_where_units_are_zero(monkeypatch, rule, widths, samples, bits, seeds):
+def test_steps_where_units_are_zero(monkeypatch, rule, widths, samples, bits, seeds, kind):
     """All kinks of a unit vanish: floats go on, and take the exact walk's steps into such vertices and out of them."""
     honest, at_zero = float_kernel.walk_steps, []
 
@@ -599,11 +604,29 @@ def test_steps_where_units_are_zero(monkeypatch, rule, widths, samples, bits, se
 
     monkeypatch.setattr(float_kernel, "walk_steps", walk_steps)
     for seed in seeds:
-        instance = sample_experiment(widths, samples=samples, seed=seed, bits=bits)
+        instance = generalise(sample_experiment(widths, samples=samples, seed=seed, bits=bits), **kind)
         filtered_walk, exact = Walk(instance, rule=rule), Walk(instance, rule=rule, arithmetic="exact")
         assert list(filtered_walk) == list(exact)
         assert type(filtered_walk.outcome) is type(exact.outcome)
     assert sum(at_zero) > 10
+
+
+@pytest.mark.parametrize("rule", ["reference", "steepest"])
+def test_steps_where_an_output_is_zero(rule):
+    """A trained last layer with an output whose targets are 0: its kinks all rest, where samples have a weight at all."""
+    random, taken = np.random.default_rng(2), 0
+    for _ in range(4):
+        inputs = random.uniform(-1, 1, (12, 3)).tolist()
+        targets = [[0, float(y)] for y in random.uniform(-1, 1, 12)]
+        start = [[1, 1, 1], [5, -7, 3]]
+        weights = [i % 4 for i in range(12)]
+        instance = Instance.create([(start, None)], inputs, targets, loss=Loss.pinball(mpq(1, 3)), weights=weights)
+        wanted, found, counts = both(instance, rule)
+        assert found == wanted
+        taken += counts.steps[0]
+        floats = to_float_problem(IntegerProblem.from_instance(instance))
+        assert floats.homogeneous.tolist() == [9, 0]
+    assert taken
 
 
 @pytest.mark.parametrize("name", ["rests", "squares"])
