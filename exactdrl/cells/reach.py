@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from flint import fmpz
 from gmpy2 import mpq, mpz
 
 from exactdrl.cells.affine import incoming_weights
@@ -21,14 +22,15 @@ def tangent_cell(problem: IntegerProblem, values: Values, direction: Sequence[mp
     """
     numerators, _ = to_integers(direction)
     pattern = pattern_of(problem, values)
-    rates: Values = []
-    for depth, layer in enumerate(values):
-        # the bits below decide the rates of this layer
-        rates = scan(problem, numerators, mpz(0), pattern)
-        for index, (value, rate) in enumerate(zip(layer, rates[depth], strict=True)):
+
+    def turn_on(depth: int, rates: list[fmpz]) -> None:
+        # the bits below have decided the rates of this layer
+        bits = pattern.bits[depth]
+        for index, (value, rate) in enumerate(zip(values[depth], rates, strict=True)):
             if value == 0 and rate > 0:
-                pattern.bits[depth][index] = 1
-    return pattern, rates
+                bits[index] = 1
+
+    return pattern, scan(problem, numerators, mpz(0), pattern, on_layer=turn_on)
 
 
 def affine_reach(problem: IntegerProblem, values: Values, denominator: mpz, direction: Sequence[mpq]) -> mpq | None:

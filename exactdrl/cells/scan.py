@@ -1,6 +1,6 @@
 """Scans over all kinks: their values at a point, their rates along a direction, the first breakpoint on a ray."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -29,7 +29,14 @@ class Breakpoint:
     is_blocked: bool
 
 
-def scan(problem: IntegerProblem, numerators: Sequence[mpz], denominator: mpz, pattern: Pattern | None) -> Values:
+def scan(
+    problem: IntegerProblem,
+    numerators: Sequence[mpz],
+    denominator: mpz,
+    pattern: Pattern | None,
+    *,
+    on_layer: Callable[[int, list[fmpz]], None] | None = None,
+) -> Values:
     """Returns every kink's scaled preactivation or residual at numerators / denominator.
 
     Args:
@@ -37,6 +44,7 @@ def scan(problem: IntegerProblem, numerators: Sequence[mpz], denominator: mpz, p
         numerators: n integers.
         denominator: positive; or 0 for the rates along the direction `numerators`, which need a pattern.
         pattern: whose bits decide what passes; None to decide by the values' own signs.
+        on_layer: called with each layer's depth and entries, before they are passed on: it may set the layer's bits.
 
     Returns:
         A list for each layer ℓ..L+1, entries in address order.
@@ -58,6 +66,8 @@ def scan(problem: IntegerProblem, numerators: Sequence[mpz], denominator: mpz, p
         if offsets is not None and denominator:
             matrix += offsets * scale
         values.append(matrix.entries())
+        if on_layer is not None:
+            on_layer(depth, values[-1])
     return values
 
 

@@ -277,14 +277,15 @@ class Walk:
         if self.outcome is not None:
             return None
         if step is None:
-            verdict = judge(self.problem, _values(self.problem, arithmetic), budget=self.budget, on_node=self.on_node)
+            values = _values(self.problem, arithmetic)
+            verdict = judge(self.problem, values, budget=self.budget, on_node=self.on_node)
             if not isinstance(verdict, NotMinimum):
                 self.outcome = verdict
                 return None
             # the published rule stops where it sees no edge, and where all that is left is the one that it never looks
             # at
             is_published_stop = self._is_published and (choice is None or choice.is_published_stop)
-            step = self._leave_degenerate(verdict.direction, is_published_stop=is_published_stop)
+            step = self._leave_degenerate(values, verdict.direction, is_published_stop=is_published_stop)
             if step is None:
                 return None
         self.steps += 1
@@ -325,14 +326,13 @@ class Walk:
         direction = self.problem.to_full_direction([mpq(entry) for entry in numerators])
         return Unbounded(direction, flips, basis, leaving)
 
-    def _leave_degenerate(self, direction: Sequence[mpq], *, is_published_stop: bool) -> Step | None:
+    def _leave_degenerate(self, values: Values, direction: Sequence[mpq], *, is_published_stop: bool) -> Step | None:
         """Leaves a vertex along an improving edge of the cell into which the loss falls along a direction.
 
         All kinks of the basis but one rest along that edge, and nothing blocks it. Where it meets no kink the outcome
         is set, and None returned.
         """
         arithmetic, problem = self.arithmetic, self.problem
-        values = _values(problem, arithmetic)
         pattern = arithmetic.pattern.copy()
         cell, rates = tangent_cell(problem, values, to_edge(problem, values, direction))
         vanishing = vanishing_kinks(cell, values)
