@@ -162,8 +162,9 @@ class BallVertex:
         rates, rate_errors = self._scan(column, mpz(0))
         rivals: list[tuple[fmpz, fmpz, fmpz, fmpz, Kink]] = []
         for depth, bits in enumerate(self._pattern.bits):
-            layer, width = self._problem.first + depth, self._problem.widths[depth]
-            basis = {kink.sample * width + kink.unit for kink in self._kinks if kink.layer == layer}
+            layer = self._problem.first + depth
+            place = self._problem.addresses.place
+            basis = {place(kink)[1] for kink in self._kinks if kink.layer == layer}
             rows = zip(values[depth], value_errors[depth], rates[depth], rate_errors[depth], bits, strict=True)
             for index, (value, error, rate, rate_error, on) in enumerate(rows):
                 if (error == 0 and rate_error == 0 and rate == 0) or not self._pattern.addresses.is_kink(depth, index):

@@ -59,8 +59,8 @@ def through_units(
 
 def affine_form(problem: IntegerProblem, pattern: Pattern, kink: Kink) -> AffineForm:
     """Returns a kink's scaled affine function in the cell of `pattern`."""
-    layer, sample, unit = kink
-    depth = layer - problem.first
+    layer, sample, _ = kink
+    depth, unit = layer - problem.first, problem.addresses.unit(kink)
     offset = problem.offsets[depth][sample][unit]
     if depth == 0:
         units = [mpz(u == unit) for u in range(problem.widths[0])]
@@ -102,8 +102,9 @@ def flip_multiple(problem: IntegerProblem, pattern: Pattern, flipped: Kink, deep
     if flipped.sample != deeper.sample or flipped.layer >= deeper.layer:
         return _ZERO
     depth = flipped.layer - problem.first
-    coefficient = path_coefficients(problem, pattern, deeper, depth)[flipped.unit]
-    return coefficient * slope_change(problem.slopes[depth][flipped.unit], is_on=pattern.is_on(flipped))
+    unit = problem.addresses.unit(flipped)
+    coefficient = path_coefficients(problem, pattern, deeper, depth)[unit]
+    return coefficient * slope_change(problem.slopes[depth][unit], is_on=pattern.is_on(flipped))
 
 
 def slope_change(slopes: Slopes, *, is_on: bool) -> mpz:
@@ -133,8 +134,9 @@ def gradient_jump(problem: IntegerProblem, pattern: Pattern, flipped: Kink) -> m
     is_on = pattern.is_on(flipped)
     if flipped.layer == problem.last:
         return slope_change(problem.loss_slopes[index], is_on=is_on)
-    coefficient = loss_coefficients(problem, pattern, flipped.sample, depth)[flipped.unit]
-    return coefficient * slope_change(problem.slopes[depth][flipped.unit], is_on=is_on)
+    unit = problem.addresses.unit(flipped)
+    coefficient = loss_coefficients(problem, pattern, flipped.sample, depth)[unit]
+    return coefficient * slope_change(problem.slopes[depth][unit], is_on=is_on)
 
 
 def gradient(problem: IntegerProblem, pattern: Pattern, skipped: Collection[int] = ()) -> list[mpz]:

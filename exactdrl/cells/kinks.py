@@ -31,8 +31,8 @@ class Addresses:
         widths: units of the layers from the trained one to L+1.
         bends: for each of these layers a byte for each address, 1 where it is a kink, 0 where the two slopes are the
             same, so that nothing bends; None for a layer where all are kinks.
-        units: of the trained layer as the instance has it. `widths[0]` leaves out units that are fixed; these are no
-            kinks, and neither is any other unit of that layer then.
+        units: of the trained layer as the instance has it.
+        kept: which of these `widths[0]` counts, in order; the others are fixed, and no kinks.
     """
 
     first: int
@@ -40,21 +40,33 @@ class Addresses:
     widths: tuple[int, ...]
     bends: tuple[bytes | None, ...]
     units: int
+    kept: tuple[int, ...]
 
     @classmethod
     def all_kinks(cls, first: int, samples: int, widths: Sequence[int]) -> "Addresses":
         """Returns addresses all of which are kinks."""
-        return cls(first, samples, tuple(widths), (None,) * len(widths), widths[0])
+        return cls(first, samples, tuple(widths), (None,) * len(widths), widths[0], tuple(range(widths[0])))
+
+    @property
+    def renumbers(self) -> bool:
+        """Returns whether units of the trained layer are fixed while others of it have kinks."""
+        return len(self.kept) < self.units and (self.bends[0] is None or any(self.bends[0]))
 
     def kink(self, depth: int, index: int) -> Kink:
         """Returns the address number `index` of the layer `depth` above the trained one."""
         sample, unit = divmod(index, self.widths[depth])
-        return Kink(self.first + depth, sample, unit)
+        return Kink(self.first + depth, sample, unit if depth else self.kept[unit])
 
     def place(self, kink: Kink) -> tuple[int, int]:
         """Returns the depth and the number within its layer of an address."""
         depth = kink.layer - self.first
-        return depth, kink.sample * self.widths[depth] + kink.unit
+        return depth, kink.sample * self.widths[depth] + self.unit(kink)
+
+    def unit(self, kink: Kink) -> int:
+        """Returns the number of a kink's unit among those of its layer that are not fixed."""
+        if kink.layer > self.first or len(self.kept) == self.units:
+            return kink.unit
+        return self.kept.index(kink.unit)
 
     def is_kink(self, depth: int, index: int) -> bool:
         """Returns whether the two slopes at an address differ."""
@@ -65,7 +77,7 @@ class Addresses:
         """Returns whether an address exists and is a kink."""
         depth = kink.layer - self.first
         is_inside = 0 <= depth < len(self.widths) and 0 <= kink.sample < self.samples
-        if not is_inside or not 0 <= kink.unit < self.widths[depth]:
+        if not is_inside or not (0 <= kink.unit < self.widths[depth] if depth else kink.unit in self.kept):
             return False
         return self.is_kink(*self.place(kink))
 
@@ -169,7 +181,11 @@ class Pattern:
         addresses = self.addresses
         if addresses.units == addresses.widths[0]:
             return self.bits
-        return [bytearray(b"\1" * addresses.samples * addresses.units), *self.bits[1:]]
+        # fixed units are on
+        layer = bytearray(b"\1" * addresses.samples * addresses.units)
+        for place, unit in enumerate(addresses.kept):
+            layer[unit :: addresses.units] = self.bits[0][place :: len(addresses.kept)]
+        return [layer, *self.bits[1:]]
 
     @classmethod
     def from_hex(cls, addresses: Addresses, texts: Sequence[str]) -> "Pattern":
@@ -194,9 +210,11 @@ class Pattern:
             bits = bytearray(map(int, digits[:count]))
             bends = addresses.bends[depth]
             if width != addresses.widths[depth]:
-                # fixed units are left out, and none of the layer's addresses is a kink
-                bends = bytes(count)
+                fixed = [unit for unit in range(width) if unit not in addresses.kept]
+                if not all(all(bits[unit::width]) for unit in fixed):
+                    raise InputError(f"pattern of layer {first + depth} has an address off that is no kink")
+                bits = bytearray(bits[s * width + unit] for s in range(addresses.samples) for unit in addresses.kept)
             if bends is not None and not all(on or bend for on, bend in zip(bits, bends, strict=True)):
                 raise InputError(f"pattern of layer {first + depth} has an address off that is no kink")
-            layers.append(bits[: addresses.samples * addresses.widths[depth]])
+            layers.append(bits)
         return cls(addresses, layers)

@@ -107,13 +107,14 @@ def reduce_parameters(instance: Instance, pushed: Rows) -> Reduction:
         pushed: x̃.
 
     Raises:
-        InputError: samples' kinks depend on the trained layer in different spaces.
+        InputError: samples' kinks depend on the trained layer in different spaces, or outputs of a trained last layer
+            differ in having kinks.
     """
     first, samples = instance.layer, len(pushed)
     units = len(instance.layers[first - 1].weight)
     widths = instance.widths[first:]
     bends = find_bends(instance)
-    addresses = Addresses(first, samples, widths, bends, units)
+    addresses = Addresses(first, samples, widths, bends, units, tuple(range(units)))
     if bends[0] is None:
         columns, combination = _reduce_columns(pushed)
         return Reduction(addresses, tuple(range(units)), (), columns, combination, None)
@@ -134,11 +135,15 @@ def reduce_parameters(instance: Instance, pushed: Rows) -> Reduction:
         # no column remains, and so no parameter, whatever the units
         chosen = tuple(range(units))
     if len(chosen) < units:
-        if bends[0] is not None and any(bends[0]):
+        if first == len(instance.layers):
             raise InputError(
-                f"layer {first}: some of its units have no kink and no effect on kinks; this is not handled"
+                f"layer {first}: some outputs of the trained last layer have a kink and others have none, which is not "
+                "handled"
             )
-        inner = Addresses(first, samples, (len(chosen), *widths[1:]), (bytes(samples * len(chosen)), *bends[1:]), units)
+        own = bytes(bends[0][s * units + unit] for s in range(samples) for unit in chosen)
+        inner = Addresses(
+            first, samples, (len(chosen), *widths[1:]), (None if all(own) else own, *bends[1:]), units, chosen
+        )
     reduction = Reduction(inner, chosen, counts if len(chosen) < units else (), columns, combination, None)
     ray = _find_ray(instance, pushed, reduction)
     return reduction if ray is None else Reduction(inner, chosen, reduction.unit_combination, columns, combination, ray)

@@ -83,8 +83,8 @@ def localise(problem: IntegerProblem, values: Values, derivatives: Sequence[fmpz
         for index, value in enumerate(values[depth]):
             if value != 0 or not problem.addresses.is_kink(depth, index):
                 continue
-            sample, unit = divmod(index, width)
-            kink = Kink(problem.first + depth, sample, unit)
+            sample = index // width
+            kink = problem.addresses.kink(depth, index)
             units, fold = _own_form(problem, values, kink, position)
             # without any coefficient the kink's activation does not change at all
             if any(units) or fold:
@@ -114,7 +114,7 @@ def _own_form(
     if not any(problem.rows[sample]):
         return units, folds
     if kink.layer == problem.first:
-        units[kink.unit] = mpq(1)
+        units[problem.addresses.unit(kink)] = mpq(1)
         return units, folds
     # coefficients on the activations of the layer below
     coefficients = [mpq(weight) for weight in incoming_weights(problem, kink)]
@@ -125,7 +125,7 @@ def _own_form(
                 continue
             value = values[depth][sample * width + unit]
             below, above = problem.slopes[depth][unit]
-            folded = position.get(Kink(problem.first + depth, sample, unit)) if value == 0 else None
+            folded = position.get(problem.addresses.kink(depth, sample * width + unit)) if value == 0 else None
             if folded is None:
                 # an activation whose form is identically 0 has coefficients 0 below
                 coefficients[unit] = coefficient * (above if value > 0 else below)

@@ -51,6 +51,8 @@ def hint_lines(
         InputError: the run is of a kind that the proved checker does not cover, or a line does not fit the problem.
     """
     problem = IntegerProblem.from_instance(instance)
+    if len(problem.addresses.kept) < problem.addresses.units:
+        raise InputError("hints are not made for problems where units of the trained layer matter to no kink")
     if problem.lineality:
         raise InputError("the proved checker does not cover problems with lineality (proofs/FORMAT.md, section 3)")
     yield _line({"format": "exactdrl-hints", "version": 1, "instance": instance.digest})

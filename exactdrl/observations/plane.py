@@ -124,7 +124,7 @@ def _cut_sample(
             for unit, form in enumerate(forms):
                 if not problem.addresses.is_kink(depth, sample * problem.widths[depth] + unit):
                     continue
-                kink = Kink(problem.first + depth, sample, unit)
+                kink = problem.addresses.kink(depth, sample * problem.widths[depth] + unit)
                 divided: list[Polygon] = []
                 for part in parts:
                     cut = _cut(part, form)

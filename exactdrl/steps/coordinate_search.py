@@ -46,7 +46,7 @@ class CoordinateSearch:
         # over the start's denominator: coordinates keep the start's values while their rows stay
         self._right = list(self._start)
         self._entered: list[tuple[int, Kink]] = []
-        self._own_kinks = [0] * problem.widths[0]
+        self._own_kinks = [0] * problem.addresses.units
         self._free = list(range(n))
         self._is_flat = False
         self._with_points = with_points or self._floats is None

@@ -58,9 +58,12 @@ class FloatProblem(NamedTuple):
 
 
 def to_float_problem(problem: IntegerProblem) -> FloatProblem | None:
-    """Returns the problem in float64; None where a number but 0 is outside its range, or there are no parameters."""
+    """Returns the problem in float64.
+
+    None where a number is outside its range, there are no parameters, or units that have kinks are renumbered.
+    """
     instance = problem.instance
-    if not problem.dimension:
+    if not problem.dimension or problem.addresses.renumbers:
         return None
     pushed = instance.pushed_inputs()
     widest, depths, samples = max(problem.widths), len(problem.widths), problem.samples

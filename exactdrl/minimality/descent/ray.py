@@ -32,8 +32,8 @@ def to_edge(problem: IntegerProblem, values: Values, direction: Sequence[mpq]) -
         moving = {}
         resting = []
         for kink in vanishing_kinks(cell, values):
-            depth = kink.layer - problem.first
-            rate = rates[depth][kink.sample * problem.widths[depth] + kink.unit]
+            depth, index = problem.addresses.place(kink)
+            rate = rates[depth][index]
             if rate:
                 moving[kink] = rate
             else:
@@ -47,8 +47,8 @@ def to_edge(problem: IntegerProblem, values: Values, direction: Sequence[mpq]) -
         # lengths t > 0 at which a kink's rate, rate + t · turning, comes to 0; least for either side of the turn
         best: dict[int, tuple[fmpz, fmpz]] = {}
         for kink, rate in moving.items():
-            depth = kink.layer - problem.first
-            turning = turns[depth][kink.sample * problem.widths[depth] + kink.unit]
+            depth, index = problem.addresses.place(kink)
+            turning = turns[depth][index]
             if turning:
                 side = 1 if (turning > 0) != (rate > 0) else -1
                 top, bottom = best.get(side, (fmpz(0), fmpz(0)))
