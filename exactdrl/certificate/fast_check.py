@@ -147,6 +147,7 @@ def _solve(rows: Sequence[Sequence[mpz]], right: Sequence[mpz], index: int) -> t
 def _check_first(problem: IntegerProblem, certificate: Certificate) -> tuple[Pattern, list[Kink]]:
     """Checks the first vertex; step 0 in messages."""
     pattern, basis = problem.pattern_from_hex(certificate.first.pattern), list(certificate.first.basis)
+    _require(problem.reduction.ray is None, 0, "the loss changes along a direction that changes no kink")
     vertex = _find_vertex(problem, pattern, basis, 0)
     start = Point.of(problem, problem.instance.start)
     if not certificate.first.is_elsewhere:
