@@ -13,7 +13,7 @@ from exactdrl.regression.convex import UnitOptimum
 from exactdrl.regression.faces import Face, find_face, multipliers_at
 from exactdrl.regression.long_step import LongSteps, check_long_step
 from exactdrl.regression.path import Piece, find_path
-from exactdrl.steps.step import Step, Unbounded
+from exactdrl.steps.step import Unbounded
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,8 @@ def fit(instance: Instance, *, arithmetic: str = "filtered") -> Fit:
     steps = LongSteps(problem, arithmetic)
     count = 0
     if steps.start_ray is None:
-        while isinstance(outcome := steps.advance(count + 1), Step):
-            count += 1
+        while isinstance(outcome := steps.advance(count + 1, 1), list):
+            count += len(outcome)
         if isinstance(outcome, StrictLocalMinimum | LocalMinimum):
             (coefficients,) = problem.to_full(steps.parameters())
             return Fit(problem, steps.optima[0], coefficients, steps.loss(), count)

@@ -12,7 +12,7 @@ That it ends, and what its certificates claim: proofs/long-step.md. Source: Barr
 for discrete l1 linear approximation, SIAM J. Numer. Anal. 10 (1973).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gmpy2 import mpq
@@ -29,7 +29,7 @@ from exactdrl.regression.filtered import FilteredRegression
 from exactdrl.regression.protocol import Regression, RegressionArithmetic
 from exactdrl.regression.threads import one_thread
 from exactdrl.steps.first_vertex import FirstVertex, StartRay, find_first_vertex
-from exactdrl.steps.step import Step, Unbounded
+from exactdrl.steps.step import Outcome, Step, Unbounded
 
 LONG_STEP = "long-step"
 # its way to the first vertex: from the start along coordinates
@@ -156,7 +156,11 @@ def _join(arithmetic: RegressionArithmetic) -> None:
 
 
 class LongSteps:
-    """The walk's state: a vertex of each output's regression, the pattern, the basis in order of entry."""
+    """A vertex of each output's regression, the pattern, the basis in order of entry; implements a walk's `Stepper`.
+
+    Attributes:
+        on_node: of no use here: no tree is grown.
+    """
 
     def __init__(self, problem: IntegerProblem, arithmetic: str) -> None:
         """Prepares a walk.
@@ -173,6 +177,8 @@ class LongSteps:
         self._pattern: Pattern | None = None
         self._basis: list[Kink] = []
         self._optima: list[UnitOptimum] = []
+        self._outcome: Outcome | None = None
+        self.on_node: Callable[[int], None] | None = None
 
     def _make(self, regression: Regression, basis: Sequence[int]) -> RegressionArithmetic:
         if self._counts is None:
@@ -300,7 +306,26 @@ class LongSteps:
         """Returns the loss in floats, for display."""
         return sum(unit.loss_estimate() for unit in self._at())
 
-    def advance(self, index: int) -> Step | StrictLocalMinimum | LocalMinimum | Unbounded:
+    def advance(self, index: int, limit: int) -> list[Step] | Outcome:
+        """Takes at least one and up to `limit` steps, or returns the outcome.
+
+        Args:
+            index: of the first step taken, from 1.
+            limit: at least 1.
+        """
+        if self._outcome is not None:
+            return self._outcome
+        steps: list[Step] = []
+        while len(steps) < limit:
+            found = self._advance(index + len(steps))
+            if not isinstance(found, Step):
+                # the outcome waits until the steps before it are handed over
+                self._outcome = found
+                return steps or found
+            steps.append(found)
+        return steps
+
+    def _advance(self, index: int) -> Step | StrictLocalMinimum | LocalMinimum | Unbounded:
         """Takes one step, of the first output that is not at its minimum; returns it, or the outcome.
 
         Args:

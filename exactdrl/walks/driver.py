@@ -1,4 +1,4 @@
-"""Phase 2: from vertex to adjacent vertex, the loss falling at every step, to a verdict.
+"""Phase 2: from vertex to vertex, the loss falling at every step, to a verdict.
 
 That it ends is argued in proofs/termination.md.
 """
@@ -8,27 +8,21 @@ from collections.abc import Callable, Iterator, Sequence
 from gmpy2 import mpq
 
 from exactdrl.arithmetic.counts import DecisionCounts
-from exactdrl.arithmetic.exact import ExactArithmetic
-from exactdrl.arithmetic.filtered import FilteredArithmetic
-from exactdrl.arithmetic.protocol import Arithmetic, Edge
+from exactdrl.arithmetic.protocol import Arithmetic
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
-from exactdrl.cells.reach import tangent_cell
-from exactdrl.cells.scan import Values, scan, vanishing_kinks
-from exactdrl.exact.linear import to_integers
 from exactdrl.exact.rationals import InputError, to_float
-from exactdrl.minimality.descent.ray import to_edge
-from exactdrl.minimality.judge import DEFAULT_BUDGET, judge
-from exactdrl.minimality.verdict import NotMinimum
+from exactdrl.minimality.judge import DEFAULT_BUDGET
 from exactdrl.problem.instance import Instance, Matrix
 from exactdrl.regression.long_step import LINE_SEARCH, LONG_STEP, LongSteps, check_long_step, is_convex
-from exactdrl.steps.first_vertex import FirstVertex, StartRay, default_start_rule, find_first_vertex, to_start_rule
+from exactdrl.steps.first_vertex import FirstVertex, StartRay, default_start_rule, to_start_rule
 from exactdrl.steps.step import Outcome, Step, StepLimit, Unbounded
-from exactdrl.walks.rules import RULES, Choice
+from exactdrl.walks.edge_steps import ARITHMETICS, EdgeSteps
+from exactdrl.walks.rules import RULES
+from exactdrl.walks.stepper import Stepper
 
 __all__ = ["ALL_RULES", "ARITHMETICS", "Outcome", "Step", "StepLimit", "Unbounded", "Walk"]
 
-ARITHMETICS = ("filtered", "exact")
 ALL_RULES = (*RULES, LONG_STEP)
 
 
@@ -62,7 +56,6 @@ class Walk:
         outcome: None while the walk runs.
         steps: how many steps of phase 2 it has taken.
         published_stops: the steps before which the published rule stops though the vertex is no local minimum.
-        on_node: called with the number of nodes so far, while a vertex is proved to be a minimum; None for nothing.
     """
 
     def __init__(
@@ -100,67 +93,55 @@ class Walk:
             raise InputError("the loss is squared, which is judged and not walked: exactdrl judge INSTANCE")
         self.problem = IntegerProblem.from_instance(instance)
         self.rule = rule
-        self._long: LongSteps | None = None
-        self.start_rule: str
-        if rule == LONG_STEP:
-            check_long_step(self.problem)
-            if start_rule not in (None, LINE_SEARCH):
-                raise InputError(f"start rule is {start_rule!r}; rule {LONG_STEP} starts by {LINE_SEARCH}")
-            self.start_rule = LINE_SEARCH
-            self._long = LongSteps(self.problem, arithmetic)
-        else:
-            named = to_start_rule(start_rule) if start_rule is not None else default_start_rule(self.problem)
-            if named is None:
-                raise InputError(f"start rule is {start_rule!r}; one of projected-gradient, coordinate is needed")
-            self.start_rule = self._named_start = named
+        self.start_rule, self._stepper = self._choose(start_rule, arithmetic, budget)
         self.arithmetic_name = arithmetic
         self.max_steps = max_steps
-        self.budget = budget
         self.outcome: Outcome | None = None
         self.steps = 0
         self.published_stops: list[int] = []
-        self.on_node: Callable[[int], None] | None = None
-        self._first: FirstVertex | StartRay | None = None
-        self._arithmetic: Arithmetic | None = None
+
+    def _choose(self, start_rule: str | None, arithmetic: str, budget: int) -> tuple[str, Stepper]:
+        """Returns the start rule's name, and what takes the steps."""
+        if self.rule == LONG_STEP:
+            check_long_step(self.problem)
+            if start_rule not in (None, LINE_SEARCH):
+                raise InputError(f"start rule is {start_rule!r}; rule {LONG_STEP} starts by {LINE_SEARCH}")
+            return LINE_SEARCH, LongSteps(self.problem, arithmetic)
+        named = to_start_rule(start_rule) if start_rule is not None else default_start_rule(self.problem)
+        if named is None:
+            raise InputError(f"start rule is {start_rule!r}; one of projected-gradient, coordinate is needed")
+        return named, EdgeSteps(self.problem, self.rule, named, arithmetic=arithmetic, budget=budget)
+
+    @property
+    def on_node(self) -> Callable[[int], None] | None:
+        """Returns what is called with the number of nodes so far, while a vertex is proved to be a minimum."""
+        return self._stepper.on_node
+
+    @on_node.setter
+    def on_node(self, call: Callable[[int], None] | None) -> None:
+        self._stepper.on_node = call
 
     @property
     def first_vertex(self) -> FirstVertex | StartRay:
         """Returns the result of phase 1: a vertex, or a ray from the start along which the loss falls forever."""
-        if self._long is not None:
-            return self._long.first_vertex
-        if self._first is None:
-            is_filtered = self.arithmetic_name == "filtered"
-            self._first = find_first_vertex(self.problem, self._named_start, filtered=is_filtered, with_points=False)
-        return self._first
+        return self._stepper.first_vertex
 
     @property
     def start_ray(self) -> StartRay | None:
         """Returns the ray that phase 1 found instead of a vertex, None where there is a vertex."""
-        if self._long is not None:
-            return self._long.start_ray
-        if self._arithmetic is not None:
-            return None
-        first = self.first_vertex
-        return first if isinstance(first, StartRay) else None
+        return self._stepper.start_ray
 
     @property
     def arithmetic(self) -> Arithmetic:
         """Returns the current vertex; not of the rule `long-step`, which has none in this form.
 
         Raises:
-            InputError: the walk has no vertex: the loss falls forever along a ray from the start.
+            InputError: the walk has no vertex: the loss falls forever along a ray from the start; or the rule is
+                `long-step`.
         """
-        if self._arithmetic is None:
-            first = self.first_vertex
-            if isinstance(first, StartRay):
-                raise InputError("the walk has no vertex: the loss falls forever along a ray from the start")
-            self._arithmetic = self._start_at(first.pattern, first.basis)
-        return self._arithmetic
-
-    def _start_at(self, pattern: Pattern, basis: Sequence[Kink]) -> Arithmetic:
-        if self.arithmetic_name == "exact":
-            return ExactArithmetic(self.problem, pattern, basis, is_walked=True)
-        return FilteredArithmetic(self.problem, pattern, basis)
+        if not isinstance(self._stepper, EdgeSteps):
+            raise InputError(f"rule {LONG_STEP} holds its vertex in another form")
+        return self._stepper.arithmetic
 
     def resume(self, pattern: Pattern, basis: Sequence[Kink], steps: int, published_stops: Sequence[int] = ()) -> None:
         """Goes on from a vertex that this same walk has reached before.
@@ -174,10 +155,7 @@ class Walk:
         Raises:
             InputError: pattern and basis are no vertex of this problem.
         """
-        if self._long is not None:
-            self._long.resume(pattern, basis)
-        else:
-            self._arithmetic = self._start_at(pattern, basis)
+        self._stepper.resume(pattern, basis)
         self.steps, self.published_stops = steps, list(published_stops)
 
     @property
@@ -185,21 +163,19 @@ class Walk:
         """Returns the exact loss at the current vertex; at the start, where the walk has none."""
         if self.start_ray is not None:
             return self.problem.instance.loss_of(self.problem.instance.start)
-        return self.arithmetic.loss() if self._long is None else self._long.loss()
+        return self._stepper.loss()
 
     @property
     def loss_estimate(self) -> float:
         """Returns the loss in floats, for display while the walk runs."""
         if self.start_ray is not None:
             return to_float(self.loss)
-        return self.arithmetic.loss_estimate() if self._long is None else self._long.loss_estimate()
+        return self._stepper.loss_estimate()
 
     @property
     def counts(self) -> DecisionCounts | None:
         """Returns how the decisions were made so far; None where all are exact."""
-        if self._long is not None:
-            return self._long.counts
-        return self._arithmetic.counts if isinstance(self._arithmetic, FilteredArithmetic) else None
+        return self._stepper.counts
 
     @property
     def vertex(self) -> Matrix:
@@ -209,7 +185,7 @@ class Walk:
         """
         if self.start_ray is not None:
             return self.problem.instance.start
-        return self.problem.to_full(self.arithmetic.vertex() if self._long is None else self._long.parameters())
+        return self.problem.to_full(self._stepper.parameters())
 
     def run(self) -> Outcome:
         """Runs the walk to its end and returns the outcome."""
@@ -240,123 +216,15 @@ class Walk:
         if ray is not None:
             self.outcome = Unbounded(_to_rows(ray.direction, self.problem.instance.start))
             return []
-        if self._long is not None:
-            return self._long_steps(self._long, limit)
-        moves = self.arithmetic.run_ahead(self.rule, limit)
-        if not moves:
-            step = self._step()
-            return [] if step is None else [step]
-        steps = []
-        for move in moves:
-            self.steps += 1
-            steps.append(Step(self.steps, move.flips, move.basis, move.leaving, move.entering, move.is_published_stop))
-            if move.is_published_stop:
-                self.published_stops.append(self.steps)
-        return steps
-
-    def _long_steps(self, long: LongSteps, limit: int) -> list[Step]:
-        """Takes up to `limit` long steps, or sets the outcome and returns none."""
-        steps: list[Step] = []
-        while len(steps) < limit:
-            found = long.advance(self.steps + 1)
-            if not isinstance(found, Step):
-                # the outcome waits until the steps before it are handed over
-                self.outcome = None if steps else found
-                break
-            self.steps += 1
-            steps.append(found)
-        return steps
-
-    def _step(self) -> Step | None:
-        """Takes one step, or sets the outcome and returns None."""
-        arithmetic = self.arithmetic
-        choice = RULES[self.rule](arithmetic)
-        step: Step | None = None
-        if choice is not None:
-            step = self._take(choice)
-        if self.outcome is not None:
-            return None
-        if step is None:
-            values = _values(self.problem, arithmetic)
-            verdict = judge(self.problem, values, budget=self.budget, on_node=self.on_node)
-            if not isinstance(verdict, NotMinimum):
-                self.outcome = verdict
-                return None
-            # the published rule stops where it sees no edge, and where all that is left is the one that it never looks
-            # at
-            is_published_stop = self._is_published and (choice is None or choice.is_published_stop)
-            step = self._leave_degenerate(values, verdict.direction, is_published_stop=is_published_stop)
-            if step is None:
-                return None
-        self.steps += 1
-        if step.is_published_stop:
-            self.published_stops.append(self.steps)
-        return step
-
-    @property
-    def _is_published(self) -> bool:
-        return self.rule == "reference" and bool(self.problem.dimension)
-
-    def _take(self, choice: Choice) -> Step | None:
-        """Goes along the chosen edge.
-
-        Returns:
-            The step. None where the edge leaves its cell at once: then nothing is changed. None, too, where it meets no
-            kink: then the outcome is set.
-        """
-        arithmetic = self.arithmetic
-        for kink in choice.flips:
-            arithmetic.flip(kink)
-        met = arithmetic.first_kinks(choice.leaving)
-        if met is None:
-            self.outcome = self._unbounded(choice.flips, None, choice.leaving)
-            return None
-        if met.is_blocked:
-            for kink in reversed(choice.flips):
-                arithmetic.flip(kink)
-            return None
-        entering = met.kinks[0]
-        arithmetic.pivot(choice.leaving, entering)
-        return Step(self.steps + 1, choice.flips, None, choice.leaving, entering, choice.is_published_stop)
-
-    def _unbounded(self, flips: tuple[Kink, ...], basis: tuple[Kink, ...] | None, leaving: Kink) -> Unbounded:
-        """Returns the outcome at a vertex whose cell has an edge, as it is now, that falls and meets no kink."""
-        here = ExactArithmetic(self.problem, self.arithmetic.pattern, self.arithmetic.basis)
-        numerators, _ = here.direction(Edge(leaving, is_flipped=False))
-        direction = self.problem.to_full_direction([mpq(entry) for entry in numerators])
-        return Unbounded(direction, flips, basis, leaving)
-
-    def _leave_degenerate(self, values: Values, direction: Sequence[mpq], *, is_published_stop: bool) -> Step | None:
-        """Leaves a vertex along an improving edge of the cell into which the loss falls along a direction.
-
-        All kinks of the basis but one rest along that edge, and nothing blocks it. Where it meets no kink the outcome
-        is set, and None returned.
-        """
-        arithmetic, problem = self.arithmetic, self.problem
-        pattern = arithmetic.pattern.copy()
-        cell, rates = tangent_cell(problem, values, to_edge(problem, values, direction))
-        vanishing = vanishing_kinks(cell, values)
-        moving = set(vanishing).difference(vanishing_kinks(cell, rates))
-        flips = [kink for kink in vanishing if kink in moving and cell.is_on(kink) != pattern.is_on(kink)]
-        for kink in flips:
-            pattern.flip(kink)
-        kinks = [*arithmetic.basis, *sorted(set(vanishing) - set(arithmetic.basis))]
-        arithmetic.rebase(pattern, [kink for kink in kinks if kink not in moving] + [k for k in kinks if k in moving])
-        (leaving,) = moving.intersection(arithmetic.basis)
-        met = arithmetic.first_kinks(leaving)
-        basis = tuple(arithmetic.basis)
-        if met is None:
-            self.outcome = self._unbounded(tuple(flips), basis, leaving)
-            return None
-        arithmetic.pivot(leaving, met.kinks[0])
-        return Step(self.steps + 1, tuple(flips), basis, leaving, met.kinks[0], is_published_stop)
+        found = self._stepper.advance(self.steps + 1, limit)
+        if not isinstance(found, list):
+            self.outcome = found
+            return []
+        self.steps += len(found)
+        self.published_stops += [step.index for step in found if step.is_published_stop]
+        return found
 
 
 def _to_rows(flat: Sequence[mpq], shape: Matrix) -> Matrix:
     width = len(shape[0])
     return tuple(tuple(flat[begin : begin + width]) for begin in range(0, len(flat), width))
-
-
-def _values(problem: IntegerProblem, arithmetic: Arithmetic) -> Values:
-    numerators, denominator = to_integers(arithmetic.vertex())
-    return scan(problem, numerators, denominator, arithmetic.pattern)

@@ -91,7 +91,7 @@ def check_cells(instance: Instance, path: str) -> str:
                 len(leaves) == line["leaves"] and all("leaf" in leaf for _, leaf in leaves),
                 f"{place}: leaves are missing",
             )
-            check_global(cells, line, place, leaves)
+            check_global(cells or Cells(instance), line, place, leaves)
         elif kind == "minimum":
             start = check_minimum(instance, line, place)
         elif kind == "better":
@@ -99,7 +99,7 @@ def check_cells(instance: Instance, path: str) -> str:
             require(read_point(instance, line["better"], place).loss < own.loss, f"{place}: the point is not better")
         elif kind == "valley":
             demand(start is not None, f"{place}: no minimum stands before it")
-            check_valley(instance, start, line["valley"], place)
+            check_valley(instance, start or Point(instance, instance.weights, instance.biases), line["valley"], place)
         else:
             getattr(cells, f"check_{kind}")(line, place)
     return ", ".join(f"{count} {kind}" for kind, count in counts.items())

@@ -76,7 +76,7 @@ def check_leaf(cells: Cells, leaf: Line, order: list[int], least: Fraction, plac
 
 def is_same(left: list[Fraction], right: list[Fraction]) -> bool:
     """Returns whether parallel vectors have the same direction."""
-    return dot(left, right) > 0
+    return bool(dot(left, right) > 0)
 
 
 class Point:

@@ -82,9 +82,10 @@ class Judged:
         # a block's units are the parameters of the layer to which a tree belongs: the free one, or the first
         self.widths = [sum(map(len, layers[self.free[0]]))]
         # of w_i φ_ij; None if the loss is squared
-        self.slopes: list[list[Pair | None]] = [
-            [*row] for row in instance.slopes or [[None] * len(self.outputs)] * len(self.samples)
-        ]
+        none: list[Pair | None] = [None] * len(self.outputs)
+        self.slopes: list[list[Pair | None]] = [none] * len(self.samples)
+        if instance.slopes is not None:
+            self.slopes = [[*row] for row in instance.slopes]
         self.arrivals, self.values = self.forward(self.theta)
         self.loss = self.find_loss(self.theta)
 
@@ -140,11 +141,11 @@ class Judged:
     def forward(self, theta: Theta) -> tuple[list[list[list[Germ]]], list[list[list[Germ]]]]:
         """Returns, by layer and sample, what a layer is given, and its preactivations, at last the residuals."""
         given = [to_germs(row) for row in self.instance.inputs]
-        arrivals, values = [], []
+        arrivals, values, zero = list[list[list[Germ]]](), list[list[list[Germ]]](), list[Fraction]()
         for layer, bias, slopes in zip(theta, self.instance.biases, self.instance.activations):
             arrivals.append([[*row, *([] if bias is None else [[ONE]])] for row in given])
             pairs = [[[(w, x) for w, x in zip(unit, row) if w and x] for unit in layer] for row in arrivals[-1]]
-            values.append([[reduce(add, (multiply(*pair) for pair in unit), []) for unit in row] for row in pairs])
+            values.append([[reduce(add, (multiply(*pair) for pair in unit), zero) for unit in row] for row in pairs])
             given = [[bend(z, s) for z, s in zip(row, slopes)] for row in values[-1]]
         values[-1] = [[add(f, [-y]) for f, y in zip(*pair)] for pair in zip(given, self.instance.targets)]
         return arrivals, values
@@ -225,7 +226,7 @@ class PointForm(LocalForm):
             forms: list[list[Form]] = [[] for _ in judged.samples]
             for i, given in enumerate(judged.arrivals[layer]):
                 for u, row in enumerate(theta[number]):
-                    form = {(u * width + k,): sum(x, ZERO) for k, x in enumerate(given) if x}
+                    form: Form = {(u * width + k,): sum(x, ZERO) for k, x in enumerate(given) if x}
                     if number > layer:
                         form = mix((sum(weight, ZERO), part) for weight, part in zip(row, below[i]))
                     forms[i].append(self.pass_on((number + 1, i, u), form))
