@@ -8,7 +8,6 @@ import click
 from exactdrl import Instance, write_instance
 from exactdrl.doors.arrays import from_regression
 from exactdrl.doors.datasets import DATASETS, load_dataset
-from exactdrl.doors.loss_text import FORMS, parse_loss
 from exactdrl.doors.network import Network, to_instance
 from exactdrl.doors.npz import read_data_npz, read_network_npz
 from exactdrl.doors.onnx import check_onnx, read_onnx
@@ -16,6 +15,8 @@ from exactdrl.doors.safetensors import read_safetensors_network
 from exactdrl.doors.state_dict import read_state_dict
 from exactdrl.doors.torch import load_torch_file
 from exactdrl.problem.instance import Samples, Vector
+from exactdrl.problem.names import LOSS_NAMES, parse_loss
+from exactdrl.problem.output import STREAM
 
 from .tables import TableArguments, say_notes, table_options
 
@@ -58,7 +59,7 @@ class _Samples:
 @click.option("--no-bias", "--no-intercept", "no_bias", is_flag=True, help="regression: no intercept")
 @click.option("--layer", type=int, help="the trained layer  [default: 1]")
 @click.option("--free", help="the same, or `all`: the parameters of all layers")
-@click.option("--loss", metavar="LOSS", help=f"{FORMS}  [default: absolute]")
+@click.option("--loss", metavar="LOSS", help=f"{LOSS_NAMES}  [default: absolute]")
 @click.option("--force", is_flag=True, help="write over an existing file")
 def import_command(
     *,
@@ -127,9 +128,9 @@ def import_command(
 def _show(path: Path, instance: Instance, lines: tuple[str, ...]) -> None:
     widths = ",".join(map(str, instance.widths))
     trained = "all layers" if instance.free == "all" else f"layer {instance.free}"
-    click.echo(f"{path}: widths {widths}, {trained} trained, {len(instance.inputs)} samples")
+    click.echo(f"{path}: widths {widths}, {trained} trained, {len(instance.inputs)} samples", err=path == STREAM)
     for line in lines:
-        click.echo(line)
+        click.echo(line, err=path == STREAM)
 
 
 def _refuse_idle(source: dict[str, object], names: tuple[str, ...], need: str) -> None:

@@ -7,6 +7,7 @@ import click
 from exactdrl import InputError, sample_experiment, write_instance
 from exactdrl.doors.sample import DOUBLE_BITS, PUBLISHED_SAMPLES, PUBLISHED_WIDTHS
 from exactdrl.problem.names import ACTIVATION_NAMES, LOSS_NAMES, parse_activation, parse_loss
+from exactdrl.problem.output import STREAM
 
 
 def _parse_widths(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[int, ...]:
@@ -17,7 +18,14 @@ def _parse_widths(_context: click.Context, _parameter: click.Parameter, value: s
 
 
 @click.command("sample")
-@click.option("-o", "--output", "path", type=click.Path(path_type=Path), required=True, help="*.json or *.json.gz")
+@click.option(
+    "-o",
+    "--output",
+    "path",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="*.json or *.json.gz, or - for standard output",
+)
 @click.option(
     "--widths",
     default=",".join(map(str, PUBLISHED_WIDTHS)),
@@ -65,4 +73,5 @@ def sample_command(
     except InputError as error:
         raise click.UsageError(str(error)) from None
     write_instance(instance, path, force=force)
-    click.echo(f"{path}: widths {','.join(map(str, widths))}, {samples} samples, seed {seed}, {bits} bits")
+    summary = f"{path}: widths {','.join(map(str, widths))}, {samples} samples, seed {seed}, {bits} bits"
+    click.echo(summary, err=path == STREAM)

@@ -3,6 +3,8 @@
 import ast
 import gzip
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -223,3 +225,24 @@ def test_public_names():
         assert name in dir(exactdrl)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         exactdrl.nothing  # noqa: B018
+
+
+def test_streams(tmp_path):
+    """`-` is standard input and standard output: commands are joined by pipes."""
+    command = [sys.executable, "-m", "exactdrl_cli"]
+    made = subprocess.run(
+        [*command, "sample", "-o", "-", "--widths", "1,2,1", "--samples", "5", "--bits", "6"],
+        capture_output=True,
+        check=True,
+    )
+    assert json.loads(made.stdout)["format"] == "exactdrl-instance"
+    assert b"5 samples" in made.stderr
+    path = tmp_path / "a.drl"
+    walked = subprocess.run(
+        [*command, "walk", "-", "-o", str(path)], input=made.stdout, capture_output=True, check=True
+    )
+    assert b"outcome" in walked.stdout
+    (tmp_path / "a.json").write_bytes(made.stdout)
+    assert exactdrl.verify(tmp_path / "a.json", path).status == "accepted"
+    judged = subprocess.run([*command, "judge", "-", "--json"], input=made.stdout, capture_output=True, check=True)
+    assert "verdict" in json.loads(judged.stdout)

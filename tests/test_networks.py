@@ -26,7 +26,6 @@ from exactdrl.doors.arrays import from_arrays
 from exactdrl.doors.floats import BFLOAT16, FLOAT16, FLOAT32, FLOAT64, to_decimal
 from exactdrl.doors.forward_check import bound_forward, check_forward
 from exactdrl.doors.keras import from_keras
-from exactdrl.doors.loss_text import parse_loss
 from exactdrl.doors.network import Chain, compose, parse_activation, to_instance
 from exactdrl.doors.npz import read_data_npz, read_network_npz
 from exactdrl.doors.onnx import check_onnx, from_onnx, read_onnx
@@ -39,6 +38,7 @@ from exactdrl.problem.activation import ABSOLUTE_VALUE, IDENTITY, RELU, Activati
 from exactdrl.problem.file import parse_instance, to_json_text
 from exactdrl.problem.instance import Instance
 from exactdrl.problem.loss import Loss
+from exactdrl.problem.names import parse_loss
 
 
 def refusal(function, *arguments, **options) -> str:
@@ -166,7 +166,7 @@ def test_losses_have_names():
     assert parse_loss("pinball:1/4") == Loss.pinball(mpq(1, 4))
     assert parse_loss("two-slope:-1,3/2") == Loss.two_slope([mpq(-1)], [mpq(3, 2)])
     for odd in ("huber", "pinball", "two-slope:1", "absolute:1"):
-        assert "are possible" in refusal(parse_loss, odd)
+        assert "possible are" in refusal(parse_loss, odd)
     assert "between 0 and 1" in refusal(parse_loss, "pinball:2")
 
 

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import re
+import sys
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from exactdrl.exact.rationals import InputError, shown, to_number_text, to_ratio
 from exactdrl.problem.activation import IDENTITY, RELU, Activation
 from exactdrl.problem.instance import Instance, Layer, Samples, Vector, to_vector
 from exactdrl.problem.loss import KINDS, Loss, LossKind
-from exactdrl.problem.output import write_new
+from exactdrl.problem.output import STREAM, write_new
 
 FORMAT = "exactdrl-instance"
 VERSIONS = (1, 2)
@@ -21,12 +22,14 @@ MAX_BYTES = 1 << 30
 
 
 def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
-    """Returns a file's bytes, decompressed where its name ends in .gz.
+    """Returns a file's bytes, decompressed where its name ends in .gz; those of standard input for the path `-`.
 
     Raises:
         InputError: the file cannot be read, is truncated, or unfolds to more than `limit` bytes.
     """
     try:
+        if path == STREAM:
+            return sys.stdin.buffer.read(limit + 1)
         if path.suffix != ".gz":
             return path.read_bytes()
         with gzip.open(path, "rb") as stream:
@@ -47,10 +50,9 @@ def read_instance(path: Path | str) -> Instance:
         InputError: the file is not of the format; the message names the file, the place and the value.
     """
     content = read_bytes(Path(path))
+    place = None if Path(path) == STREAM else Path(path).absolute()
     try:
-        return replace(
-            parse_instance(content), file_digest=hashlib.sha256(content).hexdigest(), file_path=Path(path).absolute()
-        )
+        return replace(parse_instance(content), file_digest=hashlib.sha256(content).hexdigest(), file_path=place)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
@@ -257,7 +259,7 @@ def write_instance(instance: Instance, path: Path | str, *, force: bool = False)
         InputError: the path's ending is another, it exists and `force` is not set, or it cannot be written.
     """
     target = Path(path)
-    if not target.name.endswith((".json", ".json.gz")):
+    if target != STREAM and not target.name.endswith((".json", ".json.gz")):
         raise InputError(f"{target}: an instance file's name ends in .json or .json.gz")
     content = to_json_text(instance).encode("ascii")
     if target.suffix == ".gz":

@@ -23,19 +23,22 @@ ACTIVATION_NAMES = "relu, leaky:SLOPE, abs, identity, or BELOW,ABOVE"
 
 
 def parse_loss(text: str) -> Loss:
-    """Returns the loss of a name.
+    """Returns the loss of a name, with numbers behind a colon where it has some.
+
+    Args:
+        text: see the module; `pinball` takes several levels, with commas, one an output.
 
     Raises:
         InputError: there is none of that name, or its numbers are not of the kind.
     """
-    name, _, numbers = text.partition(":")
-    if name in _PLAIN and not numbers:
+    name, colon, rest = text.strip().partition(":")
+    if name in _PLAIN and not colon:
         return _PLAIN[name]()
-    if name == "pinball" and numbers:
-        return Loss.pinball(_number(numbers, text))
-    slopes = numbers.split(",")
-    if name == "two-slope" and len(slopes) == _PAIR:
-        return Loss.two_slope([_number(slopes[0], text)], [_number(slopes[1], text)])
+    parts = rest.split(",")
+    if name == "pinball" and colon:
+        return Loss.pinball(*(_number(part, text) for part in parts))
+    if name == "two-slope" and len(parts) == _PAIR:
+        return Loss.two_slope([_number(parts[0], text)], [_number(parts[1], text)])
     raise InputError(f"loss is {shown(text)}; possible are {LOSS_NAMES}")
 
 

@@ -6,6 +6,8 @@ flushed, and renamed. Whatever happens in between (an interrupt, a kill, a full 
 
 import errno
 import os
+import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +17,10 @@ from exactdrl.exact.rationals import InputError
 
 # what the machine is to blame for, not the path
 _MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EPIPE}
+
+
+# as a path: standard input, or standard output
+STREAM = Path("-")
 
 
 class MachineError(Exception):
@@ -39,6 +45,8 @@ def refuse_existing(path: Path, *, force: bool) -> None:
         InputError: it exists and `force` is not set, it is a folder, its folder does not exist, or the name is none
             that the system takes.
     """
+    if path == STREAM:
+        return
     try:
         is_folder, exists, has_parent = path.is_dir(), path.exists(), path.parent.is_dir()
     except (OSError, ValueError) as error:
@@ -56,11 +64,18 @@ def refuse_existing(path: Path, *, force: bool) -> None:
 def new_file(path: Path, *, force: bool) -> Iterator[Path]:
     """Yields the path under which to write; when the body ends, the file takes its final name. A link is followed.
 
+    For the path `-` what was written goes to standard output instead.
+
     Raises:
         InputError: see `refuse_existing`; or the file cannot be written.
         MachineError: the disk is full, or the machine failed otherwise.
     """
     refuse_existing(path, force=force)
+    if path == STREAM:
+        with tempfile.TemporaryDirectory(prefix="exactdrl-") as name:
+            yield Path(name) / "output"
+            sys.stdout.buffer.write((Path(name) / "output").read_bytes())
+        return
     target = path.resolve()
     # the whole name: endings say which kind of file it is
     partial = target.with_name(f".{os.getpid()}.partial.{target.name[-200:]}")
