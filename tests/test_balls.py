@@ -49,7 +49,7 @@ def check_vertex(problem, pattern, basis, exact, bits):
         for side in (False, True):
             edge = Edge(kink, side)
             # balls count the kink's own value, integers a common denominator
-            direction, size = exact._direction(edge)
+            direction, size = exact.direction(edge)
             assert holds(vertex._slope(edge), Fraction(int(exact._slope(edge)), int(exact._cell_slopes()[1])))
             slot = vertex._slot_of[kink]
             column = vertex._bent_column(slot, vertex._multiples(kink) if side else {})
