@@ -12,20 +12,15 @@ draws has Clopper-Pearson intervals. The table is resumed: rows that the file ha
 
 import argparse
 import csv
-import random
-from collections.abc import Collection, Iterator
-from itertools import combinations_with_replacement, permutations
+from collections.abc import Iterator
 from pathlib import Path
 
 from gmpy2 import mpq
 
 from exactdrl.campaigns.statistics import clopper_pearson
 from exactdrl.exact.rationals import to_float
-from exactdrl.hidden_cells.dichotomies import UnitCell
-from exactdrl.hidden_cells.judge import Judged, judge_cell
-from exactdrl.hidden_cells.measure import gaussian_measure
+from exactdrl.hidden_cells.draws import DataShape, draw_setting, judge_all
 from exactdrl.hidden_cells.setting import Setting
-from exactdrl.hidden_cells.survey import draw_cells, survey_cells
 
 COLUMNS = (
     *("inputs", "samples", "units", "data", "draw", "cells", "genuine", "bad"),
@@ -35,52 +30,18 @@ KEYS = 5
 GRAIN = 1000
 
 
-def draw_setting(inputs: int, samples: int, units: int, kind: str, draw: int) -> Setting:
-    """Returns one draw's data."""
-    source = random.Random(f"{inputs} {samples} {kind} {draw}")  # noqa: S311 - no secret hangs on it
-
-    def number() -> mpq:
-        value = source.gauss(0, 1) if kind == "gaussian" else source.uniform(-1, 1)
-        return mpq(round(value * GRAIN), GRAIN)
-
-    rows = [[number() for _ in range(inputs)] for _ in range(samples)]
-    return Setting.create(rows, [number() for _ in range(samples)], units=units)
-
-
 def judge_draw(setting: Setting, draw: int) -> tuple[object, ...]:
     """Returns a row's results."""
-    cells = [cell for cell, _ in survey_cells(setting.samples)]
-    judged: dict[tuple[str, ...], Judged] = {}
-    masses: dict[tuple[str, ...], tuple[mpq, mpq]] = {}
-    for chosen in combinations_with_replacement(sorted(cells, key=lambda cell: cell.pattern), setting.units):
-        patterns = tuple(cell.pattern for cell in chosen)
-        judged[patterns] = judge_cell(setting, patterns)
-        mass = find_mass(chosen)
-        if mass is not None:
-            masses[patterns] = mass
-    values = {patterns: cell.relaxation.value for patterns, cell in judged.items() if cell.is_genuine}
-    best = min(values.values())
-    bad = {patterns for patterns, value in values.items() if value > best}
-    drawn = tuple(sorted(pattern for pattern, _ in next(draw_cells(setting, 1, seed=draw))))
-    sums = [add(masses, group) if masses else ("", "") for group in (values, bad)]
-    return (len(judged), len(values), len(bad), *sums[0], *sums[1], int(drawn in values), int(drawn in bad))
+    found = judge_all(setting, draw)
+    bad = found.bad
+    sums = [as_floats(found.mass(group)) for group in (found.values, bad)]
+    drawn = int(found.drawn in found.values), int(found.drawn in bad)
+    return (len(found.cells), len(found.values), len(bad), *sums[0], *sums[1], *drawn)
 
 
-def find_mass(chosen: tuple[UnitCell, ...]) -> tuple[mpq, mpq] | None:
-    """Returns the share of weight space of a hidden cell, in any order of its units."""
-    low = high = mpq(len(set(permutations(cell.pattern for cell in chosen))))
-    for cell in chosen:
-        bounds = gaussian_measure(cell.cone)
-        if bounds is None:
-            return None
-        low, high = low * bounds[0], high * bounds[1]
-    return low, high
-
-
-def add(masses: dict[tuple[str, ...], tuple[mpq, mpq]], group: Collection[tuple[str, ...]]) -> tuple[float, float]:
-    """Returns the sums of both bounds, as floats for the table."""
-    low, high = (to_float(sum((masses[key][side] for key in group), mpq(0))) for side in (0, 1))
-    return low, high
+def as_floats(mass: tuple[mpq, mpq] | None) -> tuple[object, object]:
+    """Returns both bounds as floats for the table."""
+    return ("", "") if mass is None else (to_float(mass[0]), to_float(mass[1]))
 
 
 def run(path: Path, chosen: argparse.Namespace) -> None:
@@ -93,7 +54,8 @@ def run(path: Path, chosen: argparse.Namespace) -> None:
         for draw in range(chosen.draws):
             key = (chosen.inputs, samples, chosen.units, chosen.data, draw)
             if tuple(map(str, key)) not in done:
-                row = judge_draw(draw_setting(chosen.inputs, samples, chosen.units, chosen.data, draw), draw)
+                shape = DataShape(chosen.data, chosen.inputs, samples, GRAIN)
+                row = judge_draw(draw_setting(shape, chosen.units, "squared", draw), draw)
                 with path.open("a", encoding="ascii", newline="") as stream:
                     csv.writer(stream, lineterminator="\n").writerow((*key, *row))
 

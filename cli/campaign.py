@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from exactdrl.campaigns.case import Case
+from exactdrl.campaigns.cases import AnyCase
 from exactdrl.campaigns.conduct import Conducted, conduct
 from exactdrl.campaigns.config import default_config, parse_config, read_config
-from exactdrl.campaigns.run import FAILED, LIMIT
+from exactdrl.campaigns.task import FAILED, LIMIT
 from exactdrl.series.parallel import available_jobs
 
 from .progress import progress
@@ -42,6 +42,9 @@ def campaign_command(
 ) -> int:
     """Run many walks from a small TOML file, tabulate them, and say which published observations hold how often.
 
+    Tables [[cells]] in the file draw data and judge their hidden cells exactly instead: how often a cell has a genuine
+    minimum, and how often a bad one.
+
     A killed campaign goes on by the same command: nothing is lost, nothing is run twice. The table does not depend on
     jobs, cluster or interruptions. Exit codes: 0 every run has a result or met a limit, 1 the checker rejects a
     certificate, 3 some runs failed; they are recorded with their reasons.
@@ -59,7 +62,7 @@ def campaign_command(
     campaign = campaign.with_options(verify=verify, keep_runs=keep_runs)
     with progress("campaign", total=len(campaign.cases), unit="run") as report:
 
-        def on_run(done: int, _total: int, case: Case, status: str) -> None:
+        def on_run(done: int, _total: int, case: AnyCase, status: str) -> None:
             report(done, f"{case.name} {status}")
 
         found = conduct(

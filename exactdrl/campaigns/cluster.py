@@ -3,9 +3,9 @@
 import threading
 from collections.abc import Iterator, Sequence
 
-from exactdrl.campaigns.case import Case
+from exactdrl.campaigns.cases import AnyCase
 from exactdrl.campaigns.process import WORKER, WorkerProcess
-from exactdrl.campaigns.run import RunResult, Task, failed
+from exactdrl.campaigns.task import RunResult, Task, failed
 from exactdrl.exact.rationals import InputError
 
 _SECONDS_TO_CONNECT = 15
@@ -28,7 +28,7 @@ def run_in_cluster(task: dict[str, object], command: tuple[str, ...]) -> dict[st
 
 def run_on_cluster(
     tasks: Sequence[Task], address: str, command: Sequence[str] = ()
-) -> Iterator[tuple[Case, RunResult]]:
+) -> Iterator[tuple[AnyCase, RunResult]]:
     """Yields what each task came to, as they end.
 
     Args:

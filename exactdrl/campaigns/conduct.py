@@ -5,16 +5,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from exactdrl.campaigns.case import Case
+from exactdrl.campaigns.cases import AnyCase
 from exactdrl.campaigns.cluster import run_on_cluster
 from exactdrl.campaigns.config import Campaign
 from exactdrl.campaigns.figures import draw_answers, draw_measures
 from exactdrl.campaigns.local import run_local
 from exactdrl.campaigns.process import WORKER
-from exactdrl.campaigns.run import DONE, FAILED, RunResult, Task
 from exactdrl.campaigns.store import Store, open_store
 from exactdrl.campaigns.summary import Summary, summarise_campaign
 from exactdrl.campaigns.table import Row, to_csv, to_parquet, to_row
+from exactdrl.campaigns.task import DONE, FAILED, RunResult, Task
 from exactdrl.campaigns.words import to_markdown
 
 
@@ -53,7 +53,7 @@ def conduct(
     retry_failed: bool = False,
     command: Sequence[str] = WORKER,
     draw: bool = True,
-    on_run: Callable[[int, int, Case, str], None] | None = None,
+    on_run: Callable[[int, int, AnyCase, str], None] | None = None,
 ) -> Conducted:
     """Runs what is missing of a campaign and writes its table and summary.
 
@@ -67,14 +67,14 @@ def conduct(
         scheduler: of a Dask cluster that runs them instead.
         retry_failed: run those again that failed.
         command: that starts a worker.
-        draw: whether to draw the figures.
+        draw: whether to draw the figures, which are of walks.
         on_run: called with done runs, all runs, the latest case and its status; at first for what was there.
 
     Raises:
         InputError: the folder holds something else, cannot be written, or another process works in it; no Dask.
     """
     with open_store(folder, campaign) as store:
-        results: dict[Case, dict[str, object]] = {}
+        results: dict[AnyCase, dict[str, object]] = {}
         for case in campaign.cases:
             found = store.result(case)
             if found is not None and not (retry_failed and found.get("status") == FAILED):
@@ -99,18 +99,18 @@ def conduct(
 
 def _stream(
     tasks: Sequence[Task], jobs: int, scheduler: str | None, command: Sequence[str]
-) -> Iterator[tuple[Case, RunResult]]:
+) -> Iterator[tuple[AnyCase, RunResult]]:
     if scheduler is None:
         return run_local(tasks, jobs, command)
     return run_on_cluster(tasks, scheduler, () if tuple(command) == WORKER else command)
 
 
-def _to_stored(case: Case, result: RunResult) -> dict[str, object]:
+def _to_stored(case: AnyCase, result: RunResult) -> dict[str, object]:
     return {"case": case.to_json(), "status": result.status, "reason": result.reason, "fields": result.fields}
 
 
 def _tabulate(
-    store: Store, campaign: Campaign, results: dict[Case, dict[str, object]], there: int, *, draw: bool
+    store: Store, campaign: Campaign, results: dict[AnyCase, dict[str, object]], there: int, *, draw: bool
 ) -> Conducted:
     rows = tuple(to_row(case, results[case]) for case in campaign.cases)
     summary = summarise_campaign(campaign.digest, rows)
@@ -121,7 +121,7 @@ def _tabulate(
         "summary.json": f"{json.dumps(summary.to_json(), indent=1)}\n".encode("ascii"),
         "summary.md": to_markdown(summary).encode("utf-8"),
     }
-    if draw:
+    if draw and summary.groups:
         files |= {"answers.svg": draw_answers(summary), "measures.svg": draw_measures(rows, summary)}
     paths = tuple(store.write(name, content) for name, content in files.items())
     return Conducted(rows, summary, paths, len(rows) - there)

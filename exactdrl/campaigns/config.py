@@ -18,20 +18,36 @@ losses = ["absolute"]       # or pinball:1/4, hinge, linear, two-slope:-1,2
 activations = ["relu"]      # or leaky:1/10, abs, identity, -1/2,1
 first_seed = 0
 seeds = 35
+
+[[cells]]           # every combination, with each seed: data are drawn, their hidden cells judged
+samples = [5, 8]
+inputs = [1, 2]
+units = [1, 2]
+distributions = ["gaussian"]    # or uniform
+losses = ["squared"]            # or absolute
+bits = [12]
+draws = "all"               # all cells; or 20: those that so many random weights lie in
+first_seed = 0
+seeds = 100
 ```
+
+At least one table [[problems]] or [[cells]] is needed.
 """
 
 import hashlib
 import json
 import tomllib
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from itertools import product
 from pathlib import Path
-from typing import TypeVar
 
 from exactdrl.campaigns.case import DEFAULT_ACTIVATION, DEFAULT_LOSS, DEFAULT_RULE, Case, Limits
+from exactdrl.campaigns.cases import AnyCase
+from exactdrl.campaigns.cell_case import CellCase
+from exactdrl.campaigns.cell_config import to_cell_cases
+from exactdrl.campaigns.values import MAX_SEED, boolean, integer, optional, refuse_unknown, several
 from exactdrl.doors.sample import DOUBLE_BITS
 from exactdrl.exact.rationals import InputError, shown
 from exactdrl.problem.names import ACTIVATION_NAMES, LOSS_NAMES, parse_activation, parse_loss
@@ -44,9 +60,7 @@ MAX_RUNS = 100_000
 _MAX_WIDTH = 1000
 _MAX_SAMPLES = 10_000_000
 _MAX_LAYERS = 100
-_MAX_SEED = 2**63 - 1
 _MAX_SECONDS = 10**8
-_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +74,18 @@ class Campaign:
         keep_runs: whether instances and certificates are kept.
     """
 
-    cases: tuple[Case, ...]
+    cases: tuple[AnyCase, ...]
     limits: Limits
     verify: bool
     keep_runs: bool
 
     def with_options(self, *, verify: bool, keep_runs: bool) -> "Campaign":
-        """Returns the campaign with more asked of each run; what the configuration asks stays."""
-        return replace(self, verify=self.verify or verify, keep_runs=self.keep_runs or keep_runs)
+        """Returns the campaign with more asked of each run; what the configuration asks stays.
+
+        Raises:
+            InputError: a certificate is asked for, and some runs have none.
+        """
+        return _checked(replace(self, verify=self.verify or verify, keep_runs=self.keep_runs or keep_runs))
 
     def to_json(self) -> dict[str, object]:
         """Returns what decides the results, as a JSON object."""
@@ -127,84 +145,84 @@ def parse_config(text: str, place: str) -> Campaign:
 
 
 def _to_campaign(top: dict[str, object]) -> Campaign:
-    _refuse_unknown(top, "", ("version", "verify", "keep_runs", "limits", "problems"))
-    if _integer(top.get("version"), "version", 0, 10**9) != VERSION:
+    refuse_unknown(top, "", ("version", "verify", "keep_runs", "limits", "problems", "cells"))
+    if integer(top.get("version"), "version", 0, 10**9) != VERSION:
         raise InputError(f"version is {shown(top.get('version'))}, this program reads version {VERSION}")
     limits = top.get("limits", {})
     if not isinstance(limits, dict):
         raise InputError(f"limits is {shown(limits)}, a table is needed")
-    _refuse_unknown(limits, "limits: ", ("max_steps", "seconds"))
-    problems = top.get("problems")
-    if not isinstance(problems, list) or not problems:
-        raise InputError("problems: at least one table [[problems]] is needed")
-    cases: dict[Case, str] = {}
-    for index, problem in enumerate(problems):
-        place = f"problems[{index}]"
-        if not isinstance(problem, dict):
-            raise InputError(f"{place} is {shown(problem)}, a table is needed")
-        for case in _to_cases(problem, place, MAX_RUNS - len(cases)):
-            if case in cases:
-                raise InputError(f"{place}: the run {case.name} is in {cases[case]} already")
-            cases[case] = place
-    return Campaign(
-        tuple(cases),
-        Limits(
-            _optional(limits, "max_steps", "limits.max_steps", 0, 10**9),
-            _optional(limits, "seconds", "limits.seconds", 1, _MAX_SECONDS),
-        ),
-        _boolean(top.get("verify", False), "verify"),
-        _boolean(top.get("keep_runs", False), "keep_runs"),
+    refuse_unknown(limits, "limits: ", ("max_steps", "seconds"))
+    if "problems" not in top and "cells" not in top:
+        raise InputError("problems: at least one table [[problems]] or [[cells]] is needed")
+    cases: dict[AnyCase, str] = {}
+    for key, parse in (("problems", _to_cases), ("cells", to_cell_cases)):
+        for place, table in _tables(top, key):
+            room = MAX_RUNS - len(cases)
+            found = parse(table, place, room)
+            if found is None:
+                raise InputError(f"{place}: more than {MAX_RUNS} runs in all")
+            for case in found:
+                if case in cases:
+                    raise InputError(f"{place}: the run {case.name} is in {cases[case]} already")
+                cases[case] = place
+    return _checked(
+        Campaign(
+            tuple(cases),
+            Limits(
+                optional(limits, "max_steps", "limits.max_steps", 0, 10**9),
+                optional(limits, "seconds", "limits.seconds", 1, _MAX_SECONDS),
+            ),
+            boolean(top.get("verify", False), "verify"),
+            boolean(top.get("keep_runs", False), "keep_runs"),
+        )
     )
 
 
-def _to_cases(problem: dict[str, object], place: str, room: int) -> list[Case]:
-    _refuse_unknown(problem, f"{place}: ", (*_KEYS, "first_seed", "seeds"))
+def _tables(top: dict[str, object], key: str) -> Iterator[tuple[str, dict[str, object]]]:
+    """Yields the tables [[key]] with their places."""
+    tables = top.get(key)
+    if key in top and (not isinstance(tables, list) or not tables):
+        raise InputError(f"{key}: at least one table [[{key}]] is needed")
+    for index, table in enumerate(tables if isinstance(tables, list) else []):
+        if not isinstance(table, dict):
+            raise InputError(f"{key}[{index}] is {shown(table)}, a table is needed")
+        yield f"{key}[{index}]", table
+
+
+def _checked(campaign: Campaign) -> Campaign:
+    """Refuses what the campaign cannot do."""
+    if any(isinstance(case, CellCase) for case in campaign.cases):
+        for key, is_asked in (("verify", campaign.verify), ("keep_runs", campaign.keep_runs)):
+            if is_asked:
+                raise InputError(f"{key}: runs of [[cells]] have no certificate; `exactdrl cells --judge` writes one")
+    return campaign
+
+
+def _to_cases(problem: dict[str, object], place: str, room: int) -> Sequence[AnyCase] | None:
+    refuse_unknown(problem, f"{place}: ", (*_KEYS, "first_seed", "seeds"))
     for key in ("widths", "samples", "seeds"):
         if key not in problem:
             raise InputError(f"{place}: key {key!r} is missing")
-    widths = _several(problem["widths"], f"{place}.widths", _widths)
-    samples = _several(problem["samples"], f"{place}.samples", lambda value, at: _integer(value, at, 1, _MAX_SAMPLES))
-    bits = _several(
-        problem.get("bits", [DOUBLE_BITS]), f"{place}.bits", lambda value, at: _integer(value, at, 1, DOUBLE_BITS)
+    widths = several(problem["widths"], f"{place}.widths", _widths)
+    samples = several(problem["samples"], f"{place}.samples", lambda value, at: integer(value, at, 1, _MAX_SAMPLES))
+    bits = several(
+        problem.get("bits", [DOUBLE_BITS]), f"{place}.bits", lambda value, at: integer(value, at, 1, DOUBLE_BITS)
     )
-    rules = _several(problem.get("rules", [DEFAULT_RULE]), f"{place}.rules", _rule)
-    first = _integer(problem.get("first_seed", 0), f"{place}.first_seed", 0, _MAX_SEED)
-    seeds = _integer(problem["seeds"], f"{place}.seeds", 1, _MAX_SEED)
-    losses = _several(problem.get("losses", [DEFAULT_LOSS]), f"{place}.losses", _loss)
-    activations = _several(problem.get("activations", [DEFAULT_ACTIVATION]), f"{place}.activations", _activation)
+    rules = several(problem.get("rules", [DEFAULT_RULE]), f"{place}.rules", _rule)
+    first = integer(problem.get("first_seed", 0), f"{place}.first_seed", 0, MAX_SEED)
+    seeds = integer(problem["seeds"], f"{place}.seeds", 1, MAX_SEED)
+    losses = several(problem.get("losses", [DEFAULT_LOSS]), f"{place}.losses", _loss)
+    activations = several(problem.get("activations", [DEFAULT_ACTIVATION]), f"{place}.activations", _activation)
     if len(widths) * len(samples) * len(bits) * len(rules) * len(losses) * len(activations) * seeds > room:
-        raise InputError(f"{place}: more than {MAX_RUNS} runs in all")
+        return None
     combinations = product(widths, samples, bits, rules, range(first, first + seeds), losses, activations)
     return [Case(*combination) for combination in combinations]
-
-
-def _refuse_unknown(table: dict[str, object], place: str, known: tuple[str, ...]) -> None:
-    for key in table:
-        if key not in known:
-            raise InputError(f"{place}unknown key {shown(key)}; possible are {', '.join(known)}")
-
-
-def _integer(value: object, place: str, least: int, greatest: int) -> int:
-    # a bool is an int in Python, and 2.0 is no integer in TOML
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= greatest:
-        raise InputError(f"{place} is {shown(value)}, an integer from {least} to {greatest} is needed")
-    return value
-
-
-def _optional(table: dict[str, object], key: str, place: str, least: int, greatest: int) -> int | None:
-    return _integer(table[key], place, least, greatest) if key in table else None
-
-
-def _boolean(value: object, place: str) -> bool:
-    if not isinstance(value, bool):
-        raise InputError(f"{place} is {shown(value)}, true or false is needed")
-    return value
 
 
 def _widths(value: object, place: str) -> tuple[int, ...]:
     if not isinstance(value, list) or not 2 <= len(value) <= _MAX_LAYERS:  # noqa: PLR2004 - an input and an output
         raise InputError(f"{place} is {shown(value)}, a list of 2 to {_MAX_LAYERS} widths is needed")
-    return tuple(_integer(width, f"{place}[{index}]", 1, _MAX_WIDTH) for index, width in enumerate(value))
+    return tuple(integer(width, f"{place}[{index}]", 1, _MAX_WIDTH) for index, width in enumerate(value))
 
 
 def _rule(value: object, place: str) -> str:
@@ -233,15 +251,3 @@ def _activation(value: object, place: str) -> str:
     except InputError as error:
         raise InputError(f"{place}: {error}") from None
     return value
-
-
-def _several(value: object, place: str, parse: Callable[[object, str], _Value]) -> list[_Value]:
-    if not isinstance(value, list) or not value:
-        raise InputError(f"{place} is {shown(value)}, a list with at least one entry is needed")
-    found: list[_Value] = []
-    for index, entry in enumerate(value):
-        parsed = parse(entry, f"{place}[{index}]")
-        if parsed in found:
-            raise InputError(f"{place}[{index}] is {shown(entry)}, which stands in the list already")
-        found.append(parsed)
-    return found

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from exactdrl.campaigns.criteria import CRITERIA, number
-from exactdrl.campaigns.run import DONE
 from exactdrl.campaigns.summary import Summary
 from exactdrl.campaigns.table import Row
+from exactdrl.campaigns.task import DONE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,14 +5,14 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 
-from exactdrl.campaigns.case import Case
+from exactdrl.campaigns.cases import AnyCase
 from exactdrl.campaigns.process import WORKER, WorkerProcess
-from exactdrl.campaigns.run import RunResult, Task, failed
+from exactdrl.campaigns.task import RunResult, Task, failed
 
 _SECONDS_BETWEEN_KILLS = 0.05
 
 
-def run_local(tasks: Sequence[Task], jobs: int, command: Sequence[str] = WORKER) -> Iterator[tuple[Case, RunResult]]:
+def run_local(tasks: Sequence[Task], jobs: int, command: Sequence[str] = WORKER) -> Iterator[tuple[AnyCase, RunResult]]:
     """Yields what each task came to, as they end. Closing the iterator ends all workers.
 
     Args:
@@ -21,7 +21,7 @@ def run_local(tasks: Sequence[Task], jobs: int, command: Sequence[str] = WORKER)
         command: that starts a worker.
     """
     waiting = deque(tasks)
-    results: queue.SimpleQueue[tuple[Case, RunResult]] = queue.SimpleQueue()
+    results: queue.SimpleQueue[tuple[AnyCase, RunResult]] = queue.SimpleQueue()
     workers = [WorkerProcess(command) for _ in range(min(jobs, len(tasks)))]
     is_closing = threading.Event()
 

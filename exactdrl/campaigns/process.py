@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 
-from exactdrl.campaigns.run import LIMIT, RunResult, Task, failed
+from exactdrl.campaigns.task import LIMIT, RunResult, Task, failed
 
 WORKER = (sys.executable, "-m", "exactdrl.campaigns.worker")
 _TAIL = 2000

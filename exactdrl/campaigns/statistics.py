@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from statistics import NormalDist, median
 
+from gmpy2 import mpz
+
 CONFIDENCE = 0.95
 
 
@@ -69,9 +71,13 @@ _RARE = 40
 def _is_rare(counts: range, total: int, part: int) -> bool:
     """Returns whether a binomial count with the share part / 2²⁰ is in a range with probability at most 1/40."""
     rest = _PARTS - part
-    tail: int = sum(math.comb(total, k) * part**k * rest ** (total - k) for k in counts)
-    whole: int = _PARTS**total
-    return _RARE * tail <= whole
+    count = counts[0]
+    term = tail = mpz(math.comb(total, count)) * mpz(part) ** count * mpz(rest) ** (total - count)
+    for count in counts[:-1]:
+        # from C(n, k) pᵏ rⁿ⁻ᵏ to the next, without a remainder
+        term = term * (total - count) * part // ((count + 1) * rest)
+        tail += term
+    return bool(_RARE * tail <= mpz(_PARTS) ** total)
 
 
 def _largest(is_fit: Callable[[int], bool]) -> int:

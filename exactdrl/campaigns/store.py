@@ -11,7 +11,7 @@ try:
 except ImportError:  # pragma: no cover - not on this platform
     fcntl = None  # type: ignore[assignment]
 
-from exactdrl.campaigns.case import Case
+from exactdrl.campaigns.cases import AnyCase
 from exactdrl.campaigns.config import Campaign
 from exactdrl.exact.rationals import InputError
 
@@ -33,7 +33,7 @@ class Store:
         self.folder = folder
         self._campaign = campaign
 
-    def result(self, case: Case) -> dict[str, object] | None:
+    def result(self, case: AnyCase) -> dict[str, object] | None:
         """Returns what a run came to, None if it has not been run.
 
         Raises:
@@ -50,7 +50,7 @@ class Store:
             raise InputError(f"{path}: not the result of this run; remove it to run it again")
         return value
 
-    def save(self, case: Case, result: Mapping[str, object], kept: Mapping[str, bytes]) -> None:
+    def save(self, case: AnyCase, result: Mapping[str, object], kept: Mapping[str, bytes]) -> None:
         """Writes what a run came to, its kept files first: whoever finds a result finds them too."""
         for ending, content in kept.items():
             self.write(Path(_RUNS) / f"{case.name}{ending}", content)

@@ -4,10 +4,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from exactdrl.campaigns.cell_case import KIND
+from exactdrl.campaigns.cell_summary import CellGroup, summarise_cells
 from exactdrl.campaigns.criteria import CRITERIA, Criterion, number
-from exactdrl.campaigns.run import DONE
 from exactdrl.campaigns.statistics import Median, Share, summarise, wilson
 from exactdrl.campaigns.table import Row
+from exactdrl.campaigns.task import DONE
 
 # column, words, whether its size is meant
 MEASURES = (
@@ -79,13 +81,15 @@ class Summary:
 
     Attributes:
         digest: of its configuration.
-        groups: in the order of the table, then all together if there are several.
+        groups: of walks, in the order of the table, then all together if there are several.
         failures: name and reason of runs that are not done.
+        cells: the groups of runs that judge cells.
     """
 
     digest: str
     groups: tuple[Group, ...]
     failures: tuple[tuple[str, str], ...]
+    cells: tuple[CellGroup, ...] = ()
 
     @property
     def parts(self) -> tuple[Group, ...]:
@@ -94,29 +98,32 @@ class Summary:
 
     def to_json(self) -> dict[str, object]:
         """Returns it as a JSON object."""
-        return {
-            "digest": self.digest,
-            "groups": {group.name: group.to_json() for group in self.groups},
-            "criteria": {
+        whole: dict[str, object] = {"digest": self.digest}
+        if self.groups:
+            whole["groups"] = {group.name: group.to_json() for group in self.groups}
+            whole["criteria"] = {
                 criterion.name: {
                     "claim": criterion.claim,
                     "question": criterion.question,
                     "answer": answer(self, criterion),
                 }
                 for criterion in CRITERIA
-            },
-            "not done": dict(self.failures),
-        }
+            }
+        if self.cells:
+            whole["cells"] = {group.name: group.to_json() for group in self.cells}
+        whole["not done"] = dict(self.failures)
+        return whole
 
 
 def summarise_campaign(digest: str, rows: Sequence[Row]) -> Summary:
     """Returns what a campaign's table shows; it depends on the table alone."""
-    names = list(dict.fromkeys(str(row["group"]) for row in rows))
-    groups = [_group(name, [row for row in rows if row["group"] == name]) for name in names]
+    walks = [row for row in rows if row.get("kind") != KIND]
+    names = list(dict.fromkeys(str(row["group"]) for row in walks))
+    groups = [_group(name, [row for row in walks if row["group"] == name]) for name in names]
     if len(groups) > 1:
-        groups.append(_group(ALL, rows))
+        groups.append(_group(ALL, walks))
     failures = [(str(row["name"]), f"{row['status']}: {row['reason']}") for row in rows if row["status"] != DONE]
-    return Summary(digest, tuple(groups), tuple(failures))
+    return Summary(digest, tuple(groups), tuple(failures), summarise_cells(rows))
 
 
 def _group(name: str, rows: Sequence[Row]) -> Group:

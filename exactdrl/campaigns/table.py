@@ -5,6 +5,8 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 
 from exactdrl.campaigns.case import Case
+from exactdrl.campaigns.cases import AnyCase
+from exactdrl.campaigns.cell_case import KIND, CellCase
 
 Row = dict[str, object]
 
@@ -30,28 +32,47 @@ _FIRST = (
 )
 
 
-def to_row(case: Case, result: Mapping[str, object]) -> Row:
+# the same of runs that judge cells; their columns are there where a run has them
+_FIRST_OF_CELLS = (
+    *("kind", "name", "group", "distribution", "inputs", "samples", "units", "bits", "loss", "draws", "seed"),
+    *("status", "reason", "cells", "genuine", "bad", "picked_genuine", "picked_bad"),
+    *("weights", "weights_genuine", "weights_bad", "weights_open", "drawn_genuine", "drawn_bad"),
+)
+
+
+def to_row(case: AnyCase, result: Mapping[str, object]) -> Row:
     """Returns a run's row."""
-    row: Row = {
-        "name": case.name,
-        "group": case.group,
+    row: Row = {"name": case.name, "group": case.group}
+    fields = result["fields"]
+    row |= _cells_row(case) if isinstance(case, CellCase) else _walk_row(case)
+    row |= {"seed": case.seed, "status": result["status"], "reason": result["reason"]}
+    return row | (fields if isinstance(fields, dict) else {})
+
+
+def _walk_row(case: Case) -> Row:
+    return {
         "widths": ",".join(map(str, case.widths)),
         "samples": case.samples,
         "bits": case.bits,
         "loss": case.loss,
         "activation": case.activation,
         "rule": case.rule,
-        "seed": case.seed,
-        "status": result["status"],
-        "reason": result["reason"],
     }
-    fields = result["fields"]
-    return row | (fields if isinstance(fields, dict) else {})
+
+
+def _cells_row(case: CellCase) -> Row:
+    return case.to_json() | {"draws": case.draws_text}
 
 
 def columns(rows: Iterable[Row]) -> list[str]:
     """Returns all columns of some rows: the first ones fixed, then by name, wherever a row came from."""
-    return [*_FIRST, *sorted({name for row in rows for name in row}.difference(_FIRST))]
+    rows = list(rows)
+    names = {name for row in rows for name in row}
+    kinds = {row.get("kind") for row in rows}
+    of_walks = () if kinds == {KIND} else _FIRST
+    of_cells = [name for name in _FIRST_OF_CELLS if name in names] if KIND in kinds else []
+    first = dict.fromkeys([*of_walks, *of_cells])
+    return [*first, *sorted(names.difference(first))]
 
 
 def to_csv(rows: Sequence[Row], *, exact: bool = True) -> bytes:

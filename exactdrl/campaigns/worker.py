@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TextIO
 
 from exactdrl.campaigns.process import SCRATCH
-from exactdrl.campaigns.run import RunResult, Task, failed, run_case
+from exactdrl.campaigns.run import run_case
+from exactdrl.campaigns.task import RunResult, Task, failed
 
 _TRIALS = 100
 
