@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from flint import fmpq, fmpq_mat, fmpz, fmpz_mat, nmod_mat
-from gmpy2 import lcm, mpq, mpz
+from gmpy2 import divexact, gcd, lcm, mpq, mpz
 
 Row: TypeAlias = Sequence[mpz]
 
@@ -29,6 +29,22 @@ def to_mpz(value: fmpz) -> mpz:
 def to_matrix(rows: Sequence[Row], width: int) -> fmpz_mat:
     """Returns the (len(rows), width) integer matrix with these rows."""
     return fmpz_mat(len(rows), width, [int(entry) for row in rows for entry in row])
+
+
+def to_fmpq(value: mpq) -> fmpq:
+    """Returns the same rational for FLINT."""
+    return fmpq(int(value.numerator), int(value.denominator))
+
+
+def dot(left: Row, right: Row) -> mpz:
+    """Returns the inner product of two equally long integer rows."""
+    return sum((a * b for a, b in zip(left, right, strict=True)), mpz(0))
+
+
+def primitive(entries: Row) -> tuple[mpz, ...]:
+    """Returns integers, not all 0, divided by their greatest common divisor."""
+    content = gcd(*entries)
+    return tuple(entries) if content == 1 else tuple(divexact(entry, content) for entry in entries)
 
 
 def common_denominator(values: Sequence[mpq]) -> mpz:

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from gmpy2 import gcd, mpz
+from gmpy2 import mpz
+
+from exactdrl.exact.linear import dot, primitive
 
 Vector: TypeAlias = tuple[mpz, ...]
 
@@ -79,10 +81,10 @@ def split_cone(cone: Cone, row: Sequence[mpz], index: int) -> tuple[Cone | None,
     """
     bit = 1 << index
     for place, line in enumerate(cone.lines):
-        product = _dot(row, line)
+        product = dot(row, line)
         if product:
             return _split_line(cone, row, place, product, bit)
-    products = [_dot(row, ray) for ray in cone.rays]
+    products = [dot(row, ray) for ray in cone.rays]
     is_above, is_below = any(p > 0 for p in products), any(p < 0 for p in products)
     if is_above and is_below:
         return _split_rays(cone, products, bit)
@@ -92,26 +94,14 @@ def split_cone(cone: Cone, row: Sequence[mpz], index: int) -> tuple[Cone | None,
     return (None, cone) if is_above else (cone, None)
 
 
-def _dot(row: Sequence[mpz], vector: Vector) -> mpz:
-    total = mpz(0)
-    for a, b in zip(row, vector, strict=True):
-        total += a * b
-    return total
-
-
-def _primitive(vector: Sequence[mpz]) -> Vector:
-    content = gcd(*vector)
-    return tuple(vector) if content == 1 else tuple(entry // content for entry in vector)
-
-
 def _split_line(cone: Cone, row: Sequence[mpz], place: int, product: mpz, bit: int) -> tuple[Cone, Cone]:
     """Splits a cone by a hyperplane that one of its lines crosses: the line becomes a ray of each part."""
     line = cone.lines[place] if product > 0 else tuple(-entry for entry in cone.lines[place])
     size = abs(product)
 
     def push(vector: Vector) -> Vector:
-        own = _dot(row, vector)
-        return _primitive([size * a - own * b for a, b in zip(vector, line, strict=True)]) if own else vector
+        own = dot(row, vector)
+        return primitive([size * a - own * b for a, b in zip(vector, line, strict=True)]) if own else vector
 
     lines = tuple(push(other) for number, other in enumerate(cone.lines) if number != place)
     rays = tuple(push(ray) for ray in cone.rays)
@@ -138,7 +128,7 @@ def _split_rays(cone: Cone, products: Sequence[mpz], bit: int) -> tuple[Cone, Co
             ):
                 continue
             left, right = products[up], -products[down]
-            shared = _primitive([right * a + left * b for a, b in zip(rays[up], rays[down], strict=True)])
+            shared = primitive([right * a + left * b for a, b in zip(rays[up], rays[down], strict=True)])
             kept.append((shared, common | bit))
     parts = [
         Cone(

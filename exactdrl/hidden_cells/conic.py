@@ -7,10 +7,10 @@ dual linear program.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flint import fmpq, fmpq_mat
+from flint import fmpq_mat
 from gmpy2 import mpq
 
-from exactdrl.exact.linear import to_integers, to_mpq
+from exactdrl.exact.linear import to_fmpq, to_integers, to_mpq
 from exactdrl.exact.program import BoundedForms
 
 _ZERO, _ONE = mpq(0), mpq(1)
@@ -69,13 +69,9 @@ def _solve(
             key = (a, b) if a <= b else (b, a)
             if key not in gram:
                 gram[key] = _dot(columns[a], columns[b])
-            entries.append(_to_fmpq(gram[key]))
-    right = fmpq_mat(size, 1, [_to_fmpq(products[a]) for a in chosen])
+            entries.append(to_fmpq(gram[key]))
+    right = fmpq_mat(size, 1, [to_fmpq(products[a]) for a in chosen])
     return [to_mpq(entry) for entry in fmpq_mat(size, size, entries).solve(right).entries()]
-
-
-def _to_fmpq(value: mpq) -> fmpq:
-    return fmpq(int(value.numerator), int(value.denominator))
 
 
 def fit_squared(columns: Sequence[Sequence[mpq]], free: Sequence[bool], goals: Sequence[mpq]) -> Conic:

@@ -3,6 +3,7 @@
 from flint import arb, ctx, fmpz
 from gmpy2 import mpq
 
+from exactdrl.exact.balls import from_arb
 from exactdrl.hidden_cells.cone import Cone
 
 _BITS = 96
@@ -33,11 +34,6 @@ def gaussian_measure(cone: Cone) -> tuple[mpq, mpq] | None:
     ctx.prec = _BITS
     try:
         share = arb.atan2(arb(fmpz(int(across))), arb(fmpz(int(along)))) / (2 * arb.pi())
-        return _to_mpq(share.lower()), _to_mpq(share.upper())
+        return from_arb(share.lower()), from_arb(share.upper())
     finally:
         ctx.prec = before
-
-
-def _to_mpq(value: arb) -> mpq:
-    mantissa, exponent = value.man_exp()
-    return mpq(int(mantissa)) * mpq(2) ** int(exponent)

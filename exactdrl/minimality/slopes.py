@@ -19,6 +19,7 @@ from gmpy2 import mpq, mpz
 from exactdrl.cells.kinks import Kink
 from exactdrl.exact.linear import to_integers
 from exactdrl.exact.program import BoundedForms, Conflict
+from exactdrl.exact.sparse import add_multiple
 from exactdrl.problem.instance import Instance, Matrix
 
 _ZERO, _ONE = mpq(0), mpq(1)
@@ -127,17 +128,8 @@ def _localise(instance: Instance, parameters: Matrix) -> tuple[list["_Kinked"], 
         for unit, expression in enumerate(_pull(instance, parameters, sample, feature, kinks)):
             for column, x in enumerate(feature):
                 if x:
-                    _add(total[unit][column], x, expression)
+                    add_multiple(total[unit][column], x, expression)
     return kinks, total
-
-
-def _add(total: _Expression, factor: mpq, expression: _Expression) -> None:
-    for key, value in expression.items():
-        changed = total.get(key, _ZERO) + factor * value
-        if changed:
-            total[key] = changed
-        else:
-            total.pop(key, None)
 
 
 def _pull(
@@ -163,7 +155,7 @@ def _pull(
             for expression, row in zip(above, layers[depth + 1].weight, strict=True):
                 for unit, w in enumerate(row):
                     if w:
-                        _add(arriving[unit], w, expression)
+                        add_multiple(arriving[unit], w, expression)
         for unit, activation in enumerate(layers[depth].activations):
             one = _Kinked(Kink(first + depth, sample, unit), arriving[unit], activation.below, activation.above)
             arriving[unit] = one.choose(values[depth][unit], kinks)
@@ -223,7 +215,7 @@ class _Program:
                 if signs.get(one.kink) == side:
                     continue  # on the side that is fixed, the other bound is not needed
                 form: _Expression = {one.kink: mpq(side)}
-                _add(form, -side * slope, one.arriving)
+                add_multiple(form, -side * slope, one.arriving)
                 forms.append((form, one.kink))
         self._owners = [owner for _, owner in forms]
         # each sum of slopes once more with either sign and without bounds, to be made as great as it can be

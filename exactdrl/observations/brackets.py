@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from flint import arb, ctx, fmpq
-from gmpy2 import mpq, mpz
+from flint import ctx
+from gmpy2 import mpq
 
+from exactdrl.exact.balls import from_arb, to_arb
 from exactdrl.exact.rationals import parse_rational
 from exactdrl.observations.lengths import LengthSums, exponent_of
 
@@ -144,27 +145,16 @@ def _ratio_balls(values: Sequence[mpq], reference: mpq, rate: mpq) -> list[tuple
     before = ctx.prec
     ctx.prec = _PRECISION
     try:
-        factor = _to_arb(1 / rate)
-        scale = _to_arb(1 / reference)
+        factor = to_arb(1 / rate)
+        scale = to_arb(1 / reference)
         bounds = []
         for value in values[1:]:
             scale *= factor
-            ratio = _to_arb(value) * scale
-            bounds.append((_to_mpq(ratio.lower()), _to_mpq(ratio.upper())))
+            ratio = to_arb(value) * scale
+            bounds.append((from_arb(ratio.lower()), from_arb(ratio.upper())))
         return bounds
     finally:
         ctx.prec = before
-
-
-def _to_arb(value: mpq) -> arb:
-    return arb(fmpq(int(value.numerator), int(value.denominator)))
-
-
-def _to_mpq(value: arb) -> mpq:
-    mantissa, exponent = value.man_exp()
-    power = int(exponent)
-    whole = mpz(int(mantissa))
-    return mpq(whole << power) if power >= 0 else mpq(whole, mpz(1) << -power)
 
 
 def _holds(constant: mpq, value: mpq, reference: mpq, rate: mpq, k: int, *, is_low: bool) -> bool:

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from flint import arb, ctx, fmpq
+from flint import arb, ctx
 from gmpy2 import mpq
+
+from exactdrl.exact.balls import to_arb
 
 FRACTIONS = (mpq(0), mpq(1, 2), mpq(1, 4))
 WITHIN = (mpq(1, 20), mpq(1, 100))
@@ -120,8 +122,8 @@ def find_settled(losses: Sequence[mpq], fraction: mpq, within: mpq) -> Settled:
     precision = ctx.prec
     ctx.prec = _PRECISION
     try:
-        balls = [_to_arb(loss) for loss in losses]
-        final, width = balls[-1], _to_arb(within) * abs(balls[-1])
+        balls = [to_arb(loss) for loss in losses]
+        final, width = balls[-1], to_arb(within) * abs(balls[-1])
         step = len(losses)
         while step > 0:
             certain = _certainly_within(balls, step - 1, fraction, final, width)
@@ -146,10 +148,6 @@ def _certainly_within(balls: Sequence[arb], step: int, fraction: mpq, final: arb
     size = abs(error)
     # a comparison of balls is false both ways where they overlap
     return True if size <= width else False if size > width else None
-
-
-def _to_arb(value: mpq) -> arb:
-    return arb(fmpq(int(value.numerator), int(value.denominator)))
 
 
 def fit_limit(losses: Sequence[float], step: int) -> float | None:

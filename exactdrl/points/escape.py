@@ -7,9 +7,10 @@ squared loss alone. This is a quadratic function of p that is minimised exactly.
 
 from collections.abc import Sequence
 
-from flint import fmpq, fmpq_mat
+from flint import fmpq_mat
 from gmpy2 import mpq
 
+from exactdrl.exact.linear import to_fmpq
 from exactdrl.points.germ import Descent, find_descent
 from exactdrl.points.setting import Pass, Setting, Theta, freeze, zero_direction
 from exactdrl.points.units import Escapes, activations
@@ -58,7 +59,7 @@ def _minimise(rows: Sequence[Sequence[mpq]], weights: Sequence[mpq], linear: Seq
         [2 * sum((w * row[c] * row[d] for w, row in zip(weights, rows, strict=True)), _ZERO) for d in range(size)]
         for c in range(size)
     ]
-    matrix = fmpq_mat(size, size + 1, [_to_fmpq(x) for row, b in zip(entries, linear, strict=True) for x in (*row, -b)])
+    matrix = fmpq_mat(size, size + 1, [to_fmpq(x) for row, b in zip(entries, linear, strict=True) for x in (*row, -b)])
     reduced, rank = matrix.rref()
     pivots = [next(c for c in range(size + 1) if reduced[line, c] != 0) for line in range(rank)]
     found = [_ZERO] * size
@@ -74,7 +75,7 @@ def _minimise(rows: Sequence[Sequence[mpq]], weights: Sequence[mpq], linear: Seq
 def _kernel_part(entries: Sequence[Sequence[mpq]], linear: Sequence[mpq]) -> list[mpq]:
     """Returns minus a direction of a symmetric matrix's kernel that has a positive product with `linear`."""
     size = len(linear)
-    reduced, rank = fmpq_mat(size, size, [_to_fmpq(x) for row in entries for x in row]).rref()
+    reduced, rank = fmpq_mat(size, size, [to_fmpq(x) for row in entries for x in row]).rref()
     pivots = [next(c for c in range(size) if reduced[line, c] != 0) for line in range(rank)]
     for free in sorted(set(range(size)) - set(pivots)):
         kernel = [_ZERO] * size
@@ -86,7 +87,3 @@ def _kernel_part(entries: Sequence[Sequence[mpq]], linear: Sequence[mpq]) -> lis
         if product:
             return [-a if product > 0 else a for a in kernel]
     raise AssertionError("a vector outside a symmetric matrix's range is orthogonal to its kernel: this is a bug")
-
-
-def _to_fmpq(value: mpq) -> fmpq:
-    return fmpq(int(value.numerator), int(value.denominator))

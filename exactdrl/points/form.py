@@ -13,6 +13,7 @@ from gmpy2 import mpq
 
 from exactdrl.cells.kinks import Kink
 from exactdrl.cells.local_form import LocalForm
+from exactdrl.exact.sparse import add_multiple
 from exactdrl.points.setting import Pass, Setting, Slopes, Theta, derivative, forward
 
 _ZERO, _HALF = mpq(0), mpq(1, 2)
@@ -51,8 +52,8 @@ class _Builder:
         return len(self.kinks) - 1
 
     def add(self, factor: mpq, change: _Change) -> None:
-        _mix_into(self.slope, factor, change.row)
-        _mix_into(self.weights, factor, change.fold)
+        add_multiple(self.slope, factor, change.row)
+        add_multiple(self.weights, factor, change.fold)
 
     def form(self) -> LocalForm:
         return LocalForm(
@@ -99,8 +100,8 @@ def localise_point(
                 own = _own_change(offsets.get(number), unit, found.arrivals[number][sample])
                 for weight, change in zip(row, below[sample], strict=False):
                     if weight and change:
-                        _mix_into(own.row, weight, change.row)
-                        _mix_into(own.fold, weight, change.fold)
+                        add_multiple(own.row, weight, change.row)
+                        add_multiple(own.fold, weight, change.fold)
                 kink = Kink(number + 1, sample, unit)
                 if number < last:
                     changes.append(_activate(builder, kink, values[unit], setting.slopes[number][unit], own))
@@ -170,15 +171,6 @@ def _scaled(factor: mpq, change: _Change) -> _Change:
         {key: factor * value for key, value in change.row.items()},
         {key: factor * value for key, value in change.fold.items()},
     )
-
-
-def _mix_into(total: Sparse, factor: mpq, part: Sparse) -> None:
-    for key, value in part.items():
-        mixed = total.get(key, _ZERO) + factor * value
-        if mixed:
-            total[key] = mixed
-        else:
-            total.pop(key, None)
 
 
 def _dense(row: Sparse, size: int) -> tuple[mpq, ...]:

@@ -5,9 +5,9 @@ As in `ray`, but in the variables of the block alone, where kernels are small. E
 
 from collections.abc import Sequence
 
-from gmpy2 import gcd, mpq, mpz
+from gmpy2 import mpq, mpz
 
-from exactdrl.exact.linear import independent_rows, to_integers, to_matrix
+from exactdrl.exact.linear import dot, independent_rows, primitive, to_integers, to_matrix
 from exactdrl.minimality.rules.blocks import Block, cell_rows
 
 
@@ -22,24 +22,15 @@ def to_block_edge(block: Block, direction: Sequence[mpz]) -> tuple[mpz, ...]:
     gradient, _ = to_integers(slope)
     point = list(direction)
     while True:
-        rates = [_dot(row, point) for row in rows]
+        rates = [dot(row, point) for row in rows]
         resting = [row for row, rate in zip(rows, rates, strict=True) if not rate]
         chosen = independent_rows(resting, block.width)
         if len(chosen) >= block.width - 1:
-            return _primitive(point)
+            return primitive(point)
         kernel, _ = to_matrix([*(resting[index] for index in chosen), gradient], block.width).nullspace()
-        turn = _primitive([mpz(int(kernel[row, 0])) for row in range(block.width)])
-        turns = [_dot(row, turn) for row in rows]
+        turn = primitive([mpz(int(kernel[row, 0])) for row in range(block.width)])
+        turns = [dot(row, turn) for row in rows]
         # the rates are rate + t · turning; the cone holds no line, so that one side meets a kink
         met = [-mpq(rate, turning) for rate, turning in zip(rates, turns, strict=True) if rate and turning]
         length = min((t for t in met if t > 0), default=None) or max(t for t in met if t < 0)
         point = [length.denominator * d + length.numerator * e for d, e in zip(point, turn, strict=True)]
-
-
-def _dot(row: Sequence[mpz], direction: Sequence[mpz]) -> mpz:
-    return sum((a * d for a, d in zip(row, direction, strict=True)), mpz(0))
-
-
-def _primitive(entries: Sequence[mpz]) -> tuple[mpz, ...]:
-    content = gcd(*entries)
-    return tuple(entry // content for entry in entries)

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from gmpy2 import gcd, isqrt, mpq, mpz
+from gmpy2 import isqrt, mpq, mpz
 from numpy.typing import NDArray
 
-from exactdrl.exact.linear import to_integers, to_matrix
+from exactdrl.exact.linear import primitive, to_integers, to_matrix
 from exactdrl.minimality.rules.blocks import Block
 
 Integers: TypeAlias = NDArray[np.int64]
@@ -99,7 +99,7 @@ def to_machine_form(block: Block) -> MachineForm | None:
     count = len(block.rows)
     if not count or count > _MOST_KINKS or block.width > _MOST_VARIABLES:
         return None
-    slope, weights = _primitive(block)
+    slope, weights = _to_primitive(block)
     influence = _influence(block, weights)
     if not all(influence):
         return None
@@ -143,12 +143,11 @@ def _shift(value: mpq, exponent: int) -> int:
     return int((top << exponent) // bottom if exponent >= 0 else top // (bottom << -exponent))
 
 
-def _primitive(block: Block) -> tuple[list[mpz], list[mpq]]:
+def _to_primitive(block: Block) -> tuple[list[mpz], list[mpq]]:
     """Returns slope and weights, as integers without a common factor: proposals do not depend on the loss's unit."""
     integers, _ = to_integers([*block.slope, *block.weights])
-    content = gcd(*integers)
-    entries = [entry // content for entry in integers]
-    return entries[: block.width], [mpq(entry) for entry in entries[block.width :]]
+    entries = primitive(integers)
+    return list(entries[: block.width]), [mpq(entry) for entry in entries[block.width :]]
 
 
 def _influence(block: Block, weights: Sequence[mpq]) -> list[mpq]:

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cmp_to_key
 
-from gmpy2 import gcd, mpz
+from gmpy2 import mpz
 
-from exactdrl.exact.linear import independent_rows, to_integers, to_matrix
+from exactdrl.exact.linear import dot, independent_rows, primitive, to_integers, to_matrix
 from exactdrl.minimality.descent.search import pseudo_random
 from exactdrl.minimality.rules.blocks import Block
 
@@ -91,7 +91,7 @@ def _planes_through(forms: _Forms, ray: _Ray) -> list[list[int]]:
     """Returns the planes through a ray on which all but one of some independent kinks rest; none in few dimensions."""
     if forms.width - 2 < 2:  # noqa: PLR2004 - all planes are looked at
         return []
-    still = [j for j, row in enumerate(forms.rows) if not _dot(row, ray.direction)]
+    still = [j for j, row in enumerate(forms.rows) if not dot(row, ray.direction)]
     chosen = [still[k] for k in independent_rows([forms.rows[j] for j in still], forms.width)]
     return [chosen[:place] + chosen[place + 1 :] for place in range(len(chosen))]
 
@@ -112,7 +112,7 @@ def _best_ray(forms: _Forms, resting: Sequence[int]) -> _Ray | None:
     kernel, nullity = to_matrix([forms.rows[j] for j in resting], forms.width).nullspace()
     if nullity != 2:  # noqa: PLR2004 - the kinks are dependent
         return None
-    first, second = (_primitive([mpz(int(kernel[i, c])) for i in range(forms.width)]) for c in range(2))
+    first, second = (primitive([mpz(int(kernel[i, c])) for i in range(forms.width)]) for c in range(2))
     best: tuple[mpz, mpz, mpz, mpz] | None = None
     for change, size, x, y in _go_around(_lines_on(forms, first, second), forms.slope, first, second):
         if size and (best is None or change * best[1] < best[0] * size):
@@ -121,14 +121,14 @@ def _best_ray(forms: _Forms, resting: Sequence[int]) -> _Ray | None:
         return None
     change, size, x, y = best
     # F and its size along it are multiples of these two by the same factor
-    return _Ray(_primitive([x * p + y * q for p, q in zip(first, second, strict=True)]), change, size)
+    return _Ray(primitive([x * p + y * q for p, q in zip(first, second, strict=True)]), change, size)
 
 
 def _lines_on(forms: _Forms, first: Sequence[mpz], second: Sequence[mpz]) -> list[_Line]:
     """Returns the lines where the kinks rest that change on a plane, by their angle."""
     lines = []
     for row, weight in zip(forms.rows, forms.weights, strict=True):
-        a, b = _dot(row, first), _dot(row, second)
+        a, b = dot(row, first), dot(row, second)
         if a or b:
             x, y = (b, -a) if (-a, b) > (0, 0) else (-b, a)
             lines.append(_Line(x, y, a, b, weight))
@@ -151,7 +151,7 @@ def _go_around(
     if not any(begin):
         begin = lines[0].y, -lines[0].x
     sides = [1 if line.a * begin[0] + line.b * begin[1] > 0 else -1 for line in lines]
-    change_x, change_y = _dot(slope, first), _dot(slope, second)
+    change_x, change_y = dot(slope, first), dot(slope, second)
     size_x, size_y = mpz(0), mpz(0)
     for side, line in zip(sides, lines, strict=True):
         change_x, change_y = change_x + side * line.weight * line.a, change_y + side * line.weight * line.b
@@ -163,12 +163,3 @@ def _go_around(
             turn = 2 * half * side
             change_x, change_y = change_x - turn * line.weight * line.a, change_y - turn * line.weight * line.b
             size_x, size_y = size_x - turn * abs(line.weight) * line.a, size_y - turn * abs(line.weight) * line.b
-
-
-def _dot(left: Sequence[mpz], right: Sequence[mpz]) -> mpz:
-    return sum((a * b for a, b in zip(left, right, strict=True)), mpz(0))
-
-
-def _primitive(entries: Sequence[mpz]) -> tuple[mpz, ...]:
-    content = gcd(*entries)
-    return tuple(entry // content for entry in entries)

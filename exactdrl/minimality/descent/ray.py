@@ -8,13 +8,13 @@ rest. So there are at most n-1-r moves, each one a kernel and a scan. Source: pr
 from collections.abc import Sequence
 
 from flint import fmpz
-from gmpy2 import divexact, gcd, mpq, mpz
+from gmpy2 import mpq, mpz
 
 from exactdrl.cells.affine import affine_form, gradient
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.reach import tangent_cell
 from exactdrl.cells.scan import Values, scan, vanishing_kinks
-from exactdrl.exact.linear import independent_rows, to_integers, to_matrix, to_mpz
+from exactdrl.exact.linear import independent_rows, primitive, to_integers, to_matrix, to_mpz
 
 
 def to_edge(problem: IntegerProblem, values: Values, direction: Sequence[mpq]) -> tuple[mpq, ...]:
@@ -26,7 +26,7 @@ def to_edge(problem: IntegerProblem, values: Values, direction: Sequence[mpq]) -
         direction: along which the loss falls there, in the reduced parameters.
     """
     n = problem.dimension
-    numerators, _ = to_integers(direction)
+    numerators: Sequence[mpz] = to_integers(direction)[0]
     while True:
         cell, rates = tangent_cell(problem, values, [mpq(entry) for entry in numerators])
         moving = {}
@@ -42,7 +42,7 @@ def to_edge(problem: IntegerProblem, values: Values, direction: Sequence[mpq]) -
         if len(rank) >= n - 1:
             return tuple(mpq(entry) for entry in numerators)
         kernel, _ = to_matrix([*(resting[index] for index in rank), gradient(problem, cell)], n).nullspace()
-        turn = _primitive([kernel[row, 0] for row in range(n)])
+        turn = primitive([to_mpz(kernel[row, 0]) for row in range(n)])
         turns = scan(problem, turn, mpz(0), cell)
         # lengths t > 0 at which a kink's rate, rate + t · turning, comes to 0; least for either side of the turn
         best: dict[int, tuple[fmpz, fmpz]] = {}
@@ -57,12 +57,6 @@ def to_edge(problem: IntegerProblem, values: Values, direction: Sequence[mpq]) -
         # one of both is met: no line fits into the cone of a vertex
         side = 1 if 1 in best else -1
         top, bottom = best[side]
-        numerators = _primitive(
-            [fmpz(int(d)) * bottom + side * top * fmpz(int(e)) for d, e in zip(numerators, turn, strict=True)]
+        numerators = primitive(
+            [to_mpz(fmpz(int(d)) * bottom + side * top * fmpz(int(e))) for d, e in zip(numerators, turn, strict=True)]
         )
-
-
-def _primitive(entries: Sequence[fmpz]) -> list[mpz]:
-    integers = [to_mpz(entry) for entry in entries]
-    content = gcd(*integers)
-    return [divexact(entry, content) for entry in integers]

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flint import fmpq_mat, fmpz_mat, nmod_mat
-from gmpy2 import gcd, mpq, mpz
+from gmpy2 import mpq, mpz
 
 from exactdrl.cells.local_form import LocalForm
-from exactdrl.exact.linear import PRIME, pivot_columns, to_integers, to_matrix, to_mpz
+from exactdrl.exact.linear import PRIME, pivot_columns, primitive, to_integers, to_matrix, to_mpz
 
 _ZERO = mpq(0)
 
@@ -165,15 +165,10 @@ def _find_lonely(
             if is_modular:
                 return None
             raise AssertionError("a kink that moves alone moves others: this is a bug")
-        escape = _primitive([to_mpz(escapes[k, c]) for k in range(n)])
+        escape = primitive([to_mpz(escapes[k, c]) for k in range(n)])
         multiplier = _dot(state.slope, escape) / _dot(state.form.rows[position], escape)
         found.append(SettledKink(position, multiplier, escape, len(state.kinks)))
     return found
-
-
-def _primitive(entries: Sequence[mpz]) -> tuple[mpz, ...]:
-    content = gcd(*entries)
-    return tuple(entry // content for entry in entries)
 
 
 def lonely_rows(rows: Sequence[Sequence[mpz]], width: int) -> tuple[tuple[int, ...], list[int]]:
