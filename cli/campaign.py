@@ -8,8 +8,8 @@ import click
 from exactdrl.campaigns.cases import AnyCase
 from exactdrl.campaigns.conduct import Conducted, conduct
 from exactdrl.campaigns.config import default_config, parse_config, read_config
-from exactdrl.campaigns.task import FAILED, LIMIT
-from exactdrl.series.parallel import available_jobs
+from exactdrl.engine.job import FAILED, LIMIT
+from exactdrl.engine.pool import available_jobs
 
 from .progress import progress
 

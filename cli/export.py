@@ -7,8 +7,8 @@ import click
 from exactdrl import WalkPoint, export, read_certificate, read_instance
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.certificate.vipr import vipr_of_run
+from exactdrl.engine.pool import available_jobs
 from exactdrl.problem.output import write_new
-from exactdrl.series.parallel import available_jobs
 
 from .progress import progress
 

@@ -9,6 +9,7 @@ import click
 
 from exactdrl import InputError, read_certificate, read_instance, to_float
 from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.engine.pool import available_jobs
 from exactdrl.exact.rationals import to_number_text, to_rational
 from exactdrl.observations.brackets import Bracket
 from exactdrl.observations.claims import refuse_claims_name, write_claims
@@ -20,7 +21,6 @@ from exactdrl.observations.tables import ENDINGS, TABLES, all_tables, refuse_wri
 from exactdrl.problem.output import refuse_existing
 from exactdrl.report.figures import FORMATS, draw, figure_paths
 from exactdrl.report.words import outcome_words
-from exactdrl.series.parallel import available_jobs
 
 from .progress import progress
 

@@ -6,13 +6,13 @@ import click
 
 from exactdrl import InputError, read_certificate, read_instance
 from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.engine.pool import available_jobs
 from exactdrl.exact.rationals import to_rational
 from exactdrl.observations.observe import LINES, WINDOW, check_options, observe
 from exactdrl.observations.phases import SPREAD
 from exactdrl.observations.series import to_series
 from exactdrl.observations.tables import refuse_written
 from exactdrl.report.figures import FORMATS, draw, figure_paths
-from exactdrl.series.parallel import available_jobs
 
 from .observe import observing
 

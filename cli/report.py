@@ -5,11 +5,11 @@ from pathlib import Path
 import click
 
 from exactdrl import InputError
+from exactdrl.engine.pool import available_jobs
 from exactdrl.observations.observe import LINES
 from exactdrl.problem.output import refuse_existing, write_new
 from exactdrl.report.page import to_html
 from exactdrl.report.report import make_report
-from exactdrl.series.parallel import available_jobs
 
 from .observe import observing
 

@@ -23,22 +23,25 @@ from exactdrl_cli.main import main
 from gmpy2 import mpq
 
 from exactdrl import InputError, sample_experiment, verify
-from exactdrl.campaigns.case import Case
+from exactdrl.campaigns.case import Case, Limits
 from exactdrl.campaigns.conduct import conduct
 from exactdrl.campaigns.config import default_config, parse_config, read_config
 from exactdrl.campaigns.criteria import CRITERIA
 from exactdrl.campaigns.measures import turn_rows
+from exactdrl.campaigns.run import run_task, to_job
 from exactdrl.campaigns.statistics import clopper_pearson, median_rank, summarise, wilson
 from exactdrl.campaigns.store import open_store
 from exactdrl.campaigns.summary import answer, summarise_campaign
+from exactdrl.campaigns.task import Task
 from exactdrl.campaigns.windows import find_window
 from exactdrl.campaigns.words import to_markdown
-from exactdrl.campaigns.worker import remove_in_use
 from exactdrl.campaigns.zero_units import count_zero_units
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.certificate.reader import read_certificate
 from exactdrl.certificate.record import record_walk
 from exactdrl.certificate.replay import replay
+from exactdrl.engine.job import Job, find_work, register, work_name
+from exactdrl.engine.worker import remove_in_use
 from exactdrl.problem.names import parse_activation, parse_loss
 from exactdrl.report.words import outcome_name
 from exactdrl.walks.driver import Walk
@@ -68,15 +71,16 @@ def whole(tmp_path_factory):
 
 
 def worker(tmp_path, body):
-    """The command of a worker whose `run(task)` has another body; `run_case` is the real one."""
+    """The command of a worker whose `run(task)` has another body; `run_task` is the real one."""
     path = tmp_path / "worker.py"
     lines = "\n".join(f"    {line}" for line in body.splitlines())
     path.write_text(
         "import os, signal, time\n"
-        "from exactdrl.campaigns.run import run_case\n"
-        "from exactdrl.campaigns.worker import serve\n"
-        f"def run(task):\n{lines}\n    return run_case(task)\n"
-        "serve(run)\n"
+        "from exactdrl.campaigns.run import run_task\n"
+        "from exactdrl.campaigns.task import Task\n"
+        "from exactdrl.engine.worker import serve\n"
+        f"def run(arguments):\n    task = Task.from_json(arguments)\n{lines}\n    return run_task(arguments)\n"
+        "serve(lambda name: run)\n"
     )
     return (sys.executable, str(path))
 
@@ -154,8 +158,8 @@ def test_workers_end_with_their_parent(tmp_path):
     command = worker(tmp_path, "open('began', 'w').close()\ntime.sleep(1000)")
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=tmp_path)
     case = Case((2, 2, 1), 5, 8, "reference", 0)
-    task = {"case": case.to_json(), "max_steps": None, "seconds": None, "verify": False, "keep_runs": False}
-    process.stdin.write(json.dumps(task).encode() + b"\n")
+    job = to_job(Task(case, Limits(), verify=False, keep_runs=False))
+    process.stdin.write(json.dumps(job.to_json()).encode() + b"\n")
     process.stdin.flush()
     while not (tmp_path / "began").exists():
         time.sleep(0.01)
@@ -183,7 +187,7 @@ def test_cluster(whole, tmp_path):
 def test_no_cluster(tmp_path, monkeypatch):
     """Without Dask, or without a scheduler, the message says so."""
     campaign = parse_config(SMALL, "small")
-    monkeypatch.setattr("exactdrl.campaigns.cluster._SECONDS_TO_CONNECT", 1)
+    monkeypatch.setattr("exactdrl.engine.cluster._SECONDS_TO_CONNECT", 1)
     with pytest.raises(InputError, match=r"no Dask scheduler at tcp://127\.0\.0\.1:9"):
         conduct(campaign, tmp_path / "a", scheduler="tcp://127.0.0.1:9", draw=False)
     with pytest.raises(InputError, match="no Dask scheduler at nonsense"):
@@ -191,6 +195,28 @@ def test_no_cluster(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(InputError, match=r"pip install 'dask\[distributed\]'"):
         conduct(campaign, tmp_path / "b", scheduler="tcp://127.0.0.1:9", draw=False)
+
+
+# -- jobs by name
+
+
+def test_work_is_found_by_its_name():
+    """A worker imports the module of a job's function; what is not registered cannot be called."""
+    task = Task(Case((2, 2, 1), 5, 8, "reference", 0), Limits(seconds=7), verify=False, keep_runs=True)
+    job = Job.from_json(json.loads(json.dumps(to_job(task).to_json())))
+    assert job == to_job(task)
+    assert job.seconds == 7
+    assert Task.from_json(job.arguments) == task
+    script = f"from exactdrl.engine.job import find_work; print(find_work({job.work!r}).__name__)"
+    done = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, check=True)
+    assert done.stdout == "run_task\n"
+    assert find_work(work_name(run_task)) is run_task
+    for name in ("os:system", "exactdrl.campaigns.run:to_job", "exactdrl.campaigns.run", ""):
+        with pytest.raises(ValueError, match="no function is registered as"):
+            find_work(name)
+    with pytest.raises(ValueError, match="not a job"):
+        Job.from_json({"work": 1, "arguments": {}, "seconds": None})
+    assert register(run_task) is run_task
 
 
 # -- failures and limits
@@ -238,7 +264,7 @@ def test_limits(tmp_path):
     spinning.mkdir()
     spin = worker(
         spinning,
-        "from exactdrl.campaigns.limited import cpu_limit\n"
+        "from exactdrl.engine.limited import cpu_limit\n"
         "if task.case.seed == 0:\n    with cpu_limit(task.limits.seconds):\n        while True: sum(range(10**6))",
     )
     one = SMALL.replace(", [2, 3, 1]", "").replace("seeds = 3", "seeds = 2")

@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 # ground floor first; a room may import itself and rooms below
 ROOMS = (
     "exact",
+    "engine",
     "problem",
     "cells",
     "arithmetic",

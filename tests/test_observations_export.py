@@ -20,8 +20,9 @@ from exactdrl import (
 from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.certificate.replay import replay
-from exactdrl.series import parallel
+from exactdrl.engine.pool import map_items
 from exactdrl.series.export import points
+from exactdrl.series.parallel import common_problem
 from exactdrl.series.residues import PRIME, ResidueScan
 from exactdrl.series.segments import replay_segment, segments
 
@@ -95,7 +96,7 @@ def test_a_killed_process_is_reported(tmp_path, monkeypatch):
     """When a worker process dies, one clear refusal says so."""
     problem, _ = recorded(tmp_path, sample_experiment((2, 2, 1), samples=6, seed=1, bits=4))
     with pytest.raises(InputError, match="a worker process was killed"):
-        list(parallel.map_items(problem, [1, 2], _die, jobs=2))
+        list(map_items(common_problem(problem), [1, 2], _die, jobs=2))
 
 
 def _die(problem, item):

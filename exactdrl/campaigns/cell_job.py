@@ -5,14 +5,15 @@ from random import Random
 from gmpy2 import mpq
 
 from exactdrl.campaigns.cell_case import CellCase
-from exactdrl.campaigns.limited import cpu_limit
-from exactdrl.campaigns.task import DONE, RunResult, Task
+from exactdrl.campaigns.task import Task
+from exactdrl.engine.job import DONE, JobResult
+from exactdrl.engine.limited import cpu_limit
 from exactdrl.exact.rationals import to_float, to_text
 from exactdrl.hidden_cells.draws import DataShape, draw_setting, judge_all, judge_drawn
 from exactdrl.hidden_cells.setting import Setting
 
 
-def run_cells(case: CellCase, task: Task) -> RunResult:
+def run_cells(case: CellCase, task: Task) -> JobResult:
     """Returns what a run came to. A CPU limit ends the process, see `limited`; errors are raised."""
     with cpu_limit(task.limits.seconds):
         shape = DataShape(case.distribution, case.inputs, case.samples, 2**case.bits)
@@ -21,7 +22,7 @@ def run_cells(case: CellCase, task: Task) -> RunResult:
             fields = _all_fields(setting, case.seed)
         else:
             fields = _drawn_fields(setting, case.draws, case.seed)
-    return RunResult(DONE, "", fields, {})
+    return JobResult(DONE, "", fields, {})
 
 
 def _all_fields(setting: Setting, seed: int) -> dict[str, object]:

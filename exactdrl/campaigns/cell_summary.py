@@ -14,7 +14,7 @@ from gmpy2 import mpq
 from exactdrl.campaigns.cell_case import KIND
 from exactdrl.campaigns.statistics import Share, clopper_pearson
 from exactdrl.campaigns.table import Row
-from exactdrl.campaigns.task import DONE
+from exactdrl.engine.job import DONE
 from exactdrl.exact.rationals import parse_rational
 
 VERDICTS = ("genuine", "bad")

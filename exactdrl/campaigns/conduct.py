@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exactdrl.campaigns.cases import AnyCase
-from exactdrl.campaigns.cluster import run_on_cluster
 from exactdrl.campaigns.config import Campaign
 from exactdrl.campaigns.figures import draw_answers, draw_measures
-from exactdrl.campaigns.local import run_local
-from exactdrl.campaigns.process import WORKER
+from exactdrl.campaigns.run import to_job
 from exactdrl.campaigns.store import Store, open_store
 from exactdrl.campaigns.summary import Summary, summarise_campaign
 from exactdrl.campaigns.table import Row, to_csv, to_parquet, to_row
-from exactdrl.campaigns.task import DONE, FAILED, RunResult, Task
+from exactdrl.campaigns.task import Task
 from exactdrl.campaigns.words import to_markdown
+from exactdrl.engine.cluster import run_on_cluster
+from exactdrl.engine.job import DONE, FAILED, Job, JobResult
+from exactdrl.engine.local import run_local
+from exactdrl.engine.process import WORKER
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +90,9 @@ def conduct(
             if case not in results
         ]
         if tasks:
-            stream = _stream(tasks, jobs, scheduler, command)
-            for case, result in stream:
+            stream = _stream([to_job(task) for task in tasks], jobs, scheduler, command)
+            for index, result in stream:
+                case = tasks[index].case
                 results[case] = _to_stored(case, result)
                 store.save(case, results[case], result.kept)
                 if on_run is not None:
@@ -98,14 +101,14 @@ def conduct(
 
 
 def _stream(
-    tasks: Sequence[Task], jobs: int, scheduler: str | None, command: Sequence[str]
-) -> Iterator[tuple[AnyCase, RunResult]]:
+    jobs: Sequence[Job], at_once: int, scheduler: str | None, command: Sequence[str]
+) -> Iterator[tuple[int, JobResult]]:
     if scheduler is None:
-        return run_local(tasks, jobs, command)
-    return run_on_cluster(tasks, scheduler, () if tuple(command) == WORKER else command)
+        return run_local(jobs, at_once, command)
+    return run_on_cluster(jobs, scheduler, () if tuple(command) == WORKER else command)
 
 
-def _to_stored(case: AnyCase, result: RunResult) -> dict[str, object]:
+def _to_stored(case: AnyCase, result: JobResult) -> dict[str, object]:
     return {"case": case.to_json(), "status": result.status, "reason": result.reason, "fields": result.fields}
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from exactdrl.campaigns.criteria import CRITERIA, number
 from exactdrl.campaigns.summary import Summary
 from exactdrl.campaigns.table import Row
-from exactdrl.campaigns.task import DONE
+from exactdrl.engine.job import DONE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

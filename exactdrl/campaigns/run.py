@@ -1,16 +1,24 @@
-"""One run of a campaign, by its kind."""
+"""One run of a campaign, by its kind: the job that campaigns register in the engine."""
 
 from exactdrl.campaigns.case import Case
 from exactdrl.campaigns.cell_case import CellCase
 from exactdrl.campaigns.cell_job import run_cells
-from exactdrl.campaigns.task import RunResult, Task
+from exactdrl.campaigns.task import Task
 from exactdrl.campaigns.walk_job import run_walk
+from exactdrl.engine.job import Job, JobResult, register, work_name
 
 
-def run_case(task: Task) -> RunResult:
-    """Returns what a run came to. A CPU limit ends the process, see `limited`; errors are raised."""
+@register
+def run_task(arguments: dict[str, object]) -> JobResult:
+    """Returns what a run came to. A CPU limit ends the process, see `cpu_limit`; errors are raised."""
+    task = Task.from_json(arguments)
     match task.case:
         case Case():
             return run_walk(task.case, task)
         case CellCase():
             return run_cells(task.case, task)
+
+
+def to_job(task: Task) -> Job:
+    """Returns the job that does a run."""
+    return Job(work_name(run_task), task.to_json(), task.limits.seconds)

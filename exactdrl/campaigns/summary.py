@@ -9,7 +9,7 @@ from exactdrl.campaigns.cell_summary import CellGroup, summarise_cells
 from exactdrl.campaigns.criteria import CRITERIA, Criterion, number
 from exactdrl.campaigns.statistics import Median, Share, summarise, wilson
 from exactdrl.campaigns.table import Row
-from exactdrl.campaigns.task import DONE
+from exactdrl.engine.job import DONE
 
 # column, words, whether its size is meant
 MEASURES = (

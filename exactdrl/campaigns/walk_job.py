@@ -5,14 +5,15 @@ import tempfile
 from pathlib import Path
 
 from exactdrl.campaigns.case import Case
-from exactdrl.campaigns.limited import cpu_limit
 from exactdrl.campaigns.measures import measure
-from exactdrl.campaigns.task import DONE, LIMIT, RunResult, Task
+from exactdrl.campaigns.task import Task
 from exactdrl.campaigns.zero_units import count_zero_units
 from exactdrl.certificate.reader import Certificate, read_certificate
 from exactdrl.certificate.record import record_walk
 from exactdrl.certificate.verify import verify
 from exactdrl.doors.sample import sample_experiment
+from exactdrl.engine.job import DONE, LIMIT, JobResult
+from exactdrl.engine.limited import cpu_limit
 from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum
 from exactdrl.problem.file import write_instance
 from exactdrl.problem.instance import Instance
@@ -21,7 +22,7 @@ from exactdrl.report.words import outcome_name
 from exactdrl.walks.driver import Outcome, StepLimit, Walk
 
 
-def run_walk(case: Case, task: Task) -> RunResult:
+def run_walk(case: Case, task: Task) -> JobResult:
     """Returns what a walk came to. A CPU limit ends the process, see `limited`; errors are raised."""
     with tempfile.TemporaryDirectory(prefix="exactdrl-") as name:
         folder = Path(name)
@@ -39,7 +40,7 @@ def run_walk(case: Case, task: Task) -> RunResult:
             walk = Walk(instance, rule=case.rule, max_steps=task.limits.max_steps)
             outcome = record_walk(walk, run)
             if isinstance(outcome, StepLimit):
-                return RunResult(LIMIT, f"over {task.limits.max_steps} steps", {}, {})
+                return JobResult(LIMIT, f"over {task.limits.max_steps} steps", {}, {})
             fields = _walk_fields(walk, outcome, instance, read_certificate(run, instance), run)
         # the checker has no part in the limit: it is a process of its own
         fields["verified"] = verify(problem, run).status if task.verify else None
@@ -49,7 +50,7 @@ def run_walk(case: Case, task: Task) -> RunResult:
                 ".json.gz": gzip.compress(problem.read_bytes(), mtime=0),
                 ".drl.gz": gzip.compress(run.read_bytes(), mtime=0),
             }
-        return RunResult(DONE, "", fields, kept)
+        return JobResult(DONE, "", fields, kept)
 
 
 def _walk_fields(

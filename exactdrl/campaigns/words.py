@@ -8,7 +8,7 @@ from exactdrl.campaigns.cell_summary import VERDICTS, CellGroup, OpenShare, outw
 from exactdrl.campaigns.criteria import CRITERIA
 from exactdrl.campaigns.statistics import Median, Share
 from exactdrl.campaigns.summary import LEAST_ANSWERS, MEASURES, Summary, answer
-from exactdrl.campaigns.task import DONE
+from exactdrl.engine.job import DONE
 
 _SEPARATOR = "---"
 

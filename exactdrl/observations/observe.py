@@ -10,6 +10,7 @@ from gmpy2 import mpq
 
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.certificate.reader import Certificate, read_certificate
+from exactdrl.engine.pool import map_items
 from exactdrl.exact.rationals import InputError, to_float, to_rational
 from exactdrl.observations.brackets import Bracket, bracket_sums, bracket_values
 from exactdrl.observations.claims import Claim, EstimateClaim, LineClaim, LossClaim, enclose_decimal
@@ -38,7 +39,7 @@ from exactdrl.observations.lengths import LengthSums, sum_lengths
 from exactdrl.observations.phases import SPREAD, Phases, split_phases
 from exactdrl.problem.file import read_bytes, read_instance
 from exactdrl.problem.instance import Instance, Matrix
-from exactdrl.series.parallel import STEPS_A_SEGMENT, map_items
+from exactdrl.series.parallel import STEPS_A_SEGMENT, common_problem
 from exactdrl.series.trajectory import Trajectory, follow_trajectory
 from exactdrl.walks.driver import Outcome
 
@@ -198,7 +199,7 @@ def observe(
     densities = []
     # processes take a second to start: on short walks the lines take less
     jobs = jobs if len(certificate.steps) > STEPS_A_SEGMENT else 1
-    for density in map_items(problem, drawn, partial(_count, trajectory.last, radii), jobs=jobs):
+    for density in map_items(common_problem(problem), drawn, partial(_count, trajectory.last, radii), jobs=jobs):
         densities.append(density)
         report(Progress("lines", len(densities), len(drawn)))
     return Observations(

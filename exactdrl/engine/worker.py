@@ -1,4 +1,4 @@
-"""A worker process: `python -m exactdrl.campaigns.worker` reads tasks from stdin and writes results to stdout.
+"""A worker process: `python -m exactdrl.engine.worker` reads jobs from stdin and writes results to stdout.
 
 A line of JSON each. It ends when stdin does, at once, so that no orphan works on after its parent was killed.
 """
@@ -14,26 +14,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
-from exactdrl.campaigns.process import SCRATCH
-from exactdrl.campaigns.run import run_case
-from exactdrl.campaigns.task import RunResult, Task, failed
+from exactdrl.engine.job import Job, Work, failed, find_work
+from exactdrl.engine.process import SCRATCH
 
 _TRIALS = 100
 
 
-def serve(run: Callable[[Task], RunResult] = run_case) -> None:
-    """Works on tasks until stdin ends; an error in a run is its result."""
+def serve(find: Callable[[str], Work] = find_work) -> None:
+    """Works on jobs until stdin ends; an error in one is its result."""
     # whatever a library prints must not stand between results
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="ascii")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    tasks: queue.SimpleQueue[str] = queue.SimpleQueue()
-    reader = threading.Thread(target=_read, args=(sys.stdin, tasks), daemon=True)
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+    reader = threading.Thread(target=_read, args=(sys.stdin, lines), daemon=True)
     reader.start()
     while True:
-        task = Task.from_json(json.loads(tasks.get()))
+        job = Job.from_json(json.loads(lines.get()))
         try:
-            result = run(task)
-        except Exception as error:  # noqa: BLE001 - one run's failure is recorded, and must not end the campaign
+            result = find(job.work)(job.arguments)
+        except Exception as error:  # noqa: BLE001 - one job's failure is recorded, and must not end the others
             result = failed(f"{type(error).__name__}: {error}")
         except MemoryError:
             result = failed("out of memory")
@@ -45,9 +44,9 @@ def serve(run: Callable[[Task], RunResult] = run_case) -> None:
             reader.join()
 
 
-def _read(stream: TextIO, tasks: "queue.SimpleQueue[str]") -> None:
+def _read(stream: TextIO, lines: "queue.SimpleQueue[str]") -> None:
     for line in stream:
-        tasks.put(line)
+        lines.put(line)
     # the parent may have been killed: nobody else removes what this process leaves
     scratch = os.environ.get(SCRATCH)
     if scratch:

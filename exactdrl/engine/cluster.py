@@ -1,21 +1,20 @@
-"""Running tasks on a Dask cluster; Dask is an optional package."""
+"""Running jobs on a Dask cluster; Dask is an optional package."""
 
 import threading
 from collections.abc import Iterator, Sequence
 
-from exactdrl.campaigns.cases import AnyCase
-from exactdrl.campaigns.process import WORKER, WorkerProcess
-from exactdrl.campaigns.task import RunResult, Task, failed
+from exactdrl.engine.job import Job, JobResult, failed
+from exactdrl.engine.process import WORKER, WorkerProcess
 from exactdrl.exact.rationals import InputError
 
 _SECONDS_TO_CONNECT = 15
 _of_thread = threading.local()
 
 
-def run_in_cluster(task: dict[str, object], command: tuple[str, ...]) -> dict[str, object]:
-    """Returns what a task came to, as JSON values; runs on a worker of the cluster.
+def run_in_cluster(job: dict[str, object], command: tuple[str, ...]) -> dict[str, object]:
+    """Returns what a job came to, as JSON values; runs on a worker of the cluster.
 
-    In a worker process of ours below Dask's, kept for the thread's next task: a kill or a CPU limit ends that one, and
+    In a worker process of ours below Dask's, kept for the thread's next job: a kill or a CPU limit ends that one, and
     not the cluster's.
     """
     kept: dict[tuple[str, ...], WorkerProcess] | None = getattr(_of_thread, "workers", None)
@@ -23,16 +22,14 @@ def run_in_cluster(task: dict[str, object], command: tuple[str, ...]) -> dict[st
         kept = _of_thread.workers = {}
     if command not in kept:
         kept[command] = WorkerProcess(command or WORKER)
-    return kept[command].run(Task.from_json(task)).to_json()
+    return kept[command].run(Job.from_json(job)).to_json()
 
 
-def run_on_cluster(
-    tasks: Sequence[Task], address: str, command: Sequence[str] = ()
-) -> Iterator[tuple[AnyCase, RunResult]]:
-    """Yields what each task came to, as they end.
+def run_on_cluster(jobs: Sequence[Job], address: str, command: Sequence[str] = ()) -> Iterator[tuple[int, JobResult]]:
+    """Yields each job's index and what it came to, as they end.
 
     Args:
-        tasks: the runs.
+        jobs: in any order.
         address: of the cluster's scheduler, `tcp://host:8786`.
         command: that starts a worker; empty: the usual one, by the Python of each of the cluster's machines.
 
@@ -49,13 +46,14 @@ def run_on_cluster(
         raise InputError(f"no Dask scheduler at {address} ({' '.join(str(error).split())[:200]})") from None
     with client:
         futures = {
-            client.submit(run_in_cluster, task.to_json(), tuple(command), pure=False): task.case for task in tasks
+            client.submit(run_in_cluster, job.to_json(), tuple(command), pure=False): index
+            for index, job in enumerate(jobs)
         }
         try:
             for future in as_completed(futures, loop=client.loop):
                 problem = future.exception()
                 if problem is None:
-                    result = RunResult.from_json(future.result())
+                    result = JobResult.from_json(future.result())
                 else:
                     result = failed(f"the cluster: {type(problem).__name__}: {problem}")
                 yield futures[future], result

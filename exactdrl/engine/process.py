@@ -1,4 +1,4 @@
-"""A worker process seen from its parent: hand it a task, get a result, whatever becomes of it."""
+"""A worker process seen from its parent: hand it a job, get a result, whatever becomes of it."""
 
 import json
 import os
@@ -10,9 +10,9 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 
-from exactdrl.campaigns.task import LIMIT, RunResult, Task, failed
+from exactdrl.engine.job import LIMIT, Job, JobResult, failed
 
-WORKER = (sys.executable, "-m", "exactdrl.campaigns.worker")
+WORKER = (sys.executable, "-m", "exactdrl.engine.worker")
 _TAIL = 2000
 # names the worker's folder for temporary files, for the case that its parent is gone before it
 SCRATCH = "EXACTDRL_SCRATCH"
@@ -28,21 +28,21 @@ class WorkerProcess:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
         self._scratch: str | None = None
 
-    def run(self, task: Task) -> RunResult:
-        """Returns what a task came to; a worker's death is a result too."""
+    def run(self, job: Job) -> JobResult:
+        """Returns what a job came to; a worker's death is a result too."""
         process = self._start()
         if process.stdin is None or process.stdout is None:
             raise AssertionError("a worker without pipes: this is a bug")
         try:
-            process.stdin.write(json.dumps(task.to_json()) + "\n")
+            process.stdin.write(json.dumps(job.to_json()) + "\n")
             process.stdin.flush()
             line = process.stdout.readline()
             if line.endswith("\n"):
-                return RunResult.from_json(json.loads(line))
+                return JobResult.from_json(json.loads(line))
         except (BrokenPipeError, ValueError):
             pass
         self._stop()
-        return self._post_mortem(process.returncode, task)
+        return self._post_mortem(process.returncode, job)
 
     def _start(self) -> "subprocess.Popen[str]":
         if self._process is None:
@@ -63,9 +63,9 @@ class WorkerProcess:
             )
         return self._process
 
-    def _post_mortem(self, code: int, task: Task) -> RunResult:
-        if task.limits.seconds is not None and code == -signal.SIGXCPU:
-            return RunResult(LIMIT, f"over {task.limits.seconds} CPU seconds", {}, {})
+    def _post_mortem(self, code: int, job: Job) -> JobResult:
+        if job.seconds is not None and code == -signal.SIGXCPU:
+            return JobResult(LIMIT, f"over {job.seconds} CPU seconds", {}, {})
         if code < 0:
             return failed(f"the worker process was ended by signal {-code} ({signal.Signals(-code).name})")
         self._errors.seek(0)
@@ -90,7 +90,7 @@ class WorkerProcess:
             shutil.rmtree(scratch, ignore_errors=True)
 
     def kill(self) -> None:
-        """Ends the worker now, from another thread if need be; a task in hand comes to nothing."""
+        """Ends the worker now, from another thread if need be; a job in hand comes to nothing."""
         process = self._process
         if process is not None:
             process.kill()
