@@ -7,20 +7,18 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
-from gmpy2 import mpq
 
-from exactdrl import InputError, Instance, parse_rational, read_instance
+from exactdrl import InputError, Instance, read_instance
 from exactdrl.doors.tables import Table
 from exactdrl.hidden_cells.instances import from_data, to_setting
 from exactdrl.hidden_cells.setting import LossKind, Setting
+from exactdrl.problem.names import ACTIVATION_NAMES, parse_activation
 
 from .tables import TableArguments, table_options
 
 R = TypeVar("R")
 
 _ENDINGS = (".json", ".json.gz")
-_NAMED = {"relu": "0,1", "abs": "-1,1", "absolute": "-1,1", "leaky": "0.01,1"}
-_PAIR = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +39,6 @@ class Data:
 def is_instance(path: Path) -> bool:
     """Returns whether a path names an instance file."""
     return path.name.endswith(_ENDINGS)
-
-
-def parse_slopes(text: str) -> tuple[mpq, mpq]:
-    """Returns the slopes of an activation, `below,above` or a name.
-
-    Raises:
-        InputError: the text is neither.
-    """
-    parts = _NAMED.get(text.lower(), text).split(",")
-    if len(parts) != _PAIR:
-        raise InputError(
-            f"--activation {text!r}: two slopes with a comma are needed, below and above 0, or {', '.join(_NAMED)}"
-        )
-    below, above = (parse_rational(part.strip()) for part in parts)
-    if not below and not above:
-        raise InputError(f"--activation {text!r}: both slopes are 0")
-    return below, above
 
 
 def refuse_weights(table: Table) -> None:
@@ -109,11 +90,12 @@ def read_cells_data(
             raise InputError(
                 f"{source}: one target column is needed, not {len(read.target_names)}: cells are those of one output"
             )
+        hidden = parse_activation(activation or "relu")
         data = Setting.create(
             tuple(tuple(row) for row in read.inputs),
             [row[0] for row in read.targets],
             loss=cast("LossKind", loss or "squared"),
-            slopes=parse_slopes(activation or "relu"),
+            slopes=(hidden.below, hidden.above),
             has_bias=not no_bias,
             has_output_bias=output_bias,
         )
@@ -146,7 +128,7 @@ def cells_options(command: Callable[..., R]) -> Callable[..., R]:
             click.option(
                 "--activation",
                 metavar="BELOW,ABOVE",
-                help="slopes of the hidden units, or relu, leaky, abs  [default: relu]",
+                help=f"of the hidden units: {ACTIVATION_NAMES}  [default: relu]",
             ),
             click.option("--no-bias", is_flag=True, help="the hidden layer has no bias"),
             click.option("--output-bias", is_flag=True, help="the output has a bias"),

@@ -15,7 +15,7 @@ from exactdrl.doors.safetensors import read_safetensors_network
 from exactdrl.doors.state_dict import read_state_dict
 from exactdrl.doors.torch import load_torch_file
 from exactdrl.problem.instance import Samples, Vector
-from exactdrl.problem.names import LOSS_NAMES, parse_loss
+from exactdrl.problem.names import ACTIVATION_NAMES, LOSS_NAMES, parse_loss
 from exactdrl.problem.output import STREAM
 
 from .tables import TableArguments, say_notes, table_options
@@ -41,7 +41,7 @@ class _Samples:
 @click.option("--torch", type=click.Path(path_type=Path), help="a state dict that torch.save has written: *.pt, *.pth")
 @click.option("--onnx", type=click.Path(path_type=Path), help="a network in an ONNX file")
 @click.option("--safetensors", type=click.Path(path_type=Path), help="a state dict in a safetensors file")
-@click.option("--activation", help="after every layer but the last: relu, identity, abs, leaky:SLOPE  [default: relu]")
+@click.option("--activation", help=f"after every layer but the last: {ACTIVATION_NAMES}  [default: relu]")
 @click.option("--order", help="state dicts: the layers' names from the input to the output, with commas")
 @click.option("--without-bias", multiple=True, metavar="LAYER", help="state dicts: this layer has no bias, others have")
 @click.option("--key", help="--torch: the name of the state dict in a checkpoint")

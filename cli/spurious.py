@@ -15,10 +15,11 @@ from exactdrl.constructions.spurious import SpuriousMinimum, build_spurious
 from exactdrl.hidden_cells.instances import loss_kind
 from exactdrl.hidden_cells.setting import LossKind
 from exactdrl.problem.file import write_instance
+from exactdrl.problem.names import ACTIVATION_NAMES, parse_activation
 from exactdrl.problem.output import refuse_existing
 from exactdrl.report.words import loss_words
 
-from .cells_data import is_instance, parse_slopes, refuse_weights
+from .cells_data import is_instance, refuse_weights
 from .tables import TableArguments, table_options
 
 _SPARE = 2
@@ -39,7 +40,7 @@ _LONG = 6
     metavar="BELOW,ABOVE",
     default="relu",
     show_default=True,
-    help="slopes of the hidden units, or relu, leaky, abs",
+    help=f"of the hidden units: {ACTIVATION_NAMES}",
 )
 @click.option("--no-output-bias", is_flag=True, help="the output has no bias")
 @click.option(
@@ -71,8 +72,8 @@ def spurious_command(
     names it.
     """
     inputs, targets, kind = _read(source, table, loss)
-    slopes = parse_slopes(activation)
-    shape = Shape(_parse_widths(widths, inputs, targets), slopes, not no_output_bias)
+    hidden = parse_activation(activation)
+    shape = Shape(_parse_widths(widths, inputs, targets), (hidden.below, hidden.above), not no_output_bias)
     certificate = output.with_name(output.name.removesuffix(".gz").removesuffix(".json") + ".drl")
     for path in (output, certificate):
         refuse_existing(path, force=force)

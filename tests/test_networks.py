@@ -26,7 +26,7 @@ from exactdrl.doors.arrays import from_arrays
 from exactdrl.doors.floats import BFLOAT16, FLOAT16, FLOAT32, FLOAT64, to_decimal
 from exactdrl.doors.forward_check import bound_forward, check_forward
 from exactdrl.doors.keras import from_keras
-from exactdrl.doors.network import Chain, compose, parse_activation, to_instance
+from exactdrl.doors.network import Chain, compose, to_activation, to_instance
 from exactdrl.doors.npz import read_data_npz, read_network_npz
 from exactdrl.doors.onnx import check_onnx, from_onnx, read_onnx
 from exactdrl.doors.safetensors import from_safetensors, read_safetensors
@@ -152,12 +152,19 @@ def test_activations_compose(below, above, then_below, then_above, value):
 
 def test_activations_have_names():
     """Names, slopes as they are written, and pairs."""
-    assert parse_activation("relu") == RELU
-    assert parse_activation("ABS") == ABSOLUTE_VALUE
-    assert parse_activation("identity") == parse_activation("linear") == IDENTITY
-    assert parse_activation("leaky:0.01") == leaky_relu(mpq(1, 100)) == parse_activation(("1/100", 1))
-    for odd in ("tanh", "leaky", ("1",), 3, None):
-        assert "relu, identity, abs, leaky:SLOPE or a pair of slopes is needed" in refusal(parse_activation, odd)
+    assert to_activation("relu") == RELU
+    assert to_activation("ABS") == ABSOLUTE_VALUE
+    assert to_activation("identity") == to_activation("linear") == IDENTITY
+    assert to_activation("leaky:0.01") == leaky_relu(mpq(1, 100)) == to_activation(("1/100", 1))
+    assert to_activation("absolute") == ABSOLUTE_VALUE
+    assert to_activation("-1/2,1") == Activation(mpq(-1, 2), mpq(1))
+    for odd in (("1",), 3, None):
+        assert "a pair of slopes or one of relu, leaky:SLOPE, abs, identity, or BELOW,ABOVE" in refusal(
+            to_activation, odd
+        )
+    for odd in ("tanh", "relu:1", "1", "1,2,3"):
+        assert "possible are relu, leaky:SLOPE" in refusal(to_activation, odd)
+    assert "leaky:0.01 has that of PyTorch" in refusal(to_activation, "leaky")
 
 
 def test_losses_have_names():

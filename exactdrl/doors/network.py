@@ -21,21 +21,16 @@ from exactdrl.doors.floats import (
     to_exact,
     to_numbers,
 )
-from exactdrl.exact.rationals import InputError, parse_rational, shown, to_float, to_rational
-from exactdrl.problem.activation import ABSOLUTE_VALUE, IDENTITY, RELU, Activation, leaky_relu
+from exactdrl.exact.rationals import InputError, shown, to_float, to_rational
+from exactdrl.problem.activation import IDENTITY, Activation
 from exactdrl.problem.doubles import DoubleMatrix
 from exactdrl.problem.instance import Instance, Layer, Matrix, Vector, to_matrix, to_samples, to_vector
 from exactdrl.problem.loss import Loss
+from exactdrl.problem.names import ACTIVATION_NAMES, parse_activation
 
-# A name, a pair of slopes, or an activation; see `parse_activation`
+# A name, a pair of slopes, or an activation; see `to_activation`
 AnyActivation: TypeAlias = str | tuple[object, object] | Activation
 
-_NAMED = {
-    "relu": RELU,
-    "identity": IDENTITY,
-    "linear": IDENTITY,
-    "abs": ABSOLUTE_VALUE,
-}
 _SAMPLE_AXES = 2
 # The bound of proofs/forward-check.md counts the roundings of so many activations behind one layer
 _MOST_BEHIND = 5
@@ -165,12 +160,12 @@ def _with_decimals(targets: object, decimals: int | None) -> object:
     return targets if decimals is None else to_exact(targets, "data.targets", decimals)
 
 
-def parse_activation(given: AnyActivation) -> Activation:
+def to_activation(given: AnyActivation) -> Activation:
     """Returns an activation from its name or its slopes.
 
     Args:
-        given: `relu`, `identity` (or `linear`), `abs`, `leaky:SLOPE` with the slope as it is written, or a pair of
-            numbers, the slopes below and above 0.
+        given: a name as `exactdrl.problem.names.parse_activation` reads it (`relu`, `identity`, `abs`, `leaky:SLOPE`
+            with the slope as it is written), or a pair of numbers, the slopes below and above 0.
 
     Raises:
         InputError: it is none of these.
@@ -178,14 +173,10 @@ def parse_activation(given: AnyActivation) -> Activation:
     if isinstance(given, Activation):
         return given
     if isinstance(given, str):
-        name = given.strip().lower()
-        if name in _NAMED:
-            return _NAMED[name]
-        if name.startswith(("leaky:", "leaky-relu:")):
-            return leaky_relu(parse_rational(name.partition(":")[2]))
-    elif isinstance(given, (tuple, list)) and len(given) == 2:  # noqa: PLR2004 - slopes below and above
+        return parse_activation(given)
+    if isinstance(given, (tuple, list)) and len(given) == 2:  # noqa: PLR2004 - slopes below and above
         return Activation(to_rational(given[0]), to_rational(given[1]))
-    raise InputError(f"activation is {shown(given)}; relu, identity, abs, leaky:SLOPE or a pair of slopes is needed")
+    raise InputError(f"activation is {shown(given)}; a pair of slopes or one of {ACTIVATION_NAMES} is needed")
 
 
 def compose(first: Activation, then: Activation) -> Activation:

@@ -9,7 +9,7 @@ import numpy as np
 
 from exactdrl.doors.arrays import Data, to_plain
 from exactdrl.doors.floats import check_decimals
-from exactdrl.doors.network import AnyActivation, Chain, Network, parse_activation
+from exactdrl.doors.network import AnyActivation, Chain, Network, to_activation
 from exactdrl.exact.rationals import InputError, shown
 from exactdrl.problem.file import read_bytes
 from exactdrl.problem.instance import to_samples
@@ -32,14 +32,14 @@ def read_network_npz(
             bias. Integers, floats or texts of numbers.
         keys: other names of the arrays, from the input to the output; one with two axes begins a layer, one with one
             axis is the bias of the layer before it. Arrays that are not named are left out.
-        activation: after every layer but the last, see `parse_activation`.
+        activation: after every layer but the last, see `to_activation`.
         decimals: takes floats as decimals with so many places, see `to_decimal`.
 
     Raises:
         InputError: the file is no npz file, has other or repeated names, a gap in the layers' numbers, wrong numbers
             of axes, NaN or infinities; the message names the file, the array, the entry and the value.
     """
-    hidden = parse_activation(activation)
+    hidden = to_activation(activation)
     arrays = read_npz(path)
     pairs = _numbered(arrays, path) if keys is None else _named(arrays, keys, path)
     chain = Chain(str(path), check_decimals(decimals))

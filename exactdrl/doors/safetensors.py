@@ -64,7 +64,7 @@ def from_safetensors(
         path: of the file.
         inputs: see `from_torch`, as for all other arguments.
         targets: shape (N, n_{L+1}), or (N,) for one output.
-        activation: after every layer but the last, see `parse_activation`.
+        activation: after every layer but the last, see `to_activation`.
         order: the layers' names from the input to the output; default: see `read_state_dict`.
         without_bias: see `read_state_dict`.
         layer: the trained layer.

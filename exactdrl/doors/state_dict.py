@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from exactdrl.doors.floats import check_decimals, to_array
-from exactdrl.doors.network import AnyActivation, Chain, Network, parse_activation
+from exactdrl.doors.network import AnyActivation, Chain, Network, to_activation
 from exactdrl.exact.rationals import InputError, shown
 
 _PARTS = frozenset({"weight", "bias"})
@@ -34,7 +34,7 @@ def read_state_dict(
     Args:
         state: names and tensors.
         place: what error messages call it.
-        activation: after every layer but the last, see `parse_activation`.
+        activation: after every layer but the last, see `to_activation`.
         order: the layers' names from the input to the output; layers that are not named are left out.
         without_bias: names of layers that have no bias, where others have one: it is not missing by mistake.
         decimals: see `to_decimal`.
@@ -44,7 +44,7 @@ def read_state_dict(
         InputError: other names than weights and biases, tensors of other shapes, a bias without a weight, layers that
             do not fit on each other, a missing bias; the message names the tensor.
     """
-    hidden = parse_activation(activation)
+    hidden = to_activation(activation)
     layers = _group(state, place)
     notes: list[str] = []
     if order is None:

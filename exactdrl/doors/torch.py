@@ -144,7 +144,7 @@ def from_state_dict(
         state: names like `fc1.weight` and `fc1.bias`, with tensors or arrays. It does not know the activations.
         inputs: see `from_torch`.
         targets: see `from_torch`.
-        activation: after every layer but the last, see `parse_activation`.
+        activation: after every layer but the last, see `to_activation`.
         order: the layers' names from the input to the output; default: see `read_state_dict`.
         without_bias: see `read_state_dict`.
         layer: see `from_torch`.

@@ -1,7 +1,7 @@
 """Losses and activations by name, as commands and configurations write them.
 
 Losses: `absolute`, `squared`, `hinge`, `linear`, `pinball:1/4`, `two-slope:-1,3/2`. Activations: `relu`, `leaky:1/10`,
-`abs`, `identity`, or two slopes `-1/2,1`.
+`abs`, `identity`, or two slopes `-1/2,1`; `linear` is the identity.
 """
 
 from gmpy2 import mpq
@@ -17,7 +17,13 @@ _PLAIN = {
     "hinge": Loss.hinge,
     "linear": Loss.linear,
 }
-_ACTIVATIONS = {"relu": RELU, "abs": ABSOLUTE_VALUE, "identity": IDENTITY}
+_ACTIVATIONS = {
+    "relu": RELU,
+    "abs": ABSOLUTE_VALUE,
+    "absolute": ABSOLUTE_VALUE,
+    "identity": IDENTITY,
+    "linear": IDENTITY,
+}
 LOSS_NAMES = "absolute, squared, hinge, linear, pinball:LEVEL, two-slope:BELOW,ABOVE"
 ACTIVATION_NAMES = "relu, leaky:SLOPE, abs, identity, or BELOW,ABOVE"
 
@@ -51,14 +57,19 @@ def loss_name(loss: Loss) -> str:
 def parse_activation(text: str) -> Activation:
     """Returns the activation of a name, or of two slopes.
 
+    Args:
+        text: see the module; upper and lower case are the same.
+
     Raises:
         InputError: there is none of that name, or both slopes are 0.
     """
-    name, _, number = text.partition(":")
-    if name in _ACTIVATIONS and not number:
+    name, colon, number = text.strip().lower().partition(":")
+    if name in _ACTIVATIONS and not colon:
         return _ACTIVATIONS[name]
-    if name == "leaky" and number:
+    if name in {"leaky", "leaky-relu"} and colon:
         return leaky_relu(_number(number, text))
+    if name == "leaky":
+        raise InputError("activation is leaky without its slope; leaky:0.01 has that of PyTorch's default")
     slopes = text.split(",")
     if len(slopes) == _PAIR:
         return Activation(_number(slopes[0], text), _number(slopes[1], text))
