@@ -24,7 +24,7 @@ REJECTED, STOPPED = 1, 3
 @click.option("--jobs", type=click.IntRange(min=1), help="runs at once  [default: all cores]")
 @click.option("--scheduler", metavar="ADDRESS", help="run on the Dask cluster of this scheduler, tcp://host:8786")
 @click.option("--retry-failed", is_flag=True, help="run those again that failed")
-@click.option("--keep-runs", is_flag=True, help="keep instances and certificates, as keep_runs = true in CONFIG")
+@click.option("--keep-runs", is_flag=True, help="keep instances, certificates, sequences; keep_runs = true in CONFIG")
 @click.option("--verify", is_flag=True, help="check each certificate, as verify = true in CONFIG")
 @click.option("--json", "as_json", is_flag=True, help="print the summary as JSON")
 def campaign_command(

@@ -17,6 +17,7 @@ from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from exactdrl_cli.main import main
@@ -29,6 +30,7 @@ from exactdrl.campaigns.config import default_config, parse_config, read_config
 from exactdrl.campaigns.criteria import CRITERIA
 from exactdrl.campaigns.measures import turn_rows
 from exactdrl.campaigns.run import run_task, to_job
+from exactdrl.campaigns.sequences import read_series
 from exactdrl.campaigns.statistics import clopper_pearson, median_rank, summarise, wilson
 from exactdrl.campaigns.store import open_store
 from exactdrl.campaigns.summary import answer, summarise_campaign
@@ -42,8 +44,10 @@ from exactdrl.certificate.record import record_walk
 from exactdrl.certificate.replay import replay
 from exactdrl.engine.job import Job, find_work, register, work_name
 from exactdrl.engine.worker import remove_in_use
+from exactdrl.problem.file import read_instance
 from exactdrl.problem.names import parse_activation, parse_loss
 from exactdrl.report.words import outcome_name
+from exactdrl.series.export import points
 from exactdrl.walks.driver import Walk
 
 ROOT = Path(__file__).parent.parent
@@ -280,6 +284,34 @@ def test_limits(tmp_path):
     assert [(row["status"], row["reason"]) for row in found.rows] == [("limit", "over 1 CPU seconds"), ("done", "")]
 
 
+def check_series(path, instance, run):
+    """The kept sequences are the floats nearest to what a replay in rationals, vertex by vertex, finds."""
+    problem, certificate = IntegerProblem.from_instance(instance), read_certificate(run, instance)
+    found = list(points(problem, certificate))
+    vertices = found[-len(certificate.steps) - 1 :]
+    series = read_series(path)
+    assert len(vertices) > 3
+    assert [point.phase for point in vertices] == [1] + [2] * len(certificate.steps)
+    for column, exact in (
+        ("loss", [point.loss for point in vertices]),
+        ("squared_distance", [point.squared_distance_to_last for point in vertices]),
+        ("squared_step", [None, *(point.squared_step for point in vertices[1:])]),
+    ):
+        floats = [math.nan if value is None else float(Fraction(str(value))) for value in exact]
+        assert list(map(repr, series[column].tolist())) == list(map(repr, floats)), column
+
+
+def test_series_of_others(tmp_path):
+    """A file that is no kept sequence is refused with its name."""
+    path = tmp_path / "a.series.parquet"
+    path.write_bytes(b"PAR1")
+    with pytest.raises(InputError, match=r"a\.series\.parquet: cannot be read as Parquet"):
+        read_series(path)
+    pq.write_table(pa.table({"loss": [1.0]}), path)
+    with pytest.raises(InputError, match="has the columns loss, not loss, squared_step, squared_distance"):
+        read_series(path)
+
+
 def test_kept_and_verified(tmp_path, monkeypatch):
     """Kept files are the run's: the checker accepts them, and they are those of the commands that are given."""
     one = SMALL.replace(", [2, 3, 1]", "").replace("seeds = 3", "seeds = 1")
@@ -290,6 +322,7 @@ def test_kept_and_verified(tmp_path, monkeypatch):
     assert found.summary.groups[0].verified == (1, 1)
     base = tmp_path / "campaign" / "runs" / row["name"]
     assert verify(f"{base}.json.gz", f"{base}.drl.gz").status == "accepted"
+    check_series(Path(f"{base}.series.parquet"), read_instance(f"{base}.json.gz"), Path(f"{base}.drl.gz"))
     monkeypatch.chdir(tmp_path)
     for line in campaign.cases[0].commands:
         with pytest.raises(SystemExit) as stop:

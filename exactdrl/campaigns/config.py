@@ -3,7 +3,7 @@
 ```toml
 version = 1
 verify = false      # every run is checked by the stand-alone checker
-keep_runs = false   # instances and certificates are kept
+keep_runs = false   # instances, certificates and the walks' sequences are kept
 
 [limits]
 max_steps = 100000
@@ -71,7 +71,7 @@ class Campaign:
         cases: the runs, each once, in the order of the table.
         limits: of each run.
         verify: whether each finished run is checked by the stand-alone checker.
-        keep_runs: whether instances and certificates are kept.
+        keep_runs: whether instances, certificates and the walks' sequences are kept.
     """
 
     cases: tuple[AnyCase, ...]

@@ -18,6 +18,7 @@ from exactdrl.observations.brackets import Bracket
 from exactdrl.observations.density import Line, LineDensity, count_breakpoints
 from exactdrl.observations.observe import Observations, observe
 from exactdrl.problem.instance import Instance, Matrix
+from exactdrl.series.trajectory import Trajectory
 
 LINES = 4
 # constants may differ by these factors and the decay still counts as exponential; the running mean is the noisiest
@@ -33,8 +34,8 @@ _DIGITS = 12
 Measures = dict[str, object]
 
 
-def measure(instance: Instance, certificate: Certificate, run: Path, seed: int) -> Measures:
-    """Returns the measures of a walk that ended at a proved minimum, as JSON values.
+def measure(instance: Instance, certificate: Certificate, run: Path, seed: int) -> tuple[Measures, Trajectory]:
+    """Returns the measures of a walk that ended at a proved minimum, as JSON values, and its sequences.
 
     Args:
         instance: the problem.
@@ -44,13 +45,14 @@ def measure(instance: Instance, certificate: Certificate, run: Path, seed: int) 
     """
     found = observe(instance, run, certificate=certificate, lines=LINES, seed=seed)
     problem = IntegerProblem.from_instance(instance)
-    return {
+    measures = {
         **_losses(found),
         **_decay(found),
         **_estimates(found),
         **_spacing(found),
         **_density(problem, found, seed),
     }
+    return measures, found.trajectory
 
 
 def _losses(found: Observations) -> Measures:

@@ -14,7 +14,7 @@ class Task:
         case: the run.
         limits: of it.
         verify: whether the stand-alone checker looks at it.
-        keep_runs: whether instance and certificate are handed back.
+        keep_runs: whether instance, certificate and the walk's sequences are handed back.
     """
 
     case: AnyCase

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from exactdrl.campaigns.case import Case
 from exactdrl.campaigns.measures import measure
+from exactdrl.campaigns.sequences import SERIES_ENDING, to_series
 from exactdrl.campaigns.task import Task
 from exactdrl.campaigns.zero_units import count_zero_units
 from exactdrl.certificate.reader import Certificate, read_certificate
@@ -41,7 +42,13 @@ def run_walk(case: Case, task: Task) -> JobResult:
             outcome = record_walk(walk, run)
             if isinstance(outcome, StepLimit):
                 return JobResult(LIMIT, f"over {task.limits.max_steps} steps", {}, {})
-            fields = _walk_fields(walk, outcome, instance, read_certificate(run, instance), run)
+            certificate = read_certificate(run, instance)
+            fields = _walk_fields(walk, outcome, instance, certificate)
+            trajectory = None
+            # what is said of the way to a minimum needs one
+            if isinstance(outcome, (LocalMinimum, StrictLocalMinimum)) and walk.steps:
+                measures, trajectory = measure(instance, certificate, run, 0)
+                fields |= measures
         # the checker has no part in the limit: it is a process of its own
         fields["verified"] = verify(problem, run).status if task.verify else None
         kept = {}
@@ -50,13 +57,13 @@ def run_walk(case: Case, task: Task) -> JobResult:
                 ".json.gz": gzip.compress(problem.read_bytes(), mtime=0),
                 ".drl.gz": gzip.compress(run.read_bytes(), mtime=0),
             }
+            if trajectory is not None:
+                kept[SERIES_ENDING] = to_series(trajectory)
         return JobResult(DONE, "", fields, kept)
 
 
-def _walk_fields(
-    walk: Walk, outcome: Outcome, instance: Instance, certificate: Certificate, run: Path
-) -> dict[str, object]:
-    fields: dict[str, object] = {
+def _walk_fields(walk: Walk, outcome: Outcome, instance: Instance, certificate: Certificate) -> dict[str, object]:
+    return {
         "instance": instance.digest,
         "outcome": outcome_name(outcome),
         "by": outcome.by if isinstance(outcome, (StrictLocalMinimum, LocalMinimum)) else None,
@@ -70,7 +77,3 @@ def _walk_fields(
         "last_is_degenerate": walk.start_ray is None
         and len(walk.arithmetic.vanishing_kinks()) > walk.problem.dimension,
     }
-    # what is said of the way to a minimum needs one
-    if isinstance(outcome, (LocalMinimum, StrictLocalMinimum)) and walk.steps:
-        fields |= measure(instance, certificate, run, 0)
-    return fields
