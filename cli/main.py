@@ -16,7 +16,9 @@ import click
 
 from exactdrl import __version__
 from exactdrl.exact.rationals import InputError
-from exactdrl.problem.output import MachineError
+from exactdrl.problem.output import MachineError, temporary_listeners
+
+from . import guard
 
 # name: module, attribute, and the first sentence of its help, which a test compares with the command's own
 COMMANDS = {
@@ -157,6 +159,7 @@ class _Commands(click.Group):
             return None
         module, attribute, _ = COMMANDS[cmd_name]
         command = getattr(import_module(f"{__package__}.{module}"), attribute)
+        guard.allow_end()
         if not isinstance(command, click.Command):
             raise TypeError(f"{attribute} is no command")
         return command
@@ -179,7 +182,7 @@ def _call(arguments: Sequence[str] | None) -> int:
     return code if isinstance(code, int) else 0
 
 
-def run(arguments: Sequence[str] | None = None, call: Callable[[Sequence[str] | None], int] = _call) -> int:  # noqa: C901 - a case an error
+def run(arguments: Sequence[str] | None = None, call: Callable[[Sequence[str] | None], int] = _call) -> int:
     """Runs a command and returns its exit code; what goes wrong ends in one line on stderr.
 
     Args:
@@ -190,36 +193,57 @@ def run(arguments: Sequence[str] | None = None, call: Callable[[Sequence[str] | 
         if hasattr(stream, "reconfigure"):
             # a file's name need not be text
             stream.reconfigure(errors="backslashreplace")
+    temporary_listeners.append(guard.tell_temporary)
     try:
         code = call(arguments)
-    except click.ClickException as error:
-        _say(error.format_message(), usage=error)
-        code = BAD_INPUT
-    except (click.Abort, KeyboardInterrupt):
-        _say("interrupted")
-        code = UNDECIDED
-    except InputError as error:
-        _say(f"error: {error}")
-        code = BAD_INPUT
-    except MachineError as error:
-        _say(f"error: {error}")
-        code = MACHINE
-    except MemoryError:
-        _say("error: too little memory")
-        code = MACHINE
-    except SystemExit:
-        # click's own way out of a pipe whose reader went away
-        code = MACHINE
-    except OSError as error:
-        # a reader that went away needs no message
-        if error.errno != errno.EPIPE:
-            _say(f"error: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
-        code = BAD_INPUT if error.errno in _ASKED else MACHINE
-    except Exception:  # noqa: BLE001 - code 1 would say that a claim is false
-        _say("error: exactdrl itself failed; this is a bug, please report it with these lines:")
-        _say(traceback.format_exc())
-        code = MACHINE
+    except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001 - code 1 would say that a claim is false
+        code = _explain(error)
+    finally:
+        temporary_listeners.remove(guard.tell_temporary)
     return code if _flush() else max(code, MACHINE)
+
+
+def _explain(error: BaseException) -> int:
+    """Says in one line what went wrong, and returns the exit code."""
+    if _comes_of_interrupt(error):
+        _say("interrupted")
+        return UNDECIDED
+    match error:
+        case click.ClickException():
+            _say(error.format_message(), usage=error)
+            return BAD_INPUT
+        case InputError():
+            _say(f"error: {error}")
+            return BAD_INPUT
+        case MachineError():
+            _say(f"error: {error}")
+        case MemoryError():
+            _say("error: too little memory")
+        case SystemExit():
+            # click's own way out of a pipe whose reader went away
+            pass
+        case OSError():
+            # a reader that went away needs no message
+            if error.errno != errno.EPIPE:
+                _say(f"error: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
+            return BAD_INPUT if error.errno in _ASKED else MACHINE
+        case _:
+            _say("error: exactdrl itself failed; this is a bug, please report it with these lines:")
+            _say("".join(traceback.format_exception(error)))
+    return MACHINE
+
+
+def _comes_of_interrupt(error: BaseException) -> bool:
+    """Returns whether an error is an interrupt, or what others made of one: in an import an ImportError, say."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, (click.Abort, KeyboardInterrupt)):
+            return True
+        if isinstance(found, ImportError) and guard.is_interrupted():
+            return True
+        found = found.__context__
+    is_known = isinstance(error, (click.ClickException, InputError, MachineError, MemoryError, OSError, SystemExit))
+    return guard.is_interrupted() and not is_known
 
 
 def _say(text: str, usage: click.ClickException | None = None) -> None:

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -80,7 +81,16 @@ def map_items(
 def _prepare(build: Callable[[], object]) -> None:
     global _shared  # noqa: PLW0603 - what a worker process keeps between items
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt ends the process that asked
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _shared = build()
+
+
+def _end_with_parent() -> None:
+    """Ends this process when the one that asked is gone: a pool's processes would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _work(work: Callable[[Shared, Item], Result], item: Item) -> Result:

@@ -1,7 +1,6 @@
 """Is a point a local minimum, and which exact point do trained floats approximate? In one call each, with a result."""
 
 import html
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from exactdrl.points.reading import Choice
 from exactdrl.points.verdict import Minimum
 from exactdrl.problem.file import write_instance
 from exactdrl.problem.instance import Instance
+from exactdrl.problem.output import temporary_folder
 from exactdrl.report.point_words import checked_words, verdict_fields, verdict_lines, verdict_words
 
 if TYPE_CHECKING:
@@ -111,8 +111,8 @@ class JudgeResult:
         Raises:
             InputError: the verdict is undecided, or the instance's file is gone or has changed.
         """
-        with tempfile.TemporaryDirectory(prefix="exactdrl-") as name:
-            instance, verdict = Path(name) / "instance.json", Path(name) / "point.verdict"
+        with temporary_folder() as folder:
+            instance, verdict = folder / "instance.json", folder / "point.verdict"
             self.save(verdict)
             source = self.instance.file_path
             if self.instance.file_digest is None:

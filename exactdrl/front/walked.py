@@ -2,8 +2,6 @@
 
 import gzip
 import html
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,7 +25,7 @@ from exactdrl.minimality.judge import DEFAULT_BUDGET
 from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum
 from exactdrl.problem.file import read_bytes, read_instance, write_instance
 from exactdrl.problem.instance import Instance, Matrix
-from exactdrl.problem.output import new_file, refuse_existing, write_new
+from exactdrl.problem.output import new_file, refuse_existing, temporary_folder, write_new
 from exactdrl.report.words import loss_words, outcome_name, outcome_words
 from exactdrl.series.export import points
 from exactdrl.steps.step import Outcome, Step
@@ -202,8 +200,8 @@ class WalkResult:
     @contextmanager
     def _files(self) -> Iterator[tuple[Path, Path]]:
         """Yields paths of the instance and of the certificate in a folder that goes away again."""
-        with tempfile.TemporaryDirectory(prefix="exactdrl-") as name:
-            instance, run = Path(name) / "instance.json", Path(name) / "run.drl"
+        with temporary_folder() as folder:
+            instance, run = folder / "instance.json", folder / "run.drl"
             run.write_bytes(self.certificate)
             # the certificate names the instance by the digest of its file, which may be written otherwise
             source = self.instance.file_path
@@ -279,12 +277,9 @@ def walk(
         return to_result(state, outcome, Path(path))
     if resume:
         raise InputError("to resume a walk its path is needed")
-    folder = Path(tempfile.mkdtemp(prefix="exactdrl-"))
-    try:
+    with temporary_folder() as folder:
         outcome = record_walk(state, folder / "run.drl", on_step=on_step)
         return to_result(state, outcome, folder / "run.drl")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def to_result(state: Walk, outcome: Outcome, path: Path) -> WalkResult:

@@ -8,7 +8,7 @@ import errno
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
@@ -18,6 +18,10 @@ from exactdrl.exact.rationals import InputError
 # what the machine is to blame for, not the path
 _MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EPIPE}
 
+
+# called with every path that is there only while something is being written, so that somebody outlives a kill and
+# removes it
+temporary_listeners: list[Callable[[Path], None]] = []
 
 # as a path: standard input, or standard output
 STREAM = Path("-")
@@ -72,13 +76,14 @@ def new_file(path: Path, *, force: bool) -> Iterator[Path]:
     """
     refuse_existing(path, force=force)
     if path == STREAM:
-        with tempfile.TemporaryDirectory(prefix="exactdrl-") as name:
-            yield Path(name) / "output"
-            sys.stdout.buffer.write((Path(name) / "output").read_bytes())
+        with temporary_folder() as folder:
+            yield folder / "output"
+            sys.stdout.buffer.write((folder / "output").read_bytes())
         return
     target = path.resolve()
     # the whole name: endings say which kind of file it is
     partial = target.with_name(f".{os.getpid()}.partial.{target.name[-200:]}")
+    _tell(partial)
     try:
         try:
             yield partial
@@ -89,6 +94,19 @@ def new_file(path: Path, *, force: bool) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Yields a new folder that is removed when the body ends."""
+    with tempfile.TemporaryDirectory(prefix="exactdrl-") as name:
+        _tell(Path(name))
+        yield Path(name)
+
+
+def _tell(path: Path) -> None:
+    for listener in temporary_listeners:
+        listener(path)
 
 
 def _flush_to_disk(path: Path) -> None:

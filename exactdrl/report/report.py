@@ -5,7 +5,6 @@ Nothing in it depends on the clock or on where files lie: the same files give th
 
 import hashlib
 import platform
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -21,6 +20,7 @@ from exactdrl.observations.observe import LINES, Observations, Progress, observe
 from exactdrl.observations.series import to_series
 from exactdrl.problem.file import read_bytes, read_instance
 from exactdrl.problem.instance import Instance
+from exactdrl.problem.output import temporary_folder
 from exactdrl.report.figures import draw
 
 # an SVG over this size makes the page slow; its PNG is smaller
@@ -115,8 +115,7 @@ def make_report(
         on_progress=on_progress,
     )
     problem = IntegerProblem.from_instance(problem_instance)
-    with tempfile.TemporaryDirectory(prefix="exactdrl-") as name:
-        folder = Path(name)
+    with temporary_folder() as folder:
         claims = folder / "run.claims"
         write_claims(claims, found.instance_digest, found.run_digest, found.claims)
         claims_digest = hashlib.sha256(claims.read_bytes()).hexdigest()
