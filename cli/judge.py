@@ -15,6 +15,7 @@ from exactdrl.points.judge import JudgedPoint, judge
 from exactdrl.points.verdict import Undecided
 from exactdrl.problem.output import refuse_existing
 from exactdrl.report.point_words import verdict_fields, verdict_lines
+from exactdrl.report.style import SIZE_HELP, SIZES, Size, check_format
 
 UNDECIDED = 3
 
@@ -51,8 +52,9 @@ def parse_free(value: str | None) -> Literal["layer", "all"] | int | None:
 @click.option(
     "--figure",
     type=click.Path(path_type=Path),
-    help="draw the units among the samples' hyperplanes, the function, the loss along the curve: *.png, *.svg, *.pdf",
+    help="draw the units among the samples' hyperplanes, the function, the loss along the curve; png, svg, pdf or pgf",
 )
+@click.option("--size", type=click.Choice(SIZES), default="screen", show_default=True, help=SIZE_HELP)
 @click.option("--json", "as_json", is_flag=True, help="print the result as JSON")
 @click.option("--force", is_flag=True, help="write over OUTPUT")
 def judge_command(
@@ -62,6 +64,7 @@ def judge_command(
     budget: int,
     output: Path | None,
     figure: Path | None,
+    size: Size,
     as_json: bool,
     force: bool,
 ) -> int:
@@ -73,6 +76,8 @@ def judge_command(
     for path in (output, figure):
         if path is not None:
             refuse_existing(path, force=force)
+    if figure is not None:
+        check_format(figure)
     read = read_instance(instance)
     began = time.monotonic()
     judged = with_better(judge(read, free=parse_free(free), budget=budget))
@@ -81,7 +86,7 @@ def judge_command(
     if figure is not None:
         from exactdrl.report.point_figures import draw_points  # noqa: PLC0415 - matplotlib takes a second to import
 
-        draw_points([(instance.name, judged)], figure, force=force)
+        draw_points([(instance.name, judged)], figure, size=size, force=force)
     return print_verdict(judged, time.monotonic() - began, as_json=as_json)
 
 

@@ -19,7 +19,8 @@ from exactdrl.observations.series import to_series
 from exactdrl.observations.summary import to_summary
 from exactdrl.observations.tables import ENDINGS, TABLES, all_tables, refuse_written, table_paths, write_tables
 from exactdrl.problem.output import refuse_existing
-from exactdrl.report.figures import FORMATS, draw, figure_paths
+from exactdrl.report.figures import draw, figure_paths
+from exactdrl.report.style import FORMATS, SIZE_HELP, SIZES, Size
 from exactdrl.report.words import outcome_words
 
 from .progress import progress
@@ -59,6 +60,7 @@ def observing(title: str) -> Iterator[Callable[[Progress], None]]:
 @click.option("--table-format", type=click.Choice(ENDINGS), default="csv", show_default=True)
 @click.option("--figures", type=click.Path(path_type=Path), help="a folder for the figures of `plot`, too")
 @click.option("--format", "formats", type=click.Choice(FORMATS), multiple=True, default=("png",), show_default=True)
+@click.option("--size", type=click.Choice(SIZES), default="screen", show_default=True, help=SIZE_HELP)
 @click.option("--json", "as_json", is_flag=True, help="print the summary as JSON")
 @click.option("--force", is_flag=True, help="write over existing files")
 def observe_command(
@@ -76,6 +78,7 @@ def observe_command(
     table_format: str,
     figures: Path | None,
     formats: tuple[str, ...],
+    size: Size,
     as_json: bool,
     force: bool,
 ) -> None:
@@ -111,7 +114,7 @@ def observe_command(
         paths = write_tables(tables, all_tables(found, series), ending=table_format, force=force) if tables else []
         # in one folder the figures' tables are some of the tables
         again = force or figures == tables
-        drawn = draw(found, series, figures, formats=formats, force=again) if figures else []
+        drawn = draw(found, series, figures, formats=formats, size=size, force=again) if figures else []
     write_claims(claims, found.instance_digest, found.run_digest, found.claims, force=force)
     if as_json:
         click.echo(

@@ -12,7 +12,8 @@ from exactdrl.observations.observe import LINES, WINDOW, check_options, observe
 from exactdrl.observations.phases import SPREAD
 from exactdrl.observations.series import to_series
 from exactdrl.observations.tables import refuse_written
-from exactdrl.report.figures import FORMATS, draw, figure_paths
+from exactdrl.report.figures import draw, figure_paths
+from exactdrl.report.style import FORMATS, SIZE_HELP, SIZES, Size
 
 from .observe import observing
 
@@ -22,6 +23,7 @@ from .observe import observing
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("-o", "--output", "folder", type=click.Path(path_type=Path), required=True, help="a folder")
 @click.option("--format", "formats", type=click.Choice(FORMATS), multiple=True, default=("png",), show_default=True)
+@click.option("--size", type=click.Choice(SIZES), default="screen", show_default=True, help=SIZE_HELP)
 @click.option("--window", type=click.IntRange(min=1), default=WINDOW, show_default=True, help="step lengths in a mean")
 @click.option("--spread", default=str(SPREAD), show_default=True, help="of the decay phase, as in `observe`")
 @click.option("--lines", type=click.IntRange(min=0), default=LINES, show_default=True, help="lines of each kind")
@@ -34,6 +36,7 @@ def plot_command(
     run: Path,
     folder: Path,
     formats: tuple[str, ...],
+    size: Size,
     window: int,
     spread: str,
     lines: int,
@@ -64,5 +67,5 @@ def plot_command(
         )
     problem = IntegerProblem.from_instance(problem_instance)
     series = to_series(problem, certificate, found.trajectory, window)
-    for path in draw(found, series, folder, formats=formats, force=force):
+    for path in draw(found, series, folder, formats=formats, size=size, force=force):
         click.echo(path)

@@ -10,19 +10,38 @@ from exactdrl.exact.rationals import parse_rational
 from exactdrl.front.sliced import slice_loss
 from exactdrl.problem.instance import Matrix
 from exactdrl.problem.output import refuse_existing
-from exactdrl.report.slice import ENDINGS, write_slice
+from exactdrl.report.slice import SLICE_FORMATS, write_slice
+from exactdrl.report.style import SIZE_HELP, SIZES, Size, check_format
+
+_NAMES = ", ".join(f"*.{kind}" for kind in SLICE_FORMATS)
 
 
 @click.command("slice")
 @click.argument("instance", type=click.Path(path_type=Path))
 @click.argument("run", type=click.Path(path_type=Path), required=False)
-@click.option("-o", "--output", "path", type=click.Path(path_type=Path), required=True, help=", ".join(ENDINGS))
+@click.option(
+    "-o",
+    "--output",
+    "path",
+    type=click.Path(path_type=Path),
+    required=True,
+    help=", ".join(f"*.{kind}" for kind in SLICE_FORMATS),
+)
 @click.option("--through", type=click.Path(path_type=Path), help="*.csv with three rows of parameters: the plane")
 @click.option("--zoom", help="so many times nearer, around the second point (with RUN: the walk's end)")
 @click.option("--title", default="", help="above the picture")
+@click.option("--size", type=click.Choice(SIZES), default="screen", show_default=True, help=SIZE_HELP)
 @click.option("--force", is_flag=True, help="write over an existing file")
 def slice_command(
-    *, instance: Path, run: Path | None, path: Path, through: Path | None, zoom: str | None, title: str, force: bool
+    *,
+    instance: Path,
+    run: Path | None,
+    path: Path,
+    through: Path | None,
+    zoom: str | None,
+    title: str,
+    size: Size,
+    force: bool,
 ) -> None:
     """Draw the loss of INSTANCE in a plane of parameters: its kinks exactly, its values as grey, the path of RUN.
 
@@ -30,8 +49,7 @@ def slice_command(
     both. Kinks are exact for the plane through these points rounded to float64. A name that ends in .gif makes an
     animation in which the path grows.
     """
-    if path.suffix not in ENDINGS:
-        raise InputError(f"{path}: a slice's name ends in {', '.join(ENDINGS)}")
+    check_format(path, SLICE_FORMATS)
     refuse_existing(path, force=force)
     problem = read_instance(instance)
     certificate = None if run is None else read_certificate(run, problem)
@@ -40,7 +58,7 @@ def slice_command(
         raise InputError(f"--zoom is {zoom}, a positive number is needed")
     chosen = None if through is None else _read_points(problem.start, through)
     found = slice_loss(problem, certificate, through=chosen, zoom=times)
-    write_slice(found, path, title=title, force=force)
+    write_slice(found, path, title=title, size=size, force=force)
     pieces = sum(map(len, found.lines))
     click.echo(f"{path}: {pieces} straight pieces of kinks, {len(found.path)} points of the walk")
 

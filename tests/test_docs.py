@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from exactdrl_cli.main import COMMANDS
+from matplotlib import rc_context
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -30,8 +31,9 @@ def test_python_runs(page, tmp_path, monkeypatch):
         pytest.importorskip("sklearn")
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
-    for block in blocks:
-        exec(compile(block, str(page), "exec"), names)
+    with rc_context():
+        for block in blocks:
+            exec(compile(block, str(page), "exec"), names)
     assert blocks
 
 

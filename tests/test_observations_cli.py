@@ -4,17 +4,23 @@ import csv
 import hashlib
 import json
 import math
+import shutil
+import subprocess
+from dataclasses import replace
 from xml.etree.ElementTree import parse
 
 import pyarrow.parquet
 import pytest
 from exactdrl_cli.main import main
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from exactdrl import Walk, read_certificate, read_instance, record_walk, sample_experiment, write_instance
+from exactdrl import Walk, observe, read_certificate, read_instance, record_walk, sample_experiment, write_instance
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.exact.rationals import to_float
 from exactdrl.observations.tables import TABLES
+from exactdrl.report.figures import _kinks
+from exactdrl.report.style import set_scale
 from exactdrl.series.export import points
 
 
@@ -101,6 +107,87 @@ def test_plot(folder, tmp_path, capsys):
         assert (tmp_path / "p" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
     for path in (tmp_path / "q").iterdir():
         assert path.read_bytes() == (tmp_path / "p" / path.name).read_bytes(), path.name
+
+
+def test_sizes_and_pgf(folder, tmp_path, capsys):
+    """Sizes for print are as wide as a column or a page; pgf is for LaTeX, and without it a message says what to do."""
+    inputs = (folder / "a.json", folder / "a.drl")
+    options = ("--lines", 4, "--jobs", 1, "--window", 3)
+    for size, width in (("column", 3.3), ("page", 6.8)):
+        assert run(capsys, "plot", *inputs, "-o", tmp_path / size, *options, "--size", size)[0] == 0
+        for name in ("walk", "density"):
+            assert imread(tmp_path / size / f"{name}.png").shape[1] == round(300 * width)
+    out = tmp_path / "x"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("shutil.which", lambda name: None)
+        for command in (
+            ("plot", *inputs, "-o", out, "--format", "pgf"),
+            ("observe", *inputs, "-o", tmp_path / "x.claims", "--figures", out, "--format", "pgf"),
+            ("slice", *inputs, "-o", tmp_path / "x.pgf"),
+            ("judge", inputs[0], "--figure", tmp_path / "x.pgf"),
+        ):
+            code, _, err = run(capsys, *command)
+            assert code == 2 and "apt-get install texlive-latex-recommended texlive-pictures" in err, command
+        assert not out.exists() and not (tmp_path / "x.claims").exists()
+    if shutil.which("pdflatex") is None:
+        pytest.skip("LaTeX is not installed: apt-get install texlive-latex-recommended texlive-pictures")
+    code, said, _ = run(capsys, "plot", *inputs, "-o", out, *options, "--format", "pgf", "--size", "column")
+    assert (code, said.count(".pgf")) == (0, 5)
+    assert run(capsys, "slice", *inputs, "-o", out / "slice.pgf", "--title", "a_b of 50", "--size", "column")[0] == 0
+    assert (out / "slice-img0.png").exists()
+    code, _, err = run(capsys, "slice", *inputs, "-o", out / "bad.pgf", "--title", r"\none")
+    assert code == 2 and "LaTeX cannot set a text of the figure (! Undefined control sequence" in err
+    figures = "\n".join(rf"\input{{{path.name}}}" for path in sorted(out.glob("*.pgf")))
+    page = rf"\documentclass{{article}}\usepackage{{pgf}}\begin{{document}}{figures}\end{{document}}"
+    (out / "page.tex").write_text(page, encoding="utf-8")
+    command = ["pdflatex", "-interaction=batchmode", "-halt-on-error", "page.tex"]
+    done = subprocess.run(command, cwd=out, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, (out / "page.log").read_text(errors="replace")[-2000:]
+
+
+def test_bands_that_reach_zero(folder, tmp_path):
+    """Where a quarter of the lines meets no kink the band ends at 0, which the axis shows."""
+    found = observe(folder / "a.json", folder / "a.drl", window=3, lines=8, jobs=1)
+    seen = dict.fromkeys(("last", "control"), 0)
+    lines = []
+    for line in found.line_densities:
+        seen[line.line.place] += 1
+        is_empty = seen[line.line.place] <= 4
+        lines.append(replace(line, counts=(line.at_origin,) * len(line.counts)) if is_empty else line)
+    assert min(seen.values()) == 8
+    figure = Figure()
+    axes = figure.add_subplot()
+    _kinks(axes, replace(found, line_densities=tuple(lines)))
+    assert axes.get_yscale() == "symlog" and axes.get_ylim()[0] == 0
+    lowest = min(path.vertices[:, 1].min() for band in axes.collections for path in band.get_paths())
+    assert lowest == 0
+    figure.draw_without_rendering()
+    assert "$\\mathdefault{0}$" in [label.get_text() for label in axes.get_yticklabels()]
+
+
+@pytest.mark.parametrize(
+    ("values", "scale"),
+    [
+        ([880.0, 812.0], "linear"),
+        ([3.0, 1.0], "log"),
+        ([2.99, 1.0], "linear"),
+        ([5.0, 0.0], "linear"),
+        ([5.0, -1.0], "linear"),
+        ([1e9, 1e-9, math.nan], "log"),
+        ([math.nan], "linear"),
+    ],
+)
+def test_scales_have_labels(values, scale):
+    """An axis is logarithmic where that shows more, and has two labels at least within what it shows."""
+    figure = Figure()
+    axes = figure.add_subplot()
+    axes.plot(values)
+    set_scale(axes, values)
+    assert axes.get_yscale() == scale
+    figure.draw_without_rendering()
+    low, high = axes.get_ylim()
+    labels = [label for label in axes.get_yticklabels() if low <= label.get_position()[1] <= high and label.get_text()]
+    assert len(labels) >= 2
 
 
 def test_figures_of_an_observation(folder, tmp_path, capsys):

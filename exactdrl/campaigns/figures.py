@@ -1,35 +1,24 @@
 """The campaign's figures: how often each criterion holds, and the measures of all runs, by group.
 
-Colours are told apart by colour-blind readers (Okabe and Ito), groups by their markers too.
+Groups differ in their markers, too, for grey print.
 """
 
 import io
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from exactdrl.campaigns.criteria import CRITERIA, number
 from exactdrl.campaigns.summary import Summary
 from exactdrl.campaigns.table import Row
 from exactdrl.engine.job import DONE
+from exactdrl.report.style import BLACK, BLUE, GREEN, ORANGE, PINK, SKY, YELLOW, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00")
+_COLOURS = (BLUE, ORANGE, GREEN, PINK, BLACK, SKY, YELLOW)
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-_STYLE: dict[Any, Any] = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "0.88",
-    "grid.linewidth": 0.5,
-    "legend.frameon": False,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "exactdrl",
-}
 _WIDTH = 7.2
 # more groups than this would not be told apart
 MAX_GROUPS = len(_COLOURS)
@@ -139,11 +128,10 @@ def _scatter(axes: "Axes", rows: Sequence[Row], names: Sequence[str], columns: S
 
 
 def _svg(fill: Callable[["Figure"], None], height: float) -> bytes:
-    from matplotlib import rc_context  # noqa: PLC0415 - slow to import
-    from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415
+    from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415 - slow to import
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    with rc_context(_STYLE):
+    with styled("screen"):
         figure = Figure(figsize=(_WIDTH, height), layout="constrained")
         FigureCanvasSVG(figure)
         fill(figure)

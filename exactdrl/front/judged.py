@@ -26,6 +26,7 @@ from exactdrl.problem.file import write_instance
 from exactdrl.problem.instance import Instance
 from exactdrl.problem.output import temporary_folder
 from exactdrl.report.point_words import checked_words, verdict_fields, verdict_lines, verdict_words
+from exactdrl.report.style import Size
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -123,11 +124,18 @@ class JudgeResult:
                 raise InputError("the instance's file is gone; the verdict is about that file")
             return verify(instance, verdict)
 
-    def plot(self) -> "Figure":
-        """Returns a Matplotlib figure: units among the samples' hyperplanes, the function, the loss along the curve."""
+    def plot(self, *, size: Size = "screen") -> "Figure":
+        """Returns a Matplotlib figure: units among the samples' hyperplanes, the function, the loss along the curve.
+
+        Args:
+            size: `screen`, or for print `column` (one column of a paper with two) or `page` (its width).
+
+        Raises:
+            InputError: there is no such size, or nothing to draw: neither units in a plane nor a curve.
+        """
         from exactdrl.report.point_figures import figure_of  # noqa: PLC0415 - matplotlib takes a second to import
 
-        return figure_of([("", self.judged)])
+        return figure_of([("", self.judged)], size=size)
 
     def __str__(self) -> str:
         """Returns the result in lines."""

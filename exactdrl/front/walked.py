@@ -19,13 +19,14 @@ from exactdrl.certificate.reader import read_certificate
 from exactdrl.certificate.record import record_walk
 from exactdrl.certificate.replay import final_vertex
 from exactdrl.certificate.verify import CheckResult, verify, verify_fast
-from exactdrl.exact.rationals import InputError, to_float, to_text
+from exactdrl.exact.rationals import InputError, to_float, to_rational, to_text
 from exactdrl.front.problems import Problem, to_instance
 from exactdrl.minimality.judge import DEFAULT_BUDGET
 from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum
 from exactdrl.problem.file import read_bytes, read_instance, write_instance
 from exactdrl.problem.instance import Instance, Matrix
 from exactdrl.problem.output import new_file, refuse_existing, temporary_folder, write_new
+from exactdrl.report.style import Size
 from exactdrl.report.words import loss_words, outcome_name, outcome_words
 from exactdrl.series.export import points
 from exactdrl.steps.step import Outcome, Step
@@ -170,8 +171,15 @@ class WalkResult:
         with self._files() as (instance, run):
             return verify_fast(instance, run) if fast else verify(instance, run)
 
-    def plot(self) -> "Figure":
-        """Returns a Matplotlib figure of the loss against the step, on a log scale where the loss is positive."""
+    def plot(self, *, size: Size = "screen") -> "Figure":
+        """Returns a Matplotlib figure of the loss against the step, on a log scale where the loss is positive.
+
+        Args:
+            size: `screen`, or for print `column` (one column of a paper with two) or `page` (its width).
+
+        Raises:
+            InputError: there is no such size.
+        """
         from exactdrl.report.quick import plot_losses  # noqa: PLC0415 - matplotlib takes a second to import
 
         with self._files() as (_, run):
@@ -179,23 +187,27 @@ class WalkResult:
                 (point.step, to_float(point.loss))
                 for point in points(IntegerProblem.from_instance(self.instance), read_certificate(run, self.instance))
             ]
-        return plot_losses([step for step, _ in found], [loss for _, loss in found], self.message)
+        return plot_losses([step for step, _ in found], [loss for _, loss in found], self.message, size=size)
 
-    def plot_slice(self, *, zoom: mpq | None = None) -> "Figure":
+    def plot_slice(self, *, zoom: mpq | int | str | None = None, size: Size = "screen") -> "Figure":
         """Returns a Matplotlib figure of the loss in the plane of the walk's start, end and farthest point.
 
         Args:
             zoom: so many times nearer, around the end.
+            size: see `plot`.
 
         Raises:
-            InputError: the walk ends where it starts.
+            InputError: the walk ends where it starts, `zoom` is not positive, or there is no such size.
         """
         from exactdrl.front.sliced import slice_loss  # noqa: PLC0415 - for who draws
         from exactdrl.report.slice import draw_slice  # noqa: PLC0415
 
+        times = None if zoom is None else to_rational(zoom)
+        if times is not None and times <= 0:
+            raise InputError(f"zoom is {zoom}; a positive number is needed")
         with self._files() as (_, run):
-            found = slice_loss(self.instance, read_certificate(run, self.instance), zoom=zoom)
-        return draw_slice(found, title=self.message)
+            found = slice_loss(self.instance, read_certificate(run, self.instance), zoom=times)
+        return draw_slice(found, title=self.message, size=size)
 
     @contextmanager
     def _files(self) -> Iterator[tuple[Path, Path]]:

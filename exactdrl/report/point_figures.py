@@ -11,16 +11,15 @@ from exactdrl.points.germ import move
 from exactdrl.points.judge import JudgedPoint
 from exactdrl.points.setting import find_loss, forward
 from exactdrl.points.verdict import NotMinimum
-from exactdrl.problem.output import new_file
-from exactdrl.report.figures import FORMATS, STYLE
+from exactdrl.report.style import BLUE, GREEN, ORANGE, Size, save_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Panel: TypeAlias = Callable[[Any, JudgedPoint], None]
-_BLUE, _ORANGE, _GREEN, _GREY = "#0072B2", "#D55E00", "#009E73", "0.6"
-_PANEL = 3.1  # inches
+_GREY = "0.6"
+_PANEL = 3.1  # inches, on a screen; in print the panels share the width, and in a column stand below one another
 _PLANE, _PLACES = 2, 97
 
 
@@ -29,48 +28,46 @@ def can_draw_units(judged: JudgedPoint) -> bool:
     return len(judged.theta[0][0]) == _PLANE and len(judged.theta) > 1
 
 
-def draw_points(points: list[tuple[str, JudgedPoint]], path: Path, *, force: bool = False) -> None:
+def draw_points(
+    points: list[tuple[str, JudgedPoint]], path: Path, *, size: Size = "screen", force: bool = False
+) -> None:
     """Draws judged points, one a row: units, function, and the loss along the curve where the verdict has one.
 
     Args:
         points: each with its title.
-        path: *.png, *.svg or *.pdf.
+        path: *.png, *.svg, *.pdf or *.pgf.
+        size: see `styled`.
         force: write over an existing file.
 
     Raises:
-        InputError: another ending, or there is nothing to draw: neither units in a plane nor a curve.
+        InputError: another ending, no LaTeX for *.pgf, or there is nothing to draw: neither units in a plane nor a
+            curve.
     """
-    kind = path.suffix[1:]
-    if kind not in FORMATS:
-        raise InputError(f"{path}: a figure's name ends in one of .{', .'.join(FORMATS)}")
-    from matplotlib import rc_context  # noqa: PLC0415 - slow to import
-
-    metadata: dict[str, Any] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
-    figure = figure_of(points)
-    with new_file(path, force=force) as partial, rc_context(STYLE):
-        figure.savefig(partial, dpi=200, format=kind, metadata=metadata)
+    save_figure(figure_of(points, size=size), path, size=size, force=force)
 
 
-def figure_of(points: list[tuple[str, JudgedPoint]]) -> "Figure":
+def figure_of(points: list[tuple[str, JudgedPoint]], *, size: Size = "screen") -> "Figure":
     """Returns the figure that `draw_points` writes.
 
     Raises:
-        InputError: there is nothing to draw: neither units in a plane nor a curve.
+        InputError: there is no such size, or nothing to draw: neither units in a plane nor a curve.
     """
     rows = [(title, judged, _panels(judged)) for title, judged in points]
     count = max(len(panels) for _, _, panels in rows)
     if not count:
         raise InputError("nothing to draw: units are drawn in two inner parameters, a loss along a verdict's curve")
-    from matplotlib import rc_context  # noqa: PLC0415 - slow to import
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
-    from matplotlib.figure import Figure  # noqa: PLC0415
+    if size == "column":
+        # a panel a row; the point's title stands above its first one
+        rows = [(title if not k else "", j, [panel]) for title, j, panels in rows for k, panel in enumerate(panels)]
+        count = 1
+    from exactdrl.report.shown import ShownFigure  # noqa: PLC0415 - Matplotlib is slow to import
 
-    with rc_context(STYLE):
-        figure = Figure(figsize=(_PANEL * count + 0.4, 3.0 * len(rows)), layout="constrained")
-        FigureCanvasAgg(figure)
+    with styled(size) as width:
+        wide = _PANEL * count + 0.4 if size == "screen" else width
+        figure = ShownFigure(figsize=(wide, len(rows) * min(wide / count, _PANEL)), layout="constrained")
         grid = figure.subplots(len(rows), count, squeeze=False)
         for line, (title, judged, panels) in zip(grid, rows, strict=True):
-            line[0].set_title(title, loc="left", fontsize=10)
+            line[0].set_title(title, loc="left")
             for axes in line[len(panels) :]:
                 axes.set_axis_off()
             for axes, panel in zip(line, panels, strict=False):
@@ -99,22 +96,27 @@ def _draw_units(axes: "Axes", judged: JudgedPoint) -> None:
         length = max(map(abs, along)) or 1.0
         ends = [1.25 * size * a / length for a in along]
         axes.plot([-ends[0], ends[0]], [-ends[1], ends[1]], color=_GREY, lw=0.8, zorder=1)
-        axes.annotate(str(number), (ends[0], ends[1]), fontsize=8, color="0.4", ha="center", va="center")
+        axes.annotate(str(number), (ends[0], ends[1]), fontsize="x-small", color="0.4", ha="center", va="center")
     dead = {unit for layer, unit in judged.dead if layer == 0}
+    drawn = set()
     for unit, (first, second) in enumerate(units):
         on_kink = any(not row[unit] for row in found.values[0])
-        colour = _GREY if unit in dead else _ORANGE if on_kink else _BLUE
+        colour = _GREY if unit in dead else ORANGE if on_kink else BLUE
+        drawn.add(colour)
         axes.annotate(
             "", (first, second), (0, 0), arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 0.9, "shrinkA": 0}
         )
-    for colour, text in ((_BLUE, "unit"), (_ORANGE, "on a kink"), (_GREY, "dead; lines: samples")):
-        axes.plot([], [], color=colour, lw=1.5, label=text)
+    for colour, text in ((BLUE, "unit"), (ORANGE, "unit on a kink"), (_GREY, "dead unit")):
+        if colour in drawn:
+            axes.plot([], [], color=colour, lw=1.5, label=text)
+    axes.plot([], [], color=_GREY, lw=0.8, label="line of a sample")
     axes.set_xlim(-1.4 * size, 1.4 * size)
-    axes.set_ylim(-1.4 * size, 1.4 * size)
+    # room for the legend above what is drawn
+    axes.set_ylim(-1.4 * size, 2.0 * size)
     axes.set_aspect("equal")
     axes.set_xlabel("inner weight 1")
     axes.set_ylabel("bias" if judged.setting.biases[0] else "inner weight 2")
-    axes.legend(loc="upper left", fontsize=7)
+    axes.legend(loc="upper left", fontsize="x-small", ncols=2, columnspacing=1.0, handlelength=1.2)
 
 
 def _draw_function(axes: "Axes", judged: JudgedPoint) -> None:
@@ -127,7 +129,7 @@ def _draw_function(axes: "Axes", judged: JudgedPoint) -> None:
     setting = setting.at([(p, *setting.inputs[0][1:]) for p in places])
     outputs = forward(setting, judged.theta).values[-1]
     for output in range(judged.setting.outputs):
-        colour = (_BLUE, _GREEN, _ORANGE)[output % 3]
+        colour = (BLUE, GREEN, ORANGE)[output % 3]
         axes.plot([to_float(p) for p in places], [to_float(row[output]) for row in outputs], color=colour, lw=1.2)
         axes.plot(
             [to_float(x) for x in xs],
@@ -147,7 +149,9 @@ def _draw_curve(axes: "Axes", judged: JudgedPoint) -> None:
     descent = judged.verdict.descent
     places = [descent.at * k / (_PLACES - 1) for k in range(_PLACES)]
     losses = [find_loss(judged.setting, move(judged.theta, descent.curve, t)) for t in places]
-    axes.plot([to_float(t) for t in places], [to_float(loss - judged.loss) for loss in losses], color=_BLUE, lw=1.2)
+    axes.plot([to_float(t) for t in places], [to_float(loss - judged.loss) for loss in losses], color=BLUE, lw=1.2)
     axes.axhline(0, color="0", lw=0.6)
+    axes.ticklabel_format(axis="both", scilimits=(-2, 3), useMathText=True)
+    axes.locator_params(axis="x", nbins=5)
     axes.set_xlabel("t along the curve")
     axes.set_ylabel("change of the loss")

@@ -8,7 +8,7 @@ not lie in the plane is drawn where it projects to at a right angle.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from gmpy2 import mpq
@@ -19,23 +19,31 @@ from exactdrl.exact.rationals import InputError, to_float
 from exactdrl.observations.plane import Plane, find_segments, through_points
 from exactdrl.problem.instance import Instance, Matrix
 from exactdrl.problem.output import new_file
+from exactdrl.report.style import (
+    BLACK,
+    BLUE,
+    FORMATS,
+    GREEN,
+    ORANGE,
+    PINK,
+    SKY,
+    YELLOW,
+    Size,
+    check_format,
+    save_figure,
+    styled,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-ENDINGS = (".png", ".svg", ".pdf", ".gif")
-_STYLE: dict[Any, Any] = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "svg.fonttype": "none",
-    "pdf.fonttype": 42,
-    "svg.hashsalt": "exactdrl",
-}
-# kinks by layer, told apart by colour-blind readers (Okabe and Ito) on a light ground
-_COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-_PATH = "#D55E00"
+SLICE_FORMATS = (*FORMATS, "gif")
+# kinks by layer, on a light ground
+_COLOURS = (BLUE, GREEN, PINK, SKY, YELLOW, BLACK)
+_PATH = ORANGE
+# height of a picture, of its width
+_SHAPE: dict[Size, float] = {"screen": 0.8, "column": 1.0, "page": 0.65}
 _GRID = 240
 # points of the grid at once
 _CHUNK = 4000
@@ -170,25 +178,31 @@ def _losses(instance: Instance, plane: Plane, lower: tuple[mpq, mpq], upper: tup
     return np.concatenate(parts).reshape(_GRID, _GRID)
 
 
-def draw_slice(found: Slice, *, title: str = "") -> "Figure":
+def draw_slice(found: Slice, *, title: str = "", size: Size = "screen") -> "Figure":
     """Returns a figure of a slice.
 
     Args:
         found: what is drawn.
         title: above the axes.
+        size: see `styled`.
+
+    Raises:
+        InputError: there is no such size.
     """
-    return _draw(found, title)[0]
+    return _draw(found, title, size)[0]
 
 
-def _draw(found: Slice, title: str) -> "tuple[Figure, Line2D | None]":
+def _draw(found: Slice, title: str, size: Size) -> "tuple[Figure, Line2D | None]":
     """Returns a figure, and in it the line of the path; None without a path."""
-    from matplotlib import rc_context  # noqa: PLC0415 - half a second to import
+    from matplotlib import rcParams  # noqa: PLC0415 - half a second to import
     from matplotlib.collections import LineCollection  # noqa: PLC0415
-    from matplotlib.figure import Figure  # noqa: PLC0415
 
-    with rc_context(_STYLE):
-        figure = Figure(figsize=(6.3, 5.0), layout="constrained")
+    from exactdrl.report.shown import ShownFigure  # noqa: PLC0415
+
+    with styled(size) as width:
+        figure = ShownFigure(figsize=(width, width * _SHAPE[size]), layout="constrained")
         axes = figure.add_subplot()
+        axes.grid(visible=False)
         (left, right), (bottom, top) = (
             (to_float(low), to_float(high)) for low, high in zip(found.lower, found.upper, strict=True)
         )
@@ -201,12 +215,12 @@ def _draw(found: Slice, title: str) -> "tuple[Figure, Line2D | None]":
                 is_last = depth == len(found.lines) - 1
                 name = "residuals" if is_last else f"layer {found.first_layer + depth}"
                 colour = _COLOURS[-1] if is_last else _COLOURS[depth % (len(_COLOURS) - 1)]
-                width = 0.8 if len(lines) < 400 else 0.35  # noqa: PLR2004 - many lines are drawn thinner
-                axes.add_collection(LineCollection(list(lines), colors=colour, linewidths=width, alpha=0.7, label=name))
+                thin = 0.8 if len(lines) < 400 else 0.35  # noqa: PLR2004 - many lines are drawn thinner
+                axes.add_collection(LineCollection(list(lines), colors=colour, linewidths=thin, alpha=0.7, label=name))
         path, line = found.path, None
         if len(path):
-            style: dict[str, Any] = {"linewidth": 1.4, "marker": "o", "markersize": 2.5, "label": "walk"}
-            (line,) = axes.plot(path[:, 0], path[:, 1], color=_PATH, **style)
+            thick = 1.4 * rcParams["lines.linewidth"]
+            (line,) = axes.plot(path[:, 0], path[:, 1], color=_PATH, lw=thick, marker="o", label="walk")
         for name, (s, t) in found.names:
             if extent[0] <= s <= extent[1] and extent[2] <= t <= extent[3]:
                 box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
@@ -218,9 +232,11 @@ def _draw(found: Slice, title: str) -> "tuple[Figure, Line2D | None]":
         axes.set_ylabel(f"t, from {found.names[0][0]} (0) to {found.names[2][0]} (1)")
         handles = axes.get_legend_handles_labels()[0]
         if handles:
-            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=len(handles), frameon=False)
+            # below the axes, in as many rows as the width demands
+            columns = 2 if size == "column" else len(handles)
+            figure.legend(handles=handles, loc="outside lower center", ncols=columns)
         if title:
-            axes.set_title(title, fontsize=9)
+            axes.set_title(title, fontsize="small", wrap=True)
         return figure, line
 
 
@@ -232,28 +248,27 @@ def _shade(losses: NDArray[np.float64]) -> tuple[NDArray[np.float64], str]:
     return losses, "loss"
 
 
-def write_slice(found: Slice, path: Path, *, title: str = "", force: bool = False) -> None:
-    """Writes a slice as PNG, SVG or PDF, or as a GIF in which the path grows.
+def write_slice(found: Slice, path: Path, *, title: str = "", size: Size = "screen", force: bool = False) -> list[Path]:
+    """Writes a slice as PNG, SVG, PDF or PGF, or as a GIF in which the path grows, and returns the files.
+
+    Args:
+        found: what is drawn.
+        path: its ending says the format.
+        title: above the axes.
+        size: see `styled`.
+        force: write over existing files.
 
     Raises:
-        InputError: another ending, an existing file without `force`, or an animation without a path.
+        InputError: another ending, an existing file without `force`, an animation without a path, or no LaTeX for PGF.
         MachineError: the disk is full, or the machine failed otherwise.
     """
-    if path.suffix not in ENDINGS:
-        raise InputError(f"{path}: a slice's name ends in {', '.join(ENDINGS)}")
-    if path.suffix == ".gif" and not len(found.path):
+    if check_format(path, SLICE_FORMATS) != "gif":
+        return save_figure(draw_slice(found, title=title, size=size), path, size=size, force=force)
+    if not len(found.path):
         raise InputError(f"{path}: an animation needs a walk")
     with new_file(path, force=force) as partial:
-        if path.suffix == ".gif":
-            _animate(found, partial, title)
-        else:
-            kinds: dict[str, Any] = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-            metadata = kinds[path.suffix]
-            from matplotlib import rc_context  # noqa: PLC0415 - half a second to import
-
-            # the same slice gives the same bytes: names in an SVG are made from a salt
-            with rc_context(_STYLE):
-                draw_slice(found, title=title).savefig(partial, dpi=200, metadata=metadata)
+        _animate(found, partial, title)
+    return [path]
 
 
 def _animate(found: Slice, path: Path, title: str) -> None:
@@ -263,7 +278,7 @@ def _animate(found: Slice, path: Path, title: str) -> None:
     count = len(found.path)
     stops = sorted({round(1 + (count - 1) * k / (_FRAMES - 1)) for k in range(_FRAMES)})
     frames = []
-    figure, line = _draw(found, title)
+    figure, line = _draw(found, title, "screen")
     canvas = FigureCanvasAgg(figure)
     figure.set_dpi(80)
     for stop in stops:
