@@ -66,7 +66,7 @@ def test_the_wheel_has_all_modules_and_nothing_else(built):
             if folder != "proofs" or len(inner.parts) == 1 or inner.parts[0] == "checker":
                 expected.add(f"{package}/{inner.as_posix()}")
     expected |= {f"exactdrl_proofs/{path.name}" for path in (ROOT / "proofs").glob("*.md")} | {"exactdrl/py.typed"}
-    for room, pattern in (("campaigns", "*.toml"), ("report", "*.html"), ("report", "*.mplstyle")):
+    for room, pattern in (("campaigns", "*.toml"), ("report", "*.html"), ("report", "*.js"), ("report", "*.mplstyle")):
         expected |= {f"exactdrl/{room}/{path.name}" for path in (ROOT / "exactdrl" / room).glob(pattern)}
     assert names == expected
 

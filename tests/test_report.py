@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import re
 import shlex
 from dataclasses import replace
@@ -10,7 +11,23 @@ from html.parser import HTMLParser
 import pytest
 from exactdrl_cli.main import main
 
-from exactdrl import Walk, record_walk, sample_experiment, verify, write_instance
+from exactdrl import (
+    StepLimit,
+    Unbounded,
+    Undecided,
+    Walk,
+    points,
+    read_certificate,
+    read_instance,
+    read_result,
+    record_walk,
+    sample_experiment,
+    to_float,
+    to_text,
+    verify,
+    write_instance,
+)
+from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.report.page import commands, to_html
 from exactdrl.report.report import make_report
 
@@ -67,16 +84,23 @@ def page(report):
 
 
 def test_page_is_whole_in_itself(report, page):
-    """No script, no link, no address to load: images are data, styles name no resource."""
+    """No address to load: images are data, links stay on the page, styles and the script name no resource."""
     text = to_html(report)
-    assert not {"script", "link", "iframe", "object", "embed", "base", "form"} & set(page.tags)
+    assert not {"link", "iframe", "object", "embed", "base", "form"} & set(page.tags)
+    assert page.tags.count("script") == 2
+    names = [value for name, value in page.attributes if name == "id"]
+    assert len(names) == len(set(names))
     for name, value in page.attributes:
         assert name != "style"
         assert not name.startswith("on")
-        if name in {"src", "href", "srcset", "action", "data", "poster"}:
+        if name == "href":
+            assert value[0] == "#" and value[1:] in names
+        if name in {"src", "srcset", "action", "data", "poster"}:
             assert re.match(r"data:image/(svg\+xml|png);base64,", value)
     outside = re.sub(r'src="data:[^"]*"', "", text)
-    assert not re.search(r"https?:|//|url\(|@import|@font-face", outside)
+    outside = outside.replace('"http://www.w3.org/2000/svg"', "")  # the name of SVG's elements, which is no place
+    outside = re.sub(r"^ *// .*$", "", outside, flags=re.MULTILINE)
+    assert not re.search(r"https?:|//|url\(|@import|@font-face|fetch|import\(", outside)
     for image in page.images:
         content = base64.b64decode(image["src"].split(",")[1])
         if image["src"].startswith("data:image/svg"):
@@ -94,7 +118,9 @@ def test_accessible(page):
     assert len(page.images) == 4
     assert all(len(image["alt"]) > 40 and image["alt"].endswith(".") for image in page.images)
     assert page.tags.count("th") == sum(name == "scope" for name, _ in page.attributes)
-    assert page.tags.count("figcaption") == 4
+    assert page.tags.count("nav") == 1 and page.tags.count("h2") == page.tags.count("a") == 8
+    assert page.tags.count("details") == page.tags.count("summary") == 2
+    assert page.tags.count("figcaption") == page.tags.count("figure") == 5
 
 
 def test_dark_and_print(report):
@@ -111,6 +137,56 @@ def test_dark_and_print(report):
     )
     assert set(re.findall(r"var\(--([a-z-]+)\)", style)) <= light
     assert light - dark == light - paper == {"mono"}
+
+
+def test_verdicts_have_their_colours(files, report):
+    """What is proved is never shown as a warning: green where it was checked, blue where it was not."""
+
+    def look(report):
+        return re.search(r'class="verdict ([a-z]+)"', to_html(report))[1]
+
+    def ended(outcome, **changes):
+        return replace(report, certificate=replace(report.certificate, outcome=outcome), **changes)
+
+    assert look(report) == "proved"
+    assert look(replace(report, check=None)) == "stated"
+    ray = Unbounded(())
+    assert [look(ended(ray)), look(ended(ray, check=None))] == ["proved", "stated"]
+    assert [look(ended(outcome)) for outcome in (Undecided(9), StepLimit(), None)] == ["open"] * 3
+
+
+def test_the_chart_has_the_walk(files, report):
+    """The chart's numbers are the losses of the walk; long walks are thinned, their ends kept."""
+
+    def chart(report):
+        return json.loads(re.search(r'id="walk-data">(.*?)</script>', to_html(report))[1])
+
+    instance = read_instance(files[0])
+    exact = list(points(IntegerProblem.from_instance(instance), read_certificate(files[1], instance)))
+    data = chart(report)
+    assert data["values"]["loss"] == [float(f"{to_float(point.loss):.6g}") for point in exact]
+    assert data["values"]["loss gap"][-1] == data["values"]["distance to the last vertex"][-1] == 0
+    assert data["values"]["step length"][0] is None
+    assert data["steps"] == list(range(data["steps"][0], len(report.certificate.steps) + 1))
+    count = 4567
+    long = replace(
+        report.series,
+        before=3,
+        **{name: tuple(map(float, range(count))) for name in ("loss", "gap", "length", "distance")},
+    )
+    data = chart(replace(report, series=long))
+    assert len(data["steps"]) == 2000 and (data["steps"][0], data["steps"][-1]) == (-3, count - 4)
+    assert [step + 3 for step in data["steps"]] == data["values"]["loss"]
+    assert "2,000 of the 4,567 points" in to_html(replace(report, series=long))
+
+
+def test_the_last_vertex_is_there(files, report, page):
+    """Every parameter, as a fraction where it is short, else as a decimal."""
+    rows = read_result(*files).parameters
+    words = page.text[page.text.rindex("The last vertex") : page.text.rindex("Figures")]
+    for value in (value for row in rows for value in row):
+        assert to_text(value) in words or f"{to_float(value):.10g}".replace("-", "\N{MINUS SIGN}") in words
+    assert f"All {sum(map(len, rows))} parameters of layer 1" in words
 
 
 def test_content(files, report, page):
@@ -166,7 +242,7 @@ def test_names_are_escaped(files, report, tmp_path, capsys, monkeypatch):
     assert stop.value.code == 0
     capsys.readouterr()
     found = Page((tmp_path / "r.html").read_text(encoding="utf-8"))
-    assert not {"b", "script"} & set(found.tags)
+    assert "b" not in found.tags and found.tags.count("script") == 2
     assert odd_run in found.text
     assert odd_instance in found.text
     assert "The stand-alone checker was not run" in found.text

@@ -1,6 +1,12 @@
-"""A report as one HTML page that needs nothing else: figures and styles are in it, no script, no address to load."""
+"""A report as one HTML page that needs nothing else: figures, styles and a script are in it, no address to load.
+
+Without its script the page says the same; the script draws the walk as a chart that reads out its values, and copies
+commands.
+"""
 
 import base64
+import json
+import math
 import shlex
 from collections.abc import Iterator, Sequence
 from html import escape
@@ -16,10 +22,14 @@ from exactdrl.observations.brackets import Bracket
 from exactdrl.observations.claims import Claim, EstimateClaim, LineClaim, LossClaim
 from exactdrl.observations.density import TrajectoryDensity
 from exactdrl.observations.observe import Observations
+from exactdrl.observations.series import Series
+from exactdrl.problem.names import loss_name
 from exactdrl.report.report import Figure, Report
 from exactdrl.walks.driver import StepLimit, Unbounded
 
 _LONGEST_EXACT = 400
+# characters of a fraction in the table of parameters, and points of the chart
+_LONGEST_ENTRY, _MOST_POINTS = 16, 2000
 _MINUS = "\N{MINUS SIGN}"
 _QUANTITIES = {
     "loss-gap": "loss gap",
@@ -30,26 +40,39 @@ _QUANTITIES = {
 
 def to_html(report: Report) -> str:
     """Returns the page. Every text that comes from a file or its name is escaped."""
-    template = Template((files("exactdrl.report") / "report.html").read_text(encoding="utf-8"))
+    folder = files("exactdrl.report")
+    template = Template((folder / "report.html").read_text(encoding="utf-8"))
     title = f"Walk {report.run_name}"
     words, why = _verdict(report)
-    # green is for what the checker has confirmed
-    is_proved = report.check is not None and isinstance(report.certificate.outcome, (StrictLocalMinimum, LocalMinimum))
+    loss = loss_name(report.instance.loss)
+    last = report.found.trajectory.last
     return template.substitute(
         title=escape(title),
         heading=escape(title),
-        subtitle=escape(f"A walk over the vertices of the L1 loss of {report.instance_name}, without rounding."),
+        subtitle=escape(f"An exact walk over the vertices of the loss ({loss}) of {report.instance_name}."),
         verdict=escape(words),
-        verdict_class="proved" if is_proved else "open",
+        verdict_class=_verdict_class(report),
         check=escape(f"{why} {_check_words(report)}"),
         facts=_rows(_facts(report)),
+        chart_words=escape(_chart_words(report.series)),
+        chart_data=_chart_data(report.series),
+        quantities="".join(f"<option>{escape(name)}</option>" for name in _chart_values(report.series)),
+        vertex_words=escape(_vertex_words(report)),
+        vertex_count=sum(map(len, last)),
+        layer=report.instance.layer,
+        vertex=_vertex_table(last, has_bias=report.instance.has_bias),
         figures="\n".join(_figure(figure, report) for figure in report.figures),
         observations="\n".join(_observations(report.found)),
         claims_status=escape(_claims_words(report)),
+        claims_count=f"All {len(report.found.claims)} claims",
         claims="\n".join(_claims(report)),
-        commands=escape("\n".join(commands(report))),
+        commands="\n".join(
+            f'<li><code>{escape(line)}</code><button type="button" class="copy" hidden>copy</button></li>'
+            for line in commands(report)
+        ),
         hashes=_rows([(name, digest, "hash") for name, digest in report.hashes]),
         versions=_rows([(name, number, "") for name, number in report.versions]),
+        script=(folder / "chart.js").read_text(encoding="utf-8"),
     )
 
 
@@ -58,7 +81,7 @@ def commands(report: Report) -> list[str]:
     instance, run = (_quoted(name) for name in (report.instance_name, report.run_name))
     header = report.certificate.header
     return [
-        f"python3 -I -S check.py {instance} {run}",
+        f"python3 -I -S proofs/check.py {instance} {run}",
         f"exactdrl verify {instance} {run}",
         f"exactdrl rerun {instance} {run}",
         f"exactdrl walk {instance} -o again.drl --rule {header.rule} --start-rule {header.start_rule}",
@@ -91,6 +114,13 @@ def _verdict(report: Report) -> tuple[str, str]:
             return "Unbounded", "The loss falls forever along a ray that meets no kink."
         case StepLimit() | None:
             return "Stopped by a limit", "The walk says nothing about minimality."
+
+
+def _verdict_class(report: Report) -> str:
+    """Returns the verdict's look: what is proved never looks like a warning, and is green where it was checked."""
+    if isinstance(report.certificate.outcome, (StrictLocalMinimum, LocalMinimum, Unbounded)):
+        return "stated" if report.check is None else "proved"
+    return "open"
 
 
 def _witness_words(by: str, witness: TreeWitness | None) -> str:
@@ -156,6 +186,78 @@ def _rows(rows: Sequence[tuple[str, str, str]]) -> str:
         f"{escape(value)}</td></tr>"
         for name, value, kind in rows
     )
+
+
+# -- the walk as a chart
+
+
+def _chart_values(series: Series) -> dict[str, Sequence[float]]:
+    return {
+        "loss gap": series.gap,
+        "loss": series.loss,
+        "step length": series.length,
+        "distance to the last vertex": series.distance,
+    }
+
+
+def _chart_places(series: Series) -> list[int]:
+    """Returns which points the chart shows: all, or so many at equal distances, the first and the last among them."""
+    count = len(series.loss)
+    if count <= _MOST_POINTS:
+        return list(range(count))
+    return sorted({round(k * (count - 1) / (_MOST_POINTS - 1)) for k in range(_MOST_POINTS)})
+
+
+def _chart_words(series: Series) -> str:
+    count, shown = len(series.loss), len(_chart_places(series))
+    some = f"It shows {shown:,} of the {count:,} points. " if shown < count else ""
+    return (
+        f"The chart needs a browser that runs scripts; it loads nothing. {some}Move along it with the pointer or the "
+        "slider; drag across it to enlarge a part. Numbers are rounded to six digits."
+    )
+
+
+def _chart_data(series: Series) -> str:
+    places = _chart_places(series)
+    steps = series.steps
+    values = {
+        name: [None if math.isnan(column[i]) else float(f"{column[i]:.6g}") for i in places]
+        for name, column in _chart_values(series).items()
+    }
+    # numbers and the names above alone: nothing in it can end the element
+    return json.dumps({"steps": [steps[i] for i in places], "values": values}, separators=(",", ":"))
+
+
+# -- the last vertex
+
+
+def _vertex_words(report: Report) -> str:
+    last = report.found.trajectory.last
+    rounded = [[mpq(to_float(value)) for value in row] for row in last]
+    more = to_float(report.instance.loss_of(rounded) - report.found.final_loss)
+    change = f"{more:+.3g}".replace("-", _MINUS)
+    return (
+        f"Its parameters are fractions. Rounded to float64 they are no vertex any more: there the loss differs by "
+        f"{change}, computed exactly. `exactdrl show` prints the parameters, with `--exact` however long they are."
+    )
+
+
+def _vertex_table(rows: Sequence[Sequence[mpq]], *, has_bias: bool) -> str:
+    inputs = len(rows[0]) - has_bias
+    heads = ["unit", *(f"input {k}" for k in range(1, inputs + 1)), *(["bias"] if has_bias else [])]
+    top = "".join(f'<th scope="col" class="number">{head}</th>' for head in heads)
+    body = "\n".join(
+        f'<tr><th scope="row" class="number">{number}</th>'
+        + "".join(f'<td class="number">{_short(value)}</td>' for value in row)
+        + "</tr>"
+        for number, row in enumerate(rows)
+    )
+    return f"<thead><tr>{top}</tr></thead>\n<tbody>\n{body}\n</tbody>"
+
+
+def _short(value: mpq) -> str:
+    text = to_text(value)
+    return text if len(text) <= _LONGEST_ENTRY else f"{to_float(value):.10g}".replace("-", _MINUS)
 
 
 # -- figures

@@ -17,7 +17,7 @@ from exactdrl.certificate.verify import CheckResult, verify
 from exactdrl.exact.rationals import InputError
 from exactdrl.observations.claims import FORMAT, write_claims
 from exactdrl.observations.observe import LINES, Observations, Progress, observe
-from exactdrl.observations.series import to_series
+from exactdrl.observations.series import Series, to_series
 from exactdrl.problem.file import read_bytes, read_instance
 from exactdrl.problem.instance import Instance
 from exactdrl.problem.output import temporary_folder
@@ -54,7 +54,8 @@ class Report:
         certificate: the run.
         problem: the problem, scaled.
         found: what was observed, by exactdrl's own exact arithmetic.
-        figures: of it.
+        series: the walk's points in floats.
+        figures: of what was observed.
         check: the stand-alone checker's verdict; None where it was not asked.
         can_check_claims: whether this version's checker reads claims; if so, the verdict is on them too.
         lines: of each kind that were drawn.
@@ -69,6 +70,7 @@ class Report:
     certificate: Certificate
     problem: IntegerProblem
     found: Observations
+    series: Series
     figures: tuple[Figure, ...]
     check: CheckResult | None
     can_check_claims: bool
@@ -122,7 +124,8 @@ def make_report(
         verdict = _check(instance, run, claims) if check else None
         if verdict is not None and verdict.status != "accepted":
             raise InputError(f"{run}: {verdict.line}")
-        figures = _figures(problem, certificate, found, folder)
+        series = to_series(problem, certificate, found.trajectory, found.window)
+        figures = _figures(found, series, folder)
     return Report(
         instance.name,
         run.name,
@@ -130,6 +133,7 @@ def make_report(
         certificate,
         problem,
         found,
+        series,
         figures,
         verdict,
         _can_check_claims(),
@@ -145,10 +149,7 @@ def make_report(
     )
 
 
-def _figures(
-    problem: IntegerProblem, certificate: Certificate, found: Observations, folder: Path
-) -> tuple[Figure, ...]:
-    series = to_series(problem, certificate, found.trajectory, found.window)
+def _figures(found: Observations, series: Series, folder: Path) -> tuple[Figure, ...]:
     vector, pixels = folder / "svg", folder / "png"
     draw(found, series, vector, formats=("svg",))
     figures = []
