@@ -169,7 +169,7 @@ def _estimates(found: Observations) -> Measures:
         at = f"at_{int(100 * row.share)}"
         for entry in row.estimates:
             name = "loss" if not entry.fraction else f"aitken_{entry.fraction.denominator}"
-            error = None if entry.error is None else to_float(entry.error)
+            error = None if entry.error is None else entry.error.to_float()
             measures[f"{at}_{name}_error_float"] = error
         measures[f"{at}_fit_error_float"] = None if row.fit_error is None else _short(row.fit_error)
     return measures

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from exactdrl.exact.rationals import InputError, to_float
+from exactdrl.exact.rationals import InputError
 from exactdrl.series.trajectory import Trajectory
 
 SERIES_ENDING = ".series.parquet"
@@ -23,9 +23,9 @@ def to_series(trajectory: Trajectory) -> bytes:
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     columns: tuple[Sequence[float | None], ...] = (
-        [to_float(value) for value in trajectory.losses],
-        [None, *(to_float(value) for value in trajectory.squared_steps)],
-        [to_float(value) for value in trajectory.squared_distances],
+        trajectory.losses.floats(),
+        [None, *trajectory.squared_steps.floats()],
+        trajectory.squared_distances.floats(),
     )
     arrays = [pa.array(values, type=pa.float64()) for values in columns]
     sink = pa.BufferOutputStream()

@@ -12,7 +12,8 @@ from itertools import combinations
 
 from gmpy2 import mpq
 
-from exactdrl.observations.brackets import Bracket, bracket_sums, bracket_values, fit_slope, log_of
+from exactdrl.exact.enclosed import enclose, log_of
+from exactdrl.observations.brackets import Bracket, bracket_sums, bracket_values, fit_slope
 from exactdrl.observations.lengths import LengthSums
 
 GRID = 24
@@ -48,26 +49,22 @@ def find_window(quantity: str, values: Sequence[mpq], first: int, spread: mpq) -
         first: windows begin here or later.
         spread: the greatest factor between the constants, above 1.
     """
-    logs = _logs(values)
+    logs = enclose(values).logs()
     for begin, end in _candidates(logs, first, spread):
         bracket = bracket_values(quantity, values, begin, end)
         if bracket is not None and _is_decay(bracket, spread):
-            return DecayWindow(bracket, math.exp(logs[begin] - logs[end]))
+            return DecayWindow(bracket, math.exp(log_of(values[begin]) - log_of(values[end])))
     return None
 
 
 def find_length_window(sums: LengthSums, spread: mpq) -> DecayWindow | None:
     """Returns the window found where it falls most, for running sums of lengths; None where no window decays."""
-    logs = [-math.inf] * sums.window + _logs([mpq(value) for value in sums.high])
+    logs = [-math.inf] * sums.window + [math.log(int(value)) if value else -math.inf for value in sums.high]
     for begin, end in _candidates(logs, sums.window, spread):
         bracket = bracket_sums(sums, begin, end)
         if bracket is not None and _is_decay(bracket, spread):
             return DecayWindow(bracket, math.exp(logs[begin] - logs[end]))
     return None
-
-
-def _logs(values: Sequence[mpq]) -> list[float]:
-    return [log_of(value) if value > 0 else -math.inf for value in values]
 
 
 def _is_decay(bracket: Bracket, spread: mpq) -> bool:

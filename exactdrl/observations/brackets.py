@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from flint import ctx
+from flint import arb, ctx
 from gmpy2 import mpq
 
 from exactdrl.exact.balls import from_arb, to_arb
+from exactdrl.exact.enclosed import PRECISION, EnclosedSequence, enclose, log_of
 from exactdrl.exact.rationals import parse_rational
 from exactdrl.observations.lengths import LengthSums, exponent_of
 
 DIGITS = 4
-_PRECISION = 192
 _MAX_RATE_PART = 1 << 64
 
 
@@ -54,11 +54,6 @@ class Bracket:
     def half_life(self) -> float:
         """Returns after how many steps ρ^k is 1/2, in floats; negative for growth."""
         return -math.log(2) / log_of(self.rate) if self.rate != 1 else math.inf
-
-
-def log_of(value: mpq) -> float:
-    """Returns the logarithm of a positive rational of any size as a float."""
-    return math.log(int(value.numerator)) - math.log(int(value.denominator))
 
 
 def fit_slope(logs: Sequence[float]) -> tuple[float, float]:
@@ -119,42 +114,40 @@ def find_bracket(
     Returns:
         None if lows[0] is not positive.
     """
-    if lows[0] <= 0:
+    below, above = enclose(lows), enclose(highs)
+    if below.compare(0, mpq(0)) <= 0:
         return None
-    low = _tightest(lows, highs[0], rate, digits, is_low=True)
-    return low, _tightest(highs, lows[0], rate, digits, is_low=False)
+    low = _tightest(below, above, rate, digits, is_low=True)
+    return low, _tightest(above, below, rate, digits, is_low=False)
 
 
-def _tightest(values: Sequence[mpq], reference: mpq, rate: mpq, digits: int, *, is_low: bool) -> mpq:
-    balls = _ratio_balls(values, reference, rate)
-    best = mpq(1)
-    for nearest, farthest in balls:
-        # the end of the ball that asks the least of the constant
-        best = min(best, farthest) if is_low else max(best, nearest)
-    constant = _round_outward(best, digits, is_low=is_low)
-    for k, (nearest, farthest) in enumerate(balls, 1):
-        while (nearest < constant if is_low else farthest > constant) and not _holds(
-            constant, values[k], reference, rate, k, is_low=is_low
-        ):
-            constant = _next(constant, digits, is_low=is_low)
-    return constant
+def _tightest(values: EnclosedSequence, reference: EnclosedSequence, rate: mpq, digits: int, *, is_low: bool) -> mpq:
+    with ctx.workprec(PRECISION):
+        balls = _ratio_balls(values, reference, rate)
+        # the end of each ball that asks the least of the constant
+        ends = [ball.upper() if is_low else ball.lower() for ball in balls if ball.is_finite()]
+        best = min(ends, default=arb(1)) if is_low else max(ends, default=arb(1))
+        best = min(from_arb(best), mpq(1)) if is_low else max(from_arb(best), mpq(1))
+        constant = _round_outward(best, digits, is_low=is_low)
+        at = to_arb(constant)
+        for k, ball in enumerate(balls, 1):
+            while not (ball >= at if is_low else ball <= at) and not _holds(
+                constant, values[k], reference[0], rate, k, is_low=is_low
+            ):
+                constant = _next(constant, digits, is_low=is_low)
+                at = to_arb(constant)
+        return constant
 
 
-def _ratio_balls(values: Sequence[mpq], reference: mpq, rate: mpq) -> list[tuple[mpq, mpq]]:
-    """Returns bounds of values[k] / (ρ^k reference) for k ≥ 1."""
-    before = ctx.prec
-    ctx.prec = _PRECISION
-    try:
-        factor = to_arb(1 / rate)
-        scale = to_arb(1 / reference)
-        bounds = []
-        for value in values[1:]:
-            scale *= factor
-            ratio = to_arb(value) * scale
-            bounds.append((from_arb(ratio.lower()), from_arb(ratio.upper())))
-        return bounds
-    finally:
-        ctx.prec = before
+def _ratio_balls(values: EnclosedSequence, reference: EnclosedSequence, rate: mpq) -> list[arb]:
+    """Returns balls that hold values[k] / (ρ^k reference[0]) for k ≥ 1."""
+    factor = to_arb(1 / rate)
+    scale = 1 / reference.balls[0]
+    found = []
+    for value in values.balls[1:]:
+        scale *= factor
+        found.append(value * scale)
+    return found
 
 
 def _holds(constant: mpq, value: mpq, reference: mpq, rate: mpq, k: int, *, is_low: bool) -> bool:
@@ -191,9 +184,9 @@ def bracket_values(
         end: b.
         rate: ρ; default: fitted to the positive part of the window.
     """
-    part = values[begin : end + 1]
+    part = enclose(values)[begin : end + 1]
     if rate is None:
-        rate = round_rate(fit_slope([log_of(value) for value in part if value > 0])[0])
+        rate = round_rate(fit_slope([log for log in part.logs() if log > -math.inf])[0])
     found = find_bracket(part, part, rate)
     return None if found is None else Bracket(quantity, begin, end, rate, *found)
 
@@ -201,8 +194,8 @@ def bracket_values(
 def bracket_sums(sums: LengthSums, begin: int, end: int, rate: mpq | None = None) -> Bracket | None:
     """Returns the bracket of running sums of lengths over begin..end, begin ≥ window; None if bits are too few."""
     lows = [mpq(value) for value in sums.low[begin - sums.window : end + 1 - sums.window]]
-    highs = [mpq(value) for value in sums.high[begin - sums.window : end + 1 - sums.window]]
+    highs = enclose([mpq(value) for value in sums.high[begin - sums.window : end + 1 - sums.window]])
     if rate is None:
-        rate = round_rate(fit_slope([log_of(value) for value in highs if value > 0])[0])
+        rate = round_rate(fit_slope([log for log in highs.logs() if log > -math.inf])[0])
     found = find_bracket(lows, highs, rate)
     return None if found is None else Bracket("length-sum", begin, end, rate, *found, sums.window, sums.bits)

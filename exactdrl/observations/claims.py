@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from gmpy2 import mpq
 
+from exactdrl.exact.enclosed import EnclosedNumber
 from exactdrl.exact.rationals import InputError, to_number_text
 from exactdrl.observations.brackets import Bracket
 from exactdrl.observations.density import LineDensity, TrajectoryDensity
@@ -57,6 +58,17 @@ class LineClaim:
 
 
 Claim: TypeAlias = LossClaim | Bracket | EstimateClaim | TrajectoryDensity | LineClaim
+
+
+def enclose_number(number: EnclosedNumber, digits: int) -> tuple[mpq, mpq]:
+    """Returns `enclose_decimal` of a number known by a ball."""
+    low, high = number.ends
+    # a number strictly between two neighbouring decimals has these, and so has all of its ball
+    if low != high and low * high > 0:
+        found = enclose_decimal(low, digits)
+        if found == enclose_decimal(high, digits) and found[0] < low and high < found[1]:
+            return found
+    return enclose_decimal(number.exact, digits)
 
 
 def enclose_decimal(value: mpq, digits: int) -> tuple[mpq, mpq]:

@@ -16,6 +16,7 @@ from itertools import pairwise
 from gmpy2 import mpq
 
 from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.exact.enclosed import EnclosedSequence, enclose
 from exactdrl.observations.lines import find_breakpoints
 from exactdrl.problem.instance import Matrix
 from exactdrl.series.trajectory import Trajectory
@@ -97,19 +98,26 @@ class DensityRow:
 
 def choose_radii(squared_distances: Sequence[mpq], count: int = RADII) -> tuple[mpq, ...]:
     """Returns powers of 2, increasing; the greatest is the least that no distance is beyond (1 if all are 0)."""
-    farthest = max(squared_distances)
-    exponent = 0
-    if farthest:
-        # 4^e ≥ farthest for the first time
-        exponent = (int(farthest.numerator.bit_length()) - int(farthest.denominator.bit_length())) // 2 - 1
-        while mpq(4) ** exponent < farthest:
+    known = enclose(squared_distances)
+    exponent, log = 0, max(known.logs())
+    if log > -math.inf:
+        # 4^e ≥ every distance for the first time; floats say where to look
+        exponent = round(log / math.log(4))
+        while _is_beyond_all(known, mpq(4) ** exponent):
+            exponent -= 1
+        while not _is_beyond_all(known, mpq(4) ** exponent):
             exponent += 1
     return tuple(mpq(2) ** (exponent - back) for back in range(count - 1, -1, -1))
 
 
+def _is_beyond_all(values: EnclosedSequence, bound: mpq) -> bool:
+    return all(sign <= 0 for sign in values.compare_all(bound))
+
+
 def count_vertices(squared_distances: Sequence[mpq], radii: Sequence[mpq]) -> TrajectoryDensity:
     """Returns how many of the squared distances are at most each radius squared. Exact."""
-    counts = tuple(sum(square <= radius * radius for square in squared_distances) for radius in radii)
+    known = enclose(squared_distances)
+    counts = tuple(sum(sign <= 0 for sign in known.compare_all(radius * radius)) for radius in radii)
     return TrajectoryDensity(tuple(radii), counts)
 
 

@@ -12,11 +12,11 @@ from flint import arb, ctx
 from gmpy2 import mpq
 
 from exactdrl.exact.balls import to_arb
+from exactdrl.exact.enclosed import PRECISION, EnclosedNumber, enclose
 
 FRACTIONS = (mpq(0), mpq(1, 2), mpq(1, 4))
 WITHIN = (mpq(1, 20), mpq(1, 100))
 SHARES = tuple(mpq(tenth, 20) for tenth in range(1, 20))
-_PRECISION = 256
 _FIT_POINTS = 400
 _FIT_STEPS = 200
 
@@ -34,8 +34,8 @@ class Estimate:
 
     fraction: mpq
     step: int
-    value: mpq | None
-    error: mpq | None
+    value: EnclosedNumber | None
+    error: EnclosedNumber | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +104,36 @@ def aitken(losses: Sequence[mpq], step: int, fraction: mpq) -> mpq | None:
 
 def estimate(losses: Sequence[mpq], step: int, fraction: mpq) -> Estimate:
     """Returns Aitken's estimate at a step with its error against the last loss. Exact."""
-    value, final = aitken(losses, step, fraction), losses[-1]
-    return Estimate(fraction, step, value, None if value is None or final == 0 else (value - final) / abs(final))
+    known = enclose(losses)
+    with ctx.workprec(PRECISION):
+        ball, final = _aitken_ball(known.balls, step, fraction), known.balls[-1]
+        # where balls do not settle whether a denominator is 0, rationals do
+        if ball is None and aitken(losses, step, fraction) is None:
+            return Estimate(fraction, step, None, None)
+        if ball is None:
+            ball = to_arb(aitken(losses, step, fraction))
+        value = EnclosedNumber(ball, lambda: _exact_aitken(losses, step, fraction))
+        if known.compare(len(known) - 1, mpq(0)) == 0:
+            return Estimate(fraction, step, value, None)
+        error = EnclosedNumber((ball - final) / abs(final), lambda: (value.exact - losses[-1]) / abs(losses[-1]))
+        return Estimate(fraction, step, value, error)
+
+
+def _exact_aitken(losses: Sequence[mpq], step: int, fraction: mpq) -> mpq:
+    value = aitken(losses, step, fraction)
+    if value is None:
+        raise AssertionError("an estimate that balls show does not exist: this is a bug")
+    return value
+
+
+def _aitken_ball(balls: Sequence[arb], step: int, fraction: mpq) -> arb | None:
+    """Returns a ball that holds Aitken's estimate, None where balls do not tell whether it exists."""
+    h = int(fraction * step)
+    if h == 0:
+        return balls[step]
+    before, after = balls[step - h] - balls[step - 2 * h], balls[step] - balls[step - h]
+    bend = after - before
+    return None if bend.contains(0) else balls[step] - after * after / bend
 
 
 def is_within(losses: Sequence[mpq], step: int, fraction: mpq, within: mpq) -> bool:
@@ -119,10 +147,8 @@ def find_settled(losses: Sequence[mpq], fraction: mpq, within: mpq) -> Settled:
 
     Goes from the end to the beginning. Balls decide most steps, rationals where a ball leaves it open.
     """
-    precision = ctx.prec
-    ctx.prec = _PRECISION
-    try:
-        balls = [to_arb(loss) for loss in losses]
+    with ctx.workprec(PRECISION):
+        balls = enclose(losses).balls
         final, width = balls[-1], to_arb(within) * abs(balls[-1])
         step = len(losses)
         while step > 0:
@@ -131,21 +157,13 @@ def find_settled(losses: Sequence[mpq], fraction: mpq, within: mpq) -> Settled:
                 break
             step -= 1
         return Settled(fraction, within, step if step < len(losses) else None)
-    finally:
-        ctx.prec = precision
 
 
 def _certainly_within(balls: Sequence[arb], step: int, fraction: mpq, final: arb, width: arb) -> bool | None:
-    h = int(fraction * step)
-    before, after = balls[step - h] - balls[step - 2 * h], balls[step] - balls[step - h]
-    bend = after - before
-    if h == 0:
-        error = balls[step] - final
-    elif bend.contains(0):
+    value = _aitken_ball(balls, step, fraction)
+    if value is None:
         return None
-    else:
-        error = balls[step] - after * after / bend - final
-    size = abs(error)
+    size = abs(value - final)
     # a comparison of balls is false both ways where they overlap
     return True if size <= width else False if size > width else None
 

@@ -3,7 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from flint import arb, ctx
 from gmpy2 import f_divmod, isqrt_rem, mpq, mpz
+
+from exactdrl.exact.balls import from_arb
+from exactdrl.exact.enclosed import PRECISION, EnclosedSequence, enclose
+
+_DIGITS = 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +43,25 @@ def enclose_root(square: mpq, bits: int) -> tuple[mpz, mpz]:
     return root, root if not over and not rest else root + 1
 
 
+def _enclose_roots(squares: EnclosedSequence, bits: int) -> list[tuple[mpz, mpz]]:
+    """Returns `enclose_root` of each square."""
+    roots = []
+    scale = arb((1, bits))
+    with ctx.workprec(PRECISION):
+        for index, ball in enumerate(squares.balls):
+            root = ball.sqrt() * scale
+            floor = root.floor().unique_fmpz()
+            if floor is None or not root > floor:
+                roots.append(enclose_root(squares[index], bits))
+            else:
+                low = mpz(int(floor))
+                roots.append((low, low + 1))
+    return roots
+
+
 def sum_lengths(squares: Sequence[mpq], window: int, bits: int) -> LengthSums:
     """Returns the running sums of the roots of squared lengths; none if there are fewer than `window`."""
-    roots = [enclose_root(square, bits) for square in squares]
+    roots = _enclose_roots(enclose(squares), bits)
     sums: tuple[list[mpz], list[mpz]] = ([], [])
     for side, found in enumerate(sums):
         total = sum((root[side] for root in roots[:window]), mpz(0))
@@ -127,3 +149,28 @@ def mean_text(squares: Sequence[mpq], digits: int = 15) -> str:
             mean = sum(rational, mpq(0)) / len(rational)
             return _round(mean, digits)
         bits *= 2
+
+
+class Lengths:
+    """The roots of squared lengths, and their means, as floats that are correct in 17 digits."""
+
+    def __init__(self, squares: EnclosedSequence) -> None:
+        """Takes the squares, not negative."""
+        self._squares = squares
+        with ctx.workprec(PRECISION):
+            self._roots = [ball.sqrt() for ball in squares.balls]
+
+    def root(self, index: int) -> float:
+        """Returns one root."""
+        if self._squares.compare(index, mpq(0)) == 0:
+            return 0.0
+        return self.mean(index, index + 1)
+
+    def mean(self, begin: int, end: int) -> float:
+        """Returns the mean of the roots begin..end-1 of positive squares."""
+        with ctx.workprec(PRECISION):
+            ball = sum(self._roots[begin:end], arb(0)) / (end - begin)
+            found = None
+            if ball.is_finite() and ball > 0:
+                found = to_decimal(from_arb(ball.lower()), from_arb(ball.upper()), _DIGITS)
+        return float(mean_text(list(self._squares[begin:end]), _DIGITS) if found is None else found)

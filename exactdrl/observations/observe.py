@@ -11,9 +11,9 @@ from gmpy2 import mpq
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.certificate.reader import Certificate, read_certificate
 from exactdrl.engine.pool import map_items
-from exactdrl.exact.rationals import InputError, to_float, to_rational
+from exactdrl.exact.rationals import InputError, to_rational
 from exactdrl.observations.brackets import Bracket, bracket_sums, bracket_values
-from exactdrl.observations.claims import Claim, EstimateClaim, LineClaim, LossClaim, enclose_decimal
+from exactdrl.observations.claims import Claim, EstimateClaim, LineClaim, LossClaim, enclose_number
 from exactdrl.observations.density import (
     DensityRow,
     Line,
@@ -114,7 +114,7 @@ class Observations:
         """Returns all that is claimed, in the order of the file."""
         losses, last = self.trajectory.losses, self.steps
         claims: list[Claim] = [
-            LossClaim(step, *enclose_decimal(losses[step], _LOSS_DIGITS)) for step in sorted({0, last})
+            LossClaim(step, *enclose_number(losses.number(step), _LOSS_DIGITS)) for step in sorted({0, last})
         ]
         claims += self.brackets
         for settled in self.settled:
@@ -124,7 +124,7 @@ class Observations:
         for row in self.estimates:
             for found in row.estimates:
                 if found.error is not None:
-                    low, high = enclose_decimal(found.error, _ERROR_DIGITS)
+                    low, high = enclose_number(found.error, _ERROR_DIGITS)
                     claims.append(EstimateClaim(found.fraction, found.step, found.step, low, high))
         claims.append(self.trajectory_density)
         claims += [LineClaim(last if d.line.place == "last" else None, d) for d in self.line_densities]
@@ -192,7 +192,7 @@ def observe(
     windows = [*([(0, phases.decay_end)] if phases.decay_end is not None else []), *between]
     sums = sum_lengths(trajectory.squared_steps, window, _BITS)
     brackets = [b for begin, end in windows for b in find_brackets(trajectory, gaps, sums, begin, end)]
-    floats = [to_float(loss) for loss in trajectory.losses]
+    floats = trajectory.losses.floats()
     settled = [find_settled(trajectory.losses, f, within) for f in FRACTIONS for within in WITHIN]
     drawn = draw_lines(problem, trajectory, lines, seed) if problem.dimension else []
     radii = choose_radii(trajectory.squared_distances)

@@ -6,12 +6,15 @@ high / low ≤ spread. A longer window can only be worse, so b is found by bisec
 finds is then certified by exact constants (`brackets`). That no longer window would do is not claimed.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from gmpy2 import mpq
 
-from exactdrl.observations.brackets import Bracket, bracket_values, fit_slope, log_of
+from exactdrl.exact.enclosed import enclose, log_of
+from exactdrl.observations.brackets import Bracket, bracket_values, fit_slope
 
 SPREAD = mpq(2)
 MIN_STEPS = 10
@@ -39,8 +42,7 @@ def split_phases(gaps: Sequence[mpq], spread: mpq = SPREAD) -> Phases:
         gaps: L_k - L_S for k = 0..S.
         spread: above 1.
     """
-    positive = next((k for k, gap in enumerate(gaps) if gap <= 0), len(gaps))
-    logs = [log_of(gap) for gap in gaps[:positive]]
+    logs = list(takewhile(lambda log: log > -math.inf, enclose(gaps).logs()))
     allowed = log_of(spread)
     fits, beyond = 0, len(logs)  # 0..fits is narrow enough; 0..beyond is not, or there is no such step
     while beyond - fits > 1:

@@ -1,21 +1,16 @@
 """What figures and tables show of a walk, point by point, as floats: each the nearest to the exact value."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from gmpy2 import mpq
-
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.certificate.reader import Certificate
+from exactdrl.exact.enclosed import concatenate, enclose
 from exactdrl.exact.linear import to_integers
-from exactdrl.exact.rationals import to_float
-from exactdrl.observations.lengths import mean_text
+from exactdrl.observations.lengths import Lengths
 from exactdrl.series.export import exact_loss, phase_one_points, squared_distance
 from exactdrl.series.trajectory import Trajectory
-
-_DIGITS = 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +56,17 @@ def to_series(problem: IntegerProblem, certificate: Certificate, trajectory: Tra
     first = to_integers(problem.to_reduced(trajectory.first))
     path = [*places, first]
     squared_steps = [squared_distance(here, before) for before, here in pairwise(path)]
-    squares = [*squared_steps, *trajectory.squared_steps]
-    losses = [*(exact_loss(problem, at) for at in early), *trajectory.losses]
-    distances = [*(squared_distance(place, last) for place in places), *trajectory.squared_distances]
+    lengths = Lengths(concatenate(enclose(squared_steps), trajectory.squared_steps))
+    losses = concatenate(enclose([exact_loss(problem, at) for at in early]), trajectory.losses)
+    squared_distances = [squared_distance(place, last) for place in places]
+    distances = Lengths(concatenate(enclose(squared_distances), trajectory.squared_distances))
+    points = range(len(losses))
     return Series(
         len(early),
-        tuple(map(to_float, losses)),
-        tuple(to_float(loss - losses[-1]) for loss in losses),
-        (math.nan, *(_root(square) for square in squares)),
-        tuple(_mean(squares, end, window) for end in range(len(losses))),
-        tuple(map(_root, distances)),
+        tuple(losses.floats()),
+        tuple(losses.minus(-1).floats()),
+        (math.nan, *map(lengths.root, points[:-1])),
+        tuple(lengths.mean(end - window, end) if end >= window else math.nan for end in points),
+        tuple(map(distances.root, points)),
         window,
     )
-
-
-def _root(square: mpq) -> float:
-    return float(mean_text([square], _DIGITS)) if square else 0.0
-
-
-def _mean(squares: Sequence[mpq], end: int, window: int) -> float:
-    return float(mean_text(squares[end - window : end], _DIGITS)) if end >= window else math.nan

@@ -2,6 +2,7 @@
 
 from gmpy2 import mpq
 
+from exactdrl.exact.enclosed import EnclosedNumber
 from exactdrl.exact.rationals import to_float, to_number_text, to_text
 from exactdrl.observations.brackets import Bracket
 from exactdrl.observations.estimates import Estimate
@@ -65,8 +66,12 @@ def _bracket(bracket: Bracket) -> dict[str, object]:
 
 def _estimate(estimate: Estimate) -> dict[str, object]:
     fraction = to_number_text(estimate.fraction)
-    return {"fraction": fraction, "value": _float(estimate.value), "error": _float(estimate.error)}
+    return {"fraction": fraction, "value": _nearest(estimate.value), "error": _nearest(estimate.error)}
 
 
 def _float(value: mpq | None) -> float | None:
     return None if value is None else to_float(value)
+
+
+def _nearest(number: EnclosedNumber | None) -> float | None:
+    return None if number is None else number.to_float()

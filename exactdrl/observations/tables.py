@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gmpy2 import mpq
 
+from exactdrl.exact.enclosed import EnclosedNumber
 from exactdrl.exact.rationals import InputError, to_float, to_number_text
 from exactdrl.observations.density import LineDensity
 from exactdrl.observations.observe import Observations
@@ -73,8 +74,8 @@ def estimate_table(found: Observations) -> Table:
     }
     for index, first in enumerate(rows[0].estimates if rows else ()):
         name = "loss" if not first.fraction else f"aitken_{first.fraction.numerator}_{first.fraction.denominator}"
-        columns[name] = [_float(row.estimates[index].value) for row in rows]
-        columns[f"{name}_error"] = [_float(row.estimates[index].error) for row in rows]
+        columns[name] = [_nearest(row.estimates[index].value) for row in rows]
+        columns[f"{name}_error"] = [_nearest(row.estimates[index].error) for row in rows]
     columns["fit"] = [math.nan if row.fit is None else row.fit for row in rows]
     columns["fit_error"] = [math.nan if row.fit_error is None else row.fit_error for row in rows]
     return Table("estimates", columns)
@@ -142,6 +143,10 @@ def line_table(found: Observations) -> Table:
 def _numbered(densities: Sequence[LineDensity]) -> list[tuple[int, LineDensity]]:
     # the two lines of one direction come one after the other, and have one number
     return [(index // 2, density) for index, density in enumerate(densities)]
+
+
+def _nearest(number: EnclosedNumber | None) -> float:
+    return math.nan if number is None else number.to_float()
 
 
 def _float(value: mpq | None) -> float:

@@ -15,6 +15,7 @@ from string import Template
 
 from gmpy2 import mpq
 
+from exactdrl.exact.enclosed import EnclosedNumber
 from exactdrl.exact.rationals import to_float, to_number_text, to_text
 from exactdrl.minimality.tree.witness import TreeWitness
 from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum, Undecided
@@ -363,8 +364,8 @@ def _bracket_cells(bracket: Bracket) -> tuple[str, ...]:
     )
 
 
-def _percent(error: mpq | None) -> str:
-    return "none" if error is None else _signed(100 * to_float(error))
+def _percent(error: EnclosedNumber | None) -> str:
+    return "none" if error is None else _signed(100 * error.to_float())
 
 
 def _signed(value: float) -> str:

@@ -1,24 +1,33 @@
-"""The exact sequences behind every observation: losses, squared step lengths, squared distances to the last vertex."""
+"""The sequences behind every observation: losses, squared step lengths, squared distances to the last vertex.
+
+Each number is known by an enclosure of some 100 bits, and exactly where it is asked for: see `exact.enclosed`.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
+import numpy as np
+from flint import arb, arb_mat, ctx
 from gmpy2 import mpq, mpz
+from numpy.typing import NDArray
 
 from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.certificate.reader import Certificate
-from exactdrl.certificate.replay import final_vertex, first_cell
+from exactdrl.certificate.replay import final_vertex, first_cell, follow
+from exactdrl.exact.balls import BallParts, from_parts, to_arb, to_parts
+from exactdrl.exact.enclosed import PRECISION, EnclosedSequence
 from exactdrl.exact.linear import to_integers
+from exactdrl.series.enclosures import replay_enclosed
 from exactdrl.series.export import squared_distance
-from exactdrl.series.parallel import map_segments
-from exactdrl.series.segments import Segment, replay_segment
+from exactdrl.series.parallel import STEPS_A_SEGMENT, map_segments
+from exactdrl.series.segments import Segment, replay_segment, segments
 
 
 @dataclass(frozen=True, slots=True)
 class Trajectory:
-    """A walk's vertices as rational sequences; index k is the vertex after step line k, 0 the first vertex.
+    """A walk's vertices as sequences of rationals; index k is the vertex after step line k, 0 the first vertex.
 
     Attributes:
         losses: L_0..L_S.
@@ -30,9 +39,9 @@ class Trajectory:
         upper: the greatest, rounded up.
     """
 
-    losses: tuple[mpq, ...]
-    squared_steps: tuple[mpq, ...]
-    squared_distances: tuple[mpq, ...]
+    losses: EnclosedSequence
+    squared_steps: EnclosedSequence
+    squared_distances: EnclosedSequence
     first: tuple[tuple[mpq, ...], ...]
     last: tuple[tuple[mpq, ...], ...]
     lower: tuple[tuple[mpq, ...], ...]
@@ -44,38 +53,140 @@ class Trajectory:
         return len(self.squared_steps)
 
     @property
-    def gaps(self) -> tuple[mpq, ...]:
+    def gaps(self) -> EnclosedSequence:
         """Returns L_k - L_S for k = 0..S."""
-        return tuple(loss - self.losses[-1] for loss in self.losses)
+        return self.losses.minus(-1)
 
 
 _GRID = 1024
 
 
+class _Vertices:
+    """The exact vertices of a recorded walk: any one by a linear system, all by a replay."""
+
+    def __init__(self, problem: IntegerProblem, certificate: Certificate, last: tuple[list[mpz], mpz]) -> None:
+        self._problem, self._certificate, self._last = problem, certificate, last
+
+    @cached_property
+    def _segments(self) -> list[Segment]:
+        return segments(self._problem, self._certificate, STEPS_A_SEGMENT)
+
+    def _at(self, index: int) -> ExactArithmetic:
+        """Returns the vertex after a number of steps."""
+        segment = self._segments[min(index // STEPS_A_SEGMENT, len(self._segments) - 1)]
+        pattern, basis = self._problem.pattern_from_hex(segment.pattern), list(segment.basis)
+        for step in segment.steps[: index - segment.before]:
+            follow(pattern, basis, step)
+        return ExactArithmetic(self._problem, pattern, basis, is_brief=True)
+
+    def _point(self, index: int) -> tuple[list[mpz], mpz]:
+        return to_integers(self._at(index).vertex())
+
+    def loss(self, index: int) -> mpq:
+        return self._at(index).loss()
+
+    def squared_step(self, index: int) -> mpq:
+        return squared_distance(self._point(index + 1), self._point(index))
+
+    def squared_distance(self, index: int) -> mpq:
+        return squared_distance(self._point(index), self._last)
+
+    @cached_property
+    def all(self) -> tuple[list[mpq], list[mpq], list[mpq]]:
+        """Returns all losses, squared steps and squared distances."""
+        losses: list[mpq] = []
+        squared_steps: list[mpq] = []
+        squared_distances: list[mpq] = []
+        for segment in self._segments:
+            before: tuple[list[mpz], mpz] | None = None
+            for vertex in replay_segment(self._problem, segment):
+                here = vertex.point()
+                if before is not None:
+                    squared_steps.append(squared_distance(here, before))
+                if before is not None or segment.before == 0:
+                    losses.append(vertex.loss())
+                    squared_distances.append(squared_distance(here, self._last))
+                before = here
+        return losses, squared_steps, squared_distances
+
+
 @dataclass(frozen=True, slots=True)
 class _Part:
-    losses: list[mpq]
-    squared_steps: list[mpq]
-    squared_distances: list[mpq]
+    """What is known of a segment's vertices, as integers that can be sent between processes."""
+
+    losses: list[BallParts]
+    squared_steps: list[BallParts]
+    squared_distances: list[BallParts]
     lower: list[mpz]
     upper: list[mpz]
 
 
 def _observe_segment(last: tuple[list[mpz], mpz], problem: IntegerProblem, segment: Segment) -> _Part:
-    part = _Part([], [], [], [], [])
-    before: tuple[list[mpz], mpz] | None = None
-    for vertex in replay_segment(problem, segment):
-        here = vertex.point()
-        if before is not None:
-            part.squared_steps.append(squared_distance(here, before))
-        if before is not None or segment.before == 0:
-            part.losses.append(vertex.loss())
-            part.squared_distances.append(squared_distance(here, last))
-            floors = [_GRID * value // here[1] for value in here[0]]
-            part.lower[:] = map(min, part.lower or floors, floors)
-            part.upper[:] = map(max, part.upper or floors, [floor + 1 for floor in floors])
-        before = here
-    return part
+    numbers, denominator = last
+    points: list[arb_mat] = []
+    losses, squared_steps, squared_distances = [], [], []
+    with ctx.workprec(PRECISION):
+        end = arb_mat(len(numbers), 1, [to_arb(mpq(number, denominator)) for number in numbers])
+        for point, loss in replay_enclosed(problem, segment):
+            if points:
+                squared_steps.append(to_parts(_squared_length(point - points[-1])))
+            if points or segment.before == 0:
+                losses.append(to_parts(loss))
+                squared_distances.append(to_parts(_squared_length(point - end)))
+            points.append(point)
+    first = 0 if segment.before == 0 else 1
+    lower, upper = _box(problem, segment, points, first) if points[first:] else ([], [])
+    return _Part(losses, squared_steps, squared_distances, lower, upper)
+
+
+def _squared_length(difference: arb_mat) -> arb:
+    return (difference.transpose() * difference)[0, 0] if difference.nrows() else arb(0)
+
+
+def _box(problem: IntegerProblem, segment: Segment, points: list[arb_mat], first: int) -> tuple[list[mpz], list[mpz]]:
+    """Returns for each coordinate the least ⌊1024 θ⌋ over a segment's vertices, and the greatest, plus 1."""
+    with ctx.workprec(PRECISION):
+        entries = [point.entries() for point in points[first:]]
+        middles = np.array([[float(entry) for entry in row] for row in entries], dtype=np.float64)
+        radii = np.array([[float(entry.rad()) for entry in row] for row in entries], dtype=np.float64)
+        # more than the radius, rounding the middle and rounding this sum can make of it
+        slack = 2 * radii + 2.0**-50 * np.abs(middles) + 2.0**-1000
+        least = _floors(entries, middles - slack, middles + slack, min)
+        greatest = _floors(entries, -middles - slack, slack - middles, max)
+    if least is None or greatest is None:
+        # a coordinate is a multiple of 1/1024, or too near to one
+        floors = []
+        for vertex in replay_segment(problem, segment):
+            numbers, denominator = vertex.point()
+            floors.append([_GRID * number // denominator for number in numbers])
+        columns = list(zip(*floors[first:], strict=True))
+        least, greatest = [min(column) for column in columns], [max(column) for column in columns]
+    return least, [floor + 1 for floor in greatest]
+
+
+def _floors(
+    entries: list[list[arb]],
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    choose: Callable[[list[int]], int],
+) -> list[mpz] | None:
+    """Returns the least or the greatest ⌊1024 θ⌋ of each coordinate, None where the balls leave one open.
+
+    Args:
+        entries: a row for each vertex.
+        low: lower bounds of the coordinates; of the negative coordinates for the greatest.
+        high: upper bounds of them.
+        choose: `min` or `max`.
+    """
+    found = []
+    for column, bound in enumerate(high.min(axis=0)):
+        places = np.flatnonzero(low[:, column] <= bound)
+        floors = [(entries[place][column] * _GRID).floor().unique_fmpz() for place in places]
+        known = [int(floor) for floor in floors if floor is not None]
+        if len(known) < len(floors):
+            return None
+        found.append(mpz(choose(known)))
+    return found
 
 
 def follow_trajectory(
@@ -85,7 +196,7 @@ def follow_trajectory(
     jobs: int = 1,
     on_step: Callable[[int], None] | None = None,
 ) -> Trajectory:
-    """Returns a recorded walk's sequences. Exact, and the same for any number of processes.
+    """Returns a recorded walk's sequences. The same for any number of processes.
 
     Args:
         problem: the certificate's.
@@ -96,27 +207,29 @@ def follow_trajectory(
     Raises:
         InputError: a line does not fit this problem, or a basis is dependent.
     """
-    first = ExactArithmetic(problem, *first_cell(problem, certificate)).vertex()
-    last = ExactArithmetic(problem, *final_vertex(problem, certificate)).vertex()
-    losses: list[mpq] = []
-    squared_steps: list[mpq] = []
-    squared_distances: list[mpq] = []
+    first = ExactArithmetic(problem, *first_cell(problem, certificate), is_brief=True).vertex()
+    last = ExactArithmetic(problem, *final_vertex(problem, certificate), is_brief=True).vertex()
+    losses: list[arb] = []
+    squared_steps: list[arb] = []
+    squared_distances: list[arb] = []
     lower: list[mpz] = []
     upper: list[mpz] = []
     work = partial(_observe_segment, to_integers(last))
     for part in map_segments(problem, certificate, work, jobs=jobs):
-        losses += part.losses
-        squared_steps += part.squared_steps
-        squared_distances += part.squared_distances
+        losses += map(from_parts, part.losses)
+        squared_steps += map(from_parts, part.squared_steps)
+        squared_distances += map(from_parts, part.squared_distances)
         lower[:] = map(min, lower or part.lower, part.lower)
         upper[:] = map(max, upper or part.upper, part.upper)
         if on_step is not None:
             on_step(len(squared_steps))
+    squared_distances[-1] = arb(0)
     corners = [problem.to_full([mpq(value, _GRID) for value in corner]) for corner in (lower, upper)]
+    exact = _Vertices(problem, certificate, to_integers(last))
     return Trajectory(
-        tuple(losses),
-        tuple(squared_steps),
-        tuple(squared_distances),
+        EnclosedSequence(losses, exact.loss, lambda: exact.all[0]),
+        EnclosedSequence(squared_steps, exact.squared_step, lambda: exact.all[1]),
+        EnclosedSequence(squared_distances, exact.squared_distance, lambda: exact.all[2]),
         problem.to_full(first),
         problem.to_full(last),
         corners[0],

@@ -1,0 +1,279 @@
+"""A vertex by enclosures: balls that hold its coordinates and its loss, without its exact numbers of thousands of bits.
+
+A vertex solves A θ = b, a row for each kink of its basis, integers that are known exactly. Floats only propose: a float
+inverse C of A, and with it corrections of an approximation t. What is proved is Krawczyk's bound: if the greatest row
+sum of |I - C A| is at most η < 1, A is regular and |θ - t| ≤ max |C (b - A t)| / (1 - η) in every coordinate. I - C A
+is bounded by a float product and its rounding errors, b - A t by balls. Where η is too large the vertex is solved for
+exactly. The cell's loss is affine: a step changes its gradient by a multiple of each flipped kink's affine function.
+Source: proofs/enclosures.md.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from flint import arb, arb_mat, ctx, fmpz
+from gmpy2 import mpz
+from numpy.typing import NDArray
+
+from exactdrl.arithmetic.exact import ExactArithmetic
+from exactdrl.cells.affine import AffineForm, affine_form, gradient, gradient_jump
+from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.cells.kinks import Kink, Pattern
+from exactdrl.cells.scan import is_in_cell, scan
+from exactdrl.exact.balls import to_arb
+from exactdrl.exact.enclosed import PRECISION
+from exactdrl.exact.linear import to_fmpz, to_mpz
+from exactdrl.exact.rationals import InputError
+from exactdrl.series.segments import Segment
+from exactdrl.walks.driver import Step
+
+Floats = NDArray[np.float64]
+
+# Corrections stop when the last one is this small beside the greatest coordinate: then what is left is far smaller
+_SMALL = 2.0**-100
+_MOST_CORRECTIONS = 12
+_UNIT = 2.0**-52  # twice the unit roundoff of float64
+_TINY = 2.0**-1000  # more than all that underflow can lose in a sum of products of numbers up to 1
+
+
+def inverse_bound(inverse: Floats, matrix: Floats) -> float:
+    """Returns an upper bound of the greatest row sum of |I - C A|, infinity or NaN where floats overflow.
+
+    Args:
+        inverse: C, (n, n).
+        matrix: (n, n), entries of A rounded to nearest; those of A are at most 1 in size.
+    """
+    n = len(matrix)
+    defect = np.abs(np.eye(n) - inverse @ matrix).sum(axis=1)
+    size = (np.abs(inverse) @ np.abs(matrix)).sum(axis=1)
+    # n + 4 roundings in every entry of the product, its rounding of A included; the last term is for what underflows
+    error = (n + 4) * _UNIT * size + _TINY * (1 + np.abs(inverse).sum(axis=1))
+    return float(1.01 * (defect + error).max(initial=0.0))
+
+
+class EnclosedVertex:
+    """A vertex that moves along a recorded walk.
+
+    Attributes:
+        pattern: its cell.
+        basis: its kinks.
+    """
+
+    __slots__ = (
+        "_constant",
+        "_forms",
+        "_gradient",
+        "_matrix",
+        "_middle",
+        "_offsets",
+        "_problem",
+        "_rounded",
+        "_slots",
+        "basis",
+        "pattern",
+    )
+
+    def __init__(self, problem: IntegerProblem, pattern: Pattern, basis: Sequence[Kink]) -> None:
+        """Takes a vertex.
+
+        Raises:
+            InputError: the basis has not n kinks.
+        """
+        problem.check_dimension(len(basis))
+        n = problem.dimension
+        self._problem, self.pattern, self.basis = problem, pattern.copy(), list(basis)
+        self._slots: dict[Kink, int] = {}
+        self._forms: dict[Kink, AffineForm] = {}
+        self._matrix, self._offsets = arb_mat(n, n), arb_mat(n, 1)
+        self._rounded = np.zeros((n, n))
+        self._middle: arb_mat | None = None
+        for slot, kink in enumerate(self.basis):
+            self._place(slot, kink)
+        self._gradient = gradient(problem, self.pattern)
+        self._constant = _loss_constant(problem, self.pattern)
+
+    def _place(self, slot: int, kink: Kink) -> None:
+        """Makes a kink's affine function, divided by a power of 2 beyond its entries, a row of the system."""
+        form = affine_form(self._problem, self.pattern, kink)
+        self._slots[kink], self._forms[kink] = slot, form
+        scale = arb((1, -max((entry.bit_length() for entry in form.row), default=0)))
+        for column, entry in enumerate(form.row):
+            value = arb(to_fmpz(entry)) * scale
+            self._matrix[slot, column] = value
+            self._rounded[slot, column] = float(value)
+        self._offsets[slot, 0] = arb(to_fmpz(-form.offset)) * scale
+
+    # -- moves
+
+    def move(self, step: Step) -> None:
+        """Moves on by a step that fits this vertex, as `certificate.replay.follow` would have it."""
+        for kink in step.flips:
+            self._flip(kink)
+        if step.basis is not None:
+            self.basis = list(step.basis)
+            self._slots, self._forms = {}, {}
+            for slot, kink in enumerate(self.basis):
+                self._place(slot, kink)
+        for kink in step.crossed:
+            self._flip(kink)
+        slot = self._slots.pop(step.leaving)
+        del self._forms[step.leaving]
+        self.basis.remove(step.leaving)
+        self.basis.append(step.entering)
+        self._place(slot, step.entering)
+
+    def _flip(self, kink: Kink) -> None:
+        form = self._forms.get(kink) or affine_form(self._problem, self.pattern, kink)
+        jump = gradient_jump(self._problem, self.pattern, kink)
+        if jump:
+            self._gradient = [g + jump * a for g, a in zip(self._gradient, form.row, strict=True)]
+            self._constant += jump * form.offset
+        self.pattern.flip(kink)
+        for other, slot in list(self._slots.items()):
+            if other.sample == kink.sample and other.layer > kink.layer:
+                self._place(slot, other)
+
+    # -- enclosures
+
+    def point(self) -> arb_mat:
+        """Returns balls that hold the coordinates, (n, 1).
+
+        Raises:
+            InputError: the basis is dependent.
+        """
+        found = self._corrected()
+        return self._exact_point() if found is None else found
+
+    def _corrected(self) -> arb_mat | None:
+        """Returns the balls by Krawczyk's bound, None where floats do not prove the matrix regular."""
+        matrix, n = self._rounded, len(self.basis)
+        try:
+            inverse = np.asarray(np.linalg.inv(matrix), dtype=np.float64)
+        except np.linalg.LinAlgError:
+            return None
+        eta = inverse_bound(inverse, matrix)
+        if not eta <= 0.5:  # noqa: PLR2004 - and not for NaN
+            return None
+        with ctx.workprec(PRECISION):
+            middle = arb_mat(n, 1) if self._middle is None else self._middle
+            size = max((abs(float(entry)) for entry in middle.entries()), default=0.0)
+            for _ in range(_MOST_CORRECTIONS):
+                rest = self._offsets - self._matrix * middle
+                change = inverse @ np.array([float(entry) for entry in rest.entries()], dtype=np.float64)
+                if not np.isfinite(change).all():
+                    return None
+                middle = (middle + arb_mat(n, 1, change.tolist())).mid()
+                last = np.abs(change).max(initial=0.0)
+                size += last
+                if last <= _SMALL * size:
+                    break
+            self._middle = middle
+            rest = self._offsets - self._matrix * middle
+            sizes = np.array([float(entry.abs_upper()) for entry in rest.entries()], dtype=np.float64)
+            # 1 / (1 - eta) ≤ 2; the rest is for rounding the sizes and the sums, and for what underflows
+            radius = float(2.02 * (np.abs(inverse) @ (sizes + _TINY)).max(initial=0.0))
+            if not radius < np.inf:
+                return None
+            return middle + arb_mat(n, 1, [arb(0, radius)] * n)
+
+    def _exact_point(self) -> arb_mat:
+        numbers = self._exact().vertex()
+        with ctx.workprec(PRECISION):
+            return arb_mat(len(numbers), 1, [to_arb(number) for number in numbers])
+
+    def _exact(self) -> ExactArithmetic:
+        return ExactArithmetic(self._problem, self.pattern, self.basis, is_brief=True)
+
+    def loss(self, point: arb_mat) -> arb:
+        """Returns a ball that holds the loss at the vertex."""
+        n = len(self.basis)
+        with ctx.workprec(PRECISION):
+            slope = arb_mat(1, n, [arb(to_fmpz(entry)) for entry in self._gradient])
+            return ((slope * point)[0, 0] + arb(to_fmpz(self._constant))) / arb(to_fmpz(self._problem.loss_scale))
+
+    def check_cell(self, point: arb_mat) -> None:
+        """Refuses a vertex outside its cell: there the cell's loss is not the loss.
+
+        Raises:
+            InputError: it lies outside; no walk that is accepted goes there.
+        """
+        values = enclose_values(self._problem, point, self.pattern)
+        own = set(self.basis)
+        is_inside: bool | None = True
+        for depth, (layer, bits) in enumerate(zip(values, self.pattern.bits, strict=True)):
+            for index in self.pattern.addresses.kinks_of(depth):
+                value = layer[index]
+                if (value > 0) if bits[index] else (value < 0):
+                    continue
+                if self.pattern.kink(depth, index) in own:
+                    continue  # its value is 0
+                if (value < 0) if bits[index] else (value > 0):
+                    raise InputError("the run leaves its cells: verify the certificate")
+                is_inside = None
+        if is_inside is None:
+            exact = self._exact()
+            if not is_in_cell(self.pattern, exact.values()):
+                raise InputError("the run leaves its cells: verify the certificate")
+
+
+def enclose_values(problem: IntegerProblem, point: arb_mat, pattern: Pattern) -> list[list[arb]]:
+    """Returns balls that hold every kink's scaled value at a point of a cell, as `cells.scan.scan` has them."""
+    with ctx.workprec(PRECISION):
+        parameters = arb_mat(problem.widths[0], problem.rank, point.entries())
+        matrix = arb_mat(problem.row_matrix) * parameters.transpose()
+        found: list[list[arb]] = []
+        top = len(problem.widths) - 1
+        for depth in range(top + 1):
+            if depth:
+                passed = _pass_on(problem, depth - 1, pattern, found[-1])
+                matrix = arb_mat(problem.samples, problem.widths[depth - 1], passed)
+                matrix = matrix * arb_mat(problem.weight_matrices[depth - 1])
+                if depth == top:
+                    factors = [to_fmpz(factor) for factor in problem.residual_factors for _ in range(matrix.ncols())]
+                    entries = [f * entry for f, entry in zip(factors, matrix.entries(), strict=True)]
+                    matrix = arb_mat(problem.samples, matrix.ncols(), entries)
+            offsets = problem.offset_matrices[depth]
+            found.append((matrix if offsets is None else matrix + arb_mat(offsets)).entries())
+        return found
+
+
+def _pass_on(problem: IntegerProblem, depth: int, pattern: Pattern, values: list[arb]) -> list[arb]:
+    """Returns the activations of a layer: each value times its bit's slope."""
+    slopes = [(to_fmpz(below), to_fmpz(above)) for below, above in problem.slopes[depth]]
+    width = len(slopes)
+    return [
+        value * slopes[index % width][on]
+        for index, (value, on) in enumerate(zip(values, pattern.bits[depth], strict=True))
+    ]
+
+
+def _loss_constant(problem: IntegerProblem, pattern: Pattern) -> mpz:
+    """Returns the constant part of the scaled loss's affine function in a cell: its value at parameters 0."""
+    zero = [mpz(0)] * problem.dimension
+    residuals = scan(problem, zero, mpz(1), pattern)[-1]
+    total = fmpz(0)
+    for value, slopes, is_on in zip(residuals, problem.loss_slopes, pattern.bits[-1], strict=True):
+        total += value * to_fmpz(slopes[is_on])
+    return to_mpz(total)
+
+
+def replay_enclosed(problem: IntegerProblem, segment: Segment) -> Iterator[tuple[arb_mat, arb]]:
+    """Yields enclosures of a segment's vertices and their losses, that before its first step and that after each step.
+
+    Raises:
+        InputError: a basis is dependent, or the first or last vertex lies outside its cell.
+    """
+    vertex = EnclosedVertex(problem, problem.pattern_from_hex(segment.pattern), segment.basis)
+    point = vertex.point()
+    vertex.check_cell(point)
+    yield point, vertex.loss(point)
+    for step in segment.steps:
+        vertex.move(step)
+        try:
+            point = vertex.point()
+        except InputError:
+            raise InputError(
+                f"step {step.index} is no step from the vertex before it: verify the certificate"
+            ) from None
+        yield point, vertex.loss(point)
+    vertex.check_cell(point)
