@@ -5,18 +5,10 @@ from pathlib import Path
 
 import click
 
-from exactdrl import read_instance
-from exactdrl.audits.audit import Audit, audit
-from exactdrl.audits.record import record_audit, to_row, write_table
-from exactdrl.audits.vertex import SEPARATION
-from exactdrl.doors.sheet_text import TextForm
-from exactdrl.doors.trajectory import read_trajectory
-from exactdrl.minimality.judge import DEFAULT_BUDGET
-from exactdrl.minimality.verdict import NotMinimum
-from exactdrl.problem.output import refuse_existing
-from exactdrl.report.words import outcome_name
+from exactdrl import audit, read_instance, read_trajectory
+from exactdrl.front.audited import AuditResult
+from exactdrl.front.options import DEFAULT_BUDGET, SEPARATION, TextForm, refuse_existing
 
-from .audit_words import counts, summary_lines, table_lines, verdict_words
 from .progress import progress
 from .tables import say_notes, text_options
 
@@ -93,11 +85,10 @@ def audit_command(
     read = read_instance(instance)
     trajectory = read_trajectory(points, columns=columns, form=form)
     say_notes(trajectory.notes)
-    rows = trajectory.points_of_layer(read)
-    with progress("audit", total=len(rows), unit="row") as report:
+    with progress("audit", total=len(trajectory.points), unit="row") as report:
         result = audit(
             read,
-            rows,
+            trajectory,
             separation=separation,
             first_vertex=first_vertex,
             claims_minimum=claims_minimum,
@@ -105,10 +96,10 @@ def audit_command(
             on_row=lambda row: report(row.row),
         )
     if table is not None:
-        write_table(result, table, force=force)
+        result.save_table(table, force=force)
     written = certificate is not None and result.is_certifiable
     if certificate is not None and written:
-        record_audit(result, certificate, force=force)
+        result.save(certificate, force=force)
     _show(result, certificate, is_written=written, has_table=not summary, as_json=as_json)
     if result.is_wrong:
         return WRONG
@@ -116,28 +107,12 @@ def audit_command(
     return UNDECIDED if result.is_undecided or is_refused else 0
 
 
-def _show(result: Audit, certificate: Path | None, *, is_written: bool, has_table: bool, as_json: bool) -> None:
+def _show(result: AuditResult, certificate: Path | None, *, is_written: bool, has_table: bool, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(_to_json(result, certificate if is_written else None, with_rows=has_table)))
+        path = str(certificate) if is_written else None
+        click.echo(json.dumps(result.to_dict(with_rows=has_table) | {"certificate": path}))
         return
-    for line in [*(table_lines(result) if has_table else []), *summary_lines(result)]:
+    for line in [*(result.table_lines() if has_table else []), *result.lines()]:
         click.echo(line)
     if certificate is not None:
         click.echo(f"certificate  {certificate if is_written else 'not written'}")
-
-
-def _to_json(result: Audit, certificate: Path | None, *, with_rows: bool) -> dict[str, object]:
-    fault, gap = result.first_fault, result.first_open
-    end = None if result.last is None else result.last
-    value: dict[str, object] = {
-        "verdict": "wrong" if result.is_wrong else "undecided" if result.is_undecided else "walk",
-        "reason": verdict_words(result),
-        **counts(result),
-        "first_fault": None if fault is None else {"row": fault.row, "reason": fault.fault},
-        "first_open": None if gap is None else gap.row,
-        "end": None if end is None else "not-a-minimum" if isinstance(end, NotMinimum) else outcome_name(end),
-        "certificate": None if certificate is None else str(certificate),
-    }
-    if with_rows:
-        value["table"] = [to_row(row) for row in result.rows]
-    return value

@@ -5,11 +5,7 @@ from pathlib import Path
 
 import click
 
-from exactdrl.campaigns.cases import AnyCase
-from exactdrl.campaigns.conduct import Conducted, conduct
-from exactdrl.campaigns.config import default_config, parse_config, read_config
-from exactdrl.engine.job import FAILED, LIMIT
-from exactdrl.engine.pool import available_jobs
+from exactdrl.front.campaigned import AnyCase, campaign, default_config, read_campaign
 
 from .progress import progress
 
@@ -58,34 +54,22 @@ def campaign_command(
         raise click.UsageError("either CONFIG or --default is needed")
     if jobs is not None and scheduler is not None:
         raise click.UsageError("--jobs and --scheduler exclude each other")
-    campaign = parse_config(default_config(), "--default") if config is None else read_config(config)
-    campaign = campaign.with_options(verify=verify, keep_runs=keep_runs)
-    with progress("campaign", total=len(campaign.cases), unit="run") as report:
+    chosen = read_campaign(config, verify=verify, keep_runs=keep_runs)
+    with progress("campaign", total=len(chosen.cases), unit="run") as report:
 
         def on_run(done: int, _total: int, case: AnyCase, status: str) -> None:
             report(done, f"{case.name} {status}")
 
-        found = conduct(
-            campaign,
-            folder,
-            jobs=available_jobs() if jobs is None else jobs,
-            scheduler=scheduler,
-            retry_failed=retry_failed,
-            on_run=on_run,
-        )
+        found = campaign(chosen, folder, jobs=jobs, scheduler=scheduler, retry_failed=retry_failed, on_run=on_run)
     if as_json:
-        click.echo(json.dumps(found.summary.to_json()))
+        click.echo(json.dumps(found.to_dict()))
     else:
-        _print(found)
+        first, *written = found.lines()
+        click.echo(first)
+        for name, reason in found.failures:
+            click.echo(f"not done     {name}: {reason}", err=True)
+        for line in written:
+            click.echo(line)
     if found.rejected:
         return REJECTED
-    return STOPPED if found.count(FAILED) else 0
-
-
-def _print(found: Conducted) -> None:
-    failed, limit = found.count(FAILED), found.count(LIMIT)
-    click.echo(f"runs         {len(found.rows)}, {found.run} of them now; {limit} over a limit, {failed} failed")
-    for name, reason in found.summary.failures:
-        click.echo(f"not done     {name}: {reason}", err=True)
-    for path in found.paths:
-        click.echo(f"written      {path}")
+    return STOPPED if found.has_failed else 0

@@ -1,18 +1,15 @@
 """The data of the commands about cells: a table, or an instance file; and what the options say about the network."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import click
 
-from exactdrl import InputError, Instance, read_instance
-from exactdrl.doors.tables import Table
-from exactdrl.hidden_cells.instances import from_data, to_setting
-from exactdrl.hidden_cells.setting import LossKind, Setting
-from exactdrl.problem.names import ACTIVATION_NAMES, parse_activation
+from exactdrl import InputError
+from exactdrl.front.cells_data import CellsData, read_cells_instance, to_cells_data
+from exactdrl.front.options import ACTIVATION_NAMES, parse_activation
 
 from .tables import TableArguments, table_options
 
@@ -21,34 +18,9 @@ R = TypeVar("R")
 _ENDINGS = (".json", ".json.gz")
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
-    """What a command was given.
-
-    Attributes:
-        instance: the problem; of a table, with all parameters 0.
-        setting: the same for the room of cells.
-        is_from_file: whether the instance is the file that was given.
-    """
-
-    instance: Instance
-    setting: Setting
-    is_from_file: bool
-
-
 def is_instance(path: Path) -> bool:
     """Returns whether a path names an instance file."""
     return path.name.endswith(_ENDINGS)
-
-
-def refuse_weights(table: Table) -> None:
-    """Refuses a table with weights.
-
-    Raises:
-        InputError: it has them.
-    """
-    if table.weights is not None:
-        raise InputError(f"{table.place}: cells are judged without weights of the samples; leave --weights out")
 
 
 def read_cells_data(
@@ -60,7 +32,7 @@ def read_cells_data(
     activation: str | None,
     no_bias: bool,
     output_bias: bool,
-) -> Data:
+) -> CellsData:
     """Returns the data of a command.
 
     Args:
@@ -78,37 +50,16 @@ def read_cells_data(
     if is_instance(source):
         if not table.is_default or no_bias or output_bias or activation is not None or loss is not None:
             raise InputError(f"{source}: an instance says itself what its columns, loss, biases and activation are")
-        instance = read_instance(source)
-        setting = to_setting(instance)
-        if units is None or units == setting.units:
-            return Data(instance, setting, is_from_file=instance.free == "all")
-        data = setting
-    else:
-        read = table.read(source)
-        refuse_weights(read)
-        if len(read.target_names) != 1:
-            raise InputError(
-                f"{source}: one target column is needed, not {len(read.target_names)}: cells are those of one output"
-            )
-        hidden = parse_activation(activation or "relu")
-        data = Setting.create(
-            tuple(tuple(row) for row in read.inputs),
-            [row[0] for row in read.targets],
-            loss=cast("LossKind", loss or "squared"),
-            slopes=(hidden.below, hidden.above),
-            has_bias=not no_bias,
-            has_output_bias=output_bias,
-        )
-    instance = from_data(
-        data.inputs,
-        data.targets,
+        return read_cells_instance(source, units)
+    hidden = parse_activation(activation or "relu")
+    return to_cells_data(
+        table.read(source),
         units=units or 1,
-        loss=data.loss,
-        slopes=data.slopes,
-        has_bias=data.has_bias,
-        has_output_bias=data.has_output_bias,
+        loss="absolute" if loss == "absolute" else "squared",
+        activation=hidden,
+        has_bias=not no_bias,
+        has_output_bias=output_bias,
     )
-    return Data(instance, to_setting(instance), is_from_file=False)
 
 
 def cells_options(command: Callable[..., R]) -> Callable[..., R]:

@@ -1,17 +1,12 @@
 """`exactdrl elaborate`."""
 
-import gzip
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO
 
 import click
 
 from exactdrl import read_certificate, read_instance
-from exactdrl.certificate.hints import hint_lines
-from exactdrl.minimality.slopes import DEFAULT_NODES
-from exactdrl.problem.output import new_file
+from exactdrl.front.exported import elaborate
+from exactdrl.front.options import DEFAULT_NODES
 
 from .progress import progress
 
@@ -39,15 +34,4 @@ def elaborate_command(*, instance: Path, run: Path, path: str, nodes: int, force
     problem = read_instance(instance)
     certificate = read_certificate(run, problem)
     with progress("elaborate", total=len(certificate.steps)) as report:
-
-        def write_to(stream: TextIO, on_step: Callable[[int], None]) -> None:
-            stream.writelines(f"{line}\n" for line in hint_lines(problem, certificate, nodes=nodes, on_step=on_step))
-
-        if path == "-":
-            write_to(sys.stdout, report)
-            return
-        with (
-            new_file(Path(path), force=force) as partial,
-            gzip.open(partial, "wt") if path.endswith(".gz") else partial.open("w", encoding="ascii") as stream,
-        ):
-            write_to(stream, report)
+        elaborate(problem, certificate, path, nodes=nodes, force=force, on_step=report)

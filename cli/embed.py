@@ -6,12 +6,8 @@ from pathlib import Path
 import click
 from gmpy2 import mpq
 
-from exactdrl import InputError, parse_rational, read_instance, write_instance
-from exactdrl.certificate.verdict_file import verdict_name
-from exactdrl.constructions.embed import Embedded, add_inactive, is_borne_out, propagate_inactive, replicate
-from exactdrl.minimality.judge import DEFAULT_BUDGET
-from exactdrl.problem.output import refuse_existing
-from exactdrl.report.point_words import verdict_fields, verdict_lines
+from exactdrl import InputError, embed, parse_rational
+from exactdrl.front.options import DEFAULT_BUDGET, refuse_existing
 
 
 @click.command("embed")
@@ -53,24 +49,27 @@ def embed_command(
     if (unit is None) != (copies is None):
         raise click.UsageError("--replicate and --copies belong together")
     refuse_existing(output, force=force)
-    read = read_instance(instance)
     if unit is not None and copies is not None:
-        pairs = [_numbers(part, "--copies") for part in copies.split(";")]
-        for pair in pairs:
-            if len(pair) != 2:  # noqa: PLR2004 - β and γ
-                raise InputError(f"--copies: {len(pair)} numbers between semicolons, two are needed: β,γ")
-        found = replicate(read, unit, [(pair[0], pair[1]) for pair in pairs], budget=budget)
+        found = embed(instance, replicated=(unit, _pairs(copies)), budget=budget)
     elif inactive is not None:
         inner, separator, outer = inactive.partition(";")
         if not separator:
             raise InputError("--inactive: a semicolon between inner and outer weights is needed")
-        found = add_inactive(read, _numbers(inner, "--inactive"), _numbers(outer, "--inactive"), budget=budget)
+        weights = _numbers(inner, "--inactive"), _numbers(outer, "--inactive")
+        found = embed(instance, inactive=weights, budget=budget)
     else:
-        found = propagate_inactive(read, _numbers(propagate or "", "--propagate"), budget=budget)
-    write_instance(found.instance, output, force=force)
-    for line in _report(found, as_json=as_json):
-        click.echo(line)
+        found = embed(instance, propagated=_numbers(propagate or "", "--propagate"), budget=budget)
+    found.save(output, force=force)
+    click.echo(json.dumps(found.to_dict()) if as_json else str(found))
     return 0
+
+
+def _pairs(text: str) -> list[tuple[mpq, mpq]]:
+    pairs = [_numbers(part, "--copies") for part in text.split(";")]
+    for pair in pairs:
+        if len(pair) != 2:  # noqa: PLR2004 - β and γ
+            raise InputError(f"--copies: {len(pair)} numbers between semicolons, two are needed: β,γ")
+    return [(pair[0], pair[1]) for pair in pairs]
 
 
 def _numbers(text: str, option: str) -> list[mpq]:
@@ -78,28 +77,3 @@ def _numbers(text: str, option: str) -> list[mpq]:
         return [parse_rational(part.strip(" ")) for part in text.split(",")]
     except InputError as error:
         raise InputError(f"{option}: {error}") from None
-
-
-def _report(found: Embedded, *, as_json: bool) -> list[str]:
-    prediction, agrees = found.prediction, is_borne_out(found)
-    if as_json:
-        theory = None
-        if prediction is not None:
-            theory = {
-                "stays_stationary": prediction.stays_stationary,
-                "stays_minimum": prediction.stays_minimum,
-                "reason": prediction.reason,
-                "agrees": agrees,
-            }
-        both = {"before": verdict_fields(found.before), "after": verdict_fields(found.after), "theory": theory}
-        return [json.dumps(both)]
-    lines = [f"before       {verdict_name(found.before)}", "after:"]
-    lines += [f"  {line}" for line in verdict_lines(found.after)]
-    if prediction is None:
-        return [*lines, "theory       for one hidden layer, one output and a loss without kink at the point alone"]
-    stationary = "stays stationary" if prediction.stays_stationary else "does not stay stationary"
-    minimum = "a local minimum stays one" if prediction.stays_minimum else "a local minimum does not stay one"
-    lines.append(f"theory       a stationary point {stationary}, {minimum} ({prediction.reason})")
-    if agrees is not None:
-        lines.append(f"             the verdicts {'agree' if agrees else 'DISAGREE: this is a bug'}")
-    return lines

@@ -5,10 +5,7 @@ from pathlib import Path
 import click
 
 from exactdrl import WalkPoint, export, read_certificate, read_instance
-from exactdrl.cells.integer_problem import IntegerProblem
-from exactdrl.certificate.vipr import vipr_of_run
-from exactdrl.engine.pool import available_jobs
-from exactdrl.problem.output import write_new
+from exactdrl.front.exported import export_vipr
 
 from .progress import progress
 
@@ -49,8 +46,7 @@ def export_command(
     problem_instance = read_instance(instance)
     certificate = read_certificate(run, problem_instance)
     if vipr is not None:
-        text = "".join(f"{line}\n" for line in vipr_of_run(problem_instance, certificate))
-        write_new(vipr, text.encode("ascii"), force=force)
+        export_vipr(problem_instance, certificate, vipr, force=force)
         click.echo(f"{vipr}: the optimum, {len(problem_instance.inputs)} samples")
     if vertices is None and losses is None:
         return
@@ -59,14 +55,13 @@ def export_command(
         def on_point(point: WalkPoint) -> None:
             report(point.step)
 
-        problem = IntegerProblem.from_instance(problem_instance)
         count = export(
-            problem,
+            problem_instance,
             certificate,
             vertices=vertices,
             losses=losses,
             force=force,
-            jobs=jobs or available_jobs(),
+            jobs=jobs,
             on_point=on_point,
         )
     for path in (vertices, losses):

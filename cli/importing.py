@@ -1,37 +1,27 @@
 """`exactdrl import`."""
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import click
 
-from exactdrl import Instance, write_instance
-from exactdrl.doors.arrays import from_regression
-from exactdrl.doors.datasets import DATASETS, load_dataset
-from exactdrl.doors.network import Network, to_instance
-from exactdrl.doors.npz import read_data_npz, read_network_npz
-from exactdrl.doors.onnx import check_onnx, read_onnx
-from exactdrl.doors.safetensors import read_safetensors_network
-from exactdrl.doors.state_dict import read_state_dict
-from exactdrl.doors.torch import load_torch_file
-from exactdrl.problem.instance import Samples, Vector
-from exactdrl.problem.names import ACTIVATION_NAMES, LOSS_NAMES, parse_loss
-from exactdrl.problem.output import STREAM
+from exactdrl import Instance, load_dataset, write_instance
+from exactdrl.front.files import (
+    FileSamples,
+    Network,
+    NetworkKind,
+    check_words,
+    read_arrays,
+    read_network_file,
+    to_file_samples,
+    to_problem,
+)
+from exactdrl.front.options import ACTIVATION_NAMES, DATASETS, LOSS_NAMES, STREAM, parse_loss
 
 from .tables import TableArguments, say_notes, table_options
 
 _LISTED = "; ".join(f"{name}: {dataset.description}" for name, dataset in DATASETS.items())
-_SOURCES = ("network", "torch", "onnx", "safetensors")
-
-
-@dataclass(frozen=True, slots=True)
-class _Samples:
-    """Samples, and lines about them for the summary."""
-
-    inputs: Samples
-    targets: Samples
-    weights: Vector | None
-    lines: tuple[str, ...]
+_SOURCES: tuple[NetworkKind, ...] = get_args(NetworkKind)
 
 
 @click.command("import", epilog=f"Named data sets: {_LISTED}.")
@@ -105,22 +95,17 @@ def import_command(
             _refuse_idle(source, ("activation", "order", "key", "keys", "decimals"), "a network")
             if data_decimals is not None or layer not in {None, 1} or free not in {None, "1", "all"}:
                 raise click.UsageError("--layer, --free and --data-decimals need a network")
-            instance = from_regression(
-                samples.inputs, samples.targets, has_bias=not no_bias, loss=chosen, sample_weights=samples.weights
-            )
-            instance = instance.with_free("all") if free == "all" else instance
+            instance = to_problem(None, samples, free=free, has_bias=not no_bias, loss=chosen)
         else:
-            instance = to_instance(
+            instance = to_problem(
                 network,
-                samples.inputs,
-                samples.targets,
+                samples,
                 layer=layer or 1,
                 free=None if free is None else int(free) if free.isascii() and free.isdecimal() else free,
                 loss=chosen,
-                sample_weights=samples.weights,
                 data_decimals=data_decimals,
             )
-            lines = (*lines, *_check(source, samples))
+            lines = (*lines, *_check(source["onnx"], samples))
     write_instance(instance, path, force=force)
     _show(path, instance, lines)
 
@@ -141,50 +126,34 @@ def _refuse_idle(source: dict[str, object], names: tuple[str, ...], need: str) -
         raise click.UsageError(f"--without-bias needs {need}")
 
 
-def _read_network(kind: str, source: dict[str, object]) -> Network:
-    path, decimals = _path(source[kind]), source["decimals"]
-    places = decimals if isinstance(decimals, int) else None
-    activation = str(source["activation"] or "relu")
-    order = _names(source["order"])
-    bare = source["without_bias"]
+def _read_network(kind: NetworkKind, source: dict[str, object]) -> Network:
+    decimals, order, bare, key = source["decimals"], _names(source["order"]), source["without_bias"], source["key"]
     without_bias = bare if isinstance(bare, tuple) else ()
-    if kind != "torch" and source["key"] is not None:
+    if kind != "torch" and key is not None:
         raise click.UsageError("--key needs --torch")
     if kind != "network" and source["keys"] is not None:
         raise click.UsageError("--keys needs --network")
     if kind in {"network", "onnx"} and (order or without_bias):
         raise click.UsageError("--order and --without-bias need --torch or --safetensors")
-    if kind == "onnx":
-        if source["activation"] is not None:
-            raise click.UsageError("--activation is of no use with --onnx, whose file has the activations")
-        network = read_onnx(path, decimals=places)
-    elif kind == "network":
-        network = read_network_npz(path, keys=_names(source["keys"]), activation=activation, decimals=places)
-    elif kind == "torch":
-        key = source["key"]
-        network = read_state_dict(
-            load_torch_file(path, key=None if key is None else str(key)),
-            str(path),
-            activation=activation,
-            order=order,
-            without_bias=without_bias,
-            decimals=places,
-        )
-    else:
-        network = read_safetensors_network(
-            path, activation=activation, order=order, without_bias=without_bias, decimals=places
-        )
+    if kind == "onnx" and source["activation"] is not None:
+        raise click.UsageError("--activation is of no use with --onnx, whose file has the activations")
+    network = read_network_file(
+        _path(source[kind]),
+        kind,
+        activation=str(source["activation"] or "relu"),
+        order=order,
+        without_bias=without_bias,
+        key=None if key is None else str(key),
+        keys=_names(source["keys"]),
+        decimals=decimals if isinstance(decimals, int) else None,
+    )
     say_notes(network.notes)
     return network
 
 
-def _check(source: dict[str, object], samples: _Samples) -> tuple[str, ...]:
-    """Compares a graph with its own evaluation, and returns a line on it."""
-    if source["onnx"] is None:
-        return ()
-    result = check_onnx(_path(source["onnx"]), samples.inputs)
-    words = "not done: the layers are too wide for a bound in the graph's floats" if result is None else result.words
-    return (f"check    {words}",)
+def _check(onnx: object, samples: FileSamples) -> tuple[str, ...]:
+    """Compares an ONNX graph with its own evaluation, and returns a line on it."""
+    return () if onnx is None else (f"check    {check_words(_path(onnx), samples)}",)
 
 
 def _path(value: object) -> Path:
@@ -195,15 +164,11 @@ def _names(value: object) -> list[str] | None:
     return None if value is None else [name.strip() for name in str(value).split(",")]
 
 
-def _read_data(path: Path, table: TableArguments) -> _Samples:
+def _read_data(path: Path, table: TableArguments) -> FileSamples:
     if path.suffix == ".npz":
         if not table.has_only_names:
             raise click.UsageError(
                 "an npz file has its arrays by the names inputs and targets, or --inputs and --target"
             )
-        data = read_data_npz(path, inputs=table.single("inputs"), targets=table.single("targets"))
-        return _Samples(data.inputs, data.targets, None, ())
-    read = table.read(path)
-    lines = [f"inputs   {', '.join(read.input_names)}", f"targets  {', '.join(read.target_names)}"]
-    lines += [f"note     {note}" for note in read.notes]
-    return _Samples(read.inputs, read.targets, read.weights, tuple(lines))
+        return read_arrays(path, inputs=table.single("inputs"), targets=table.single("targets"))
+    return to_file_samples(table.read(path))

@@ -7,15 +7,9 @@ from typing import Literal
 
 import click
 
-from exactdrl import read_instance
-from exactdrl.certificate.verdict_file import write_verdict
-from exactdrl.constructions.spurious_end import with_better
-from exactdrl.minimality.judge import DEFAULT_BUDGET
-from exactdrl.points.judge import JudgedPoint, judge
-from exactdrl.points.verdict import Undecided
-from exactdrl.problem.output import refuse_existing
-from exactdrl.report.point_words import verdict_fields, verdict_lines
-from exactdrl.report.style import SIZE_HELP, SIZES, Size, check_format
+from exactdrl import JudgeResult, judge
+from exactdrl.front.judged_layer import LayerResult
+from exactdrl.front.options import DEFAULT_BUDGET, SIZE_HELP, SIZES, Size, check_format, refuse_existing
 
 UNDECIDED = 3
 
@@ -78,23 +72,19 @@ def judge_command(
             refuse_existing(path, force=force)
     if figure is not None:
         check_format(figure)
-    read = read_instance(instance)
     began = time.monotonic()
-    judged = with_better(judge(read, free=parse_free(free), budget=budget))
+    judged = judge(instance, free=parse_free(free), budget=budget)
     if output is not None:
-        write_verdict(judged, read.digest, output, force=force)
+        judged.save(output, force=force)
     if figure is not None:
-        from exactdrl.report.point_figures import draw_points  # noqa: PLC0415 - matplotlib takes a second to import
-
-        draw_points([(instance.name, judged)], figure, size=size, force=force)
+        judged.save_figure(figure, title=instance.name, size=size, force=force)
     return print_verdict(judged, time.monotonic() - began, as_json=as_json)
 
 
-def print_verdict(judged: JudgedPoint, seconds: float, *, as_json: bool) -> int:
+def print_verdict(judged: JudgeResult | LayerResult, seconds: float, *, as_json: bool) -> int:
     """Prints a verdict, and returns the exit code."""
     if as_json:
-        click.echo(json.dumps(verdict_fields(judged) | {"seconds": round(seconds, 3)}))
+        click.echo(json.dumps(judged.to_dict() | {"seconds": round(seconds, 3)}))
     else:
-        for line in verdict_lines(judged):
-            click.echo(line)
-    return UNDECIDED if isinstance(judged.verdict, Undecided) else 0
+        click.echo(str(judged))
+    return 0 if judged.is_decided else UNDECIDED

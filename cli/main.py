@@ -14,9 +14,8 @@ from typing import TextIO
 
 import click
 
-from exactdrl import __version__
-from exactdrl.exact.rationals import InputError
-from exactdrl.problem.output import MachineError, temporary_listeners
+from exactdrl import InputError, __version__
+from exactdrl.front.options import MachineError, temporary_listeners
 
 from . import guard
 

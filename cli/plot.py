@@ -4,18 +4,11 @@ from pathlib import Path
 
 import click
 
-from exactdrl import InputError, read_certificate, read_instance
-from exactdrl.cells.integer_problem import IntegerProblem
-from exactdrl.engine.pool import available_jobs
-from exactdrl.exact.rationals import to_rational
-from exactdrl.observations.observe import LINES, WINDOW, check_options, observe
-from exactdrl.observations.phases import SPREAD
-from exactdrl.observations.series import to_series
-from exactdrl.observations.tables import refuse_written
-from exactdrl.report.figures import draw, figure_paths
-from exactdrl.report.style import FORMATS, SIZE_HELP, SIZES, Size
+from exactdrl import observe
+from exactdrl.front.observed import Outputs
+from exactdrl.front.options import FORMATS, LINES, SIZE_HELP, SIZES, SPREAD, WINDOW, Size
 
-from .observe import observing
+from .observe import observing, parse_spread
 
 
 @click.command("plot")
@@ -45,27 +38,18 @@ def plot_command(
     force: bool,
 ) -> None:
     """Draw loss, step lengths, distances and densities of the walk RUN on INSTANCE, with the data."""
-    problem_instance = read_instance(instance)
-    certificate = read_certificate(run, problem_instance)
-    try:
-        factor = to_rational(spread)
-    except InputError as error:
-        raise InputError(f"--spread: {error}") from None
-    check_options(len(certificate.steps), window=window, spread=factor, between=(), lines=lines)
-    refuse_written(figure_paths(folder, formats), force=force)
+    outputs = Outputs(figures=folder, formats=formats, size=size, force=force)
     with observing("plot") as report:
         found = observe(
-            problem_instance,
+            instance,
             run,
-            certificate=certificate,
             window=window,
-            spread=factor,
+            spread=parse_spread(spread),
             lines=lines,
             seed=seed,
-            jobs=jobs or available_jobs(),
+            jobs=jobs,
+            outputs=outputs,
             on_progress=report,
         )
-    problem = IntegerProblem.from_instance(problem_instance)
-    series = to_series(problem, certificate, found.trajectory, window)
-    for path in draw(found, series, folder, formats=formats, size=size, force=force):
+    for path in outputs.write(found)[1]:
         click.echo(path)

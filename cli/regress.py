@@ -5,10 +5,8 @@ from pathlib import Path
 
 import click
 
-from exactdrl import InputError
-from exactdrl.doors.datasets import TABLES, load_table
-from exactdrl.exact.rationals import to_float, to_text
-from exactdrl.front.regressed import RegressionResult, regress
+from exactdrl import InputError, RegressionResult, regress, to_float, to_text
+from exactdrl.front.options import TABLES, load_table
 
 from .tables import TableArguments, say_notes, table_options
 

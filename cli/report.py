@@ -4,12 +4,8 @@ from pathlib import Path
 
 import click
 
-from exactdrl import InputError
-from exactdrl.engine.pool import available_jobs
-from exactdrl.observations.observe import LINES
-from exactdrl.problem.output import refuse_existing, write_new
-from exactdrl.report.page import to_html
-from exactdrl.report.report import make_report
+from exactdrl.front.exported import write_report
+from exactdrl.front.options import LINES
 
 from .observe import observing
 
@@ -30,18 +26,16 @@ def report_command(
 
     It opens anywhere, loads nothing from anywhere, and is the same for the same files.
     """
-    if path.suffix not in {".html", ".htm"}:
-        raise InputError(f"{path}: a report's name ends in .html")
-    refuse_existing(path, force=force)
     with observing("report") as on_progress:
-        report = make_report(
+        write_report(
             instance,
             run,
+            path,
             check=not no_check,
             lines=lines,
             seed=seed,
-            jobs=jobs or available_jobs(),
+            jobs=jobs,
+            force=force,
             on_progress=on_progress,
         )
-    write_new(path, to_html(report).encode("utf-8"), force=force)
     click.echo(path)

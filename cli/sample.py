@@ -5,9 +5,16 @@ from pathlib import Path
 import click
 
 from exactdrl import InputError, sample_experiment, write_instance
-from exactdrl.doors.sample import DOUBLE_BITS, PUBLISHED_SAMPLES, PUBLISHED_WIDTHS
-from exactdrl.problem.names import ACTIVATION_NAMES, LOSS_NAMES, parse_activation, parse_loss
-from exactdrl.problem.output import STREAM
+from exactdrl.front.options import (
+    ACTIVATION_NAMES,
+    DOUBLE_BITS,
+    LOSS_NAMES,
+    PUBLISHED_SAMPLES,
+    PUBLISHED_WIDTHS,
+    STREAM,
+    parse_activation,
+    parse_loss,
+)
 
 
 def _parse_widths(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[int, ...]:

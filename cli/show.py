@@ -5,8 +5,7 @@ from pathlib import Path
 
 import click
 
-from exactdrl.exact.rationals import to_float, to_text
-from exactdrl.front.walked import read_result
+from exactdrl import read_result, to_float, to_text
 
 _LONGEST = 24
 

@@ -4,16 +4,9 @@ from pathlib import Path
 
 import click
 
-from exactdrl import InputError, read_certificate, read_instance
-from exactdrl.doors.trajectory import read_trajectory
-from exactdrl.exact.rationals import parse_rational
-from exactdrl.front.sliced import slice_loss
-from exactdrl.problem.instance import Matrix
-from exactdrl.problem.output import refuse_existing
-from exactdrl.report.slice import SLICE_FORMATS, write_slice
-from exactdrl.report.style import SIZE_HELP, SIZES, Size, check_format
-
-_NAMES = ", ".join(f"*.{kind}" for kind in SLICE_FORMATS)
+from exactdrl import InputError, parse_rational, read_certificate, read_instance, read_trajectory
+from exactdrl.front.options import SIZE_HELP, SIZES, SLICE_FORMATS, Size, check_format, refuse_existing
+from exactdrl.front.sliced import Matrix, slice_loss, write_slice
 
 
 @click.command("slice")

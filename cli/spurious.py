@@ -2,27 +2,17 @@
 
 import json
 from pathlib import Path
-from typing import cast
 
 import click
 
-from exactdrl import InputError, read_instance, to_float, to_text
-from exactdrl.certificate.cells_file import CellsWriter, spurious_lines
-from exactdrl.constructions.channels import Shape
-from exactdrl.constructions.instances import to_instance, to_rows
-from exactdrl.constructions.plain_network import PlainNetwork, Rows
-from exactdrl.constructions.spurious import SpuriousMinimum, build_spurious
-from exactdrl.hidden_cells.instances import loss_kind
-from exactdrl.hidden_cells.setting import LossKind
-from exactdrl.problem.file import write_instance
-from exactdrl.problem.names import ACTIVATION_NAMES, parse_activation
-from exactdrl.problem.output import refuse_existing
-from exactdrl.report.words import loss_words
+from exactdrl import InputError, spurious_minimum
+from exactdrl.front.cells_data import refuse_weights
+from exactdrl.front.hidden import spurious_minimum_of
+from exactdrl.front.options import ACTIVATION_NAMES, parse_activation, refuse_existing
 
-from .cells_data import is_instance, refuse_weights
+from .cells_data import is_instance
 from .tables import TableArguments, table_options
 
-_SPARE = 2
 _LONG = 6
 
 
@@ -71,80 +61,38 @@ def spurious_command(
     was found, and a polyline of minima with the same loss. Where a hypothesis of the construction fails the refusal
     names it.
     """
-    inputs, targets, kind = _read(source, table, loss)
     hidden = parse_activation(activation)
-    shape = Shape(_parse_widths(widths, inputs, targets), (hidden.below, hidden.above), not no_output_bias)
+    slopes = (hidden.below, hidden.above)
     certificate = output.with_name(output.name.removesuffix(".gz").removesuffix(".json") + ".drl")
     for path in (output, certificate):
         refuse_existing(path, force=force)
-    found = build_spurious(inputs, targets, shape, kind)
-    write_instance(to_instance(found.network, inputs, targets, kind), output, force=force)
-    with CellsWriter(certificate, read_instance(output).digest) as writer:
-        writer.write(spurious_lines(found))
-    if as_json:
-        click.echo(json.dumps(_to_json(found)))
-    else:
-        for line in _to_lines(found, output, certificate):
-            click.echo(line)
-    return 0
-
-
-def _read(source: Path, table: TableArguments, loss: str | None) -> tuple[Rows, Rows, LossKind]:
+    shape = None if widths is None else _parse_widths(widths)
     if is_instance(source):
         if not table.is_default or loss is not None:
             raise InputError(f"{source}: an instance says itself what its columns and its loss are")
-        instance = read_instance(source)
-        return to_rows(instance.inputs), to_rows(instance.targets), loss_kind(instance)
-    read = table.read(source)
-    refuse_weights(read)
-    return to_rows(read.inputs), to_rows(read.targets), cast("LossKind", loss or "squared")
+        found = spurious_minimum_of(source, widths=shape, activation=slopes, has_output_bias=not no_output_bias)
+    else:
+        read = table.read(source)
+        refuse_weights(read)
+        found = spurious_minimum(
+            read.inputs,
+            read.targets,
+            widths=shape,
+            loss="absolute" if loss == "absolute" else "squared",
+            activation=slopes,
+            has_output_bias=not no_output_bias,
+        )
+    found.save(output, certificate, force=force)
+    if as_json:
+        click.echo(json.dumps(found.to_dict()))
+    else:
+        click.echo(f"instance     {output}\ncertificate  {certificate}\n{found}")
+    return 0
 
 
-def _parse_widths(text: str | None, inputs: Rows, targets: Rows) -> tuple[int, ...]:
-    if text is None:
-        return len(inputs[0]), len(targets[0]) + _SPARE, len(targets[0])
+def _parse_widths(text: str) -> tuple[int, ...]:
     parts = [part.strip() for part in text.split(",")]
     is_number = all(part.isascii() and part.isdigit() and len(part) < _LONG for part in parts)
     if not is_number or not all(map(int, parts[1:])):
         raise InputError(f"--widths {text!r}: positive integers with commas are needed: inputs, hidden layers, outputs")
     return tuple(map(int, parts))
-
-
-def _layers_json(network: PlainNetwork) -> list[dict[str, object]]:
-    return [
-        {
-            "weight": [[to_text(entry) for entry in row] for row in layer.weight],
-            "bias": None if layer.bias is None else [to_text(entry) for entry in layer.bias],
-        }
-        for layer in network.layers
-    ]
-
-
-def _to_json(found: SpuriousMinimum) -> dict[str, object]:
-    return {
-        "verdict": "local-minimum",
-        "by": "affine-fit",
-        "loss": to_text(found.loss),
-        "loss_float": to_float(found.loss),
-        "radius": to_text(found.radius),
-        "better": None if found.better is None else _layers_json(found.better),
-        "better_loss": None if found.better_loss is None else to_text(found.better_loss),
-        "valley": [_layers_json(point) for point in found.valley],
-    }
-
-
-def _to_lines(found: SpuriousMinimum, output: Path, certificate: Path) -> list[str]:
-    lines = [
-        f"instance     {output}",
-        f"certificate  {certificate}",
-        "verdict      local minimum in all parameters: the best affine fit, within one linear piece",
-        f"loss         {loss_words(found.loss)}",
-        f"radius       {to_text(found.radius)} in every parameter",
-    ]
-    if found.better_loss is None:
-        lines.append("better       none was found; whether there is one is open")
-    else:
-        lines.append(f"better       {loss_words(found.better_loss)}: the minimum is spurious")
-    segments = len(found.valley) - 1
-    lines.append(f"valley       a polyline of {segments} segment{'s' * (segments != 1)} with the same loss")
-    return lines

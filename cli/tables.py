@@ -8,8 +8,8 @@ from typing import Any, Literal, TypeVar
 
 import click
 
-from exactdrl.doors.sheet_text import TextForm
-from exactdrl.doors.tables import Table, read_table
+from exactdrl import Table, read_table
+from exactdrl.front.options import TextForm
 
 R = TypeVar("R")
 

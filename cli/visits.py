@@ -1,20 +1,15 @@
 """`exactdrl visits`."""
 
 import json
-from itertools import pairwise
 from pathlib import Path
 
 import click
 
-from exactdrl import read_instance, to_float, to_text, write_instance
-from exactdrl.doors.sheet_text import TextForm
-from exactdrl.doors.trajectory import read_trajectory
-from exactdrl.doors.visits import Visit, find_visits
+from exactdrl import read_instance, read_trajectory, write_instance
+from exactdrl.front.options import TextForm
+from exactdrl.front.visited import TITLES, Visit, visit_fields, visit_line, visits
 
 from .tables import say_notes, text_options
-
-# units that are listed one by one
-_LISTED = 6
 
 
 @click.command("visits")
@@ -55,42 +50,19 @@ def visits_command(
     if path is not None:
         chosen = -1 if row is None else row - 1 if row > 0 else row
         write_instance(trajectory.instance_at(read, chosen), path, force=force)
-    visits = []
-    if not as_json and not summary:
-        click.echo(f"{'row':>6} {'step':>8} {'loss':>22} {'cell':>6} {'changed':>8} {'zeros':>6}  dead units")
-    for visit in find_visits(read, trajectory):
-        visits.append(visit)
-        if not as_json and not summary:
-            click.echo(_line(visit))
+    is_shown = not as_json and not summary
+    if is_shown:
+        click.echo(TITLES)
+
+    def on_visit(visit: Visit) -> None:
+        if is_shown:
+            click.echo(visit_line(visit))
+
+    found = visits(read, trajectory, on_visit=on_visit)
     if as_json:
-        click.echo(json.dumps([_to_json(visit) for visit in visits]))
+        click.echo(json.dumps([visit_fields(visit) for visit in found.visits]))
         return
-    cells = len({visit.cell for visit in visits})
-    rises = sum(later.loss > earlier.loss for earlier, later in pairwise(visits))
-    returns = sum(visit.is_return for visit in visits)
-    words = f"{len(visits)} points in {cells} cells, {returns} returns to a cell that was left"
-    click.echo(f"{words}; the loss rises {rises} times")
+    click.echo(found.message)
     if path is not None:
-        click.echo(f"{path}: the point of row {visits[chosen].row}, step {visits[chosen].step}")
-
-
-def _line(visit: Visit) -> str:
-    dead = ", ".join(f"({layer}, {unit})" for layer, unit in visit.dead_units[:_LISTED])
-    more = len(visit.dead_units) - _LISTED
-    cell = f"{visit.cell}{'*' if visit.is_return else ''}"
-    words = f"{dead}{f' and {more} more' if more > 0 else ''}"
-    loss = f"{to_float(visit.loss):.15g}"
-    return f"{visit.row:>6} {visit.step:>8} {loss:>22} {cell:>6} {visit.changed:>8} {visit.zeros:>6}  {words}".rstrip()
-
-
-def _to_json(visit: Visit) -> dict[str, object]:
-    return {
-        "row": visit.row,
-        "step": visit.step,
-        "loss": to_text(visit.loss),
-        "cell": visit.cell,
-        "is_return": visit.is_return,
-        "changed": visit.changed,
-        "zeros": visit.zeros,
-        "dead_units": [list(unit) for unit in visit.dead_units],
-    }
+        place = found.visits[chosen]
+        click.echo(f"{path}: the point of row {place.row}, step {place.step}")

@@ -6,11 +6,9 @@ from pathlib import Path
 
 import click
 
-from exactdrl import Outcome, Step, StepLimit, Undecided, Walk, read_instance, record_walk, to_float, to_text
-from exactdrl.minimality.judge import DEFAULT_BUDGET
-from exactdrl.problem.instance import Matrix
-from exactdrl.report.words import count_words, loss_words, outcome_name, outcome_words
-from exactdrl.walks.driver import ALL_RULES, ARITHMETICS, default_rule
+from exactdrl import Outcome, Step, Walk, read_instance, record_walk
+from exactdrl.front.options import ALL_RULES, ARITHMETICS, DEFAULT_BUDGET, default_rule, zero_words
+from exactdrl.front.walked import WalkSummary
 
 from .progress import progress
 
@@ -31,16 +29,6 @@ def _run(walk: Walk, path: Path, *, force: bool, resume: bool, has_heartbeat: bo
 
         walk.on_node = on_node
         return record_walk(walk, path, force=force, resume=resume, on_step=on_step)
-
-
-def zero_words(parameters: Matrix) -> str:
-    """Returns which units of the trained layer are 0 on all samples, since all their parameters are 0."""
-    units = [str(unit) for unit, row in enumerate(parameters) if not any(row)]
-    if not units:
-        return ""
-    return (
-        f" where unit{'s' * (len(units) > 1)} {', '.join(units)} {'are' if len(units) > 1 else 'is'} 0 on all samples"
-    )
 
 
 @click.command("walk")
@@ -107,34 +95,14 @@ def walk_command(
     began = time.monotonic()
     outcome = _run(walk, path, force=force, resume=resume, has_heartbeat=has_heartbeat)
     seconds = time.monotonic() - began
-    lineality = walk.problem.lineality
+    found = WalkSummary(walk, outcome)
     if as_json:
-        result = {
-            "outcome": outcome_name(outcome),
-            "steps": walk.steps,
-            "loss": to_text(walk.loss),
-            "loss_float": to_float(walk.loss),
-            "published_stops": walk.published_stops,
-            "lineality": lineality,
-            "seconds": round(seconds, 3),
-            "certificate": str(path),
-        }
-        if isinstance(outcome, Undecided):
-            result["active"] = outcome.active
-        click.echo(json.dumps(result))
+        click.echo(json.dumps(found.to_dict() | {"seconds": round(seconds, 3), "certificate": str(path)}))
     else:
-        click.echo(f"outcome      {outcome_words(outcome)}")
-        click.echo(f"steps        {walk.steps}, in {seconds:.1f} s")
-        click.echo(f"loss         {loss_words(walk.loss)}")
-        if lineality:
-            click.echo(
-                f"lineality    {lineality} directions do not change the loss at all; minima are meant modulo these"
-            )
-        if walk.published_stops:
-            stops = ", ".join(map(str, walk.published_stops))
-            click.echo(f"wrong stops  the published rule stops at vertices that are no minimum, before step {stops}")
+        for line in found.lines():
+            click.echo(f"{line}, in {seconds:.1f} s" if line.startswith("steps ") else line)
         click.echo(f"certificate  {path}")
     if stats:
-        for line in count_words(walk.counts):
+        for line in found.count_lines():
             click.echo(line, err=as_json)
-    return UNDECIDED if isinstance(outcome, (Undecided, StepLimit)) else 0
+    return 0 if found.is_decided else UNDECIDED

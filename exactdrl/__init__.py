@@ -17,7 +17,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from exactdrl.audits.audit import audit as audit
     from exactdrl.cells.cell import Cell as Cell
     from exactdrl.cells.kinks import Kink as Kink
     from exactdrl.cells.point import Point as Point
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from exactdrl.certificate.verify import CheckResult as CheckResult
     from exactdrl.certificate.verify import verify as verify
     from exactdrl.certificate.verify import verify_fast as verify_fast
-    from exactdrl.constructions.embed import Embedded as Embedded
-    from exactdrl.constructions.embed import embed as embed
     from exactdrl.doors.argument import from_network_argument as from_network_argument
     from exactdrl.doors.arrays import from_arrays as from_arrays
     from exactdrl.doors.arrays import from_regression as from_regression
@@ -50,8 +47,19 @@ if TYPE_CHECKING:
     from exactdrl.exact.rationals import parse_rational as parse_rational
     from exactdrl.exact.rationals import to_float as to_float
     from exactdrl.exact.rationals import to_text as to_text
+    from exactdrl.front.audited import AuditResult as AuditResult
+    from exactdrl.front.audited import audit as audit
+    from exactdrl.front.campaigned import CampaignResult as CampaignResult
+    from exactdrl.front.campaigned import campaign as campaign
+    from exactdrl.front.embedded import EmbedResult as EmbedResult
+    from exactdrl.front.embedded import embed as embed
     from exactdrl.front.estimators import ExactLAD as ExactLAD
     from exactdrl.front.estimators import ExactQuantileRegressor as ExactQuantileRegressor
+    from exactdrl.front.exported import elaborate as elaborate
+    from exactdrl.front.exported import export as export
+    from exactdrl.front.exported import export_vipr as export_vipr
+    from exactdrl.front.exported import walk_points as walk_points
+    from exactdrl.front.exported import write_report as write_report
     from exactdrl.front.hidden import GlobalResult as GlobalResult
     from exactdrl.front.hidden import SpuriousResult as SpuriousResult
     from exactdrl.front.hidden import global_minimum as global_minimum
@@ -61,15 +69,19 @@ if TYPE_CHECKING:
     from exactdrl.front.judged import SnapResult as SnapResult
     from exactdrl.front.judged import judge as judge
     from exactdrl.front.judged import snap as snap
+    from exactdrl.front.judged_layer import LayerResult as LayerResult
+    from exactdrl.front.observed import ObserveResult as ObserveResult
+    from exactdrl.front.observed import observe as observe
     from exactdrl.front.regressed import RegressionResult as RegressionResult
     from exactdrl.front.regressed import regress as regress
+    from exactdrl.front.visited import VisitResult as VisitResult
+    from exactdrl.front.visited import visits as visits
     from exactdrl.front.walked import WalkResult as WalkResult
     from exactdrl.front.walked import read_result as read_result
     from exactdrl.front.walked import walk as walk
     from exactdrl.minimality.verdict import LocalMinimum as LocalMinimum
     from exactdrl.minimality.verdict import StrictLocalMinimum as StrictLocalMinimum
     from exactdrl.minimality.verdict import Undecided as Undecided
-    from exactdrl.observations.observe import observe as observe
     from exactdrl.problem.activation import Activation as Activation
     from exactdrl.problem.file import read_instance as read_instance
     from exactdrl.problem.file import write_instance as write_instance
@@ -77,8 +89,6 @@ if TYPE_CHECKING:
     from exactdrl.problem.instance import Layer as Layer
     from exactdrl.problem.loss import Loss as Loss
     from exactdrl.series.export import WalkPoint as WalkPoint
-    from exactdrl.series.export import export as export
-    from exactdrl.series.export import points as points
     from exactdrl.walks.driver import Outcome as Outcome
     from exactdrl.walks.driver import Step as Step
     from exactdrl.walks.driver import StepLimit as StepLimit
@@ -89,7 +99,8 @@ __version__ = "0.2.0"
 
 # where each public name is defined; it is imported when it is first used, so that a command starts at once
 _PLACES = {
-    "audit": "exactdrl.audits.audit",
+    "AuditResult": "exactdrl.front.audited",
+    "audit": "exactdrl.front.audited",
     "Cell": "exactdrl.cells.cell",
     "Kink": "exactdrl.cells.kinks",
     "Point": "exactdrl.cells.point",
@@ -100,8 +111,8 @@ _PLACES = {
     "CheckResult": "exactdrl.certificate.verify",
     "verify": "exactdrl.certificate.verify",
     "verify_fast": "exactdrl.certificate.verify",
-    "Embedded": "exactdrl.constructions.embed",
-    "embed": "exactdrl.constructions.embed",
+    "EmbedResult": "exactdrl.front.embedded",
+    "embed": "exactdrl.front.embedded",
     "from_network_argument": "exactdrl.doors.argument",
     "from_arrays": "exactdrl.doors.arrays",
     "from_regression": "exactdrl.doors.arrays",
@@ -141,7 +152,9 @@ _PLACES = {
     "LocalMinimum": "exactdrl.minimality.verdict",
     "StrictLocalMinimum": "exactdrl.minimality.verdict",
     "Undecided": "exactdrl.minimality.verdict",
-    "observe": "exactdrl.observations.observe",
+    "LayerResult": "exactdrl.front.judged_layer",
+    "ObserveResult": "exactdrl.front.observed",
+    "observe": "exactdrl.front.observed",
     "Activation": "exactdrl.problem.activation",
     "read_instance": "exactdrl.problem.file",
     "write_instance": "exactdrl.problem.file",
@@ -149,8 +162,15 @@ _PLACES = {
     "Layer": "exactdrl.problem.instance",
     "Loss": "exactdrl.problem.loss",
     "WalkPoint": "exactdrl.series.export",
-    "export": "exactdrl.series.export",
-    "points": "exactdrl.series.export",
+    "CampaignResult": "exactdrl.front.campaigned",
+    "campaign": "exactdrl.front.campaigned",
+    "elaborate": "exactdrl.front.exported",
+    "export": "exactdrl.front.exported",
+    "export_vipr": "exactdrl.front.exported",
+    "walk_points": "exactdrl.front.exported",
+    "write_report": "exactdrl.front.exported",
+    "VisitResult": "exactdrl.front.visited",
+    "visits": "exactdrl.front.visited",
     "Outcome": "exactdrl.walks.driver",
     "Step": "exactdrl.walks.driver",
     "StepLimit": "exactdrl.walks.driver",
@@ -160,10 +180,12 @@ _PLACES = {
 
 __all__ = [
     "Activation",
+    "AuditResult",
+    "CampaignResult",
     "Cell",
     "Certificate",
     "CheckResult",
-    "Embedded",
+    "EmbedResult",
     "ExactLAD",
     "ExactQuantileRegressor",
     "GlobalResult",
@@ -172,8 +194,10 @@ __all__ = [
     "JudgeResult",
     "Kink",
     "Layer",
+    "LayerResult",
     "LocalMinimum",
     "Loss",
+    "ObserveResult",
     "Outcome",
     "Point",
     "Recorder",
@@ -186,12 +210,16 @@ __all__ = [
     "Table",
     "Unbounded",
     "Undecided",
+    "VisitResult",
     "Walk",
     "WalkPoint",
     "WalkResult",
     "audit",
+    "campaign",
+    "elaborate",
     "embed",
     "export",
+    "export_vipr",
     "from_arrays",
     "from_keras",
     "from_mlp_classifier",
@@ -208,7 +236,6 @@ __all__ = [
     "load_dataset",
     "observe",
     "parse_rational",
-    "points",
     "read_certificate",
     "read_instance",
     "read_result",
@@ -224,8 +251,11 @@ __all__ = [
     "to_text",
     "verify",
     "verify_fast",
+    "visits",
     "walk",
+    "walk_points",
     "write_instance",
+    "write_report",
 ]
 
 

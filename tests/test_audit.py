@@ -21,7 +21,6 @@ from exactdrl import (
     Instance,
     StepLimit,
     Walk,
-    export,
     read_certificate,
     read_instance,
     record_walk,
@@ -43,6 +42,7 @@ from exactdrl.cells.kinks import Addresses, Pattern
 from exactdrl.certificate.replay import first_cell, follow
 from exactdrl.doors.trajectory import read_trajectory
 from exactdrl.minimality.verdict import NotMinimum
+from exactdrl.series.export import export
 
 
 def flat(rows):

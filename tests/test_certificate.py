@@ -20,7 +20,6 @@ from exactdrl import (
     InputError,
     StepLimit,
     Walk,
-    export,
     read_certificate,
     read_instance,
     record_walk,
@@ -30,7 +29,7 @@ from exactdrl import (
 )  # fmt: skip
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.certificate.replay import replay
-from exactdrl.series.export import points
+from exactdrl.series.export import export, points
 
 RULES = ("reference", "steepest", "first")
 

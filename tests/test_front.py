@@ -1,6 +1,7 @@
 """The front's functions and results: what they hold agrees with the rooms below, and saves, checks and shows itself."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,116 @@ def test_judge_and_snap(tmp_path):
     snapped.save(tmp_path / "s.verdict")
     assert run(["judge", str(tmp_path / "s.json")]) == 0
     assert exactdrl.judge(Path(tmp_path / "s.json")).status == snapped.status
+
+
+@pytest.fixture
+def recorded(problem, tmp_path) -> tuple[Path, Path]:
+    """A walk in files."""
+    exactdrl.walk(problem).save(tmp_path / "a.drl", instance=tmp_path / "a.json")
+    return tmp_path / "a.json", tmp_path / "a.drl"
+
+
+def test_observe_result(recorded, capsys):
+    """What was observed is what the command prints and writes; the claims are accepted."""
+    instance, run_file = recorded
+    found = exactdrl.observe(instance, run_file, window=2, lines=1, jobs=1)
+    walk = exactdrl.read_result(instance, run_file)
+    assert (found.status, found.steps, found.final_loss) == (walk.status, walk.steps, walk.loss)
+    assert found.losses[-1] == walk.loss
+    assert len(found.losses) == walk.steps + 1
+    claims = instance.parent / "a.claims"
+    found.save(claims)
+    assert exactdrl.verify(instance, run_file, claims).status == "accepted"
+    tables = found.save_tables(instance.parent / "tables")
+    assert len(tables) == 7
+    assert {path.suffix for path in found.save_figures(instance.parent / "drawn", formats=["svg"])} == {".svg", ".csv"}
+    assert len(found.plot().axes) == 3
+    command = ["observe", str(instance), str(run_file), "-o", str(instance.parent / "b.claims"), "--json"]
+    assert run([*command, "--window", "2", "--lines", "1"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert {key: printed[key] for key in found.to_dict()} == json.loads(json.dumps(found.to_dict()))
+    assert found.message in found._repr_html_()
+    pytest.importorskip("pandas")
+    assert found.to_pandas()["loss"].iloc[-1] == float(walk.loss)
+
+
+def test_points_and_export(recorded):
+    """Points and tables of a walk by its files."""
+    instance, run_file = recorded
+    walk = exactdrl.read_result(instance, run_file)
+    found = list(exactdrl.walk_points(instance, run_file))
+    assert found[-1].loss == walk.loss
+    assert exactdrl.export(instance, run_file, losses=instance.parent / "l.csv", jobs=1) == len(found)
+    exactdrl.write_report(instance, run_file, instance.parent / "a.html", check=False, lines=1, jobs=1)
+    assert exactdrl.to_text(walk.loss) in (instance.parent / "a.html").read_text("utf-8")
+    with pytest.raises(InputError, match=r"ends in \.html"):
+        exactdrl.write_report(instance, run_file, instance.parent / "a.txt")
+
+
+def test_audit_result(recorded):
+    """The vertices of a walk are one; a row that is moved is a fault; both as the command says them."""
+    instance, run_file = recorded
+    rows = [point.theta for point in exactdrl.walk_points(instance, run_file) if point.phase == 2]
+    found = exactdrl.audit(instance, rows)
+    assert (found.status, found.is_wrong, found.is_certifiable) == ("walk", False, True)
+    found.save(instance.parent / "b.drl")
+    assert exactdrl.verify(instance, instance.parent / "b.drl").status == "accepted"
+    found.save_table(instance.parent / "rows.csv")
+    assert len((instance.parent / "rows.csv").read_text().splitlines()) == len(rows) + 1
+    assert len(found.table_lines()) == len(rows) + 1
+    wrong = exactdrl.audit(instance, [rows[0], rows[-1]])
+    assert (wrong.status, wrong.is_wrong) == ("wrong", True)
+    assert wrong.message in str(wrong)
+    assert wrong.to_dict()["first_fault"]["row"] == 2
+    with pytest.raises(InputError, match="the trajectory is not certified"):
+        wrong.save(instance.parent / "c.drl")
+    pytest.importorskip("pandas")
+    assert list(wrong.to_pandas().index) == [1, 2]
+
+
+def test_judge_start(problem, recorded, capsys):
+    """A start is judged in its layer alone, as `minimum` prints it; squared loss goes to `judge`."""
+    from exactdrl.front.judged_layer import judge_start
+
+    instance, run_file = recorded
+    end = problem.with_start(exactdrl.read_result(instance, run_file).parameters)
+    found = judge_start(end)
+    assert isinstance(found, exactdrl.LayerResult)
+    assert found.is_minimum
+    assert found.is_decided
+    exactdrl.write_instance(end, instance.parent / "end.json")
+    assert run(["minimum", str(instance.parent / "end.json"), "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert {key: printed[key] for key in found.to_dict()} == json.loads(json.dumps(found.to_dict()))
+    assert not judge_start(instance).is_minimum
+    squared = replace(end, loss=Loss.squared())
+    assert isinstance(judge_start(squared), exactdrl.JudgeResult)
+
+
+def test_snap_and_embed_results(tmp_path):
+    """Both verdicts, in lines, for JSON, and as an instance."""
+    a = Instance.create([([[1]], None), ([[1]], None)], [[1], [-1]], [[1], [1]], loss=Loss.squared(), free="all")
+    snapped = exactdrl.snap(a)
+    assert snapped.is_decided
+    snapped.save(tmp_path / "s.json")
+    assert (
+        exactdrl.judge(tmp_path / "s.json").status == snapped.snapped.status == snapped.to_dict()["snapped"]["verdict"]
+    )
+    embedded = exactdrl.embed(a, propagated=[1])
+    embedded.save(tmp_path / "e.json")
+    assert exactdrl.judge(tmp_path / "e.json").status == embedded.after.status
+    assert embedded.to_dict()["theory"]["agrees"] == embedded.agrees
+    assert embedded.message in embedded._repr_html_()
+
+
+def test_campaign_result(tmp_path):
+    """A small campaign by one call; a second call runs nothing."""
+    config = tmp_path / "small.toml"
+    config.write_text("version = 1\n[[problems]]\nwidths = [[2, 2, 1]]\nsamples = [8]\nbits = [8]\nseeds = 2\n")
+    found = exactdrl.campaign(config, tmp_path / "runs", jobs=1)
+    assert (found.rejected, found.has_failed, found.failures) == (0, False, ())
+    assert found.message.startswith("2, 2 of them now")
+    assert exactdrl.campaign(config, tmp_path / "runs", jobs=1).message.startswith("2, 0 of them now")
+    assert found.to_dict() == json.loads((tmp_path / "runs" / "summary.json").read_text())
+    pytest.importorskip("pandas")
+    assert len(found.to_pandas()) == 2

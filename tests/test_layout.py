@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import exactdrl
+
 ROOT = Path(__file__).parent.parent
 # ground floor first; a room may import itself and rooms below
 ROOMS = (
@@ -62,6 +64,19 @@ def test_imports_point_down(room):
             if parts[0] == "exactdrl":
                 assert len(parts) > 1, (path, module)
                 assert parts[1] in allowed, (path, module)
+
+
+def test_public_names_are_no_rooms():
+    """A public name that is a room's, too, would be the room once that is imported."""
+    assert not set(ROOMS) & set(exactdrl.__all__)
+
+
+def test_the_command_line_knows_the_front_alone():
+    """A command parses, calls functions of the front, and prints: it imports public names and the front's modules."""
+    for path in (ROOT / "cli").glob("*.py"):
+        for module in imported_modules(path):
+            parts = module.split(".")
+            assert parts[0] != "exactdrl" or len(parts) == 1 or parts[1] == "front", (path, module)
 
 
 def test_checker_needs_only_the_standard_library():

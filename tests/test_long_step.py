@@ -261,7 +261,7 @@ def test_rerun_and_export(tmp_path: Path) -> None:
     certificate = read_certificate(tmp_path / "a.drl", read)
     assert certificate.first.is_elsewhere
     assert rerun(read, certificate) is None
-    count = export(walk.problem, certificate, losses=tmp_path / "l.jsonl")
+    count = export(walk.problem.instance, certificate, losses=tmp_path / "l.jsonl")
     rows = [json.loads(line) for line in (tmp_path / "l.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [Fraction(row["loss"]) for row in rows[1:]] == replay(Problem(read), lines_of(tmp_path / "a.drl"))
     assert count == len(rows) == walk.steps + 2

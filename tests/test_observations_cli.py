@@ -15,9 +15,10 @@ from exactdrl_cli.main import main
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from exactdrl import Walk, observe, read_certificate, read_instance, record_walk, sample_experiment, write_instance
+from exactdrl import Walk, read_certificate, read_instance, record_walk, sample_experiment, write_instance
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.exact.rationals import to_float
+from exactdrl.observations.observe import observe
 from exactdrl.observations.tables import TABLES
 from exactdrl.report.figures import _kinks
 from exactdrl.report.style import set_scale
@@ -209,8 +210,7 @@ def test_figures_of_an_observation(folder, tmp_path, capsys):
         ("observe", tmp_path / "b.claims", ("--figures", tmp_path / "p")),
     ):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("exactdrl_cli.observe.observe", None)
-            patch.setattr("exactdrl_cli.plot.observe", None)
+            patch.setattr("exactdrl.front.observed.observe_run", None)
             code, _, err = run(capsys, command, *inputs, "-o", output, *options, *more)
         assert code == 2 and "exists already" in err
 

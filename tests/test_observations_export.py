@@ -10,7 +10,6 @@ from exactdrl import (
     Instance,
     StepLimit,
     Walk,
-    export,
     read_certificate,
     read_instance,
     record_walk,
@@ -21,7 +20,7 @@ from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.certificate.replay import replay
 from exactdrl.engine.pool import map_items
-from exactdrl.series.export import points
+from exactdrl.series.export import export, points
 from exactdrl.series.parallel import common_problem
 from exactdrl.series.residues import PRIME, ResidueScan
 from exactdrl.series.segments import replay_segment, segments

@@ -4,10 +4,10 @@ from itertools import pairwise
 
 from exactdrl_cli import progress as progress_module
 from exactdrl_cli.progress import progress
-from exactdrl_cli.walk import zero_words
 from gmpy2 import mpq
 
 from exactdrl import Walk, sample_experiment
+from exactdrl.report.words import zero_words
 
 
 def test_heartbeat_in_a_pipe(capsys, monkeypatch):

@@ -16,8 +16,6 @@ from exactdrl import (
     Unbounded,
     Undecided,
     Walk,
-    points,
-    read_certificate,
     read_instance,
     read_result,
     record_walk,
@@ -25,9 +23,9 @@ from exactdrl import (
     to_float,
     to_text,
     verify,
+    walk_points,
     write_instance,
 )
-from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.report.page import commands, to_html
 from exactdrl.report.report import make_report
 
@@ -162,7 +160,7 @@ def test_the_chart_has_the_walk(files, report):
         return json.loads(re.search(r'id="walk-data">(.*?)</script>', to_html(report))[1])
 
     instance = read_instance(files[0])
-    exact = list(points(IntegerProblem.from_instance(instance), read_certificate(files[1], instance)))
+    exact = list(walk_points(*files[:2]))
     data = chart(report)
     assert data["values"]["loss"] == [float(f"{to_float(point.loss):.6g}") for point in exact]
     assert data["values"]["loss gap"][-1] == data["values"]["distance to the last vertex"][-1] == 0

@@ -1,6 +1,6 @@
 """Cells of a hidden layer, global minima of small networks and spurious minima of data, in one call each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,16 +12,25 @@ from exactdrl.constructions.channels import Shape
 from exactdrl.constructions.instances import to_instance, to_rows
 from exactdrl.constructions.spurious import SpuriousMinimum, build_spurious
 from exactdrl.exact.rationals import InputError, to_rational
+from exactdrl.front.problems import Problem
+from exactdrl.front.problems import to_instance as read_problem
+from exactdrl.front.result import Result
 from exactdrl.hidden_cells.branch import GlobalMinimum, GlobalUndecided, find_global_minimum
-from exactdrl.hidden_cells.instances import from_data, to_setting
+from exactdrl.hidden_cells.instances import from_data, loss_kind, to_setting
 from exactdrl.hidden_cells.setting import LossKind, Network
 from exactdrl.hidden_cells.survey import JudgedCell, judge_cells, survey_cells
-from exactdrl.problem.file import write_instance
+from exactdrl.problem.file import read_instance, write_instance
 from exactdrl.problem.instance import Instance, to_samples, to_vector
+from exactdrl.problem.output import refuse_existing
+from exactdrl.report.construction_words import global_fields, global_words, spurious_fields, spurious_words
+from exactdrl.report.words import loss_words
+
+# hidden units beyond the outputs that a spurious minimum gets by default
+_SPARE = 2
 
 
 @dataclass(frozen=True, slots=True)
-class GlobalResult:
+class GlobalResult(Result):
     """The least loss that a network with one hidden layer can have. Numbers are exact `gmpy2.mpq`.
 
     Attributes:
@@ -52,21 +61,43 @@ class GlobalResult:
         """Returns the best network."""
         return self.found.network
 
-    def save(self, instance: Path | str, certificate: Path | str, *, force: bool = False) -> None:
+    @property
+    def message(self) -> str:
+        """Returns the result in a sentence."""
+        if isinstance(self.found, GlobalMinimum):
+            return f"no network of this shape has a smaller loss than {loss_words(self.loss)}"
+        return f"undecided: the least loss is between {loss_words(self.bound)} and {loss_words(self.loss)}"
+
+    def lines(self) -> list[str]:
+        """Returns the result in lines, as `exactdrl global` prints it."""
+        return global_words(to_setting(self.instance), self.found)
+
+    def to_dict(self) -> dict[str, object]:
+        """Returns the result for JSON, as `exactdrl global --json` prints it."""
+        return global_fields(to_setting(self.instance), self.found)
+
+    def save(self, instance: Path | str | None, certificate: Path | str, *, force: bool = False) -> None:
         """Writes the instance, and the certificate that `exactdrl.verify(instance, certificate)` checks.
+
+        Args:
+            instance: where the instance is written; None where it is a file already.
+            certificate: *.drl or *.drl.gz.
+            force: write over existing files.
 
         Raises:
             InputError: nothing is proved, a file exists and `force` is not set, or it cannot be written.
         """
         if not isinstance(self.found, GlobalMinimum):
             raise InputError("the minimum is undecided: there is no certificate")
-        write_instance(self.instance, instance, force=force)
+        refuse_existing(Path(certificate), force=force)
+        if instance is not None:
+            write_instance(self.instance, instance, force=force)
         with CellsWriter(Path(certificate), self.instance.digest) as writer:
             writer.write(global_lines(self.found))
 
 
 @dataclass(frozen=True, slots=True)
-class SpuriousResult:
+class SpuriousResult(Result):
     """A spurious minimum of data, built.
 
     Attributes:
@@ -77,14 +108,32 @@ class SpuriousResult:
     instance: Instance
     found: SpuriousMinimum
 
+    @property
+    def message(self) -> str:
+        """Returns the result in a sentence."""
+        minimum = f"a local minimum in all parameters with the loss {loss_words(self.found.loss)}"
+        if self.found.better_loss is None:
+            return f"{minimum}; whether another point is better is open"
+        return f"{minimum}; another point has the loss {loss_words(self.found.better_loss)}: it is spurious"
+
+    def lines(self) -> list[str]:
+        """Returns the result in lines, as `exactdrl spurious` prints it."""
+        return spurious_words(self.found)
+
+    def to_dict(self) -> dict[str, object]:
+        """Returns the result for JSON, as `exactdrl spurious --json` prints it."""
+        return spurious_fields(self.found)
+
     def save(self, instance: Path | str, certificate: Path | str, *, force: bool = False) -> None:
         """Writes the instance, and the certificate that `exactdrl.verify(instance, certificate)` checks.
 
         Raises:
             InputError: a file exists and `force` is not set, or it cannot be written.
         """
+        for path in (instance, certificate):
+            refuse_existing(Path(path), force=force)
         write_instance(self.instance, instance, force=force)
-        with CellsWriter(Path(certificate), self.instance.digest) as writer:
+        with CellsWriter(Path(certificate), read_instance(instance).digest) as writer:
             writer.write(spurious_lines(self.found))
 
 
@@ -170,14 +219,30 @@ def global_minimum(
     instance = _to_instance(
         inputs, targets, units, loss, activation, has_bias=has_bias, has_output_bias=has_output_bias
     )
-    return GlobalResult(instance, find_global_minimum(to_setting(instance), budget=budget))
+    return find_global(instance, budget=budget)
+
+
+def find_global(
+    instance: Instance, *, budget: int | None = None, on_node: Callable[[int, str], None] | None = None
+) -> GlobalResult:
+    """Returns the least loss that networks of an instance's shape can have on its data, with its proof.
+
+    Args:
+        instance: with one hidden layer and one output; its parameters have no part in it.
+        budget: parts of the parameters that are bounded at most; None for no limit.
+        on_node: called with the number of parts so far, and a note.
+
+    Raises:
+        InputError: the instance is of another shape.
+    """
+    return GlobalResult(instance, find_global_minimum(to_setting(instance), budget=budget, on_node=on_node))
 
 
 def spurious_minimum(
     inputs: object,
     targets: object,
     *,
-    widths: Sequence[int],
+    widths: Sequence[int] | None = None,
     loss: Literal["squared", "absolute"] = "squared",
     activation: Sequence[object] = (0, 1),
     has_output_bias: bool = True,
@@ -187,7 +252,7 @@ def spurious_minimum(
     Args:
         inputs: shape (N, n_0); see `judge_hidden_cells`.
         targets: shape (N, n_{L+1}).
-        widths: n_0, ..., n_{L+1}.
+        widths: n_0, ..., n_{L+1}; default: one hidden layer, by two wider than the output.
         loss: `squared` or `absolute`.
         activation: slopes below and above 0.
         has_output_bias: whether the output has a bias.
@@ -197,5 +262,35 @@ def spurious_minimum(
     """
     below, above = map(to_rational, activation)
     x, y = to_rows(to_samples(inputs, "inputs")), to_rows(to_samples(targets, "targets"))
-    found = build_spurious(x, y, Shape(tuple(widths), (below, above), has_output_bias), loss)
+    shape = tuple(widths) if widths is not None else (len(x[0]), len(y[0]) + _SPARE, len(y[0]))
+    found = build_spurious(x, y, Shape(shape, (below, above), has_output_bias), loss)
     return SpuriousResult(to_instance(found.network, x, y, loss), found)
+
+
+def spurious_minimum_of(
+    problem: Problem,
+    *,
+    widths: Sequence[int] | None = None,
+    activation: Sequence[object] = (0, 1),
+    has_output_bias: bool = True,
+) -> SpuriousResult:
+    """Returns a spurious minimum for the data and the loss of an instance, whose network has no part in it.
+
+    Args:
+        problem: an instance, or the path of its file.
+        widths: see `spurious_minimum`, as for the arguments below.
+        activation: slopes below and above 0.
+        has_output_bias: whether the output has a bias.
+
+    Raises:
+        InputError: see `spurious_minimum`; or the loss is neither squared nor absolute, or samples have weights.
+    """
+    instance = read_problem(problem)
+    return spurious_minimum(
+        instance.inputs,
+        instance.targets,
+        widths=widths,
+        loss=loss_kind(instance),
+        activation=activation,
+        has_output_bias=has_output_bias,
+    )

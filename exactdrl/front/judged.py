@@ -17,15 +17,17 @@ from exactdrl.constructions.snap import snap as find_snapped
 from exactdrl.constructions.spurious_end import with_better
 from exactdrl.exact.rationals import InputError, to_float
 from exactdrl.front.problems import Problem, to_instance
+from exactdrl.front.result import Result
 from exactdrl.minimality.judge import DEFAULT_BUDGET
 from exactdrl.points.judge import JudgedPoint
 from exactdrl.points.judge import judge as judge_instance
 from exactdrl.points.reading import Choice
-from exactdrl.points.verdict import Minimum
+from exactdrl.points.verdict import Minimum, Undecided
 from exactdrl.problem.file import write_instance
 from exactdrl.problem.instance import Instance
 from exactdrl.problem.output import temporary_folder
 from exactdrl.report.point_words import checked_words, verdict_fields, verdict_lines, verdict_words
+from exactdrl.report.snap_words import snap_fields, snap_lines
 from exactdrl.report.style import Size
 
 if TYPE_CHECKING:
@@ -63,6 +65,11 @@ class JudgeResult:
     def is_minimum(self) -> bool:
         """Returns whether the point is proved to be a local minimum."""
         return isinstance(self.judged.verdict, Minimum)
+
+    @property
+    def is_decided(self) -> bool:
+        """Returns whether the point is proved to be a minimum, or to be none."""
+        return not isinstance(self.judged.verdict, Undecided)
 
     @property
     def loss(self) -> mpq:
@@ -124,6 +131,16 @@ class JudgeResult:
                 raise InputError("the instance's file is gone; the verdict is about that file")
             return verify(instance, verdict)
 
+    def save_figure(self, path: Path | str, *, title: str = "", size: Size = "screen", force: bool = False) -> None:
+        """Writes the figure of `plot`, *.png, *.svg, *.pdf or *.pgf.
+
+        Raises:
+            InputError: the path has another ending, exists and `force` is not set, or there is nothing to draw.
+        """
+        from exactdrl.report.point_figures import draw_points  # noqa: PLC0415 - matplotlib takes a second to import
+
+        draw_points([(title, self.judged)], Path(path), size=size, force=force)
+
     def plot(self, *, size: Size = "screen") -> "Figure":
         """Returns a Matplotlib figure: units among the samples' hyperplanes, the function, the loss along the curve.
 
@@ -149,7 +166,7 @@ class JudgeResult:
 
 
 @dataclass(frozen=True, slots=True)
-class SnapResult:
+class SnapResult(Result):
     """A trained point and the exact stationary point that it approximates.
 
     Attributes:
@@ -170,14 +187,35 @@ class SnapResult:
         best = self.attempts.best
         return None if best is None else best.squared_distance
 
-    def __str__(self) -> str:
-        """Returns both verdicts in lines."""
-        lines = ["trained, taken literally:", f"  {self.trained.message}"]
+    @property
+    def is_decided(self) -> bool:
+        """Returns whether a point near the trained one was found, and is proved to be a minimum, or to be none."""
+        best = self.attempts.best
+        return best is not None and best.is_near and self.snapped is not None and self.snapped.is_decided
+
+    @property
+    def message(self) -> str:
+        """Returns both verdicts in a sentence."""
+        found = "no tolerance proposes a point" if self.snapped is None else self.snapped.message
+        return f"trained, taken literally: {self.trained.message}; snapped: {found}"
+
+    def lines(self) -> list[str]:
+        """Returns the result in lines, as `exactdrl snap` prints it."""
+        return snap_lines(self.attempts)
+
+    def to_dict(self) -> dict[str, object]:
+        """Returns the result for JSON, as `exactdrl snap --json` prints it."""
+        return snap_fields(self.attempts)
+
+    def save(self, path: Path | str, *, force: bool = False) -> None:
+        """Writes the snapped point as an instance, *.json or *.json.gz.
+
+        Raises:
+            InputError: there is none, the path has another ending, exists and `force` is not set.
+        """
         if self.snapped is None:
-            return "\n".join([*lines, "no tolerance proposes a pattern that has a point"])
-        square = self.squared_distance
-        distance = "" if square is None else f", at the distance {to_float(square) ** 0.5:.3g}"
-        return "\n".join([*lines, f"snapped{distance}:", *(f"  {line}" for line in str(self.snapped).splitlines())])
+            raise InputError("no tolerance proposes a pattern that has a point: there is nothing to write")
+        write_instance(self.snapped.instance, path, force=force)
 
 
 def judge(problem: Problem, *, free: Choice | None = None, budget: int = DEFAULT_BUDGET) -> JudgeResult:

@@ -8,8 +8,10 @@ from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.certificate.reader import Certificate
 from exactdrl.exact.rationals import InputError
 from exactdrl.problem.instance import Instance, Matrix
-from exactdrl.report.slice import Slice, make_slice
+from exactdrl.report.slice import Slice, make_slice, write_slice
 from exactdrl.series.export import points
+
+__all__ = ["Matrix", "slice_loss", "write_slice"]
 
 _ZERO = mpq(0)
 

@@ -21,15 +21,16 @@ from exactdrl.certificate.replay import final_vertex
 from exactdrl.certificate.verify import CheckResult, verify, verify_fast
 from exactdrl.exact.rationals import InputError, to_float, to_rational, to_text
 from exactdrl.front.problems import Problem, to_instance
+from exactdrl.front.result import Result
 from exactdrl.minimality.judge import DEFAULT_BUDGET
-from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum
+from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum, Undecided
 from exactdrl.problem.file import read_bytes, read_instance, write_instance
 from exactdrl.problem.instance import Instance, Matrix
 from exactdrl.problem.output import new_file, refuse_existing, temporary_folder, write_new
 from exactdrl.report.style import Size
-from exactdrl.report.words import loss_words, outcome_name, outcome_words
+from exactdrl.report.words import count_words, loss_words, outcome_name, outcome_words
 from exactdrl.series.export import points
-from exactdrl.steps.step import Outcome, Step
+from exactdrl.steps.step import Outcome, Step, StepLimit
 from exactdrl.walks.driver import Walk, default_rule
 
 if TYPE_CHECKING:
@@ -246,6 +247,64 @@ class WalkResult:
             for name, text in self._facts()
         )
         return f"<table><caption>exactdrl walk, rule {html.escape(self.rule)}</caption>{rows}</table>"
+
+
+@dataclass(frozen=True, slots=True)
+class WalkSummary(Result):
+    """What a walk that has just ended came to, without its certificate.
+
+    Attributes:
+        state: the walk.
+        outcome: how it ended.
+    """
+
+    state: Walk
+    outcome: Outcome
+
+    @property
+    def message(self) -> str:
+        """Returns the outcome in a sentence."""
+        return outcome_words(self.outcome)
+
+    @property
+    def is_decided(self) -> bool:
+        """Returns whether the walk ended where it had to, in a minimum or on a ray."""
+        return not isinstance(self.outcome, (Undecided, StepLimit))
+
+    def lines(self) -> list[str]:
+        """Returns the result in lines, as `exactdrl walk` prints it."""
+        state = self.state
+        lines = [
+            f"outcome      {self.message}",
+            f"steps        {state.steps}",
+            f"loss         {loss_words(state.loss)}",
+        ]
+        if state.problem.lineality:
+            directions = f"{state.problem.lineality} directions do not change the loss at all"
+            lines.append(f"lineality    {directions}; minima are meant modulo these")
+        if state.published_stops:
+            stops = ", ".join(map(str, state.published_stops))
+            lines.append(f"wrong stops  the published rule stops at vertices that are no minimum, before step {stops}")
+        return lines
+
+    def count_lines(self) -> list[str]:
+        """Returns how the decisions were made, in lines."""
+        return count_words(self.state.counts)
+
+    def to_dict(self) -> dict[str, object]:
+        """Returns the result for JSON, as `exactdrl walk --json` prints it."""
+        state = self.state
+        result: dict[str, object] = {
+            "outcome": outcome_name(self.outcome),
+            "steps": state.steps,
+            "loss": to_text(state.loss),
+            "loss_float": to_float(state.loss),
+            "published_stops": state.published_stops,
+            "lineality": state.problem.lineality,
+        }
+        if isinstance(self.outcome, Undecided):
+            result["active"] = self.outcome.active
+        return result
 
 
 def walk(

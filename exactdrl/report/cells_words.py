@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import combinations_with_replacement
 
-from exactdrl.exact.rationals import to_text
+from exactdrl.exact.rationals import to_float, to_text
 from exactdrl.hidden_cells.dichotomies import UnitCell
 from exactdrl.hidden_cells.inradius import Inradius
 from exactdrl.hidden_cells.large import EmptyCell, GenuineCell, LargeVerdict, OpenCell
@@ -14,6 +14,7 @@ from exactdrl.report.words import loss_words
 
 # lines of a list that a person reads
 SHOWN = 200
+_LONGEST = 20
 
 
 def cell_object(cell: UnitCell, ball: Inradius) -> dict[str, object]:
@@ -71,6 +72,20 @@ def large_object(patterns: Sequence[str], verdict: LargeVerdict) -> dict[str, ob
         "failing_unit": verdict.unit if isinstance(verdict, EmptyCell) else None,
         "failing_samples": list(verdict.samples) if isinstance(verdict, EmptyCell) else None,
     }
+
+
+def large_lines(units: int, verdicts: Sequence[LargeVerdict]) -> Iterator[str]:
+    """Yields how many hidden cells of large data are what, in lines."""
+    genuine = sum(isinstance(verdict, GenuineCell) for verdict in verdicts)
+    undecided = sum(isinstance(verdict, OpenCell) for verdict in verdicts)
+    yield f"judged       {len(verdicts)} hidden cells of {units} units, squared loss"
+    yield f"genuine      {genuine}, without {len(verdicts) - genuine - undecided}, undecided {undecided}"
+
+
+def cell_line(cell: UnitCell, ball: Inradius) -> str:
+    """Returns a cell of one unit in a line."""
+    text = to_text(ball.radius)
+    return f"{cell.pattern}  inradius {text if len(text) <= _LONGEST else f'{to_float(ball.radius):.6g}'}"
 
 
 def count_lines(count: CellCount, units: int) -> Iterator[str]:

@@ -27,6 +27,7 @@ from exactdrl.report.style import BLACK, BLUE, FORMATS, GREEN, ORANGE, Size, fin
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _FIGURES = ("walk", "loss", "lengths", "distance", "density")
 _TABLES = ("walk", "vertex_density", "kink_density")
@@ -115,17 +116,20 @@ def _drawings(found: Observations, series: Series) -> list[_Drawing]:
     ]
 
 
-def _save(drawing: _Drawing, phases: Phases, steps: int, paths: Sequence[Path], size: Size) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - slow to import
-    from matplotlib.figure import Figure  # noqa: PLC0415
+def figure_of_walk(found: Observations, series: Series, *, size: Size = "screen") -> "Figure":
+    """Returns the figure `walk`: loss gap, running mean of lengths and distance to the end, one below another."""
+    return _make(_drawings(found, series)[0], found.phases, found.steps, size)
+
+
+def _make(drawing: _Drawing, phases: Phases, steps: int, size: Size) -> "Figure":
+    from exactdrl.report.shown import ShownFigure  # noqa: PLC0415 - Matplotlib is slow to import
 
     with styled(size) as width:
         count = len(drawing.panels)
         # a column is too narrow for two panels side by side
         is_row = drawing.is_row and size != "column"
         height = drawing.height * _SHRINK[size] * (1 if is_row == drawing.is_row else count)
-        figure = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasAgg(figure)
+        figure = ShownFigure(figsize=(width, height), layout="constrained")
         grid = figure.subplots(*((1, count) if is_row else (count, 1)), sharex=not drawing.is_row, squeeze=False)
         for axes, panel in zip(grid.flat, drawing.panels, strict=True):
             panel(axes)
@@ -133,6 +137,15 @@ def _save(drawing: _Drawing, phases: Phases, steps: int, paths: Sequence[Path], 
             _name_phases(grid[0, 0], phases, steps)
             grid[-1, 0].set_xlabel("step $k$  (0: first vertex)")
             figure.align_ylabels()
+    return figure
+
+
+def _save(drawing: _Drawing, phases: Phases, steps: int, paths: Sequence[Path], size: Size) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - slow to import
+
+    figure = _make(drawing, phases, steps, size)
+    with styled(size):
+        FigureCanvasAgg(figure)
         # the layout is the same in every format, and costs as much as a drawing
         figure.draw_without_rendering()
         figure.set_layout_engine("none")

@@ -5,6 +5,7 @@ from gmpy2 import mpq
 from exactdrl.arithmetic.counts import DecisionCounts
 from exactdrl.exact.rationals import to_float, to_text
 from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum, Undecided
+from exactdrl.problem.instance import Matrix
 from exactdrl.steps.step import Outcome, StepLimit, Unbounded
 
 _BY = {
@@ -51,6 +52,16 @@ def loss_words(loss: mpq) -> str:
     text = to_text(loss)
     fraction = f" = {text}" if len(text) <= _LONGEST_FRACTION else f" (a fraction of {len(text)} characters)"
     return f"{to_float(loss):.10g}{fraction}"
+
+
+def zero_words(parameters: Matrix) -> str:
+    """Returns which units of the trained layer are 0 on all samples, since all their parameters are 0."""
+    units = [str(unit) for unit, row in enumerate(parameters) if not any(row)]
+    if not units:
+        return ""
+    return (
+        f" where unit{'s' * (len(units) > 1)} {', '.join(units)} {'are' if len(units) > 1 else 'is'} 0 on all samples"
+    )
 
 
 def count_words(counts: DecisionCounts | None) -> list[str]:

@@ -2,12 +2,12 @@
 
 import math
 
-from exactdrl import to_float
 from exactdrl.audits.audit import Audit, AuditRow
 from exactdrl.audits.record import to_row
 from exactdrl.audits.vertex import FoundVertex
+from exactdrl.exact.rationals import to_float
 from exactdrl.minimality.verdict import NotMinimum
-from exactdrl.report.words import outcome_words
+from exactdrl.report.words import outcome_name, outcome_words
 
 _CHANGES = {None: "", -1: "falls", 0: "keeps", 1: "rises"}
 
@@ -18,7 +18,7 @@ def distance(row: AuditRow) -> str:
     return "" if square is None else f"{math.sqrt(to_float(square)):.3g}"
 
 
-def table_lines(result: Audit) -> list[str]:
+def audit_table_lines(result: Audit) -> list[str]:
     """Returns a line for each row, below a line of titles."""
     form = "{:>6}  {:>6}  {:>10}  {:<9}  {:>16}  {:<6}  {}"
     lines = [form.format("row", "active", "distance", "move", "loss", "", "").rstrip()]
@@ -42,7 +42,7 @@ def table_lines(result: Audit) -> list[str]:
     return lines
 
 
-def verdict_words(result: Audit) -> str:
+def audit_verdict_words(result: Audit) -> str:
     """Returns the whole result in a sentence."""
     fault = result.first_fault
     if fault is not None:
@@ -78,7 +78,7 @@ def end_words(result: Audit) -> str:
             return f"the last vertex: {outcome_words(verdict)}"
 
 
-def counts(result: Audit) -> dict[str, int]:
+def audit_counts(result: Audit) -> dict[str, int]:
     """Returns how many rows are what, by name."""
     found = [row for row in result.rows if isinstance(row.vertex, FoundVertex)]
     return {
@@ -96,10 +96,10 @@ def farthest(result: Audit) -> AuditRow | None:
     return max(found, key=lambda row: row.vertex.squared_distance or 0) if found else None
 
 
-def summary_lines(result: Audit) -> list[str]:
+def audit_lines(result: Audit) -> list[str]:
     """Returns the result in a few lines."""
-    numbers, far = counts(result), farthest(result)
-    lines = [f"verdict      {verdict_words(result)}"]
+    numbers, far = audit_counts(result), farthest(result)
+    lines = [f"verdict      {audit_verdict_words(result)}"]
     lines.append(
         f"rows         {numbers['rows']}, {numbers['vertices']} of them vertices ({numbers['degenerate']} degenerate), "
         f"{numbers['faults']} with a fault"
@@ -109,3 +109,25 @@ def summary_lines(result: Audit) -> list[str]:
     lines.append(f"as given     the loss at the points themselves rises at {numbers['point_loss_rises']} rows")
     lines.append(f"end          {end_words(result)}")
     return lines
+
+
+def audit_verdict_name(result: Audit) -> str:
+    """Returns the verdict's name."""
+    return "wrong" if result.is_wrong else "undecided" if result.is_undecided else "walk"
+
+
+def audit_fields(result: Audit, *, with_rows: bool = True) -> dict[str, object]:
+    """Returns the result for programs; rows as in the written table."""
+    fault, gap = result.first_fault, result.first_open
+    end = result.last
+    value: dict[str, object] = {
+        "verdict": audit_verdict_name(result),
+        "reason": audit_verdict_words(result),
+        **audit_counts(result),
+        "first_fault": None if fault is None else {"row": fault.row, "reason": fault.fault},
+        "first_open": None if gap is None else gap.row,
+        "end": None if end is None else "not-a-minimum" if isinstance(end, NotMinimum) else outcome_name(end),
+    }
+    if with_rows:
+        value["table"] = [to_row(row) for row in result.rows]
+    return value

@@ -1,0 +1,105 @@
+"""The data of questions about hidden cells: a table or an instance, with one hidden layer and one output."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from exactdrl.doors.tables import Table
+from exactdrl.exact.rationals import InputError
+from exactdrl.hidden_cells.instances import from_data, to_setting
+from exactdrl.hidden_cells.setting import LossKind, Setting
+from exactdrl.problem.activation import RELU, Activation
+from exactdrl.problem.file import read_instance
+from exactdrl.problem.instance import Instance
+
+
+@dataclass(frozen=True, slots=True)
+class CellsData:
+    """A problem whose hidden cells are asked for.
+
+    Attributes:
+        instance: the problem; of a table, with all parameters 0.
+        setting: the same for the room of hidden cells.
+        is_from_file: whether the instance is a file's.
+    """
+
+    instance: Instance
+    setting: Setting
+    is_from_file: bool
+
+
+def read_cells_instance(path: Path | str, units: int | None = None) -> CellsData:
+    """Returns the data of an instance file.
+
+    Args:
+        path: of the file.
+        units: of the hidden layer; default: as many as the instance has.
+
+    Raises:
+        InputError: the file cannot be read, or is not of one hidden layer and one output.
+    """
+    instance = read_instance(path)
+    setting = to_setting(instance)
+    if units is None or units == setting.units:
+        return CellsData(instance, setting, is_from_file=instance.free == "all")
+    return _with_units(setting, units)
+
+
+def to_cells_data(
+    table: Table,
+    *,
+    units: int = 1,
+    loss: LossKind = "squared",
+    activation: Activation = RELU,
+    has_bias: bool = True,
+    has_output_bias: bool = False,
+) -> CellsData:
+    """Returns the data of a table.
+
+    Args:
+        table: with one target column and no weights.
+        units: of the hidden layer.
+        loss: its kind.
+        activation: of the hidden units.
+        has_bias: whether the hidden layer has a bias.
+        has_output_bias: whether the output has one.
+
+    Raises:
+        InputError: the table has several targets, or weights.
+    """
+    refuse_weights(table)
+    if len(table.target_names) != 1:
+        raise InputError(
+            f"{table.place}: one target column is needed, not {len(table.target_names)}: cells are those of one output"
+        )
+    setting = Setting.create(
+        tuple(tuple(row) for row in table.inputs),
+        [row[0] for row in table.targets],
+        loss=loss,
+        slopes=(activation.below, activation.above),
+        has_bias=has_bias,
+        has_output_bias=has_output_bias,
+    )
+    return _with_units(setting, units)
+
+
+def _with_units(setting: Setting, units: int) -> CellsData:
+    instance = from_data(
+        setting.inputs,
+        setting.targets,
+        units=units,
+        loss=setting.loss,
+        slopes=setting.slopes,
+        has_bias=setting.has_bias,
+        has_output_bias=setting.has_output_bias,
+    )
+    return CellsData(instance, to_setting(instance), is_from_file=False)
+
+
+def refuse_weights(table: Table) -> None:
+    """Refuses a table with weights.
+
+    Raises:
+        InputError: it has them.
+    """
+    if table.weights is not None:
+        raise InputError(f"{table.place}: cells are judged without weights of the samples; leave --weights out")

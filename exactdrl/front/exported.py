@@ -1,0 +1,176 @@
+"""What a recorded walk is written as for other programs: tables, hints, VIPR, one page."""
+
+import gzip
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.certificate.hints import hint_lines
+from exactdrl.certificate.reader import Certificate, read_certificate
+from exactdrl.certificate.vipr import vipr_of_run
+from exactdrl.engine.pool import available_jobs
+from exactdrl.exact.rationals import InputError
+from exactdrl.front.problems import Problem, to_instance
+from exactdrl.minimality.slopes import DEFAULT_NODES
+from exactdrl.observations.observe import LINES, Progress
+from exactdrl.problem.output import STREAM, new_file, refuse_existing, write_new
+from exactdrl.report.page import to_html
+from exactdrl.report.report import make_report
+from exactdrl.series.export import WalkPoint
+from exactdrl.series.export import export as export_tables
+from exactdrl.series.export import points as points_of
+
+Run = Certificate | Path | str
+
+
+def _read(problem: Problem, run: Run) -> tuple[IntegerProblem, Certificate]:
+    instance = to_instance(problem)
+    certificate = run if isinstance(run, Certificate) else read_certificate(run, instance)
+    return IntegerProblem.from_instance(instance), certificate
+
+
+def walk_points(problem: Problem, run: Run, *, jobs: int = 1) -> Iterator[WalkPoint]:
+    """Yields every point of a recorded walk in order, the start first, in exact numbers.
+
+    Args:
+        problem: an instance, or the path of its file.
+        run: the walk's certificate, or the path of its file.
+        jobs: how many processes; the points are the same for any number.
+
+    Raises:
+        InputError: a file cannot be read or does not fit.
+    """
+    yield from points_of(*_read(problem, run), jobs=jobs)
+
+
+def export(
+    problem: Problem,
+    run: Run,
+    *,
+    vertices: Path | str | None = None,
+    losses: Path | str | None = None,
+    force: bool = False,
+    jobs: int | None = None,
+    on_point: Callable[[WalkPoint], None] | None = None,
+) -> int:
+    """Writes the exact vertices and losses of a recorded walk as tables, and returns the number of points.
+
+    Args:
+        problem: an instance, or the path of its file.
+        run: the walk's certificate, or the path of its file.
+        vertices: *.jsonl, *.csv or *.parquet, with the parameters at each point.
+        losses: the same, with the loss at each point.
+        force: write over existing files.
+        jobs: how many processes; default: one for each processor. The tables are the same for any number.
+        on_point: called after each row.
+
+    Raises:
+        InputError: a file cannot be read, does not fit, has another ending, exists and `force` is not set, or cannot be
+            written.
+    """
+    return export_tables(
+        *_read(problem, run),
+        vertices=None if vertices is None else Path(vertices),
+        losses=None if losses is None else Path(losses),
+        force=force,
+        jobs=jobs or available_jobs(),
+        on_point=on_point,
+    )
+
+
+def export_vipr(problem: Problem, run: Run, path: Path | str, *, force: bool = False) -> None:
+    """Writes a regression's optimum as a VIPR certificate, for checkers of exact linear programming.
+
+    Args:
+        problem: an instance, or the path of its file.
+        run: the walk's certificate, or the path of its file.
+        path: where.
+        force: write over an existing file.
+
+    Raises:
+        InputError: the walk is no convex regression that ended in a minimum, or a file cannot be read or written.
+    """
+    scaled, certificate = _read(problem, run)
+    text = "".join(f"{line}\n" for line in vipr_of_run(scaled.instance, certificate))
+    write_new(Path(path), text.encode("ascii"), force=force)
+
+
+def elaborate(
+    problem: Problem,
+    run: Run,
+    path: Path | str = STREAM,
+    *,
+    nodes: int = DEFAULT_NODES,
+    force: bool = False,
+    on_step: Callable[[int], None] | None = None,
+) -> None:
+    """Writes hints for the proved checker, `proofs/coq/check INSTANCE RUN HINTS`.
+
+    Args:
+        problem: an instance, or the path of its file.
+        run: the walk's certificate, or the path of its file.
+        path: *.hints or *.hints.gz; - is the standard output.
+        nodes: linear programs that the proof of the minimum may take.
+        force: write over an existing file.
+        on_step: called with the number of steps so far.
+
+    Raises:
+        InputError: the proof takes more, or a file cannot be read or written.
+    """
+    scaled, certificate = _read(problem, run)
+    lines = (f"{line}\n" for line in hint_lines(scaled.instance, certificate, nodes=nodes, on_step=on_step))
+    if Path(path) == STREAM:
+        sys.stdout.writelines(lines)
+        return
+    with (
+        new_file(Path(path), force=force) as partial,
+        gzip.open(partial, "wt") if str(path).endswith(".gz") else partial.open("w", encoding="ascii") as stream,
+    ):
+        stream.writelines(lines)
+
+
+def write_report(
+    problem: Path | str,
+    run: Path | str,
+    path: Path | str,
+    *,
+    check: bool = True,
+    lines: int = LINES,
+    seed: int = 0,
+    jobs: int | None = None,
+    force: bool = False,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> None:
+    """Writes one HTML page about a walk: verdict, figures, claims, how to do it again.
+
+    It opens anywhere, loads nothing from anywhere, and is the same for the same files.
+
+    Args:
+        problem: the instance's file.
+        run: the certificate's file, whole.
+        path: *.html.
+        check: whether the stand-alone checker is run; if not, the page says so.
+        lines: see `observe`.
+        seed: of the lines.
+        jobs: how many processes observe; default: one for each processor.
+        force: write over an existing file.
+        on_progress: see `observe`.
+
+    Raises:
+        InputError: a file cannot be read, does not fit, exists, or the certificate is rejected.
+    """
+    page = Path(path)
+    if page.suffix not in {".html", ".htm"}:
+        raise InputError(f"{page}: a report's name ends in .html")
+    refuse_existing(page, force=force)
+    found = make_report(
+        Path(problem),
+        Path(run),
+        check=check,
+        lines=lines,
+        seed=seed,
+        jobs=jobs or available_jobs(),
+        on_progress=on_progress,
+    )
+    write_new(page, to_html(found).encode("utf-8"), force=force)

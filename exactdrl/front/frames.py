@@ -1,0 +1,27 @@
+"""Data frames of results; pandas is an optional package."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from exactdrl.exact.rationals import InputError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+def to_frame(columns: Mapping[str, Sequence[object]], *, index: str | None = None) -> "DataFrame":
+    """Returns a data frame.
+
+    Args:
+        columns: by name, all of one length.
+        index: the column that names the rows; None for their numbers.
+
+    Raises:
+        InputError: pandas is not installed.
+    """
+    try:
+        import pandas as pd  # noqa: PLC0415 - optional
+    except ImportError:
+        raise InputError("to_pandas needs pandas: pip install pandas") from None
+    frame = pd.DataFrame(dict(columns))
+    return frame if index is None else frame.set_index(index)

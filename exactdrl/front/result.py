@@ -1,0 +1,30 @@
+"""What every result of the front can do: lines for people, in a notebook too."""
+
+import html
+from abc import ABC, abstractmethod
+
+
+class Result(ABC):
+    """The result of one call."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def message(self) -> str:
+        """Returns the result in a sentence."""
+
+    @abstractmethod
+    def lines(self) -> list[str]:
+        """Returns the result in lines, as the command prints it."""
+
+    @abstractmethod
+    def to_dict(self) -> dict[str, object]:
+        """Returns the result for JSON: fractions as text, floats beside them."""
+
+    def __str__(self) -> str:
+        """Returns the result in lines."""
+        return "\n".join(self.lines())
+
+    def _repr_html_(self) -> str:
+        return f"<b>{html.escape(self.message)}</b><pre>{html.escape(str(self))}</pre>"

@@ -1,0 +1,94 @@
+"""How verdicts on a point in one layer's parameters are worded, for people and for programs."""
+
+import json
+
+from gmpy2 import mpq
+
+from exactdrl.exact.rationals import to_float, to_text
+from exactdrl.minimality.point import JudgedPoint
+from exactdrl.minimality.verdict import LocalMinimum, NotMinimum, StrictLocalMinimum, Undecided
+from exactdrl.points.units import dead_units_of
+from exactdrl.report.words import loss_words, outcome_name, outcome_words
+
+
+def layer_verdict_words(judged: JudgedPoint) -> str:
+    """Returns the verdict in a sentence."""
+    match judged.verdict:
+        case NotMinimum():
+            return "not a local minimum"
+        case StrictLocalMinimum() | LocalMinimum() | Undecided() as outcome:
+            words = outcome_words(outcome)
+            is_flat = judged.freedom and not isinstance(outcome, Undecided)
+            return f"{words}, flat along its face of dimension {judged.freedom}" if is_flat else words
+
+
+def layer_verdict_name(judged: JudgedPoint) -> str:
+    """Returns the verdict's name."""
+    verdict = judged.verdict
+    return "not-a-minimum" if isinstance(verdict, NotMinimum) else outcome_name(verdict)
+
+
+def _place(judged: JudgedPoint) -> str:
+    n = judged.problem.dimension
+    if judged.freedom == 0:
+        kind = "vertex" if judged.active == n else "degenerate vertex"
+        return f"{kind}: {judged.active} active kinks for {n} parameters"
+    if judged.freedom == n:
+        return f"inside a cell of dimension {n}: no active kink"
+    return f"not a vertex: inside a face of dimension {judged.freedom}, {judged.active} active kinks"
+
+
+def _matrix_text(judged: JudgedPoint, direction: tuple[mpq, ...]) -> list[list[str]]:
+    return [[to_text(value) for value in row] for row in judged.problem.to_full_direction(direction)]
+
+
+def layer_lines(judged: JudgedPoint) -> list[str]:
+    """Returns what is known of a point, in lines for a person."""
+    lines = [f"point        {_place(judged)}", f"verdict      {layer_verdict_words(judged)}"]
+    lines.append(f"loss         {loss_words(judged.loss)}")
+    match judged.verdict:
+        case NotMinimum(direction, epsilon):
+            if judged.freedom and not judged.is_stationary:
+                lines.append("gradient     not zero along the face that holds the point")
+            lines.append(f"direction    {json.dumps(_matrix_text(judged, direction))}")
+            if epsilon is not None:
+                lines.append(f"epsilon      {to_text(epsilon)}: the loss at start + epsilon · direction is smaller")
+        case LocalMinimum(flat=flat) if flat is not None:
+            lines.append(f"flat along   {json.dumps(_matrix_text(judged, flat.direction))}")
+            reach = "forever" if flat.length is None else f"up to {to_text(flat.length)} times it"
+            lines.append(f"             the loss keeps its value {reach},")
+            lines.append(f"             and throughout the face of dimension {flat.dimension} that this ray enters")
+    if judged.problem.lineality:
+        lines.append(f"lineality    {judged.problem.lineality} directions do not change the loss at all")
+    return lines
+
+
+def layer_fields(judged: JudgedPoint) -> dict[str, object]:
+    """Returns the same for programs."""
+    verdict = judged.verdict
+    result: dict[str, object] = {
+        "verdict": layer_verdict_name(judged),
+        "loss": to_text(judged.loss),
+        "loss_float": to_float(judged.loss),
+        "parameters": judged.problem.dimension,
+        "active": judged.active,
+        "face_dimension": judged.freedom,
+        "is_stationary": judged.is_stationary,
+        "lineality": judged.problem.lineality,
+        "radius": None if judged.radius is None else to_text(judged.radius),
+        "dead_units": list(dead_units_of(judged.problem.instance)),
+        "escape_units": [],
+    }
+    match verdict:
+        case NotMinimum(direction, epsilon):
+            result["direction"] = _matrix_text(judged, direction)
+            result["epsilon"] = None if epsilon is None else to_text(epsilon)
+        case StrictLocalMinimum(by):
+            result["by"] = by
+        case LocalMinimum(by, _, flat):
+            result["by"] = by
+            if flat is not None:
+                result["flat_direction"] = _matrix_text(judged, flat.direction)
+                result["flat_face_dimension"] = flat.dimension
+                result["flat_length"] = None if flat.length is None else to_text(flat.length)
+    return result
