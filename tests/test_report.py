@@ -16,7 +16,6 @@ from exactdrl import (
     Unbounded,
     Undecided,
     Walk,
-    read_instance,
     read_result,
     record_walk,
     sample_experiment,
@@ -159,7 +158,6 @@ def test_the_chart_has_the_walk(files, report):
     def chart(report):
         return json.loads(re.search(r'id="walk-data">(.*?)</script>', to_html(report))[1])
 
-    instance = read_instance(files[0])
     exact = list(walk_points(*files[:2]))
     data = chart(report)
     assert data["values"]["loss"] == [float(f"{to_float(point.loss):.6g}") for point in exact]
