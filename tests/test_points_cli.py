@@ -56,7 +56,7 @@ def test_words(capsys, tmp_path):
     assert code == 0
     assert "all changes of all parameters of 2 layers at once; squared loss" in out
     assert "stationary, but the loss falls along a curve" in out
-    assert "sum 14 = 14" in out
+    assert "loss         sum 14\n" in out
     assert "mean 4.666666667 = 14/3" in out
     assert "2 active at the point" in out
     assert "dead units   layer 1 unit 2" in out

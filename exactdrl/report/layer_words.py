@@ -1,13 +1,12 @@
 """How verdicts on a point in one layer's parameters are worded, for people and for programs."""
 
-import json
-
 from gmpy2 import mpq
 
 from exactdrl.exact.rationals import to_float, to_text
 from exactdrl.minimality.point import JudgedPoint
 from exactdrl.minimality.verdict import LocalMinimum, NotMinimum, StrictLocalMinimum, Undecided
 from exactdrl.points.units import dead_units_of
+from exactdrl.report.parameter_words import NAMES, direction_words
 from exactdrl.report.words import loss_words, outcome_name, outcome_words
 
 
@@ -42,6 +41,11 @@ def _matrix_text(judged: JudgedPoint, direction: tuple[mpq, ...]) -> list[list[s
     return [[to_text(value) for value in row] for row in judged.problem.to_full_direction(direction)]
 
 
+def _direction_words(judged: JudgedPoint, direction: tuple[mpq, ...]) -> str:
+    instance = judged.problem.instance
+    return direction_words([(instance.layer, judged.problem.to_full_direction(direction), instance.has_bias)])
+
+
 def layer_lines(judged: JudgedPoint) -> list[str]:
     """Returns what is known of a point, in lines for a person."""
     lines = [f"point        {_place(judged)}", f"verdict      {layer_verdict_words(judged)}"]
@@ -50,11 +54,12 @@ def layer_lines(judged: JudgedPoint) -> list[str]:
         case NotMinimum(direction, epsilon):
             if judged.freedom and not judged.is_stationary:
                 lines.append("gradient     not zero along the face that holds the point")
-            lines.append(f"direction    {json.dumps(_matrix_text(judged, direction))}")
+            lines.append(f"direction    {_direction_words(judged, direction)}")
             if epsilon is not None:
-                lines.append(f"epsilon      {to_text(epsilon)}: the loss at start + epsilon · direction is smaller")
+                lines.append(f"epsilon      {to_text(epsilon)}: so many times the direction the loss is smaller")
+            lines.append(f"             ({NAMES})")
         case LocalMinimum(flat=flat) if flat is not None:
-            lines.append(f"flat along   {json.dumps(_matrix_text(judged, flat.direction))}")
+            lines.append(f"flat along   a move of {_direction_words(judged, flat.direction)}")
             reach = "forever" if flat.length is None else f"up to {to_text(flat.length)} times it"
             lines.append(f"             the loss keeps its value {reach},")
             lines.append(f"             and throughout the face of dimension {flat.dimension} that this ray enters")

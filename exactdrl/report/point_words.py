@@ -1,18 +1,18 @@
 """How verdicts on points are worded, for people and for programs."""
 
-import json
-
 from gmpy2 import mpq
 
 from exactdrl.certificate.verdict_file import status_name
 from exactdrl.exact.rationals import to_float, to_text
 from exactdrl.points.judge import JudgedPoint
-from exactdrl.points.setting import Theta, find_loss
+from exactdrl.points.setting import Setting, Theta, find_loss
 from exactdrl.points.verdict import AffineProof, FormProof, MarginProof, Minimum, NotMinimum, Undecided, ZeroLoss
+from exactdrl.report.parameter_words import NAMES, Rows, direction_words, point_lines
 from exactdrl.report.words import loss_words
 
 # units that are listed one by one
 _LISTED = 8
+_POWERS = {1: "", 2: "²", 3: "³"}
 _PROOFS = {
     FormProof: "the first-order change of the loss is nowhere negative: a tree of tangent cells",
     MarginProof: "the first-order test holds for all outer weights nearby",
@@ -60,8 +60,7 @@ def verdict_lines(judged: JudgedPoint) -> list[str]:
     """Returns what is known of a point, in lines for a person."""
     setting = judged.setting
     lines = [f"checked      {checked_words(judged)}", f"verdict      {verdict_words(judged)}"]
-    name = "sum" if setting.is_squared else "loss"
-    lines.append(f"loss         {name} {loss_words(judged.loss)}")
+    lines.append(f"loss         {'sum ' * setting.is_squared}{loss_words(judged.loss)}")
     if setting.is_squared:
         lines.append(f"             mean {loss_words(judged.mean_loss)}, over samples and outputs")
     lines.append(f"kinks        {judged.active} active at the point")
@@ -70,20 +69,33 @@ def verdict_lines(judged: JudgedPoint) -> list[str]:
         lines.append("affine fit   on the samples the network is the affine function with the least squared loss")
     match judged.verdict:
         case NotMinimum(descent):
-            lines.append(f"curve        theta(t) = point + t · {json.dumps(_theta_text(descent.curve[0]))}")
+            lines.append("curve        t > 0 moves the point, and the loss falls at once:")
+            lines += [
+                f"             t{_POWERS.get(power, f'^{power}')} moves {direction_words(_named(setting, part))}"
+                for power, part in enumerate(descent.curve, 1)
+                if any(value for rows in part for row in rows for value in row)
+            ]
             lines.append(f"             at t = {to_text(descent.at)} the loss is {loss_words(descent.loss)}")
+            lines.append(f"             ({NAMES})")
         case Minimum(is_strict=False, flat=flat):
             if flat is not None:
-                lines.append(f"flat along   {json.dumps(_theta_text(flat))}")
+                lines.append(f"flat along   a move of {direction_words(_named(setting, flat))}, which keeps the loss")
+                lines.append(f"             ({NAMES})")
             if len(setting.free) > 1:
                 lines.append(
-                    "never strict: a unit's weights w and h may be rescaled to a w and h / a, or h moves alone"
+                    "not strict   no minimum in all parameters is: a unit's inner weights times a, its outer weights "
+                    "divided by a give the same function"
                 )
     if judged.better is not None:
         better = find_loss(setting, judged.better)
-        lines.append(f"spurious     another point has the loss {loss_words(better)}")
-        lines.append(f"             {json.dumps(_theta_text(judged.better))}")
+        lines.append(f"spurious     another point has a smaller loss, {loss_words(better)}:")
+        lines += [f"             {line}" for line in point_lines(_named(setting, judged.better))]
     return lines
+
+
+def _named(setting: Setting, theta: Theta) -> list[tuple[int, Rows, bool]]:
+    """Returns the rows of each layer with its number, and whether their last column is a bias."""
+    return [(layer, rows, bool(setting.biases[layer - 1])) for layer, rows in enumerate(theta, 1)]
 
 
 def _unit_lines(judged: JudgedPoint) -> list[str]:

@@ -49,9 +49,11 @@ def outcome_name(outcome: Outcome) -> str:
 
 def loss_words(loss: mpq) -> str:
     """Returns a loss as a decimal, and as a fraction where that is short."""
-    text = to_text(loss)
+    text, decimal = to_text(loss), f"{to_float(loss):.10g}"
+    if text == decimal:
+        return text
     fraction = f" = {text}" if len(text) <= _LONGEST_FRACTION else f" (a fraction of {len(text)} characters)"
-    return f"{to_float(loss):.10g}{fraction}"
+    return f"{decimal}{fraction}"
 
 
 def zero_words(parameters: Matrix) -> str:

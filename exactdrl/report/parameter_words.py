@@ -1,0 +1,71 @@
+"""How parameters, directions and points of parameter space are worded for people.
+
+`W2[0,1]` is the weight to unit 0 of layer 2 from unit 1 of layer 1, and `b2[0]` the bias of unit 0 of layer 2: layers
+are counted from 1, the network's inputs being layer 0, and units from 0, as in NumPy.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
+
+from gmpy2 import mpq
+
+from exactdrl.exact.rationals import to_float, to_text
+
+# rows [W | b] of a layer, or [W] without a bias
+Rows: TypeAlias = Sequence[Sequence[mpq]]
+
+# entries of a direction and units of a point that are listed one by one, and characters of a fraction
+_LISTED, _UNITS, _LONGEST = 6, 8, 14
+NAMES = "W2[0,1] is the weight to unit 0 of layer 2 from unit 1 of layer 1, b2[0] a bias; units are counted from 0"
+
+
+def parameter_name(layer: int, unit: int, column: int, *, is_bias: bool) -> str:
+    """Returns a parameter's name.
+
+    Args:
+        layer: from 1.
+        unit: from 0.
+        column: from 0, the number of the unit or input that the weight comes from.
+        is_bias: whether it is a bias; the column is of no account then.
+    """
+    return f"b{layer}[{unit}]" if is_bias else f"W{layer}[{unit},{column}]"
+
+
+def direction_words(direction: Sequence[tuple[int, Rows, bool]]) -> str:
+    """Returns which parameters a direction moves, and by how much: the first few, and the number of the others.
+
+    Args:
+        direction: for each layer its number from 1, its rows, and whether their last column is the bias.
+    """
+    moves = [
+        (parameter_name(layer, unit, column, is_bias=has_bias and column == len(row) - 1), value)
+        for layer, rows, has_bias in direction
+        for unit, row in enumerate(rows)
+        for column, value in enumerate(row)
+        if value
+    ]
+    words = ", ".join(f"{name} by {_number(value)}" for name, value in moves[:_LISTED])
+    more = len(moves) - _LISTED
+    if more > 0:
+        words += f", and {more} other parameter{'s' * (more > 1)}"
+    return words or "no parameter"
+
+
+def point_lines(layers: Sequence[tuple[int, Rows, bool]]) -> Iterator[str]:
+    """Yields a line for each unit of a point with its parameters; of many units one line says how many there are."""
+    units = sum(len(rows) for _, rows, _ in layers)
+    if units > _UNITS:
+        entries = sum(len(row) for _, rows, _ in layers for row in rows)
+        yield f"it has {units} units and {entries} parameters, which --json prints"
+        return
+    for layer, rows, has_bias in layers:
+        for unit, row in enumerate(rows):
+            weights = ", ".join(map(_number, row[:-1] if has_bias else row))
+            bias = f"; bias {_number(row[-1])}" if has_bias else ""
+            yield f"layer {layer} unit {unit}: weights {weights or 'none'}{bias}"
+
+
+def _number(value: mpq) -> str:
+    """Returns a fraction where it is short, else a decimal that is said to be near it."""
+    text = to_text(value)
+    return text if len(text) <= _LONGEST else f"≈{to_float(value):.6g}"
