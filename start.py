@@ -3,6 +3,8 @@
 python3 start.py demo     sample the published experiment, walk, verify, observe; results in the folder demo
 python3 start.py test     all tests, ruff and strict mypy
 python3 start.py fuzz     the tests with many more random examples (long)
+python3 start.py soak     the nightly search: 100,000 verdicts and 1,000,000 damaged certificates against other oracles,
+                          walks timed (hours); smaller by options: soak --instances 2000 --mutants 5000 --seeds 20
 python3 start.py docs     the documentation site, into docs/_build
 python3 start.py bench    the benchmarks (long)
 python3 start.py coq      the proved checker: its proofs from clean, the program, its tests (minutes). Where Coq is
@@ -73,6 +75,12 @@ def fuzz() -> None:
     run(PYTHON, "-m", "pytest", "-n", "auto", HYPOTHESIS_PROFILE="long")
 
 
+def soak() -> None:
+    """The nightly search for faults; options go to tests/soak.py."""
+    set_up("[test]")
+    run(PYTHON, "tests/soak.py", *sys.argv[2:])
+
+
 def docs() -> None:
     """The documentation site."""
     set_up("[docs]")
@@ -133,11 +141,20 @@ COQ_PACKAGES = (
     "libzarith-ocaml-dev",
 )
 DEMO_SAMPLES, DEMO_SEED = 500, 1
-JOBS = {"demo": demo, "test": test, "fuzz": fuzz, "docs": docs, "bench": bench, "coq": coq, "proofs": proofs}
+JOBS = {
+    "demo": demo,
+    "test": test,
+    "fuzz": fuzz,
+    "soak": soak,
+    "docs": docs,
+    "bench": bench,
+    "coq": coq,
+    "proofs": proofs,
+}
 
 if __name__ == "__main__":
     if sys.version_info < (3, 11):  # noqa: UP036 - this is where an older Python learns it
         sys.exit("exactdrl needs Python 3.11 or later")
-    if len(sys.argv) != 2 or sys.argv[1] not in JOBS:  # noqa: PLR2004
+    if len(sys.argv) < 2 or sys.argv[1] not in JOBS or (len(sys.argv) > 2 and sys.argv[1] != "soak"):  # noqa: PLR2004
         sys.exit(__doc__)
     JOBS[sys.argv[1]]()

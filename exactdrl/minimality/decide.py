@@ -1,20 +1,25 @@
 """The decision on blocks: search for a descent, then the proof that there is none, within a budget of work."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from gmpy2 import mpz
+from gmpy2 import mpq, mpz
 
+from exactdrl.exact.linear import independent_rows, to_integers
 from exactdrl.minimality.descent.block_edge import to_block_edge
 from exactdrl.minimality.descent.planes import descend_on_planes
 from exactdrl.minimality.descent.search import scatter
 from exactdrl.minimality.descent.slide import slide
-from exactdrl.minimality.rules.blocks import Block
+from exactdrl.minimality.rules.blocks import Block, split
+from exactdrl.minimality.rules.flat import find_still, is_loose
+from exactdrl.minimality.rules.settle import Settled
 from exactdrl.minimality.tree.cell_program import cell_signs, descend_in_cell
 from exactdrl.minimality.tree.covered_tree import close_covered
+from exactdrl.minimality.tree.strictness import find_strict
 from exactdrl.minimality.tree.tree import Closed, OutOfBudget, Refuted, TreeResult, close_tree
 
 # a first, small tree: it closes most minima, and is cheaper than the search of cells
-_SMALL = 200
+SMALL = 200
 _PAIRS = 64
 
 
@@ -64,10 +69,62 @@ def decide_blocks(blocks: Sequence[Block], budget: Budget) -> list[Closed] | tup
     return closed if len(closed) == len(blocks) else None
 
 
+@dataclass(frozen=True, slots=True)
+class Strict:
+    """F > 0 everywhere but at 0.
+
+    Attributes:
+        state: what is settled.
+        closed: the blocks, with trees that show it.
+    """
+
+    state: Settled
+    closed: list[tuple[Block, Closed]]
+
+
+def prove_strict(
+    state: Settled, closed: Sequence[tuple[Block, Closed]], units: int, budget: Budget
+) -> Strict | tuple[mpq, ...] | None:
+    """Returns why a proved minimum is strict; else a direction other than 0 with F = 0, or None for neither.
+
+    Args:
+        state: what was settled before.
+        closed: the blocks with their trees.
+        units: the number of units in the trained layer.
+        budget: of which each block may take as much as a small tree.
+    """
+    n = len(state.slope)
+    if find_still(state.form) is not None or any(is_loose(state, kink) for kink in state.kinks):
+        return None
+    resting = [to_integers(state.form.rows[j])[0] for j in state.resting()]
+    if len(independent_rows(resting, n)) < n:
+        # a settled kink that folds one without effect is not known to rest: a tree of all kinks may show it
+        if not state.kinks:
+            return None
+        state = Settled(state.form, (), tuple(range(len(state.form.rows))), state.form.slope, state.form.weights)
+        whole = []
+        for block in split(state, units):
+            begin = tuple(mpz(not index) for index in range(block.width))
+            tree = close_tree(block, begin, budget.purse(min(SMALL, budget.work)))
+            if not isinstance(tree, Closed):
+                return None
+            whole.append((block, tree))
+        closed = whole
+    found: list[tuple[Block, Closed]] = []
+    for block, tree in closed:
+        strict = find_strict(block, tree, budget.purse(min(SMALL, budget.work)))
+        if strict is None:
+            return None
+        if not isinstance(strict, Closed):
+            return state.lift(block.embed(strict, n))
+        found.append((block, strict))
+    return Strict(state, found)
+
+
 def _decide_block(block: Block, proposals: Sequence[tuple[mpz, ...]], budget: Budget) -> TreeResult:
     begin = proposals[0] if proposals else tuple(mpz(not index) for index in range(block.width))
-    result = close_tree(block, begin, budget.purse(min(_SMALL, budget.work)))
-    if not isinstance(result, OutOfBudget) or budget.work <= _SMALL:
+    result = close_tree(block, begin, budget.purse(min(SMALL, budget.work)))
+    if not isinstance(result, OutOfBudget) or budget.work <= SMALL:
         return result
     descent = descend_on_planes(block) or _search_cells(block, proposals)
     if descent is not None:

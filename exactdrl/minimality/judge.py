@@ -9,13 +9,12 @@ from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.local_form import LocalForm, localise
 from exactdrl.cells.reach import affine_reach, short_step
 from exactdrl.cells.scan import Values, scaled_loss
-from exactdrl.exact.linear import independent_rows, to_integers
-from exactdrl.minimality.decide import Budget, decide_blocks
+from exactdrl.minimality.decide import SMALL, Budget, Strict, decide_blocks, prove_strict
 from exactdrl.minimality.rules.blocks import Block, find_escape, split
 from exactdrl.minimality.rules.flat import face_dimension, find_flat, find_still
 from exactdrl.minimality.rules.likq import decide_by_likq, reduce_form
 from exactdrl.minimality.rules.settle import Settled, settle
-from exactdrl.minimality.tree.tree import Closed, is_strict
+from exactdrl.minimality.tree.tree import Closed
 from exactdrl.minimality.tree.unscale import to_witness
 from exactdrl.minimality.tree.witness import is_writable
 from exactdrl.minimality.verdict import Flat, LocalMinimum, NotMinimum, StrictLocalMinimum, Undecided, Verdict
@@ -79,7 +78,11 @@ def _decide(
             return StrictLocalMinimum()
         return LocalMinimum("likq", flat=_to_flat(qualified.flat or find_still(reduced)))
     if problem.instance.loss.is_nonnegative and scaled_loss(problem, values) == 0:
-        return LocalMinimum("zero-loss")
+        # a minimum without any work, and with a little of it perhaps a strict one
+        strict = None
+        if not problem.lineality and find_still(reduced) is None:
+            strict = _decide_degenerate(problem, form, reduced, Budget(min(SMALL, budget.work), None))
+        return strict if isinstance(strict, StrictLocalMinimum) else LocalMinimum("zero-loss")
     return _decide_degenerate(problem, form, reduced, budget)
 
 
@@ -100,25 +103,24 @@ def _decide_degenerate(
     if isinstance(decided, tuple):
         block, direction = decided
         return _Descent(state.lift(block.embed(direction, problem.dimension)))
-    return _conclude(problem, form, state, list(zip(blocks, decided, strict=True)))
+    return _conclude(problem, form, state, list(zip(blocks, decided, strict=True)), budget)
 
 
 def _conclude(
-    problem: IntegerProblem, form: LocalForm, state: Settled, closed: list[tuple[Block, Closed]]
+    problem: IntegerProblem, form: LocalForm, state: Settled, closed: list[tuple[Block, Closed]], budget: Budget
 ) -> StrictLocalMinimum | LocalMinimum | Undecided:
     """Returns what closed trees prove."""
+    shown = None if problem.lineality else prove_strict(state, closed, problem.widths[0], budget)
+    if isinstance(shown, Strict):
+        strict = to_witness(problem, shown.state, shown.closed)
+        if is_writable(strict):
+            return StrictLocalMinimum("tree", strict)
+        shown = None
     witness = to_witness(problem, state, closed)
     if not is_writable(witness):
         # a proof that no certificate can hold convinces nobody
         return Undecided(len(form.kinks))
-    resting = [to_integers(state.form.rows[j])[0] for j in state.resting()]
-    if (
-        not problem.lineality
-        and len(independent_rows(resting, problem.dimension)) == problem.dimension
-        and all(is_strict(block, leaf) for block, tree in closed for leaf in tree.leaves)
-    ):
-        return StrictLocalMinimum("tree", witness)
-    return LocalMinimum("tree", witness, _to_flat(find_flat(state, closed)))
+    return LocalMinimum("tree", witness, _to_flat(shown or find_flat(state, closed)))
 
 
 def _to_flat(direction: tuple[mpq, ...] | None) -> Flat | None:

@@ -1,18 +1,19 @@
 """F ≥ 0, or a direction with F < 0: the engine of the room `minimality`, on a form in true units."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from gmpy2 import gcd, mpq
 
 from exactdrl.cells.local_form import LocalForm
-from exactdrl.exact.linear import independent_rows, to_integers
-from exactdrl.minimality.decide import Budget, decide_blocks
-from exactdrl.minimality.rules.blocks import find_escape, split
+from exactdrl.exact.linear import to_integers
+from exactdrl.minimality.decide import Budget, Strict, decide_blocks, prove_strict
+from exactdrl.minimality.rules.blocks import Block, find_escape, split
 from exactdrl.minimality.rules.flat import find_flat
 from exactdrl.minimality.rules.likq import reduce_form
 from exactdrl.minimality.rules.settle import Settled, settle
-from exactdrl.minimality.tree.tree import is_strict
+from exactdrl.minimality.tree.tree import Closed
 from exactdrl.minimality.tree.unscale import gather_witness
 from exactdrl.minimality.tree.witness import TreeWitness, is_writable
 
@@ -71,19 +72,26 @@ def _decide(form: LocalForm, budget: int) -> Decision:
     decided = decide_blocks(blocks, Budget(budget, None))
     if decided is None:
         return Open()
-    n = len(form.slope)
     if isinstance(decided, tuple):
         block, direction = decided
-        return _negative(form, state.lift(block.embed(direction, n)))
-    closed = list(zip(blocks, decided, strict=True))
-    witness = gather_witness(state, closed, [mpq(1)] * len(state.form.kinks), range(n))
+        return _negative(form, state.lift(block.embed(direction, len(form.slope))))
+    return _conclude(state, list(zip(blocks, decided, strict=True)), Budget(budget, None))
+
+
+def _conclude(state: Settled, closed: Sequence[tuple[Block, Closed]], budget: Budget) -> Nonnegative | Open:
+    """Returns what closed trees prove."""
+    n = len(state.slope)
+    factor = [mpq(1)] * len(state.form.kinks)
+    witness = gather_witness(state, closed, factor, range(n))
     if not is_writable(witness):
         return Open()
-    resting = [to_integers(state.form.rows[j])[0] for j in state.resting()]
-    strict = len(independent_rows(resting, n)) == n and all(
-        is_strict(block, leaf) for block, tree in closed for leaf in tree.leaves
-    )
-    return Nonnegative(witness, strict, None if strict else find_flat(state, closed))
+    shown = prove_strict(state, closed, n, budget)
+    if isinstance(shown, Strict):
+        strict = gather_witness(shown.state, shown.closed, factor, range(n))
+        if is_writable(strict):
+            return Nonnegative(strict, is_strict=True, flat=None)
+        shown = None
+    return Nonnegative(witness, is_strict=False, flat=shown or find_flat(state, closed))
 
 
 def _negative(form: LocalForm, direction: tuple[mpq, ...]) -> Negative:

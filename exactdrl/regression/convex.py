@@ -68,13 +68,14 @@ def judge_convex(
     is_strict = not problem.lineality and all(_rank(problem, unit) == problem.rank for unit in tight)
     if all(len(unit) == problem.rank for unit in merged):
         return StrictLocalMinimum() if is_strict else LocalMinimum("likq")
-    if problem.instance.loss.is_nonnegative and loss() == 0:
-        return LocalMinimum("zero-loss")
-    if not is_strict and sum(map(len, merged)) <= _FEW:
-        # other multipliers may show that the minimum is strict
-        verdict = judge(problem, scan(problem, *to_integers(_point(optima)), None))
-        if isinstance(verdict, StrictLocalMinimum | LocalMinimum):
-            return verdict
+    if not is_strict:
+        if sum(map(len, merged)) <= _FEW:
+            # other multipliers may show that the minimum is strict
+            verdict = judge(problem, scan(problem, *to_integers(_point(optima)), None))
+            if isinstance(verdict, StrictLocalMinimum | LocalMinimum):
+                return verdict
+        if problem.instance.loss.is_nonnegative and loss() == 0:
+            return LocalMinimum("zero-loss")
     settled = sorted((kink.kink, kink.multiplier * kink.share) for unit in merged for kink in unit)
     witness = TreeWitness(tuple(settled), ())
     return StrictLocalMinimum("tree", witness) if is_strict else LocalMinimum("tree", witness)

@@ -8,7 +8,7 @@ from exactdrl.cells.local_form import LocalForm
 from exactdrl.exact.linear import independent_rows, to_integers, to_matrix
 from exactdrl.exact.program import BoundedForms, Conflict
 from exactdrl.minimality.rules.blocks import Block, cell_row
-from exactdrl.minimality.rules.settle import Settled
+from exactdrl.minimality.rules.settle import Settled, SettledKink
 from exactdrl.minimality.tree.tree import CellLeaf, Closed, strict_kinks
 
 # leaves that are looked at: a linear program each
@@ -47,18 +47,23 @@ def find_flat(state: Settled, closed: Sequence[tuple[Block, Closed]]) -> tuple[m
     if still is not None:
         return still
     for kink in state.kinks:
-        if kink.escape is not None and abs(kink.multiplier) == state.weights[kink.position]:
+        if is_loose(state, kink):
             return state.push(kink)
     n = len(state.slope)
     for block, tree in closed:
         for leaf in tree.leaves[:_LEAVES]:
-            direction = None if leaf.is_empty else _flat_in_leaf(block, leaf)
+            direction = None if leaf.is_empty else flat_in_leaf(block, leaf)
             if direction is not None:
                 return state.lift(block.embed(direction, n))
     return None
 
 
-def _flat_in_leaf(block: Block, leaf: CellLeaf) -> list[mpz] | None:
+def is_loose(state: Settled, kink: SettledKink) -> bool:
+    """Returns whether a settled kink can change, the others resting, while F stays 0."""
+    return kink.escape is not None and abs(kink.multiplier) == state.weights[kink.position]
+
+
+def flat_in_leaf(block: Block, leaf: CellLeaf) -> list[mpz] | None:
     """Returns a direction other than 0 in a leaf's cone with F = 0; None only says that none was found.
 
     F is a sum of terms ≥ 0, one for each kink: F = 0 where kinks with a strict inequality rest and the others, which

@@ -64,6 +64,8 @@ class OutOfBudget:
 
 
 TreeResult: TypeAlias = Closed | Refuted | OutOfBudget
+# a kink, and the side of its inequality: 1 for c + λ ≥ 0, -1 for c - λ ≥ 0
+Side: TypeAlias = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +81,20 @@ class Node:
     point: tuple[mpz, ...] | None
 
 
-def close_tree(block: Block, point: Sequence[mpz], spend: Callable[[int], bool]) -> TreeResult:
+def close_tree(
+    block: Block, point: Sequence[mpz], spend: Callable[[int], bool], root: Node | None = None
+) -> TreeResult:
     """Searches the tree, depth first.
 
     Args:
         block: a block.
         point: where the search begins: each kink's first side is the one of this point.
         spend: called with the work of each node before it; False ends the search.
+        root: the node below which is searched; default: that of the whole space.
     """
     program = Multipliers(block)
     leaves: list[CellLeaf] = []
-    stack = [Node({}, tuple(point))]
+    stack = [Node({}, tuple(point)) if root is None else root]
     while stack:
         if not spend(program.cost):
             return OutOfBudget()
@@ -163,6 +168,17 @@ def slacks(block: Block, leaf: CellLeaf) -> list[mpq]:
     return found
 
 
+def zero_sides(block: Block, leaf: CellLeaf) -> list[Side]:
+    """Returns the inequalities of a leaf without covers that hold with equality, but for kinks that rest."""
+    found: list[Side] = []
+    for j, multiplier in enumerate(leaf.multipliers):
+        later = range(j + 1, len(block.rows))
+        c = block.weights[j] - sum((block.folds[k].get(j, _ZERO) * leaf.multipliers[k] for k in later), _ZERO)
+        sign = leaf.signs.get(j)
+        found += [(j, side) for side in (1, -1) if sign in (None, side) and c + side * multiplier == 0]
+    return found
+
+
 def strict_kinks(block: Block, leaf: CellLeaf) -> list[int]:
     """Returns the kinks that must rest where F = 0 on a leaf's cone: strict inequalities, closed under folds."""
     strict: list[int] = []
@@ -184,9 +200,14 @@ class Multipliers:
     Variables: λ_j of kinks that no other kink folds, c_j - λ_j of the others; forms: Zᵀλ, and c_j + λ_j of the others.
     """
 
-    def __init__(self, block: Block) -> None:
-        """Takes the block; no kink is fixed."""
-        self.block = block
+    def __init__(self, block: Block, raised: Sequence[Side] = ()) -> None:
+        """Takes the block; no kink is fixed.
+
+        Args:
+            block: a block.
+            raised: the inequalities that `raise_sides` is to make strict.
+        """
+        self.block, self.raised = block, raised
         count = len(block.rows)
         self.folded = sorted({j for fold in block.folds for j in fold})
         # c_j and λ_j as a constant and coefficients of the variables, from the deepest kink up
@@ -208,6 +229,9 @@ class Multipliers:
             for i in range(block.width)
         ]
         self.rows += [[c + m for c, m in zip(bounds[j], self.affine[j], strict=True)] for j in self.folded]
+        if raised:
+            sides = [[c + s * m for c, m in zip(bounds[j], self.affine[j], strict=True)] for j, s in raised]
+            self.rows.append([sum(column, _ZERO) for column in zip(*sides, strict=True)])
         scaled = [to_integers(row[:-1]) for row in self.rows]
         self.scales = [scale for _, scale in scaled]
         self.forms = BoundedForms([row for row, _ in scaled], count)
@@ -240,7 +264,7 @@ class Multipliers:
                 self._bound_form(index, _ZERO, None)
             else:
                 self.forms.set_bounds(len(self.affine) + index, None, None)
-        elif weight >= 0:
+        elif weight >= 0 or (sign and self.raised):
             self.forms.set_bounds(j, -weight if is_low else None, weight if is_high else None)
         elif sign:
             self.forms.set_bounds(j, -sign * weight, -sign * weight)
@@ -267,6 +291,47 @@ class Multipliers:
         solved = self.forms.solve()
         if isinstance(solved, Conflict):
             return [-y * scale for y, scale in zip(solved.multipliers, self.scales, strict=True)][: self.block.width]
-        point = [*(value / self.size for value in solved), mpq(1)]
-        multipliers = (sum((a * x for a, x in zip(row, point, strict=True) if a), _ZERO) for row in self.affine)
-        return CellLeaf(signs, tuple(multipliers), is_empty=False, point=inside)
+        return CellLeaf(signs, self._to_multipliers(solved), is_empty=False, point=inside)
+
+    def raise_sides(self, signs: dict[int, int]) -> tuple[mpq, ...] | None:
+        """Returns a λ of a node for which some of the raised inequalities are strict; None if there is none.
+
+        They hold with equality for some λ, so that none has to be more than 1 in the program's units: that bounds the
+        sum, which is raised.
+        """
+        for j, sign in signs.items():
+            self._fix(j, sign)
+        for j, side in self.raised:
+            self._cap(j, side)
+        self.forms.solve()
+        best = self.forms.maximize(len(self.affine) + len(self.rows) - 1)
+        if best is None:
+            raise AssertionError("a bounded sum has no greatest value: this is a bug")
+        if best.value == -self.rows[-1][-1] * self.scales[-1] * self.size:
+            return None
+        return self._to_multipliers(best.point)
+
+    def _cap(self, j: int, side: int) -> None:
+        """Bounds how strict an inequality may be, beside the bounds that it has."""
+        one = mpq(1)
+        if j not in self.folded:
+            lower, upper = self.forms.bounds(j)
+            weight = self.block.weights[j] * self.size
+            caps = (lower, one - weight) if side > 0 else (weight - one, upper)
+            self.forms.set_bounds(j, _largest(lower, caps[0]), _least(upper, caps[1]))
+        elif side < 0:
+            self.forms.set_bounds(j, _ZERO, one)
+        else:
+            self._bound_form(self.block.width + self.folded.index(j), _ZERO, one / self.size)
+
+    def _to_multipliers(self, values: Sequence[mpq]) -> tuple[mpq, ...]:
+        point = [*(value / self.size for value in values), mpq(1)]
+        return tuple(sum((a * x for a, x in zip(row, point, strict=True) if a), _ZERO) for row in self.affine)
+
+
+def _largest(left: mpq | None, right: mpq | None) -> mpq | None:
+    return right if left is None else left if right is None else max(left, right)
+
+
+def _least(left: mpq | None, right: mpq | None) -> mpq | None:
+    return right if left is None else left if right is None else min(left, right)
