@@ -6,7 +6,7 @@ R, patsy and formulaic name it. Texts are no categories unless a formula says so
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from gmpy2 import mpq
@@ -46,17 +46,37 @@ class Design:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class DesignOptions:
+    """What is taken of a table, beside its target; see `read_table`.
+
+    Attributes:
+        intercept: whether a column of ones comes first.
+        inputs: the columns of the inputs; default: all others.
+        exclude: columns to leave out.
+        weights: a column of nonnegative weights.
+        index: whether the first column is an index; default: look.
+        drop_missing: whether rows with a missing value are left out.
+        form: how a text writes a table.
+    """
+
+    intercept: bool = True
+    inputs: Columns | None = None
+    exclude: Columns | None = None
+    weights: int | str | None = None
+    index: bool | None = None
+    drop_missing: bool = False
+    form: TextForm = field(default_factory=TextForm)
+
+
+_DEFAULT = DesignOptions()
+
+
 def read_design(
     source: object,
     target: Columns | None = None,
+    options: DesignOptions = _DEFAULT,
     *,
-    intercept: bool = True,
-    inputs: Columns | None = None,
-    exclude: Columns | None = None,
-    weights: int | str | None = None,
-    index: bool | None = None,
-    drop_missing: bool = False,
-    form: TextForm | None = None,
     levels: dict[str, tuple[object, ...]] | None = None,
 ) -> Design:
     """Returns the columns of a regression from a table.
@@ -64,19 +84,13 @@ def read_design(
     Args:
         source: see `read_table`.
         target: the column of the target; default: the last one.
-        intercept: whether a column of ones comes first.
-        inputs: see `read_table`, as for the other arguments below.
-        exclude: columns to leave out.
-        weights: a column of nonnegative weights.
-        index: whether the first column is an index.
-        drop_missing: whether rows with a missing value are left out.
-        form: how a text writes a table.
+        options: what else is taken.
         levels: of the columns that are categories; default: those of a frame.
 
     Raises:
         InputError: see `read_table`; there are several targets.
     """
-    sheet = read_sheet(source, replace(form or TextForm(), skip_blank=drop_missing))
+    sheet = read_sheet(source, replace(options.form, skip_blank=options.drop_missing))
     coded, parts = code_columns(sheet, categories_of(source) if levels is None else levels)
 
     def expand(columns: Columns | None) -> tuple[int | str, ...] | None:
@@ -88,13 +102,13 @@ def read_design(
     table = read_table(
         coded,
         expand(target),
-        inputs=expand(inputs),
-        exclude=expand(exclude),
-        weights=None if weights is None else parts[sheet.column_index(weights)][0] + 1,
-        index=index,
-        drop_missing=drop_missing,
+        inputs=expand(options.inputs),
+        exclude=expand(options.exclude),
+        weights=None if options.weights is None else parts[sheet.column_index(options.weights)][0] + 1,
+        index=options.index,
+        drop_missing=options.drop_missing,
     )
-    return to_design(table, intercept=intercept)
+    return to_design(table, intercept=options.intercept)
 
 
 def to_design(table: Table, *, intercept: bool) -> Design:

@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-def to_frame(columns: Mapping[str, Sequence[object]], *, index: str | None = None) -> "DataFrame":
+def to_frame(columns: Mapping[str, Sequence[object]], *, index: str | Sequence[str] | None = None) -> "DataFrame":
     """Returns a data frame.
 
     Args:
         columns: by name, all of one length.
-        index: the column that names the rows; None for their numbers.
+        index: the column that names the rows, or their names; None for their numbers.
 
     Raises:
         InputError: pandas is not installed.
@@ -23,5 +23,6 @@ def to_frame(columns: Mapping[str, Sequence[object]], *, index: str | None = Non
         import pandas as pd  # noqa: PLC0415 - optional
     except ImportError:
         raise InputError("to_pandas needs pandas: pip install pandas") from None
-    frame = pd.DataFrame(dict(columns))
-    return frame if index is None else frame.set_index(index)
+    if isinstance(index, str):
+        return pd.DataFrame(dict(columns)).set_index(index)
+    return pd.DataFrame(dict(columns), index=None if index is None else list(index))

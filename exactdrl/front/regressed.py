@@ -12,12 +12,12 @@ from gmpy2 import mpq
 from numpy.typing import NDArray
 
 from exactdrl.certificate.verify import CheckResult
-from exactdrl.doors.design import Design, categories_of, read_design, with_ones
-from exactdrl.doors.formulas import read_formula
-from exactdrl.doors.sheet import Column, Sheet
+from exactdrl.doors.design import Design, DesignOptions, with_ones
 from exactdrl.doors.sheet_text import TextForm
-from exactdrl.doors.tables import Columns, read_sheet
-from exactdrl.exact.rationals import InputError, shown, to_float, to_rational, to_text
+from exactdrl.doors.tables import Columns
+from exactdrl.exact.rationals import InputError, to_float, to_rational, to_text
+from exactdrl.front.frames import to_frame
+from exactdrl.front.regression_data import read_regression
 from exactdrl.front.walked import WalkResult, walk
 from exactdrl.problem.file import read_instance
 from exactdrl.problem.instance import Instance
@@ -240,15 +240,15 @@ class RegressionResult:
         Raises:
             InputError: pandas is not installed.
         """
-        try:
-            import pandas as pd  # noqa: PLC0415 - optional
-        except ImportError:
-            raise InputError("to_pandas needs pandas: pip install pandas") from None
-        rows = []
-        for name, value in self.coefficients.items():
-            least, greatest = self.ranges[name] or (None, None)
-            rows.append((_float(value), _text(value), _float(least), _float(greatest)))
-        return pd.DataFrame(rows, index=list(self.names), columns=["coefficient", "exact", "least", "greatest"])
+        ends = [self.ranges[name] or (None, None) for name in self.names]
+        values = [self.coefficients[name] for name in self.names]
+        columns: dict[str, list[object]] = {
+            "coefficient": [_float(value) for value in values],
+            "exact": [_text(value) for value in values],
+            "least": [_float(least) for least, _ in ends],
+            "greatest": [_float(greatest) for _, greatest in ends],
+        }
+        return to_frame(columns, index=list(self.names))
 
     @property
     def title(self) -> str:
@@ -382,19 +382,8 @@ def regress(
         if formula is not None or target is not None or weights is not None:
             raise InputError("an instance has its own target and weights; target, formula and weights go with tables")
         return _fit_instance(source, level)
-    design = _read(
-        data,
-        target,
-        formula=formula,
-        intercept=intercept,
-        inputs=inputs,
-        exclude=exclude,
-        weights=weights,
-        index=index,
-        drop_missing=drop_missing,
-        form=form,
-    )
-    return fit_design(design, level)
+    options = DesignOptions(intercept, inputs, exclude, None, index, drop_missing, form or TextForm())
+    return fit_design(read_regression(data, target, options, formula=formula, weights=weights), level)
 
 
 def to_level(tau: Level) -> mpq:
@@ -455,165 +444,6 @@ def _fit_instance(instance: Instance, level: mpq) -> RegressionResult:
     width = len(instance.start[0]) - instance.has_bias
     names = tuple(f"column_{column + 1}" for column in range(width)) + (("Intercept",) if instance.has_bias else ())
     return RegressionResult(names, "target", level, found, tuple(range(1, len(instance.inputs) + 1)))
-
-
-def _read(
-    data: object,
-    target: object | None,
-    *,
-    formula: str | None,
-    intercept: bool,
-    inputs: Columns | None,
-    exclude: Columns | None,
-    weights: object | None,
-    index: bool | None,
-    drop_missing: bool,
-    form: TextForm | None,
-) -> Design:
-    """Returns the columns, with targets and weights that are columns or given as numbers."""
-    source = _to_source(data)
-    named_weights = weights if isinstance(weights, (str, int)) else None
-    if formula is not None:
-        if target is not None or inputs is not None or exclude is not None or not intercept:
-            raise InputError("a formula says the target, the inputs and the intercept; give these no second time")
-        sheet = read_sheet(source, form)
-        design = read_formula(
-            sheet, formula, weights=named_weights, drop_missing=drop_missing, levels=categories_of(data)
-        )
-    elif (columns := _to_columns(target)) is not None or target is None:
-        design = read_design(
-            source,
-            columns,
-            intercept=intercept,
-            inputs=inputs,
-            exclude=exclude,
-            weights=named_weights,
-            index=index,
-            drop_missing=drop_missing,
-            form=form,
-            levels=categories_of(data),
-        )
-    else:
-        design = _with_targets(
-            source,
-            target,
-            data,
-            intercept=intercept,
-            inputs=inputs,
-            exclude=exclude,
-            weights=named_weights,
-            index=index,
-            drop_missing=drop_missing,
-        )
-    if weights is None or named_weights is not None:
-        return design
-    return replace(design, weights=to_weights(weights, len(design.lines)))
-
-
-def _to_columns(target: object) -> Columns | None:
-    """Returns a target that names columns; None for one that holds numbers."""
-    if isinstance(target, (str, int)):
-        return target
-    if isinstance(target, tuple) and all(isinstance(name, str) for name in target):
-        return target
-    return None
-
-
-def _with_targets(
-    source: object,
-    target: object,
-    data: object,
-    *,
-    intercept: bool,
-    inputs: Columns | None,
-    exclude: Columns | None,
-    weights: int | str | None,
-    index: bool | None,
-    drop_missing: bool,
-) -> Design:
-    """Returns the columns of a table of inputs alone, with targets given as numbers."""
-    sheet = read_sheet(source)
-    values = _to_column(target, len(sheet.lines))
-    name = "y" if sheet.names is None or "y" not in sheet.names else "target"
-    names = sheet.names or tuple(sheet.name(column) for column in range(sheet.width))
-    whole = replace(sheet, names=(*names, name), columns=(*sheet.columns, values))
-    return read_design(
-        whole,
-        len(names) + 1,
-        intercept=intercept,
-        inputs=inputs,
-        exclude=exclude,
-        weights=weights,
-        index=index,
-        drop_missing=drop_missing,
-        levels=categories_of(data),
-    )
-
-
-def _to_source(data: object) -> object:
-    """Returns rows as a list of lists as a sheet; anything else as it is."""
-    if not isinstance(data, (list, tuple)):
-        return data
-    rows = [list(row) if isinstance(row, (list, tuple)) else row for row in data]
-    if (
-        not rows
-        or not isinstance(rows[0], list)
-        or any(not isinstance(r, list) or len(r) != len(rows[0]) for r in rows)
-    ):
-        raise InputError("the rows of the data are not equally long lists")
-    columns = tuple(tuple(row[column] for row in rows) for column in range(len(rows[0])))
-    return Sheet("the rows", None, tuple(range(1, len(rows) + 1)), columns)
-
-
-def _to_column(target: object, count: int) -> Column:
-    """Returns targets as a column: of floats where they are floats, so that their rationals are seldom made.
-
-    Raises:
-        InputError: see `to_numbers`.
-    """
-    listed = target.tolist() if isinstance(target, np.ndarray) and target.ndim == 1 else target
-    if isinstance(listed, (list, tuple)) and len(listed) == count and set(map(type, listed)) == {float}:
-        array = np.array(listed, dtype=np.float64)
-        if bool(np.isfinite(array).all()):
-            return array
-    return tuple(to_numbers(target, "target", count))
-
-
-def to_numbers(values: object, name: str, count: int) -> list[mpq]:
-    """Returns numbers, one a row, as rationals.
-
-    Raises:
-        InputError: there are not as many, or one is no number; the message names it.
-    """
-    listed = values.tolist() if hasattr(values, "tolist") else values
-    if hasattr(listed, "to_list"):
-        listed = listed.to_list()
-    if not isinstance(listed, (list, tuple)):
-        raise InputError(f"{name}: a list of numbers is needed, not {shown(values)}")
-    if listed and isinstance(listed[0], (list, tuple)) and all(len(row) == 1 for row in listed):
-        listed = [row[0] for row in listed]
-    if len(listed) != count:
-        raise InputError(f"{name} has {len(listed)} entries, the data has {count} rows")
-    found = []
-    for place, value in enumerate(listed):
-        try:
-            found.append(to_rational(value))
-        except InputError as error:
-            raise InputError(f"{name}[{place}]: {error}") from None
-    return found
-
-
-def to_weights(values: object, count: int) -> tuple[mpq, ...]:
-    """Returns weights, one a row.
-
-    Raises:
-        InputError: see `to_numbers`; or one is negative.
-    """
-    found = to_numbers(values, "weights", count)
-    for place, weight in enumerate(found):
-        if weight < 0:
-            raise InputError(f"weights[{place}] is {to_text(weight)}, negative")
-    return tuple(found)
 
 
 def _text(value: mpq | None) -> str | None:

@@ -20,6 +20,7 @@ from exactdrl.certificate.record import record_walk
 from exactdrl.certificate.replay import final_vertex
 from exactdrl.certificate.verify import CheckResult, verify, verify_fast
 from exactdrl.exact.rationals import InputError, to_float, to_rational, to_text
+from exactdrl.front.frames import to_frame
 from exactdrl.front.problems import Problem, to_instance
 from exactdrl.front.result import Result
 from exactdrl.minimality.judge import DEFAULT_BUDGET
@@ -123,16 +124,16 @@ class WalkResult:
         Raises:
             InputError: pandas is not installed.
         """
-        try:
-            import pandas as pd  # noqa: PLC0415 - optional
-        except ImportError:
-            raise InputError("to_pandas needs pandas: pip install pandas") from None
         with self._files() as (_, run):
-            rows = [
-                (point.step, point.phase, to_float(point.loss), _root(point.squared_step), point.is_degenerate)
-                for point in points(IntegerProblem.from_instance(self.instance), read_certificate(run, self.instance))
-            ]
-        return pd.DataFrame(rows, columns=["step", "phase", "loss", "step_length", "degenerate"])
+            found = list(points(IntegerProblem.from_instance(self.instance), read_certificate(run, self.instance)))
+        columns: dict[str, list[object]] = {
+            "step": [point.step for point in found],
+            "phase": [point.phase for point in found],
+            "loss": [to_float(point.loss) for point in found],
+            "step_length": [_root(point.squared_step) for point in found],
+            "degenerate": [point.is_degenerate for point in found],
+        }
+        return to_frame(columns)
 
     def save(self, path: Path | str, *, instance: Path | str | None = None, force: bool = False) -> None:
         """Writes the certificate, and the instance beside it if a path is given.
