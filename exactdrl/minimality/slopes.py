@@ -113,11 +113,12 @@ def find_strict_slopes(instance: Instance, parameters: Matrix, *, nodes: int = D
     Args:
         instance: the problem, with one trained layer and a loss of two slopes.
         parameters: the point, shape (n_ℓ, m).
-        nodes: how many linear programs may be solved for the tree, to which those of its leaves come.
+        nodes: how many linear programs may be solved for the tree, to which those of its leaves come; and as many
+            again for leaves that have to be split once more.
     """
     kinks, balance = _localise(instance, parameters)
     tree = _close(kinks, balance, {}, [nodes])
-    return None if tree is None else _sharpen(tree, kinks, balance, {})
+    return None if tree is None else _sharpen(tree, kinks, balance, {}, [nodes])
 
 
 def _localise(instance: Instance, parameters: Matrix) -> tuple[list["_Kinked"], list[list[_Expression]]]:
@@ -181,14 +182,26 @@ def _close(
 
 
 def _sharpen(
-    tree: SlopeTree, kinks: list[_Kinked], balance: list[list[_Expression]], signs: dict[Kink, int]
+    tree: SlopeTree, kinks: list[_Kinked], balance: list[list[_Expression]], signs: dict[Kink, int], budget: list[int]
 ) -> AxisTree | None:
-    """Returns the tree with slopes in every direction at its leaves."""
+    """Returns the tree with slopes in every direction at its leaves, which are split where there are none."""
     if isinstance(tree, SlopeSplit):
-        plus = _sharpen(tree.plus, kinks, balance, signs | {tree.kink: 1})
-        minus = _sharpen(tree.minus, kinks, balance, signs | {tree.kink: -1}) if plus is not None else None
+        plus = _sharpen(tree.plus, kinks, balance, signs | {tree.kink: 1}, budget)
+        minus = _sharpen(tree.minus, kinks, balance, signs | {tree.kink: -1}, budget) if plus is not None else None
         return None if plus is None or minus is None else AxisSplit(tree.kink, plus, minus)
-    program = _Program(kinks, balance, signs)
+    leaf = _find_axes(_Program(kinks, balance, signs), balance)
+    if leaf is not None:
+        return leaf
+    # the trained layer's kinks first: theirs are the signs on which those above depend
+    split = min((one.kink for one in kinks if one.kink not in signs), default=None)
+    if split is None or budget[0] <= 0:
+        return None
+    budget[0] -= 1
+    return _sharpen(SlopeSplit(split, tree, tree), kinks, balance, signs, budget)
+
+
+def _find_axes(program: "_Program", balance: list[list[_Expression]]) -> AxisLeaf | None:
+    """Returns slopes in every direction, None if there are none in some direction."""
     program.solve()
     pairs: list[tuple[tuple[SlopeLeaf, SlopeLeaf], ...]] = []
     for unit, row in enumerate(balance):

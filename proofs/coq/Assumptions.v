@@ -1,5 +1,5 @@
 (* What the theorems state, and what they rest on. *)
-From Exactdrl Require Import Minimum Cells Walk.
+From Exactdrl Require Import Minimum Cells Walk Outcome.
 Check accepted_local_minimum.
 Print Assumptions accepted_local_minimum.
 Check accepted_strict_local_minimum.
@@ -12,3 +12,9 @@ Check segment.
 Print Assumptions segment.
 Check accepted_walk.
 Print Assumptions accepted_walk.
+Check accepted_ray.
+Print Assumptions accepted_ray.
+Check accepted_edge.
+Print Assumptions accepted_edge.
+Check accepted_lineality.
+Print Assumptions accepted_lineality.

@@ -111,13 +111,6 @@ Qed.
 End Combination.
 
 (* The loss in a cell. *)
-Definition total x : R := foldr (fun p q => p + q) 0 x.
-
-Fixpoint piece_cost (gs : seq (goal R)) (ss : seq (slopes R)) (ls : seq (layer R)) bits z : R :=
-  let a := sides (head [::] bits) ss z in
-  if ls is l :: ls' then piece_cost gs (map (@activation R) l) ls' (behead bits) (preactivations l a)
-  else total (sides (head [::] (behead bits)) (map (@term R) gs) (residuals gs a)).
-
 Lemma obeys_bends bs ss z : obeys bs ss z -> bends ss z = sides bs ss z.
 Proof.
 elim: ss bs z => [|s ss IH] bs [|t z] //= /andP[h /IH ->]; congr (_ :: _).
@@ -213,19 +206,60 @@ have e : sides (head [::] bits) ss z = sides (head [::] bits') ss z.
 by rewrite e; apply: IH => d j hd; move: (h d.+1 j hd) => /=; rewrite -!nth_behead.
 Qed.
 
+(* Parameters that are held stay so in combinations. *)
+Lemma keeps_comb (a b c : R) free u v w : a + b + c = 1 -> shape v = shape u -> shape w = shape u ->
+  keeps free w u -> keeps free w v -> keeps free w (comb_rows a b c u v w).
+Proof.
+move=> affine; have row bs (x y z : seq R) : size y = size x -> size z = size x ->
+    keeps_row bs z x -> keeps_row bs z y -> keeps_row bs z (comb a b c x y z).
+  elim: x bs y z => [|p x IH] bs [|q y] [|r z] //= [e1] [e2] /andP[h1 h2] /andP[h3 h4].
+  rewrite IH // andbT; case: (head true bs) h1 h3 => //= /eqP -> /eqP ->.
+  by rewrite -!mulrDl affine mul1r.
+elim: u free v w => [|x u IH] free [|y v] [|z w] //= [e1 s1] [e2 s2] /andP[h1 h2] /andP[h3 h4].
+by rewrite row ?IH.
+Qed.
+
+Lemma keeps_trans free (u v w : seq (seq R)) : shape v = shape u -> shape w = shape u ->
+  keeps free u v -> keeps free v w -> keeps free u w.
+Proof.
+have row bs (x y z : seq R) : size y = size x -> size z = size x ->
+    keeps_row bs x y -> keeps_row bs y z -> keeps_row bs x z.
+  elim: x bs y z => [|p x IH] bs [|q y] [|r z] //= [e1] [e2] /andP[h1 h2] /andP[h3 h4].
+  by rewrite (IH _ _ _ e1 e2 h2 h4) andbT; case: (head true bs) h1 h3 => //= /eqP -> /eqP ->.
+elim: u free v w => [|x u IH] free [|y v] [|z w] //= [e1 s1] [e2 s2] /andP[h1 h2] /andP[h3 h4].
+by rewrite (row _ _ _ _ e1 e2 h1 h3) (IH _ _ _ s1 s2 h2 h4).
+Qed.
+
+Lemma keeps_sym free (u v : seq (seq R)) : keeps free u v = keeps free v u.
+Proof.
+have row bs (x y : seq R) : keeps_row bs x y = keeps_row bs y x.
+  by elim: x bs y => [|p x IH] bs [|q y] //=; rewrite IH eq_sym.
+by elim: u free v => [|x u IH] free [|y v] //=; rewrite row IH.
+Qed.
+
+Lemma keeps_refl free (u : seq (seq R)) : keeps free u u.
+Proof.
+elim: u free => //= x u IH free; rewrite IH andbT; elim: x (head [::] free) => //= a x IHx bs.
+by rewrite eqxx orbT IHx.
+Qed.
+
 (* Exchange: where the functions of shared and of leaving have u as their only common zero, entering is not 0 at u, and
    v is a zero of shared and of entering, v is the only one. *)
-Lemma exchange (P : problem R) pattern (shared : seq kink) leaving entering u v :
+Lemma exchange (P : problem R) free pattern (shared : seq kink) leaving entering u v :
   let zero_at k theta := piece P pattern theta k == 0 in
   shape v = shape u ->
   all (zero_at^~ u) shared -> zero_at leaving u -> piece P pattern u entering != 0 ->
   all (zero_at^~ v) shared -> zero_at entering v ->
-  (forall theta, shape theta = shape u -> all (zero_at^~ theta) shared -> zero_at leaving theta -> theta = u) ->
-  forall theta, shape theta = shape v -> all (zero_at^~ theta) shared -> zero_at entering theta -> theta = v.
+  keeps free u v ->
+  (forall theta, shape theta = shape u -> keeps free u theta -> all (zero_at^~ theta) shared -> zero_at leaving theta ->
+     theta = u) ->
+  forall theta, shape theta = shape v -> keeps free v theta -> all (zero_at^~ theta) shared -> zero_at entering theta ->
+    theta = v.
 Proof.
-move=> zero_at sv su lu eu sh_v ev only w sw sh_w ew; rewrite sv in sw.
+move=> zero_at sv su lu eu sh_v ev kv only w sw kw sh_w ew; rewrite sv in sw.
+have {}kw : keeps free u w by apply: keeps_trans kv kw.
 have nz : piece P pattern v leaving != 0.
-  apply/negP => lv; have := only v sv sh_v lv => vu; by move: eu; rewrite -vu (eqP ev) eqxx.
+  apply/negP => lv; have := only v sv kv sh_v lv => vu; by move: eu; rewrite -vu (eqP ev) eqxx.
 set c := piece P pattern w leaving / piece P pattern v leaving.
 have affine : 1 + - c + c = 1 by ring.
 have at_ k := piece_comb affine P pattern k (u := w) (v := v) (w := u).
@@ -234,9 +268,10 @@ have {}at_ k : piece P pattern w' k = 1 * piece P pattern w k + - c * piece P pa
   by apply: at_; rewrite ?sv ?sw.
 have w'u : w' = u.
   apply: only; first by rewrite shape_comb ?sv ?sw.
-    apply/allP => k hk; rewrite /zero_at at_ (eqP (allP sh_w _ hk)) (eqP (allP sh_v _ hk)) (eqP (allP su _ hk)).
+  - by apply: keeps_comb; rewrite ?sv ?sw.
+  - apply/allP => k hk; rewrite /zero_at at_ (eqP (allP sh_w _ hk)) (eqP (allP sh_v _ hk)) (eqP (allP su _ hk)).
     by rewrite !mulr0 !addr0.
-  by rewrite /zero_at at_ (eqP lu) mul1r mulr0 addr0 /c mulNr divfK // subrr.
+  - by rewrite /zero_at at_ (eqP lu) mul1r mulr0 addr0 /c mulNr divfK // subrr.
 have c1 : c = 1.
   have := at_ entering; rewrite w'u (eqP ew) (eqP ev) !mulr0 !add0r => h.
   by apply: (mulIf eu); rewrite mul1r -h.

@@ -105,19 +105,95 @@ Definition in_cell (P : problem R) (pattern : seq (seq (seq bool))) (theta : seq
 Definition piece P pattern theta (k : kink) : R :=
   nth 0 (nth [::] (nth [::] (table P pattern theta) k.1.1) k.1.2) k.2.
 
+Fixpoint alter A (g : A -> A) (n : nat) (s : seq A) : seq A :=
+  match s, n with
+  | [::], _ => [::]
+  | x :: s', 0 => g x :: s'
+  | x :: s', n'.+1 => x :: alter g n' s'
+  end.
+
+Definition flip (pattern : seq (seq (seq bool))) (k : kink) := alter (alter (alter negb k.2) k.1.2) k.1.1 pattern.
+
+Definition bit (pattern : seq (seq (seq bool))) (k : kink) : bool :=
+  nth true (nth [::] (nth [::] pattern k.1.1) k.1.2) k.2.
+
 Definition is_kink (P : problem R) (k : kink) : bool :=
   bent (nth (Slopes 0 0) (nth [::] (nth [::] [seq all_slopes P s | s <- samples P] k.1.1) k.1.2) k.2).
 
-(* The cell's affine functions of n kinks, n being the number of parameters, vanish at u and nowhere else together. *)
-Definition vertex P pattern (basis : seq kink) (u : seq (seq R)) : Prop :=
-  [/\ in_cell P pattern u, size basis = sumn (shape u), all (is_kink P) basis,
+(* Parameters may be held fixed. `free` has a bit for each one, false where it is held; those missing are true. *)
+Fixpoint keeps_row (free : seq bool) (x y : seq R) : bool :=
+  if (x, y) is (a :: x', b :: y') then (head true free || (b == a)) && keeps_row (behead free) x' y' else true.
+
+Fixpoint keeps (free : seq (seq bool)) (u theta : seq (seq R)) : bool :=
+  if (u, theta) is (x :: u', y :: theta') then keeps_row (head [::] free) x y && keeps (behead free) u' theta' else true.
+
+(* How many are free, of a point whose rows have the sizes ns. *)
+Fixpoint number (free : seq (seq bool)) (ns : seq nat) : nat :=
+  if ns is n :: ns' then n - count negb (take n (head [::] free)) + number (behead free) ns' else 0.
+
+(* The cell's affine functions of n kinks, n being the number of free parameters, vanish at u and, among the points with
+   the same held parameters, nowhere else together. *)
+Definition vertex P free pattern (basis : seq kink) (u : seq (seq R)) : Prop :=
+  [/\ in_cell P pattern u, size basis = number free (shape u), all (is_kink P) basis,
       all (fun k => piece P pattern u k == 0) basis
-    & forall theta, shape theta = shape u -> all (fun k => piece P pattern theta k == 0) basis -> theta = u].
+    & forall theta, shape theta = shape u -> keeps free u theta -> all (fun k => piece P pattern theta k == 0) basis ->
+        theta = u].
 
 (* Two points of one cell; v is a vertex there, and all but one kink of its basis vanish at u too. *)
-Definition adjacent P (u v : seq (seq R)) : Prop :=
-  exists pattern shared k, [/\ u <> v, vertex P pattern (rcons shared k) v, in_cell P pattern u
+Definition adjacent P free (u v : seq (seq R)) : Prop :=
+  exists pattern shared k, [/\ u <> v, keeps free u v, vertex P free pattern (rcons shared k) v, in_cell P pattern u
     & all (fun k => piece P pattern u k == 0) shared].
+
+(* The loss in a cell is an affine function, too. *)
+Definition total (x : seq R) : R := foldr (fun p q => p + q) 0 x.
+
+Fixpoint piece_cost (gs : seq (goal R)) (ss : seq (slopes R)) (ls : seq (layer R)) (bits : seq (seq bool)) z : R :=
+  let a := sides (head [::] bits) ss z in
+  if ls is l :: ls' then piece_cost gs (map (@activation R) l) ls' (behead bits) (preactivations l a)
+  else total (sides (head [::] (behead bits)) (map (@term R) gs) (residuals gs a)).
+
+Definition piece_loss (P : problem R) pattern (theta : seq (seq R)) : R :=
+  \sum_(p <- zip (samples P) pattern)
+    piece_cost (goals p.1) (trained P) (after P) p.2 [seq dot row (feature P p.1) | row <- theta].
+
+(* At a vertex u: along no edge, where all but one kink of the basis vanish and this one takes the side that its bit says,
+   the affine function falls. *)
+Definition no_falling_edge P free pattern (basis : seq kink) (u : seq (seq R)) : Prop :=
+  forall k theta, k \in basis -> shape theta = shape u -> keeps free u theta ->
+    all (fun k' => piece P pattern theta k' == 0) (rem k basis) -> signed (bit pattern k) (piece P pattern theta k) ->
+    piece_loss P pattern u <= piece_loss P pattern theta.
+
+(* The published rule stops at u: the kinks of the basis flipped one after another, no edge falls in any of these cells. *)
+Definition published_stop P free pattern (basis : seq kink) (u : seq (seq R)) : Prop :=
+  basis <> [::] /\ forall i, (0 < i <= size basis)%N -> let c := foldl flip pattern (take i basis) in
+    vertex P free c basis u /\ no_falling_edge P free c basis u.
+
+(* u, moved by t times d. *)
+Definition moved (t : R) (u d : seq (seq R)) : seq (seq R) :=
+  [seq [seq p.1 + t * p.2 | p <- zip q.1 q.2] | q <- zip u d].
+
+(* Along d nothing changes: no kink's function, in whatever pattern, and not the loss. *)
+Definition flat P (d : seq (seq R)) : Prop := forall t theta, shape theta = shape d ->
+  loss P (moved t theta d) = loss P theta
+  /\ forall pattern k, is_kink P k -> piece P pattern (moved t theta d) k = piece P pattern theta k.
+
+(* It does not matter what the held parameters are: each can be moved alone, together with free ones before it, along a
+   direction where nothing changes. *)
+Definition entry (u : seq (seq R)) (i j : nat) : R := nth 0 (nth [::] u i) j.
+
+Definition is_free (free : seq (seq bool)) (i j : nat) : bool := nth true (nth [::] free i) j.
+
+Definition only_lineality P free (u : seq (seq R)) : Prop :=
+  forall i j, (i < size u)%N -> (j < size (nth [::] u i))%N -> ~~ is_free free i j ->
+    exists d, [/\ shape d = shape u, flat P d, entry d i j = 1
+      & forall i' j', entry d i' j' != 0 -> (i' == i) && (j' == j) || is_free free i' j' && ((i' < i) || (i' == i) && (j' < j))%N].
+
+(* From u on along d the loss falls forever, with one slope in one cell. *)
+Definition falls_forever P pattern (u d : seq (seq R)) : Prop :=
+  exists2 s : R, s < 0 & forall t, 0 <= t -> in_cell P pattern (moved t u d) /\ loss P (moved t u d) = loss P u + t * s.
+
+Definition unbounded P (u : seq (seq R)) : Prop :=
+  forall bound, exists2 theta, shape theta = shape u & loss P theta < bound.
 End Loss.
 
 (* The same problem, with its numbers read in R. *)

@@ -35,7 +35,6 @@ split; [apply: monoP h1 | apply: monoQ h2]; rewrite ?lt_minr ?p1 ?p2 //.
 by rewrite le_minl lexx orbT.
 Qed.
 
-Definition total x : R := foldr (fun p q => p + q) 0 x.
 Definition size1 w : R := foldr (fun p q => `|p| + q) 0 w.
 
 Lemma size1_ge0 w : 0 <= size1 w.

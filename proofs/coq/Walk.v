@@ -259,8 +259,6 @@ Lemma rels_zeros values vss ks : rels values vss ->
 Proof. by move=> h; apply: eq_all => k; exact: rels_zero h. Qed.
 
 (* Patterns that differ only where the kinks' functions are 0 at a point have the same functions there. *)
-Definition bit (c : pattern) (k : kink) : bool := nth true (nth [::] (nth [::] c k.1.1) k.1.2) k.2.
-
 Lemma table_flip (c c' : pattern) (theta : seq (seq R)) : size c = size (samples P) -> size c' = size (samples P) ->
   (forall k, (k.1.2 <= size (after P))%N -> bit c k != bit c' k -> piece PR c' theta k = 0) ->
   table PR c theta = table PR c' theta.
@@ -420,25 +418,54 @@ exists (C' - f x * C) => theta st ft.
 rewrite (frob_outer reads sx sm) ?sr // hC' // read_scaled dot_times_left hC //; ring.
 Qed.
 
-Lemma is_unit_dot j row (z : seq R) : size row = size z -> is_unit N j row -> dot (map f row) z = nth 0 z j.
+Lemma is_zero_row_dot bs row (y z : seq R) : size y = size z -> keeps_row bs y z -> is_zero_row N bs row ->
+  dot (map f row) z = dot (map f row) y.
 Proof.
-elim: row j z => [|x row IH] [|j] [|t z] //= [e] /andP[].
-  rewrite read_same f1 => /eqP -> zero; rewrite mul1r.
-  have -> : dot (map f row) z = 0.
-    elim: row z zero {e IH} => [|y row IH] [|b z] //=; rewrite read_is_zero => /andP[/eqP -> /IH ->].
-    by rewrite mul0r addr0.
-  by rewrite addr0.
-by rewrite read_is_zero => /eqP -> /(IH _ _ e) ->; rewrite mul0r add0r.
+elim: row bs y z => [|x row IH] bs [|a y] [|b z] //= [e] /andP[h1 h2] /andP[h3 h4]; rewrite (IH _ _ _ e h2 h4).
+case: (head true bs) h1 h3 => /= [_|/eqP -> //]; rewrite read_is_zero => /eqP ->; by rewrite !mul0r.
 Qed.
 
-Lemma is_unit_rows_frob m r j rows theta : size rows = size theta -> fits m rows -> fits m theta ->
-  is_unit_rows N r j rows -> frob (map (map f) rows) theta = nth 0 (nth [::] theta r) j.
+Lemma is_unit_dot bs j row (y z : seq R) : size y = size z -> size row = size z -> keeps_row bs y z -> nth true bs j ->
+  is_unit N bs j row -> dot (map f row) z - dot (map f row) y = nth 0 z j - nth 0 y j.
 Proof.
-elim: rows r theta => [|row rows IH] [|r] [|t theta] //= [e] /andP[/eqP fr frs] /andP[/eqP ft fts] /andP[].
-  by move=> h zero; rewrite (frob_zero reads _ zero) addr0; apply: is_unit_dot h; rewrite fr ft.
-move=> zero /(IH _ _ e frs fts) ->; rewrite -[RHS]add0r; congr (_ + _).
-elim: row t zero {fr ft} => [|y row IHr] [|b t] //=; rewrite read_is_zero => /andP[/eqP -> /IHr ->].
-by rewrite mul0r addr0.
+elim: row bs j y z => [|x row IH] bs [|j] [|a y] [|b z] //= [e1] [e2] /andP[h1 h2].
+  by move=> _ /andP[]; rewrite read_same f1 => /eqP -> h; rewrite (is_zero_row_dot e1 h2 h); ring.
+rewrite -nth_behead => hj /andP[h3 /(IH _ _ _ _ e1 e2 h2 hj) <-].
+have -> : f x * b = f x * a; last by ring.
+by case: (head true bs) h1 h3 => /= [_|/eqP -> //]; rewrite read_is_zero => /eqP ->; rewrite !mul0r.
+Qed.
+
+Lemma is_zero_rows_frob m free rows (u theta : seq (seq R)) : size theta = size u -> fits m u -> fits m theta ->
+  keeps free u theta -> is_zero_rows N free rows -> frob (map (map f) rows) theta = frob (map (map f) rows) u.
+Proof.
+elim: rows free u theta => [|row rows IH] free [|x u] [|y theta] //= [e] /andP[/eqP s1 f2] /andP[/eqP s2 f3].
+case/andP=> h1 h2 /andP[h3 h4]; rewrite (IH _ _ _ e f2 f3 h2 h4); congr (_ + _).
+by apply: is_zero_row_dot h1 h3; rewrite s1 s2.
+Qed.
+
+Lemma is_unit_rows_frob m free r j rows (u theta : seq (seq R)) : size theta = size u -> size rows = size u ->
+  fits m rows -> fits m u -> fits m theta -> keeps free u theta -> nth true (nth [::] free r) j ->
+  is_unit_rows N free r j rows ->
+  frob (map (map f) rows) theta - frob (map (map f) rows) u = nth 0 (nth [::] theta r) j - nth 0 (nth [::] u r) j.
+Proof.
+elim: rows free r u theta => [|row rows IH] free [|r] [|x u] [|y theta] //= [e1] [e2].
+all: move=> /andP[/eqP s1 g1] /andP[/eqP s2 g2] /andP[/eqP s3 g3] /andP[h1 h2].
+  rewrite nth0 => hj /andP[h3 h4]; rewrite (is_zero_rows_frob e1 g2 g3 h2 h4).
+  have := is_unit_dot _ _ h1 hj h3; rewrite s1 s2 s3 => /(_ erefl erefl) <-; ring.
+rewrite -nth_behead => hj /andP[h3 h4]; have := IH _ _ _ _ e1 e2 g1 g2 g3 h2 hj h4 => <-.
+have e : size x = size y by rewrite s2 s3.
+by rewrite (is_zero_row_dot e h1 h3); ring.
+Qed.
+
+Lemma keeps_nth free (u theta : seq (seq R)) r j : keeps free u theta -> shape theta = shape u ->
+  ~~ nth true (nth [::] free r) j -> nth 0 (nth [::] theta r) j = nth 0 (nth [::] u r) j.
+Proof.
+have row bs x y k : size y = size x -> keeps_row bs x y -> ~~ nth true bs k -> nth 0 y k = nth 0 x k.
+  elim: x bs y k => [|a x IH] bs [|b y] [|k] //= [e] /andP[h1 h2].
+    by rewrite nth0 => /negbTE hb; move: h1; rewrite hb => /eqP.
+  by rewrite -nth_behead; exact: IH.
+elim: u free theta r => [|x u IH] free [|y theta] [|r] //= /andP[h1 h2] [e1 s1]; first by rewrite nth0; exact: row.
+by rewrite -nth_behead; exact: IH.
 Qed.
 
 Lemma fits_shape m (theta u : seq (seq R)) : shape theta = shape u -> size theta = size u /\ fits m theta = fits m u.
@@ -448,21 +475,23 @@ have fits_all (v : seq (seq R)) : fits m v = all (fun n => n == m) (shape v) by 
 by rewrite !fits_all e.
 Qed.
 
-Lemma inverse_sound c m ks inv (u : seq (seq R)) : size u = size (trained P) -> fits m u ->
-  is_inverse N P c (size (trained P)) m ks inv ->
+Lemma inverse_sound free c m ks inv (u : seq (seq R)) : size u = size (trained P) -> fits m u ->
+  is_inverse N P free c (size (trained P)) m ks inv ->
   all (fun k => piece PR c u k == 0) ks ->
-  forall theta, shape theta = shape u -> all (fun k => piece PR c theta k == 0) ks -> theta = u.
+  forall theta, shape theta = shape u -> keeps free u theta -> all (fun k => piece PR c theta k == 0) ks -> theta = u.
 Proof.
-move=> su fu inv_ok zero_u theta e zero_t; have [st ft] := fits_shape m e; rewrite fu in ft; rewrite su in st.
+move=> su fu inv_ok zero_u theta e kept zero_t; have [st ft] := fits_shape m e; rewrite fu in ft; rewrite su in st.
 have entries r j : (r < size (trained P))%N -> (j < m)%N -> nth 0 (nth [::] theta r) j = nth 0 (nth [::] u r) j.
-  move=> hr hj; have := allP inv_ok r; rewrite mem_iota /= add0n => /(_ hr)/allP /(_ j).
-  rewrite mem_iota /= add0n => /(_ hj); case E: combine => [rows|] // unit.
+  move=> hr hj; have [hf|hf] := boolP (nth true (nth [::] free r) j); last exact: keeps_nth kept e hf.
+  have := allP inv_ok r; rewrite mem_iota /= add0n => /(_ hr)/allP /(_ j).
+  rewrite mem_iota /= add0n hf => /(_ hj); case E: combine => [rows|] // unit.
   have [sr fr [C hC]] := combine_sound E.
   have at_zero v : size v = size (trained P) -> fits m v -> all (fun k => piece PR c v k == 0) ks ->
-      nth 0 (nth [::] v r) j = C.
-    move=> sv fv zero; rewrite -(is_unit_rows_frob _ fr fv unit) ?sr // hC // dot_zero_right ?add0r //.
-    by rewrite all_map.
-  by rewrite !at_zero.
+      frob (map (map f) rows) v = C.
+    by move=> sv fv zero; rewrite hC // dot_zero_right ?add0r // all_map.
+  have sz : size theta = size u by rewrite st su.
+  have srs : size rows = size u by rewrite sr su.
+  apply: subr0_eq; rewrite -(is_unit_rows_frob sz srs fr fu ft kept hf unit) !at_zero ?subrr //.
 apply: (@eq_from_nth _ [::]); first by rewrite st su.
 move=> r; rewrite st => hr; have row (v : seq (seq R)) : size v = size (trained P) -> fits m v -> size (nth [::] v r) = m.
   by move=> sv fv; apply/eqP; apply: (allP fv); apply: mem_nth; rewrite sv.
@@ -470,26 +499,27 @@ apply: (@eq_from_nth _ 0); first by rewrite !row.
 by move=> j; rewrite row // => hj; exact: entries.
 Qed.
 
-(* States. *)
+(* States, with a mask of free parameters. *)
+Variable free : seq (seq bool).
+
 Definition point (st : state T) : seq (seq R) := at_ (numerators st) (denominator st).
 
 Record sound (st : state T) : Prop := Sound {
   sound_plan : check_plan N P pl;
   sound_positive : 0 < f (denominator st);
   sound_shape : has_shape P (numerators st);
-  sound_vertex : vertex PR (cell st) (basis st) (point st);
+  sound_vertex : vertex PR free (cell st) (basis st) (point st);
   sound_values : rels (values_there st) (table PR (cell st) (point st));
   sound_loss : f (loss_there st) = f (common pl) * f (denominator st) * stretched (scaled pl) * loss PR (point st)}.
 
 Lemma at_shape num den : has_shape P num ->
   [/\ size (at_ num den) = size (trained P), fits (size (head [::] num)) (at_ num den)
-  & sumn (shape (at_ num den)) = (size num * size (head [::] num))%N].
+  & shape (at_ num den) = shape num].
 Proof.
 case/andP=> /eqP sn; move: (size (head _ _)) => m fn; split.
 - by rewrite size_map.
 - by rewrite /fits all_map; apply: sub_all fn => row /=; rewrite size_map.
-rewrite /shape -map_comp; elim: num fn {sn} => //= row num IH /andP[/eqP sr /IH ->].
-by rewrite size_map sr mulSn.
+by rewrite /shape -map_comp; apply: eq_map => row /=; rewrite size_map.
 Qed.
 
 Lemma same_shape num den num' den' : has_shape P num -> has_shape P num' ->
@@ -505,7 +535,14 @@ Qed.
 Lemma kinks_ok ks : all (is_kink_of N P) ks = all (is_kink PR) ks.
 Proof. by apply: eq_all => k; exact: read_is_kink. Qed.
 
-Theorem first_vertex_sound c ks num den inv st : first_vertex N P pl c ks num den inv = Some st -> sound st.
+Lemma read_keeps u d v e : 0 < f d -> 0 < f e -> keeps_of N free u d v e = keeps free (at_ u d) (at_ v e).
+Proof.
+move=> d0 e0; elim: u free v => [|x u IH] fr [|y v] //=; rewrite IH; congr (_ && _).
+elim: x (head [::] fr) y => [|a x IHx] bs [|b y] //=; rewrite IHx; congr ((_ || _) && _).
+by rewrite read_same !fM eqr_div ?lt0r_neq0.
+Qed.
+
+Theorem first_vertex_sound c ks num den inv st : first_vertex N P pl free c ks num den inv = Some st -> sound st.
 Proof.
 rewrite /first_vertex; case: ifP => // /and5P[hp hs /eqP hk kinks hi].
 case E: arrive => [[values cost]|] //; case: ifP => // zeros [<-].
@@ -519,112 +556,266 @@ Qed.
 Lemma rcons_all (p : pred kink) ks k : all p (rcons ks k) = all p ks && p k.
 Proof. by rewrite all_rcons andbC. Qed.
 
-Theorem next_sound st mv st' : sound st -> next N P pl st mv = Some st' ->
-  [/\ sound st', loss PR (point st') <= loss PR (point st)
-    & if crossed mv is [::] then adjacent PR (point st) (point st') else loss PR (point st') < loss PR (point st)].
+(* Flips of kinks that vanish at a point: it lies in the new cell too, where all functions have the same values at it. *)
+Lemma flips_here c u ks : in_cell PR c u -> all (fun k => piece PR c u k == 0) ks ->
+  table PR (foldl flip c ks) u = table PR c u /\ in_cell PR (foldl flip c ks) u.
 Proof.
-case: st => c0 b0 num0 den0 v0 l0 [hp /= d0 hs0 [inside0 sb0 kb0 zb0 only0] relv0 hl0].
-rewrite /point /= in inside0 sb0 zb0 only0 relv0 hl0 *.
-set u := at_ num0 den0 in inside0 sb0 zb0 only0 relv0 hl0 *.
-rewrite /next /=; set old := odflt _ _; set shared := rem _ _; set new := rcons _ _.
-set changed := flips mv ++ crossed mv; set c := foldl _ _ _; set num := to_numerators mv; set den := to_denominator mv.
-case: ifP => // /and5P[hs /eqP sn /eqP hm /eqP snew /and5P[kinks leave_old here_old here_flips how]].
-case E: arrive => [[values cost]|] //; case: ifP => // /and3P[zeros no_rise strict] [<-].
+move=> inside zeros; have size0 : size c = size (samples P) by case/andP: inside => /eqP ->; rewrite size_map.
+have same : table PR (foldl flip c ks) u = table PR c u.
+  apply: table_flip; rewrite ?size_flips // => k _ hb.
+  by apply/eqP; apply: (allP zeros); exact: bit_flips hb.
+split=> //; apply: in_cell_flip inside; rewrite ?size_flips // => k hb.
+by apply/eqP; apply: (allP zeros); apply: bit_flips; rewrite eq_sym; exact: hb.
+Qed.
+
+Section State.
+Variable st : state T.
+Hypothesis st_ok : sound st.
+Let u := point st.
+Let c0 := cell st.
+
+Lemma here_zeros ks : all (zero_of N (values_there st)) ks = all (fun k => piece PR c0 u k == 0) ks.
+Proof. exact: rels_zeros (sound_values st_ok). Qed.
+
+Lemma within_free ks flipped : (forall k, k \in flipped -> (k \in ks) || ~~ deep P k) ->
+  size c0 = size (samples P) -> forall theta, all (fun k => piece PR (foldl flip c0 flipped) theta k == 0) ks ->
+  table PR c0 theta = table PR (foldl flip c0 flipped) theta.
+Proof.
+move=> within size0 theta zt; apply: table_flip; rewrite ?size_flips // => k hd hb.
+have /within : k \in flipped by apply: bit_flips; rewrite eq_sym; exact: hb.
+by rewrite /deep hd orbF => hk; apply/eqP; exact: (allP zt).
+Qed.
+
+Theorem turn_sound flipped another inv : all (zero_of N (values_there st)) flipped ->
+  all (zero_of N (values_there st)) (odflt (basis st) another) -> is_turn N P free st flipped another inv ->
+  vertex PR free (foldl flip c0 flipped) (odflt (basis st) another) u.
+Proof.
+rewrite !here_zeros => zf zo; case: (sound_vertex st_ok) => inside sb kb zb only.
+have [same inside'] := flips_here inside zf.
+have zo' : all (fun k => piece PR (foldl flip c0 flipped) u k == 0) (odflt (basis st) another).
+  by apply: sub_all zo => k; rewrite /piece same.
+have [t1 t2 t3] := at_shape (denominator st) (sound_shape st_ok).
+rewrite /is_turn; case: inv => [inv|] /=.
+  case/and3P=> /eqP so ko; have -> : size (numerators st) = size (trained P).
+    by case/andP: (sound_shape st_ok) => /eqP.
+  move=> hi; split=> //; [by rewrite so | by rewrite -kinks_ok | exact: inverse_sound t1 t2 hi zo'].
+case: another zo zo' => [//|] zo zo' within /=; split=> //.
+move=> theta e kept zt; apply: only => //; have size0 : size c0 = size (samples P).
+  by case/andP: inside => /eqP ->; rewrite size_map.
+have same_table := within_free (allP within) size0 zt.
+by apply: sub_all zt => k; rewrite /piece same_table.
+Qed.
+
+(* The gradient of the loss in a cell. *)
+Lemma pull_piece_sound gs ss ls bits v : pull_piece N gs ss ls bits = Some v -> size v = size ss /\
+  exists C, forall z : seq R, size z = size ss ->
+    piece_cost (map (map_goal f) gs) (map (map_slopes f) ss) (map (map (map_neuron f)) ls) bits z = dot (map f v) z + C.
+Proof.
+elim: ls ss bits v => [|l ls IH] ss bits v /=.
+  case: eqP => // sg [<-]; rewrite !size_sides_of size_nseq size_map sg !minnn; split=> //.
+  set ts := map (@term T) gs; set bs := head [::] (behead bits).
+  exists (- dot (map f (sides_of N bs ts (nseq (size ss) (one N)))) (map (@target R) (map (map_goal f) gs))) => z e.
+  rewrite dot_sides; set a := sides (head [::] bits) _ z.
+  have sa : size a = size ss by rewrite size_sides size_map e minnn.
+  have sts : size ts = size ss by rewrite size_map.
+  rewrite terms_map -/ts -residuals_dot ?size_map ?sa // dot_sides map_nseq f1.
+  set r := residuals _ _; have sr : size r = size ss by rewrite size_residuals size_map sa sg minnn.
+  have : size (sides bs (map (map_slopes f) ts) r) = size ss by rewrite size_sides size_map sts sr minnn.
+  move: (sides bs _ r) => q; elim: (size ss) q => [|n IHn] [|t q] //= [/IHn <-]; by rewrite mul1r.
+case: ifP => // sizes; case E: pull_piece => [w|] // [<-].
+have [sw [C hC]] := IH _ _ _ E; have [sg [c' hc']] := gather_dot reads w sizes.
+rewrite size_sides_of sg minnn; split=> //; exists (C - c') => z e.
+have sa : size (sides (head [::] bits) [seq map_slopes f i | i <- ss] z) = size ss.
+  by rewrite size_sides size_map e minnn.
+rewrite activations_map hC ?size_map // dot_sides hc' //; ring.
+Qed.
+
+Lemma gradient_sound c m rows : gradient N P (size (trained P)) m (samples P) c = Some rows ->
+  [/\ size rows = size (trained P), fits m rows
+  & exists C, forall theta : seq (seq R), size theta = size (trained P) -> fits m theta ->
+      piece_loss PR c theta = frob (map (map f) rows) theta + C].
+Proof.
+rewrite /piece_loss /=; elim: (samples P) c rows => [|s ss IH] [|bits c] rows /=.
+1,2,3: case=> <-; split; [by rewrite size_nseq | |].
+1,3,5: by rewrite /fits; elim: (size _) => //= n ->; rewrite size_nseq eqxx.
+1,2,3: exists 0 => theta _ _; rewrite big_nil addr0; elim: (size _) theta => [|n IHn] [|row theta] //=.
+1,2,3: by rewrite (dot_zeros reads) add0r -IHn.
+case: eqP => // sx; case E: pull_piece => [v|] //; case E2: gradient => [rows'|] // [<-].
+have [sv [C hC]] := pull_piece_sound E; have [sr fr [C' hC']] := IH _ _ E2.
+have [sa fa] : size (add_outer N v (feature_of N P s) rows') = size rows' /\ fits m (add_outer N v (feature_of N P s) rows').
+  by apply: add_outer_fits; rewrite ?sv ?sr.
+split=> //; first by rewrite sa.
+exists (C + C') => theta st_ ft; rewrite big_cons /= hC' // hC ?size_map //.
+by rewrite (frob_outer reads sx) ?sv ?sr // (read_feature reads) addrACA.
+Qed.
+
+Lemma frob_minus m rows rows' (theta : seq (seq R)) : size rows' = size rows -> size theta = size rows ->
+  fits m rows -> fits m rows' -> fits m theta ->
+  frob (map (map f) (minus_rows N rows rows')) theta = frob (map (map f) rows) theta - frob (map (map f) rows') theta.
+Proof.
+elim: rows rows' theta => [|x rows IH] [|y rows'] [|z theta] //=; first by rewrite subr0.
+case=> e1 [e2] /andP[/eqP s1 f1'] /andP[/eqP s2 f2'] /andP[/eqP s3 f3']; rewrite IH //.
+by rewrite (read_axpy reads) ?s1 ?s2 ?s3 // fN f1; ring.
+Qed.
+
+Lemma no_edge_falls_sound c ks xs : no_edge_falls N P free c (size (trained P)) (size (head [::] (numerators st))) ks xs ->
+  all (fun k => piece PR c u k == 0) ks -> no_falling_edge PR free c ks u.
+Proof.
+set m := size (head _ _); rewrite /no_edge_falls; case E1: gradient => [rows|] //; case E2: combine => [rows'|] //.
+case/andP=> equal signs zero_u k theta hk e kept others side.
+have [t1 t2 _] : [/\ size u = size (trained P), fits m u & shape u = shape (numerators st)].
+  exact: (at_shape (denominator st) (sound_shape st_ok)).
+have [s1 f1' [C1 h1]] := gradient_sound E1; have [s2 f2' [C2 h2]] := combine_sound E2.
+have [st_ ft] := fits_shape m e; rewrite t2 in ft; rewrite t1 in st_.
+have su : size theta = size u by rewrite st_ t1.
+have := is_zero_rows_frob su t2 ft kept equal.
+rewrite !(@frob_minus m) ?s1 ?s2 ?st_ ?t1 // !h1 // => hd.
+rewrite -subr_ge0 (_ : _ - _ = frob (map (map f) rows') theta - frob (map (map f) rows') u); last first.
+  apply/eqP; rewrite -subr_eq0; apply/eqP.
+  set A := frob (map (map f) rows) theta in hd *; set B := frob (map (map f) rows') theta in hd *.
+  set C := frob (map (map f) rows) u in hd *; set D := frob (map (map f) rows') u in hd *.
+  by rewrite (_ : _ - _ = (A - B) - (C - D)); [rewrite hd subrr | ring].
+rewrite !h2 // (_ : _ + C2 - _ = dot (map f xs) [seq piece PR c theta k | k <- ks]
+  - dot (map f xs) [seq piece PR c u k | k <- ks]); last by ring.
+rewrite [X in _ - X]dot_zero_right ?all_map // subr0 {h1 h2 hd zero_u}.
+have other k' : k' \in ks -> k' != k -> piece PR c theta k' = 0.
+  move=> hk' ne; apply/eqP; apply: (allP others); have := perm_mem (perm_to_rem hk) k'.
+  by rewrite hk' inE (negbTE ne).
+elim: ks xs signs other {hk others E2} => [|k' ks IH] [|x xs] //= /andP[hx /IH {}IH] other.
+apply: addr_ge0; last by apply: IH => k'' h; apply: other; rewrite inE h orbT.
+have [ek|ne] := eqVneq k' k; last by rewrite (other k') ?inE ?eqxx // mulr0.
+move: side hx; rewrite ek read_signed /signed; case: (bit c k); first by move=> h1 h2; exact: mulr_ge0.
+by move=> h1 h2; rewrite -mulrNN mulr_ge0 // oppr_ge0.
+Qed.
+
+Theorem stop_sound multipliers : is_stop N P free st multipliers -> published_stop PR free c0 (basis st) u.
+Proof.
+case/andP=> /eqP ne stops; split=> // i /andP[i0 hi]; set ks := take i (basis st); set c := foldl flip c0 ks.
+have sub : {subset ks <= basis st} by move=> k; exact: mem_take.
+have zeros : all (zero_of N (values_there st)) (basis st) by rewrite here_zeros; case: (sound_vertex st_ok).
+have zks : all (zero_of N (values_there st)) ks by apply/allP => k /sub; exact: (allP zeros).
+have v : vertex PR free c (basis st) u.
+  by apply: (@turn_sound ks None None) => //=; apply/allP => k /sub ->.
+split=> //; case: i i0 hi @ks @c sub zks v => // i _ hi ks c sub zks v.
+have := allP stops i; rewrite mem_iota /= add0n => /(_ hi).
+have -> : size (numerators st) = size (trained P) by case/andP: (sound_shape st_ok) => /eqP.
+by move=> h; apply: no_edge_falls_sound h _; case: v.
+Qed.
+End State.
+
+Theorem next_sound st mv st' : sound st -> next N P pl free st mv = Some st' ->
+  let u := point st in let v := point st' in let turned := foldl flip (cell st) (flips mv) in
+  let old := odflt (basis st) (replaced mv) in
+  [/\ sound st', cell st' = foldl flip turned (crossed mv) /\ basis st' = rcons (rem (leaving mv) old) (entering mv),
+      (stop mv -> published_stop PR free (cell st) (basis st) u /\ loss PR v < loss PR u)
+      /\ (replaced mv -> vertex PR free turned old u),
+      keeps free u v /\ loss PR v <= loss PR u
+    & if crossed mv is [::] then adjacent PR free u v else loss PR v < loss PR u].
+Proof.
+move=> ok; have [hp d0 hs0 [inside0 sb0 kb0 zb0 only0] relv0 hl0] := ok.
+rewrite /next /=; set u := point st in inside0 sb0 zb0 only0 relv0 hl0 *.
+set c0 := cell st in inside0 zb0 only0 relv0 *.
+set old := odflt _ _; set shared := rem _ _; set new := rcons _ _.
+set c1 := foldl flip c0 _; set c := foldl flip c1 _; set num := to_numerators mv; set den := to_denominator mv.
+set turns := is_turn _ _ _ _ _ _ _.
+case: ifP => // /and5P[hs /eqP sn /eqP hm /eqP snew /andP[kinks /and5P[leave_old here_old here_flips between_ok how]]].
+case E: arrive => [[values cost]|] //; case: ifP => // /and5P[kept zeros no_rise strict stop_ok] [<-].
 have [d1 inside relv hl] := read_arrive E; have [s1 s2 s3] := at_shape den hs.
-have [t1 t2 t3] := at_shape den0 hs0.
+have [t1 t2 t3] := at_shape (denominator st) hs0.
+have turn_ok : turns -> vertex PR free c1 old u by exact: turn_sound.
+rewrite (here_zeros ok) -/c0 -/u in here_old; rewrite (here_zeros ok) -/c0 -/u in here_flips.
 rewrite (rels_zeros _ relv) -/(all (fun k => piece PR c (at_ num den) k == 0) new) in zeros.
-rewrite (rels_zeros _ relv0) -/(all (fun k => piece PR c0 u k == 0) old) in here_old.
-rewrite (rels_zeros _ relv0) -/(all (fun k => piece PR c0 u k == 0) (flips mv)) in here_flips.
-set v := at_ num den in inside relv hl s1 s2 s3 zeros *.
+rewrite read_keeps // in kept.
+rewrite /point /=; set v := at_ num den in inside relv hl s1 s2 s3 zeros kept *.
 have shapes : shape v = shape u by exact: same_shape.
 have size0 : size c0 = size (samples P) by case/andP: inside0 => /eqP ->; rewrite size_map.
-have size1 : size c = size (samples P) by rewrite size_flips.
-have differ k : bit c0 k != bit c k -> k \in changed by rewrite eq_sym; exact: bit_flips.
-have zero0 : forall k, k \in flips mv -> piece PR c0 u k = 0 by move=> k /(allP here_flips)/eqP.
+have [same1 inside1] := flips_here inside0 here_flips; rewrite -/c1 in same1 inside1.
 (* The functions at u are the same in both patterns, unless a kink that is not a residual was crossed. *)
-have shallow_same : all (fun k => ~~ (k.1.2 <= size (after P))%N) (crossed mv) -> table PR c u = table PR c0 u.
-  move=> shallow; apply: table_flip => // k hd hb; apply: zero0.
-  have := differ k; rewrite eq_sym hb => /(_ isT); rewrite mem_cat => /orP[//|hc].
-  by have := allP shallow _ hc; rewrite hd.
-have only : forall theta, shape theta = shape v -> all (fun k => piece PR c theta k == 0) new -> theta = v.
+have shallow_same theta : all (fun k => ~~ deep P k) (crossed mv) -> table PR c theta = table PR c1 theta.
+  move=> shallow; apply: table_flip; rewrite ?size_flips // => k hd hb.
+  by have := allP shallow _ (bit_flips hb); rewrite /deep hd.
+have nonzero_entering : ~~ zero_of N (values_there st) (entering mv) -> piece PR c0 u (entering mv) != 0.
+  by rewrite (rels_zero _ relv0).
+have only : forall theta, shape theta = shape v -> keeps free v theta -> all (fun k => piece PR c theta k == 0) new ->
+    theta = v.
   case: (inverse mv) how => [inv|] how.
     have es : size num = size (trained P) by case/andP: hs => /eqP.
     by rewrite es in how; exact: inverse_sound s1 s2 how zeros.
-  case/and4P: how => not_replaced within shallow nonzero.
-  have old_b0 : old = b0 by rewrite /old; case: (replaced mv) not_replaced.
-  have pu k : piece PR c u k = piece PR c0 u k by rewrite /piece shallow_same.
-  have zero_old : all (fun k => piece PR c u k == 0) old by rewrite (eq_all (fun k => congr1 (eq_op^~ 0) (pu k))).
-  rewrite (perm_all_rem _ leave_old) in zero_old; case/andP: zero_old => zero_leaving zero_shared.
+  case/and3P: how => /turn_ok[_ _ _ zero_old only1] shallow /nonzero_entering nonzero.
+  have pc theta k : piece PR c theta k = piece PR c1 theta k by rewrite /piece shallow_same.
+  have zero_old' : all (fun k => piece PR c u k == 0) old by apply: sub_all zero_old => k; rewrite pc.
+  move: zero_old'; rewrite (perm_all_rem _ leave_old) => /andP[zero_leaving zero_shared].
   move: (zeros); rewrite rcons_all => /andP[zeros_shared zero_entering].
-  move=> theta e; rewrite rcons_all => /andP[zt1 zt2]; move: theta e zt1 zt2.
-  apply: (exchange shapes zero_shared zero_leaving _ zeros_shared zero_entering).
-    by rewrite pu; move: nonzero; rewrite (rels_zero _ relv0).
-  move=> theta e zt1 zt2; apply: only0 => //.
+  move=> theta e kt; rewrite rcons_all => /andP[zt1 zt2]; move: theta e kt zt1 zt2.
+  apply: (exchange shapes zero_shared zero_leaving _ zeros_shared zero_entering kept).
+    by rewrite pc /piece same1.
+  move=> theta e kt zt1 zt2; apply: only1 => //.
   have zt : all (fun k => piece PR c theta k == 0) old by rewrite (perm_all_rem _ leave_old) zt1 zt2.
-  have same_table : table PR c0 theta = table PR c theta.
-    apply: table_flip => // k hd hb; have /(allP within) := differ k hb; rewrite hd orbF => hk.
-    by apply/eqP; exact: (allP zt).
-  rewrite -old_b0; apply: sub_all zt => k; by rewrite /piece same_table.
-have vertex_v : vertex PR c new v.
+  by apply: sub_all zt => k; rewrite pc.
+have vertex_v : vertex PR free c new v.
   by split=> //; rewrite ?snew ?s3 // -kinks_ok.
-have losses : (loss PR v <= loss PR u) = le N (product N cost den0) (product N l0 den).
-  rewrite fle !fM hl hl0.
-  set K := f (common pl) * stretched (scaled pl).
-  rewrite (_ : _ * f den0 = K * (f den * f den0) * loss PR v); last by rewrite /K; ring.
-  rewrite (_ : _ * f den = K * (f den * f den0) * loss PR u); last by rewrite /K; ring.
-  by rewrite ler_pmul2l //; apply: mulr_gt0; [exact: stretched_gt0 | exact: mulr_gt0].
-have no_rise' : loss PR v <= loss PR u by rewrite losses.
+have K0 : 0 < f (common pl) * stretched (scaled pl) by exact: stretched_gt0.
+have D0 : 0 < f den * f (denominator st) by exact: mulr_gt0.
+set K := f (common pl) * stretched (scaled pl) in K0.
+have behind_is : f (product N cost (denominator st)) = K * (f den * f (denominator st)) * loss PR v.
+  by rewrite fM hl /K; ring.
+have before_is : f (product N (loss_there st) den) = K * (f den * f (denominator st)) * loss PR u.
+  by rewrite fM hl0 /K; ring.
+have falls : ~~ le N (product N (loss_there st) den) (product N cost (denominator st)) = (loss PR v < loss PR u).
+  by rewrite fle behind_is before_is -ltNge ltr_pmul2l // mulr_gt0.
+have no_rise' : loss PR v <= loss PR u.
+  by move: no_rise; rewrite fle behind_is before_is ler_pmul2l // mulr_gt0.
+split=> //; first split.
+- case: (stop mv) stop_ok => [xs|] //= /andP[falls_ok stops] _; split; last by rewrite -falls.
+  exact: stop_sound stops.
+- by case: (replaced mv) between_ok turn_ok => [ks|] //= hb /(_ hb).
+case E2: (crossed mv) strict => [|k0 ks] strict; last by rewrite -falls.
+exists c, shared, (entering mv).
+have same_u : table PR c u = table PR c0 u by rewrite shallow_same ?E2.
+have pu k : piece PR c u k = piece PR c0 u k by rewrite /piece same_u.
+move: (zeros); rewrite rcons_all => /andP[_ zero_entering].
 split=> //.
-case E2: (crossed mv) strict => [|k0 ks] strict.
-  exists c, shared, (entering mv); have same_u : table PR c u = table PR c0 u by apply: shallow_same; rewrite E2.
-  have pu k : piece PR c u k = piece PR c0 u k by rewrite /piece same_u.
-  move: (zeros); rewrite rcons_all => /andP[_ zero_entering].
-  split=> //.
-  - move=> uv; move: strict; rewrite (rels_zero _ relv0) -/(piece PR c0 u (entering mv)) -pu uv => /negP; exact.
-  - apply: (in_cell_flip _ same_u _ inside0); first by rewrite size0 size1.
-    by move=> k hb; apply: zero0; have := differ k hb; rewrite /changed E2 cats0.
-  - rewrite (eq_all (fun k => congr1 (eq_op^~ 0) (pu k))).
-    by move: here_old; rewrite (perm_all_rem _ leave_old) => /andP[].
-rewrite ltNge; have -> // : (loss PR u <= loss PR v) = le N (product N l0 den) (product N cost den0).
-rewrite fle !fM hl hl0; set K := f (common pl) * stretched (scaled pl).
-rewrite [X in _ = (_ <= X)](_ : _ = K * (f den * f den0) * loss PR v); last by rewrite /K; ring.
-rewrite [X in _ = (X <= _)](_ : _ = K * (f den * f den0) * loss PR u); last by rewrite /K; ring.
-by rewrite ler_pmul2l //; apply: mulr_gt0; [exact: stretched_gt0 | exact: mulr_gt0].
+- have ze : piece PR c v (entering mv) = 0 by exact/eqP.
+  by move=> uv; have := nonzero_entering strict; rewrite -pu uv ze eqxx.
+- by rewrite /c E2.
+- rewrite (eq_all (fun k => congr1 (eq_op^~ 0) (pu k))).
+  by move: here_old; rewrite (perm_all_rem _ leave_old) => /andP[].
 Qed.
 
-(* A walk: from each point to the next. *)
-Definition is_vertex (v : seq (seq R)) : Prop := exists c ks, vertex PR c ks v.
+(* A walk: what its steps claim, from a vertex u with cell c and basis ks on. *)
+Fixpoint walks (c : pattern) (ks : seq kink) (u : seq (seq R)) (moves : seq (move T)) : Prop :=
+  if moves is mv :: moves' then
+    let turned := foldl flip c (flips mv) in
+    let old := odflt ks (replaced mv) in
+    let c' := foldl flip turned (crossed mv) in
+    let ks' := rcons (rem (leaving mv) old) (entering mv) in
+    let v := at_ (to_numerators mv) (to_denominator mv) in
+    [/\ (stop mv -> published_stop PR free c ks u /\ loss PR v < loss PR u)
+        /\ (replaced mv -> vertex PR free turned old u),
+        vertex PR free c' ks' v, keeps free u v /\ loss PR v <= loss PR u,
+        if crossed mv is [::] then adjacent PR free u v else loss PR v < loss PR u & walks c' ks' v moves']
+  else True.
 
-Fixpoint walks (u : seq (seq R)) (longs : seq bool) (vs : seq (seq (seq R))) : Prop :=
-  match longs, vs with
-  | long :: longs', v :: vs' =>
-    [/\ is_vertex v, loss PR v <= loss PR u,
-        if ~~ long then adjacent PR u v else loss PR v < loss PR u & walks v longs' vs']
-  | [::], [::] => True
-  | _, _ => False
-  end.
-
-Lemma next_point st mv st' : next N P pl st mv = Some st' -> point st' = at_ (to_numerators mv) (to_denominator mv).
+Lemma next_point st mv st' : next N P pl free st mv = Some st' ->
+  point st' = at_ (to_numerators mv) (to_denominator mv).
 Proof.
 by rewrite /next; case: ifP => // _; case: arrive => [[values cost]|] //; case: ifP => // _ [<-].
 Qed.
 
-Theorem follow_sound st moves st' : sound st -> follow N P pl st moves = Some st' -> sound st' /\
-  walks (point st) [seq crossed mv != [::] | mv <- moves]
-    [seq at_ (to_numerators mv) (to_denominator mv) | mv <- moves].
+Theorem follow_sound st moves st' : sound st -> follow N P pl free st moves = Some st' -> sound st' /\
+  walks (cell st) (basis st) (point st) moves.
 Proof.
 elim: moves st => [|mv moves IH] st h /=; first by case=> <-.
-case E: next => [st1|] // h2; have [h1 no_rise strict] := next_sound h E; have [h3 h4] := IH _ h1 h2.
-have e := next_point E; rewrite -e; split=> //; split=> //.
-  by exists (cell st1), (basis st1); exact: sound_vertex h1.
-by case: (crossed mv) strict.
+case E: next => [st1|] // h2; have [h1 [ec ek] facts kept strict] := next_sound h E; have [h3 h4] := IH _ h1 h2.
+have e := next_point E; rewrite -e -ec -ek; split=> //; split=> //; exact: sound_vertex h1.
 Qed.
 
-Theorem start_sound st c num den : sound st -> check_start N P pl st c num den ->
-  in_cell PR c (at_ num den) /\ loss PR (point st) <= loss PR (at_ num den).
+Theorem start_sound st c num den : sound st -> check_start N P pl free st c num den ->
+  [/\ in_cell PR c (at_ num den), keeps free (at_ num den) (point st) & loss PR (point st) <= loss PR (at_ num den)].
 Proof.
 case=> hp d0 _ _ _ hl; rewrite /check_start; case E: arrive => [[values cost]|] //.
-have [d1 inside _ hl'] := read_arrive E; rewrite fle !fM hl hl'; set K := f (common pl) * stretched (scaled pl).
+have [d1 inside _ hl'] := read_arrive E; rewrite read_keeps // fle !fM hl hl' => /andP[kept] h; split=> //; move: h.
+set K := f (common pl) * stretched (scaled pl).
 set u := point st; set v := at_ num den.
 rewrite [X in X <= _](_ : _ = K * (f den * f (denominator st)) * loss PR u); last by rewrite /K; ring.
 rewrite [X in _ <= X](_ : _ = K * (f den * f (denominator st)) * loss PR v); last by rewrite /K; ring.
@@ -666,14 +857,14 @@ End Soundness.
 
 (* The theorem, with rational numbers in the files, over any ordered field R. Where all of first_vertex, follow and
    check_end accept, the walk's points are vertices, each step does what `walks` says, and the last is a local minimum. *)
-Theorem accepted_walk (P : problem rat) (pl : plan rat) c ks num den inv st moves st' :
-  first_vertex rationals P pl c ks num den inv = Some st -> follow rationals P pl st moves = Some st' ->
+Theorem accepted_walk (P : problem rat) (pl : plan rat) free c ks num den inv st moves st' :
+  first_vertex rationals P pl free c ks num den inv = Some st -> follow rationals P pl free st moves = Some st' ->
   forall R : realFieldType, let Q := map_problem ratr P in let at_R := at_ (@ratr R) in
-    [/\ vertex Q c ks (at_R num den),
-        walks (@ratr R) P (at_R num den) [seq crossed mv != [::] | mv <- moves]
-          [seq at_R (to_numerators mv) (to_denominator mv) | mv <- moves],
-        (forall c0 num0 den0, check_start rationals P pl st c0 num0 den0 ->
-          in_cell Q c0 (at_R num0 den0) /\ loss Q (at_R num den) <= loss Q (at_R num0 den0)),
+    [/\ vertex Q free c ks (at_R num den),
+        walks (@ratr R) P free c ks (at_R num den) moves,
+        (forall c0 num0 den0, check_start rationals P pl free st c0 num0 den0 ->
+          [/\ in_cell Q c0 (at_R num0 den0), keeps free (at_R num0 den0) (at_R num den)
+            & loss Q (at_R num den) <= loss Q (at_R num0 den0)]),
         (forall u t, check_end rationals P st' u t -> local_minimum Q (at_R (numerators st') (denominator st')))
         /\ (forall u t, check_strict_end rationals P st' u t ->
              strict_local_minimum Q (at_R (numerators st') (denominator st')))
@@ -687,9 +878,8 @@ have est : [/\ cell st = c, basis st = ks & point (@ratr R) st = at_R num den].
   by split.
 case: est => e1 e2 e3; split.
 - by rewrite -e1 -e2 -e3; exact: sound_vertex h.
-- by rewrite -e3.
+- by rewrite -e1 -e2 -e3.
 - by move=> c0 num0 den0 hs; rewrite -e3; exact: (start_sound reads hp h hs).
 - by split=> u t he; [exact: (end_sound reads h' he) | exact: (strict_end_sound reads h' he)].
 - by move=> hz; case: (zero_sound reads hp h' hz).
 Qed.
-

@@ -16,11 +16,6 @@ let name place value =
   demand (found <> "" && String.length found <= 64 && found.[0] >= 'a' && found.[0] <= 'z' && String.for_all fits found)
     (place ^ ": not a name")
 
-let contains part whole =
-  let n = String.length part in
-  let rec go i = i + n <= String.length whole && (String.sub whole i n = part || go (i + 1)) in
-  go 0
-
 let object_has key = function Object found -> List.mem_assoc key found | _ -> false
 
 (* Hints. *)
@@ -70,16 +65,15 @@ let rec strict_tree inst place value =
       | _ -> raise (Malformed (place ^ ": not two lists of slopes")) in
     StrictLeaf (List.map (fun row -> List.map pair (list place row)) (list place (fields place [ "axes" ] [] value "axes")))
 
-let check instance_path run_path hints_path =
-  let inst = instance instance_path in
-  let p = inst.problem in
-  let pl = plan p in
-  let run = open_lines run_path certificate_cap and hash = Sha256.create () in
-  let line_number = ref 0 in
-  let before = ref "" in
-  let next_line () =
-    incr line_number;
-    let place = Printf.sprintf "line %d" !line_number in
+(* Lines of the certificate, each with its place; the digest of all before the last one read; what follows. *)
+type lines = { next : unit -> string * Json.t; before : unit -> string; ends : unit -> bool }
+
+let certificate path =
+  let run = open_lines path certificate_cap and hash = Sha256.create () in
+  let number = ref 0 and before = ref "" in
+  let next () =
+    incr number;
+    let place = Printf.sprintf "line %d" !number in
     match run () with
     | None -> raise (Malformed "the certificate breaks off before its end line")
     | Some line ->
@@ -88,124 +82,175 @@ let check instance_path run_path hints_path =
       Sha256.feed hash line; Sha256.feed hash "\n";
       (place, value)
   in
-  let hints = open_lines hints_path max_int in
-  let place, header = next_line () in
+  { next; before = (fun () -> !before); ends = (fun () -> run () = None) }
+
+let check_end_line lines steps =
+  let place, value = lines.next () in
+  let field = fields place [ "steps"; "sha256" ] [] (fields place [ "end" ] [] value "end") in
+  demand (integer place (field "steps") = steps) (place ^ ": not the number of steps");
+  demand (text place (field "sha256") = lines.before ()) (place ^ ": the hash is not that of the lines before");
+  demand (lines.ends ()) (place ^ ": something follows the end line")
+
+let check_header inst lines hints =
+  let place, header = lines.next () in
   let field = fields place [ "format"; "version"; "instance"; "rule"; "start" ] [] header in
   demand (field "format" = String "exactdrl-certificate" && field "version" = Number "1") (place ^ ": format or version");
   demand (text place (field "instance") = inst.digest) (place ^ ": the certificate is for another instance");
   name place (field "rule"); name place (field "start");
-  (* the first vertex *)
-  let place, value = next_line () in
-  if object_has "start" value then raise (Unsupported "a walk without a vertex");
-  let vertex = fields place [ "vertex" ] [] value "vertex" in
-  let field = fields place [ "pattern"; "basis" ] [ "elsewhere" ] vertex in
-  let elsewhere = match field "elsewhere" with
-    | Null -> false | Bool true -> true | _ -> raise (Malformed (place ^ ": elsewhere: not true")) in
-  let cell = pattern inst place (field "pattern") and basis = kinks inst place (field "basis") in
-  let rows = List.length inst.start and columns = List.length (List.hd inst.start) in
-  if List.length basis < rows * columns then
-    raise (Unsupported "a basis with fewer kinks than parameters: lineality is not covered");
   let field = fields "hints" [ "format"; "version"; "instance" ] [] (hint "hints" (hints ())) in
   demand (field "format" = String "exactdrl-hints" && field "version" = Number "1") "hints: format or version";
-  demand (text "hints" (field "instance") = inst.digest) "hints: they are for another instance";
-  let field = fields "hints" [ "point"; "inverse" ] [] (hint "hints: first vertex" (hints ())) in
-  let num, den = point "hints: first vertex" (field "point") in
-  let inv = Option.value (inverse "hints: first vertex" (field "inverse")) ~default:[] in
-  let state = match first_vertex numbers p pl cell basis num den inv with
-    | Some state -> state
-    | None -> raise (Rejected (place ^ ": no vertex")) in
-  let start_num, start_den = common inst.start in
-  let start_cell = if elsewhere then pattern_at p inst.start else cell in
-  require (check_start numbers p pl state start_cell start_num start_den)
-    (place ^ (if elsewhere then ": the loss is above the start's" else ": the start is in another cell, or the loss is above the start's"));
-  (* steps *)
-  let rec walk state steps long stops =
-    let place, value = next_line () in
-    if object_has "outcome" value then (state, steps, long, stops, value)
-    else begin
-      let field = fields place [ "flip"; "leave"; "enter" ] [ "basis"; "cross"; "published_stop" ] value in
-      let once value = let found = kinks inst place value in
-        require (List.length (List.sort_uniq compare found) = List.length found) (place ^ ": a kink is flipped or crossed twice"); found in
-      let stop = match field "published_stop" with
-        | Null -> 0 | Bool true -> 1 | _ -> raise (Malformed (place ^ ": published_stop: not true")) in
-      let crossed = match field "cross" with
-        | Null -> [] | value -> let found = once value in demand (found <> []) (place ^ ": cross: empty"); found in
-      let replaced = match field "basis" with Null -> None | value -> Some (kinks inst place value) in
-      let spot = "hints: " ^ place in
-      let help = fields spot [ "point" ] [ "inverse" ] (hint spot (hints ())) in
-      let to_numerators, to_denominator = point spot (help "point") in
-      let move = { flips = once (field "flip"); crossed; replaced; leaving = kink inst place (field "leave");
-                   entering = kink inst place (field "enter"); to_numerators; to_denominator;
-                   inverse = inverse spot (help "inverse") } in
-      require (List.for_all (fun k -> not (List.mem k (Option.value replaced ~default:state.basis))) crossed) (place ^ ": a crossed kink is in the basis");
-      require (not (List.mem move.entering (Option.value replaced ~default:state.basis))) (place ^ ": the entering kink is in the basis");
-      match next numbers p pl state move with
-      | Some state ->
-        if (steps + 1) mod 100 = 0 && Unix.isatty Unix.stderr then Printf.eprintf "\rchecked step %d%!" (steps + 1);
-        walk state (steps + 1) (if crossed = [] then long else long + 1) (stops + stop)
-      | None -> raise (Rejected (place ^ ": no step to the point of the hints"))
-    end
-  in
-  let state, steps, long, stops, outcome = walk state 0 0 0 in
-  (* the outcome *)
-  let keys = match outcome with Object found -> List.sort compare (List.map fst found) | _ -> [] in
-  let kind = match outcome with Object found -> text "outcome" (List.assoc "outcome" found) | _ -> assert false in
-  let by = match outcome with Object found -> (match List.assoc_opt "by" found with Some value -> text "outcome" value | None -> "") | _ -> "" in
-  let is_minimum = kind = "local-minimum" || kind = "strict-local-minimum" in
-  let expected = match kind, by with
-    | "undecided", _ ->
-      demand (integer "outcome: active" (fields "outcome" [ "outcome"; "active" ] [] outcome "active") >= 0) "outcome: active: out of range";
-      [ "active"; "outcome" ]
-    | "step-limit", _ -> [ "outcome" ]
-    | "unbounded", _ ->
-      let field = fields "outcome" [ "outcome"; "flip" ] [ "leave"; "basis"; "ray" ] outcome in
-      ignore (kinks inst "outcome" (field "flip"));
-      if field "ray" = Null then (
-        ignore (kink inst "outcome" (field "leave"));
-        if field "basis" = Null then [ "flip"; "leave"; "outcome" ]
-        else (ignore (kinks inst "outcome" (field "basis")); [ "basis"; "flip"; "leave"; "outcome" ]))
-      else (
-        demand (List.map List.length (matrix "outcome: ray" (field "ray")) = List.map List.length inst.start) "outcome: ray: its shape";
-        [ "flip"; "outcome"; "ray" ])
-    | _, "tree" when is_minimum -> [ "blocks"; "by"; "outcome"; "settled" ]
-    | _, "likq" when is_minimum -> [ "by"; "outcome" ]
-    | "local-minimum", "zero-loss" -> [ "by"; "outcome" ]
-    | _ -> []
-  in
-  demand (keys = expected) "outcome: its keys are not those of the format";
-  let proved = match kind with
-    | "local-minimum" when by = "zero-loss" ->
-      require (check_zero numbers p state) "outcome: the loss is not zero, or may fall below";
-      "a global minimum with loss 0"
-    | "local-minimum" | "strict-local-minimum" ->
-      let last = hint "hints: outcome" (hints ()) in
-      if object_has "unsupported" last then raise (Unsupported (text "hints" (fields "hints" [ "unsupported" ] [] last "unsupported")));
-      let spot = "hints: outcome" in
-      let field = fields spot [ "point" ] [ "tree"; "strict" ] last in
-      let u = List.map (vector spot) (list spot (field "point")) in
-      if object_has "strict" last then (
-        let t = strict_tree inst spot (field "strict") in
-        require (check_strict_end numbers p state u t) "outcome: the hints do not show a strict local minimum";
-        if check_unique_global_minimum numbers p u t then "the only global minimum" else "a strict local minimum")
-      else
-        let t = tree inst spot (field "tree") in
-        require (check_end numbers p state u t) "outcome: the hints do not show a local minimum";
-        let is_global = is_convex numbers p && (match t with Leaf h -> check_global_minimum numbers p u h | Split _ -> false) in
-        if is_global then "a global minimum" else "a local minimum"
-    | _ -> "no minimum claimed or checked" in
-  let place, value = next_line () in
-  let field = fields place [ "steps"; "sha256" ] [] (fields place [ "end" ] [] value "end") in
-  demand (integer place (field "steps") = steps) (place ^ ": not the number of steps");
-  demand (text place (field "sha256") = !before) (place ^ ": the hash is not that of the lines before");
-  demand (run () = None) (place ^ ": something follows the end line");
-  let notes = List.filter (fun s -> s <> "") [
-      (if long > 0 then Printf.sprintf "%d adjacent, %d long" (steps - long) long else "");
-      (if elsewhere then "first vertex elsewhere" else "");
-      (if kind = "strict-local-minimum" && not (contains "strict" proved || contains "only" proved) then "strictness not proved" else "");
-      (if kind = "undecided" then "active kinks not counted" else "");
-      (if kind = "unbounded" then "the outcome not checked" else "");
-      (if stops > 0 then Printf.sprintf "%d published stops not checked" stops else "") ] in
-  Printf.sprintf "%d steps, %s%s" steps proved (if notes = [] then "" else " (" ^ String.concat "; " notes ^ ")")
+  demand (text "hints" (field "instance") = inst.digest) "hints: they are for another instance"
+
+(* Kinks that are flipped or crossed, each once. *)
+let once inst place value =
+  let found = kinks inst place value in
+  require (List.length (List.sort_uniq compare found) = List.length found) (place ^ ": a kink is flipped or crossed twice");
+  found
+
+let replacing inst place = function Null -> None | value -> Some (kinks inst place value)
+let truth place = function Null -> false | Bool true -> true | _ -> raise (Malformed (place ^ ": not true"))
+
+(* A walk without a vertex: the loss falls forever along a ray from the start. *)
+let check_start_ray inst lines place value =
+  let cell = pattern inst place (fields place [ "pattern" ] [] (fields place [ "start" ] [] value "start") "pattern") in
+  let place, outcome = lines.next () in
+  let field = fields place [ "outcome"; "flip"; "ray" ] [] outcome in
+  demand (field "outcome" = String "unbounded") (place ^ ": outcome: not unbounded");
+  demand (list place (field "flip") = []) (place ^ ": flip: not empty");
+  let ray = matrix "outcome: ray" (field "ray") in
+  demand (List.map List.length ray = List.map List.length inst.start) "outcome: ray: its shape";
+  require (check_ray numbers inst.problem cell inst.start ray) "outcome: no ray along which the loss falls forever";
+  check_end_line lines 0;
+  "0 steps, the loss is unbounded along a ray from the start"
+
+(* The parameters that are held, as a mask, and a direction for each. *)
+let lineality inst place value =
+  let held = Hashtbl.create 8 in
+  List.iter (fun entry -> match list place entry with
+      | [ i; j; direction ] -> Hashtbl.replace held (integer place i, integer place j) (matrix place direction)
+      | _ -> raise (Malformed (place ^ ": not a row, a column and a direction"))) (match value with Null -> [] | _ -> list place value);
+  let for_each make = List.mapi (fun i row -> List.mapi (fun j _ -> make (i, j)) row) inst.start in
+  (for_each (fun k -> not (Hashtbl.mem held k)), for_each (fun k -> Option.value (Hashtbl.find_opt held k) ~default:[]), Hashtbl.length held)
+
+type counts = { steps : int; long : int; stops : int }
+
+let rec check_steps inst pl free lines hints state counts =
+  let place, value = lines.next () in
+  if object_has "outcome" value then (state, counts, value)
+  else begin
+    let field = fields place [ "flip"; "leave"; "enter" ] [ "basis"; "cross"; "published_stop" ] value in
+    let is_stop = truth (place ^ ": published_stop") (field "published_stop") in
+    let crossed = match field "cross" with
+      | Null -> []
+      | value -> let found = once inst place value in demand (found <> []) (place ^ ": cross: empty"); found in
+    let replaced = replacing inst place (field "basis") in
+    let flips = once inst place (field "flip") in
+    let leaving = kink inst place (field "leave") and entering = kink inst place (field "enter") in
+    let old = Option.value replaced ~default:state.basis in
+    require (not (List.exists (fun k -> List.mem k old) crossed)) (place ^ ": a crossed kink is in the basis");
+    require (not (List.mem entering old)) (place ^ ": the entering kink is in the basis");
+    let spot = "hints: " ^ place in
+    let help = fields spot [ "point" ] [ "inverse"; "between"; "stop" ] (hint spot (hints ())) in
+    let to_numerators, to_denominator = point spot (help "point") in
+    let stop = match help "stop" with
+      | value when is_stop -> Some (match value with Null -> [] | _ -> List.map (vector spot) (list spot value))
+      | Null -> None
+      | _ -> raise (Malformed (spot ^ ": stop, where none is claimed")) in
+    let move = { flips; crossed; replaced; leaving; entering; to_numerators; to_denominator;
+                 inverse = inverse spot (help "inverse"); between = inverse spot (help "between"); stop } in
+    match next numbers inst.problem pl free state move with
+    | Some state ->
+      let steps = counts.steps + 1 in
+      if steps mod 100 = 0 && Unix.isatty Unix.stderr then Printf.eprintf "\rchecked step %d%!" steps;
+      check_steps inst pl free lines hints state
+        { steps; long = (counts.long + if crossed = [] then 0 else 1); stops = (counts.stops + if is_stop then 1 else 0) }
+    | None -> raise (Rejected (place ^ ": no step to the point of the hints"))
+  end
+
+let rows spot value = List.map (vector spot) (list spot value)
+
+(* The outcome: what is proved of it. *)
+let check_outcome inst free state hints outcome =
+  let p = inst.problem in
+  let value key = match outcome with Object found -> Option.value (List.assoc_opt key found) ~default:Null | _ -> Null in
+  let kind = text "outcome" (value "outcome") and by = match value "by" with Null -> "" | v -> text "outcome" v in
+  let expect needed optional = ignore (fields "outcome" needed optional outcome) in
+  let spot = "hints: outcome" in
+  let help needed optional =
+    let last = hint spot (hints ()) in
+    if object_has "unsupported" last then raise (Unsupported (text spot (fields spot [ "unsupported" ] [] last "unsupported")));
+    fields spot needed optional last in
+  let by_slopes () = match by with
+    | "likq" -> expect [ "outcome"; "by" ] []
+    | "tree" -> expect [ "outcome"; "by"; "settled"; "blocks" ] []
+    | _ -> raise (Malformed "outcome: by") in
+  match kind with
+  | "undecided" ->
+    expect [ "outcome"; "active" ] [];
+    demand (integer "outcome: active" (value "active") >= 0) "outcome: active: out of range";
+    ("nothing claimed of a minimum", [ "active kinks not counted" ])
+  | "step-limit" -> expect [ "outcome" ] []; ("nothing claimed of a minimum", [])
+  | "unbounded" ->
+    expect [ "outcome"; "flip"; "leave" ] [ "basis" ];
+    let flips = once inst "outcome" (value "flip") and another = replacing inst "outcome" (value "basis") in
+    let leaves = kink inst "outcome" (value "leave") in
+    let field = help [ "point"; "direction" ] [ "between" ] in
+    require (check_edge numbers p free state (rows spot (field "point")) flips another (inverse spot (field "between")) leaves
+        (rows spot (field "direction"))) "outcome: the hints show no edge along which the loss falls forever";
+    ("the loss is unbounded along an edge", [])
+  | "local-minimum" when by = "zero-loss" ->
+    expect [ "outcome"; "by" ] [];
+    require (check_zero numbers p state) "outcome: the loss is not zero, or may fall below";
+    ("a global minimum with loss 0", [])
+  | "local-minimum" ->
+    by_slopes ();
+    let field = help [ "point"; "tree" ] [] in
+    let u = rows spot (field "point") and t = tree inst spot (field "tree") in
+    require (check_end numbers p state u t) "outcome: the hints do not show a local minimum";
+    let is_global = is_convex numbers p && (match t with Leaf h -> check_global_minimum numbers p u h | Split _ -> false) in
+    ((if is_global then "a global minimum" else "a local minimum"), [])
+  | "strict-local-minimum" ->
+    by_slopes ();
+    let field = help [ "point"; "strict" ] [] in
+    let u = rows spot (field "point") and t = strict_tree inst spot (field "strict") in
+    require (check_strict_end numbers p state u t) "outcome: the hints do not show a strict local minimum";
+    ((if check_unique_global_minimum numbers p u t then "the only global minimum" else "a strict local minimum"), [])
+  | _ -> raise (Malformed "outcome: unknown")
+
+let check instance_path run_path hints_path =
+  let inst = instance instance_path in
+  let p = inst.problem in
+  let lines = certificate run_path and hints = open_lines hints_path max_int in
+  check_header inst lines hints;
+  let place, value = lines.next () in
+  if object_has "start" value then check_start_ray inst lines place value
+  else begin
+    let field = fields place [ "pattern"; "basis" ] [ "elsewhere" ] (fields place [ "vertex" ] [] value "vertex") in
+    let is_elsewhere = truth (place ^ ": elsewhere") (field "elsewhere") in
+    let cell = pattern inst place (field "pattern") and basis = kinks inst place (field "basis") in
+    let spot = "hints: first vertex" in
+    let field = fields spot [ "point"; "inverse" ] [ "held" ] (hint spot (hints ())) in
+    let num, den = point spot (field "point") and inv = Option.value (inverse spot (field "inverse")) ~default:[] in
+    let free, directions, held = lineality inst spot (field "held") in
+    let pl = plan p in
+    require (check_lineality numbers p free inst.start directions) (place ^ ": something changes along a held parameter");
+    let state = match first_vertex numbers p pl free cell basis num den inv with
+      | Some state -> state
+      | None -> raise (Rejected (place ^ ": no vertex")) in
+    let start_num, start_den = common inst.start in
+    require (check_start numbers p pl free state (if is_elsewhere then pattern_at p inst.start else cell) start_num start_den)
+      (place ^ (if is_elsewhere then ": the loss is above the start's" else ": the start is in another cell, or the loss is above the start's"));
+    let state, counts, outcome = check_steps inst pl free lines hints state { steps = 0; long = 0; stops = 0 } in
+    let proved, missing = check_outcome inst free state hints outcome in
+    check_end_line lines counts.steps;
+    let notes = List.concat [
+        (if counts.long > 0 then [ Printf.sprintf "%d adjacent, %d long" (counts.steps - counts.long) counts.long ] else []);
+        (if is_elsewhere then [ "first vertex elsewhere" ] else []);
+        (if counts.stops > 0 then [ Printf.sprintf "%d published stops" counts.stops ] else []);
+        (if held > 0 then [ Printf.sprintf "%d parameters held" held ] else []);
+        missing ] in
+    Printf.sprintf "%d steps, %s%s" counts.steps proved (if notes = [] then "" else " (" ^ String.concat "; " notes ^ ")")
+  end
 
 let () =
   let finish code line = print_endline line; exit code in
