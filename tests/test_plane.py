@@ -1,7 +1,7 @@
 """Kinks in a plane: compared with an exact evaluation of the network on random points and on the segments."""
 
 import random
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import pytest
 import strategies
@@ -9,12 +9,12 @@ from gmpy2 import mpq
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exactdrl import InputError, sample_experiment
+from exactdrl import InputError, Instance, sample_experiment
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.scan import scan
 from exactdrl.exact.linear import to_integers
 from exactdrl.observations.lines import find_breakpoints
-from exactdrl.observations.plane import find_segments, through_points
+from exactdrl.observations.plane import find_cells, find_segments, through_points
 
 
 def values_at(problem, parameters):
@@ -58,6 +58,77 @@ def test_segments(instance, seed):
                 kink = problem.addresses.kink(depth, index)
                 own = [segment for segment in segments if segment.kink == kink]
                 assert any(_cross(segment, *ends) for segment in own), kink
+
+
+def signs_at(problem, plane, place):
+    """The sign of every kink at a place, by an exact evaluation of the network."""
+    return tuple(
+        (value > 0) - (value < 0)
+        for depth, values in enumerate(values_at(problem, plane.point(*place)))
+        for index, value in enumerate(values)
+        if problem.addresses.is_kink(depth, index)
+    )
+
+
+def area(polygon):
+    return sum(a[0] * b[1] - a[1] * b[0] for a, b in zip(polygon, [*polygon[1:], polygon[0]], strict=True)) / 2
+
+
+@strategies.examples(40)
+@given(strategies.instances(max_samples=4), st.integers(0, 10**6))
+def test_cells(instance, seed):
+    """Cells fill the window; inside a cell all signs are one, between cells they differ: so that none is counted twice."""
+    problem = IntegerProblem.from_instance(instance)
+    try:
+        plane = through_points(points_of(instance, seed))
+    except InputError:
+        return
+    cells = find_cells(problem, plane, (mpq(-1), mpq(-1)), (mpq(2), mpq(2)))
+    areas = [area(cell) for cell in cells]
+    assert all(areas)
+    assert sum(map(abs, areas)) == 9
+    source, found = random.Random(seed), []
+    for cell in cells:
+        signs = set()
+        for _ in range(3):
+            weights = [mpq(source.randint(1, 9)) for _ in cell]
+            total = sum(weights)
+            signs.add(
+                signs_at(
+                    problem,
+                    plane,
+                    tuple(
+                        sum(w * corner[axis] for w, corner in zip(weights, cell, strict=True)) / total
+                        for axis in (0, 1)
+                    ),
+                )
+            )
+        assert len(signs) == 1
+        found += signs
+    assert len(set(found)) == len(cells)
+
+
+def test_cells_of_lines():
+    """Seven lines in general position, LAD in two coefficients: 1 + 7 + 21 cells, as Zaslavsky counts them."""
+    instance = Instance.create(
+        [([[0]], [0])], [[x] for x in range(7)], [[x**3 % 11 + x * x] for x in range(7)], layer=1
+    )
+    problem = IntegerProblem.from_instance(instance)
+    plane = through_points([((mpq(0), mpq(0)),), ((mpq(1), mpq(0)),), ((mpq(0), mpq(1)),)])
+    far = mpq(10**6)
+    cells = find_cells(problem, plane, (-far, -far), (far, far))
+    met = sum(_are_concurrent(*rows) for rows in combinations([(x, 1, x**3 % 11 + x * x) for x in range(7)], 3))
+    assert met == 0
+    assert len(cells) == 29
+    with pytest.raises(InputError, match="window of the plane is empty"):
+        find_cells(problem, plane, (far, far), (-far, far))
+
+
+def _are_concurrent(a, b, c) -> bool:
+    return (
+        a[0] * (b[1] * c[2] - b[2] * c[1]) - a[1] * (b[0] * c[2] - b[2] * c[0]) + a[2] * (b[0] * c[1] - b[1] * c[0])
+        == 0
+    )
 
 
 def _cross(segment, p, q) -> bool:

@@ -97,26 +97,66 @@ def find_segments(
     Raises:
         InputError: the window is empty.
     """
+    corners, line = _corners(lower, upper), _reduce(problem, plane)
+    for sample in range(problem.samples) if samples is None else samples:
+        segments: list[Segment] = []
+        _cut_sample(problem, sample, _first_values(problem, sample, line), corners, segments)
+        yield from segments
+
+
+def find_cells(problem: IntegerProblem, plane: Plane, lower: Place, upper: Place) -> list[Polygon]:
+    """Returns the cells of the loss in a window of a plane, as convex polygons. Exact.
+
+    A cell is where the sign of every kink's preactivation or residual is one and the same, and not 0. Each cell of the
+    parameters is convex, so that the plane meets it in one polygon or not at all. The work grows with the number of
+    cells times that of samples.
+
+    Args:
+        problem: the scaled problem.
+        plane: of full parameters.
+        lower: the least s and t of the window.
+        upper: the greatest.
+
+    Raises:
+        InputError: the window is empty.
+    """
+    polygons, line = [_corners(lower, upper)], _reduce(problem, plane)
+    for sample in range(problem.samples):
+        values = _first_values(problem, sample, line)
+        polygons = [part for polygon in polygons for part in _cut_sample(problem, sample, values, polygon, [])]
+    return polygons
+
+
+def _corners(lower: Place, upper: Place) -> Polygon:
     if not (lower[0] < upper[0] and lower[1] < upper[1]):
         raise InputError("the window of the plane is empty")
-    corners = (lower, (upper[0], lower[1]), upper, (lower[0], upper[1]))
+    return (lower, (upper[0], lower[1]), upper, (lower[0], upper[1]))
+
+
+def _reduce(problem: IntegerProblem, plane: Plane) -> tuple[Sequence[mpq], ...]:
+    """Returns the origin and what is added for s = 1 and for t = 1, in the reduced parameters."""
     origin = problem.to_reduced(plane.origin)
     ends = [problem.to_reduced(plane.point(mpq(1), _ZERO)), problem.to_reduced(plane.point(_ZERO, mpq(1)))]
-    rates = [[e - o for e, o in zip(end, origin, strict=True)] for end in ends]
-    for sample in range(problem.samples) if samples is None else samples:
-        yield from _cut_sample(problem, sample, (origin, *rates), corners)
+    return origin, *([e - o for e, o in zip(end, origin, strict=True)] for end in ends)
 
 
-def _cut_sample(
-    problem: IntegerProblem, sample: int, line: tuple[Sequence[mpq], ...], corners: Polygon
-) -> Iterator[Segment]:
-    row, rank, top = problem.rows[sample], problem.rank, len(problem.widths) - 1
+def _first_values(problem: IntegerProblem, sample: int, line: tuple[Sequence[mpq], ...]) -> list[Affine]:
+    """Returns the trained layer's preactivations of a sample on the plane."""
+    row, rank = problem.rows[sample], problem.rank
     values: list[Affine] = []
     for unit, offset in enumerate(problem.offsets[0][sample]):
         own = slice(unit * rank, (unit + 1) * rank)
         a, b, c = (sum((x * v for x, v in zip(row, part[own], strict=True)), _ZERO) for part in line)
         values.append((a + offset, b, c))
-    pieces = [(corners, values)]
+    return values
+
+
+def _cut_sample(
+    problem: IntegerProblem, sample: int, values: list[Affine], corners: Polygon, segments: list[Segment]
+) -> list[Polygon]:
+    """Returns a convex polygon cut along all kinks of a sample, and appends their pieces inside it."""
+    top = len(problem.widths) - 1
+    pieces, ends = [(corners, values)], list[Polygon]()
     for depth in range(top + 1):
         following: list[tuple[Polygon, list[Affine]]] = []
         for polygon, forms in pieces:
@@ -130,11 +170,14 @@ def _cut_sample(
                     cut = _cut(part, form)
                     divided += cut[0]
                     if cut[1] is not None:
-                        yield Segment(kink, *cut[1])
+                        segments.append(Segment(kink, *cut[1]))
                 parts = divided
             if depth < top:
                 following += [(part, _next_layer(problem, sample, depth, part, forms)) for part in parts]
+            else:
+                ends += parts
         pieces = following
+    return ends
 
 
 def _at(form: Affine, place: Place) -> mpq:
