@@ -20,7 +20,7 @@ from .progress import progress
 @click.option(
     "--vipr",
     type=click.Path(path_type=Path),
-    help="a regression's optimum as a VIPR certificate, for checkers of exact linear programming",
+    help="minima and infeasible sign choices as VIPR certificates, for checkers of exact linear programming",
 )
 @click.option("--jobs", type=click.IntRange(min=1), help="processes; default: one for each processor")
 @click.option("--force", is_flag=True, help="write over existing files")
@@ -36,7 +36,9 @@ def export_command(
 ) -> None:
     """Write the exact vertices and losses of the walk RUN on INSTANCE as tables.
 
-    Or, with --vipr, the optimum of a regression as a certificate of linear programming.
+    Or, with --vipr, certificates of linear programming: the optimum of a regression; that another walk ended in a local
+    minimum, a file for each leaf of a tree of signs, NAME-1.vipr and so on; or, where RUN is a file about hidden cells,
+    why sign choices of its judged cells are infeasible, a file for each.
     """
     named = [path for path in (vertices, losses, vipr) if path is not None]
     if not named:
@@ -44,12 +46,12 @@ def export_command(
     if len(set(named)) < len(named):
         raise click.UsageError("--vertices, --losses and --vipr name the same file")
     problem_instance = read_instance(instance)
-    certificate = read_certificate(run, problem_instance)
     if vipr is not None:
-        export_vipr(problem_instance, certificate, vipr, force=force)
-        click.echo(f"{vipr}: the optimum, {len(problem_instance.inputs)} samples")
+        for name, what in export_vipr(problem_instance, run, vipr, force=force):
+            click.echo(f"{name}: {what}")
     if vertices is None and losses is None:
         return
+    certificate = read_certificate(run, problem_instance)
     with progress("export", unit="point") as report:
 
         def on_point(point: WalkPoint) -> None:

@@ -55,7 +55,7 @@ def holds(side, left, right):
 
 
 def check_vipr(text):
-    """Returns the proved optimum of a linear program."""
+    """Returns the proved optimum of a linear program, or "infeasible"."""
     tokens = Tokens(text)
     tokens.expect("VER", "1.0", "VAR")
     size = tokens.count()
@@ -73,8 +73,10 @@ def check_vipr(text):
         found_bounds += len(row) == 1
         rows.append((side, right, row))
     require(bounds <= found_bounds, "fewer bounds than said")
-    tokens.expect("RTP", "range")
-    low, high = tokens.number(), tokens.number()
+    tokens.expect("RTP")
+    claim = tokens.next()
+    require(claim in {"range", "infeas"}, "nothing claimed")
+    low, high = (tokens.number(), tokens.number()) if claim == "range" else (None, None)
     tokens.expect("SOL")
     best = None
     for _ in range(tokens.count()):
@@ -84,7 +86,8 @@ def check_vipr(text):
             require(holds(side, dot(row, point), right), "a solution is not feasible")
         value = dot(objective, point)
         best = value if best is None or value < best else best
-    require(best is not None and best <= high, "no solution is as good as said")
+    if claim == "range":
+        require(best is not None and best <= high, "no solution is as good as said")
     tokens.expect("DER")
     for _ in range(tokens.count()):
         tokens.next()
@@ -111,6 +114,10 @@ def check_vipr(text):
         rows.append((side, right, claimed))
     require(tokens.place == len(tokens.tokens), "something follows")
     side, right, row = rows[-1]
+    if claim == "infeas":
+        is_false = not holds(side, Fraction(0), right)
+        require(best is None and not any(row.values()) and is_false, "the last row is no contradiction")
+        return "infeasible"
     is_objective = {k: v for k, v in row.items() if v} == {k: v for k, v in objective.items() if v}
     require(side in {0, 1} and is_objective and right >= low, "the last row does not bound the objective")
     require(low == best, "the optimum is not proved")

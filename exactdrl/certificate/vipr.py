@@ -23,7 +23,7 @@ from exactdrl.problem.instance import Instance, Matrix
 _ZERO, _ONE = mpq(0), mpq(1)
 
 # coefficients by variable, in order
-_Row = list[tuple[int, mpq]]
+Row = list[tuple[int, mpq]]
 
 
 def vipr_of_run(instance: Instance, certificate: Certificate) -> Iterator[str]:
@@ -65,10 +65,10 @@ def _lines(instance: Instance, parameters: Matrix, leaf: SlopeLeaf) -> Iterator[
     count = len(features) * outputs
     # variables: the parameters, row by row, then p and q of each entry
     first = outputs * width
-    solution: _Row = [(j * width + k, x) for j, row in enumerate(parameters) for k, x in enumerate(row)]
-    objective: _Row = []
-    rows: list[tuple[mpq, _Row]] = []
-    derived: _Row = []
+    solution: Row = [(j * width + k, x) for j, row in enumerate(parameters) for k, x in enumerate(row)]
+    objective: Row = []
+    rows: list[tuple[mpq, Row]] = []
+    derived: Row = []
     bound = _ZERO
     for sample, feature in enumerate(features):
         weight = _ONE if instance.weights is None else instance.weights[sample]
@@ -86,28 +86,28 @@ def _lines(instance: Instance, parameters: Matrix, leaf: SlopeLeaf) -> Iterator[
             solution += [(p, max(residual, _ZERO)), (q, max(-residual, _ZERO))]
             bound -= slope * target
             # the entry's row, then p >= 0 and q >= 0
-            derived += [(entry, -slope), (count + 2 * entry, above - slope), (count + 2 * entry + 1, slope - below)]
+            derived += [(2 * count + entry, -slope), (2 * entry, above - slope), (2 * entry + 1, slope - below)]
     yield "VER 1.0"
     yield f"VAR {first + 2 * count}"
     yield " ".join(f"w{j}_{k}" for j in range(outputs) for k in range(width))
     yield " ".join(f"p{entry} q{entry}" for entry in range(count))
     yield "INT 0"
     yield "OBJ min"
-    yield _sparse(objective)
+    yield sparse(objective)
     yield f"CON {3 * count} {2 * count}"
-    for entry, (target, row) in enumerate(rows):
-        yield f"E{entry} E {to_text(target)} {_sparse(row)}"
     for entry in range(count):
         yield f"P{entry} G 0 1 {first + 2 * entry} 1"
         yield f"Q{entry} G 0 1 {first + 2 * entry + 1} 1"
+    for entry, (target, row) in enumerate(rows):
+        yield f"E{entry} E {to_text(target)} {sparse(row)}"
     yield f"RTP range {to_text(bound)} {to_text(bound)}"
     yield "SOL 1"
-    yield f"optimum {_sparse(solution)}"
+    yield f"optimum {sparse(solution)}"
     yield "DER 1"
-    yield f"bound G {to_text(bound)} OBJ {{ lin {_sparse(derived)} }} -1"
+    yield f"bound G {to_text(bound)} OBJ {{ lin {sparse(derived)} }} -1"
 
 
-def _sparse(row: Sequence[tuple[int, mpq]]) -> str:
+def sparse(row: Sequence[tuple[int, mpq]]) -> str:
     """Returns the number of entries other than 0, and each with its index; no index twice."""
     kept = [(index, value) for index, value in row if value]
     return " ".join([str(len(kept)), *(f"{index} {to_text(value)}" for index, value in kept)])

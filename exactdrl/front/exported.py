@@ -9,6 +9,8 @@ from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.certificate.hints import hint_lines
 from exactdrl.certificate.reader import Certificate, read_certificate
 from exactdrl.certificate.vipr import vipr_of_run
+from exactdrl.certificate.vipr_cells import is_cells_file, vipr_of_cells
+from exactdrl.certificate.vipr_minimum import vipr_of_minimum
 from exactdrl.engine.pool import available_jobs
 from exactdrl.exact.rationals import InputError
 from exactdrl.front.problems import Problem, to_instance
@@ -79,21 +81,43 @@ def export(
     )
 
 
-def export_vipr(problem: Problem, run: Run, path: Path | str, *, force: bool = False) -> None:
-    """Writes a regression's optimum as a VIPR certificate, for checkers of exact linear programming.
+def export_vipr(problem: Problem, run: Run, path: Path | str, *, force: bool = False) -> list[tuple[Path, str]]:
+    """Writes VIPR certificates, for checkers of exact linear programming.
+
+    The optimum of a regression; that another walk ended in a local minimum, a file for each leaf of a tree of signs;
+    or, of a file about hidden cells, why sign choices of its judged cells are infeasible, a file for each.
 
     Args:
         problem: an instance, or the path of its file.
-        run: the walk's certificate, or the path of its file.
-        path: where.
-        force: write over an existing file.
+        run: the walk's certificate, or the path of its file or of one about hidden cells.
+        path: where; several files are NAME-1, NAME-2 and so on, with the same ending.
+        force: write over existing files.
+
+    Returns:
+        The files' paths, each with what it says.
 
     Raises:
-        InputError: the walk is no convex regression that ended in a minimum, or a file cannot be read or written.
+        InputError: the walk did not end in a minimum that slopes prove, no sign choice is infeasible, or a file cannot
+            be read or written.
     """
-    scaled, certificate = _read(problem, run)
-    text = "".join(f"{line}\n" for line in vipr_of_run(scaled.instance, certificate))
-    write_new(Path(path), text.encode("ascii"), force=force)
+    instance, path = to_instance(problem), Path(path)
+    if not isinstance(run, Certificate) and is_cells_file(Path(run)):
+        programs, what = vipr_of_cells(instance, Path(run)), "an infeasible sign choice"
+        if not programs:
+            raise InputError(f"{run}: no sign choice of a judged cell is infeasible")
+    else:
+        certificate = run if isinstance(run, Certificate) else read_certificate(run, instance)
+        if instance.free == len(instance.layers):
+            programs = [list(vipr_of_run(instance, certificate))]
+            what = f"the optimum, {len(instance.inputs)} samples"
+        else:
+            programs, what = vipr_of_minimum(instance, certificate), "a leaf of the local minimum"
+    written = []
+    for number, lines in enumerate(programs, 1):
+        name = path if len(programs) == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
+        write_new(name, "".join(f"{line}\n" for line in lines).encode("ascii"), force=force)
+        written.append((name, what))
+    return written
 
 
 def elaborate(
@@ -118,8 +142,9 @@ def elaborate(
     Raises:
         InputError: the proof takes more, or a file cannot be read or written.
     """
-    scaled, certificate = _read(problem, run)
-    lines = (f"{line}\n" for line in hint_lines(scaled.instance, certificate, nodes=nodes, on_step=on_step))
+    instance = to_instance(problem)
+    certificate = run if isinstance(run, Certificate) else read_certificate(run, instance)
+    lines = (f"{line}\n" for line in hint_lines(instance, certificate, nodes=nodes, on_step=on_step))
     if Path(path) == STREAM:
         sys.stdout.writelines(lines)
         return

@@ -9,7 +9,7 @@ empty leaves.
 The choice is a linear program over the slopes, solved exactly.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
@@ -48,20 +48,27 @@ class SlopeSplit:
 
 SlopeTree: TypeAlias = SlopeLeaf | SlopeSplit
 
-# an affine function of the slopes that are chosen: coefficients by kink, the constant under None
-_Expression: TypeAlias = dict[Kink | None, mpq]
+# An affine function of the slopes that are chosen: coefficients by kink, the constant under None.
+Expression: TypeAlias = dict[Kink | None, mpq]
 
 
 @dataclass(frozen=True, slots=True)
-class _Kinked:
-    """An address: what arrives at its activation, and the two slopes of that."""
+class VanishingKink:
+    """An address: what arrives at its activation, and the two slopes of that.
+
+    Attributes:
+        kink: the address.
+        arriving: y, an affine function of the slopes that are chosen at the kinks above.
+        below: the activation's slope below 0; of a residual, the loss's.
+        above: the slope above 0.
+    """
 
     kink: Kink
-    arriving: _Expression
+    arriving: Expression
     below: mpq
     above: mpq
 
-    def choose(self, value: mpq, kinks: "list[_Kinked]") -> _Expression:
+    def choose(self, value: mpq, kinks: "list[VanishingKink]") -> Expression:
         """Returns what passes, and appends it to the kinks if it vanishes: there the slope is chosen later."""
         if value != 0 or self.below == self.above:
             slope = self.above if value > 0 else self.below
@@ -103,7 +110,7 @@ def find_slopes(instance: Instance, parameters: Matrix, *, nodes: int = DEFAULT_
         parameters: the point, shape (n_ℓ, m).
         nodes: how many linear programs may be solved.
     """
-    kinks, balance = _localise(instance, parameters)
+    kinks, balance = localise_slopes(instance, parameters)
     return _close(kinks, balance, {}, [nodes])
 
 
@@ -116,15 +123,20 @@ def find_strict_slopes(instance: Instance, parameters: Matrix, *, nodes: int = D
         nodes: how many linear programs may be solved for the tree, to which those of its leaves come; and as many
             again for leaves that have to be split once more.
     """
-    kinks, balance = _localise(instance, parameters)
+    kinks, balance = localise_slopes(instance, parameters)
     tree = _close(kinks, balance, {}, [nodes])
     return None if tree is None else _sharpen(tree, kinks, balance, {}, [nodes])
 
 
-def _localise(instance: Instance, parameters: Matrix) -> tuple[list["_Kinked"], list[list[_Expression]]]:
-    """Returns the vanishing kinks, and for each parameter what the slopes of all samples add up to."""
-    kinks: list[_Kinked] = []
-    total: list[list[_Expression]] = [[{} for _ in row] for row in parameters]
+def localise_slopes(instance: Instance, parameters: Matrix) -> tuple[list["VanishingKink"], list[list[Expression]]]:
+    """Returns the vanishing kinks, and for each parameter what the slopes of all samples add up to.
+
+    Args:
+        instance: the problem, with one trained layer and a loss of two slopes.
+        parameters: the point, shape (n_ℓ, m).
+    """
+    kinks: list[VanishingKink] = []
+    total: list[list[Expression]] = [[{} for _ in row] for row in parameters]
     for sample, feature in enumerate(instance.pushed_inputs()):
         for unit, expression in enumerate(_pull(instance, parameters, sample, feature, kinks)):
             for column, x in enumerate(feature):
@@ -134,8 +146,8 @@ def _localise(instance: Instance, parameters: Matrix) -> tuple[list["_Kinked"], 
 
 
 def _pull(
-    instance: Instance, parameters: Matrix, sample: int, feature: list[mpq], kinks: list[_Kinked]
-) -> list[_Expression]:
+    instance: Instance, parameters: Matrix, sample: int, feature: list[mpq], kinks: list[VanishingKink]
+) -> list[Expression]:
     """Returns what a sample's loss gives to the trained layer's preactivations, and appends its vanishing kinks."""
     first = int(instance.free)
     layers = instance.layers[first - 1 :]
@@ -143,12 +155,12 @@ def _pull(
     for below, layer in pairwise(layers):
         values.append(layer.affine([a(z) for a, z in zip(below.activations, values[-1], strict=True)]))
     weight = _ONE if instance.weights is None else instance.weights[sample]
-    arriving: list[_Expression] = []
+    arriving: list[Expression] = []
     outputs = [a(z) for a, z in zip(layers[-1].activations, values[-1], strict=True)]
     for output, (value, target) in enumerate(zip(outputs, instance.targets[sample], strict=True)):
         low, high = instance.loss.slopes(output, target)
         kink = Kink(first + len(layers) - 1, sample, output)
-        one = _Kinked(kink, {None: _ONE}, weight * low, weight * high)
+        one = VanishingKink(kink, {None: _ONE}, weight * low, weight * high)
         arriving.append(one.choose(value - target, kinks))
     for depth in range(len(layers) - 1, -1, -1):
         if depth < len(layers) - 1:
@@ -158,13 +170,23 @@ def _pull(
                     if w:
                         add_multiple(arriving[unit], w, expression)
         for unit, activation in enumerate(layers[depth].activations):
-            one = _Kinked(Kink(first + depth, sample, unit), arriving[unit], activation.below, activation.above)
+            one = VanishingKink(Kink(first + depth, sample, unit), arriving[unit], activation.below, activation.above)
             arriving[unit] = one.choose(values[depth][unit], kinks)
     return arriving
 
 
+def leaves(tree: SlopeTree) -> Iterator[tuple[dict[Kink, int], SlopeLeaf]]:
+    """Yields a tree's leaves, each with the signs of kinks above it."""
+    if isinstance(tree, SlopeLeaf):
+        yield {}, tree
+        return
+    for side, part in ((1, tree.plus), (-1, tree.minus)):
+        for signs, leaf in leaves(part):
+            yield {tree.kink: side, **signs}, leaf
+
+
 def _close(
-    kinks: list[_Kinked], balance: list[list[_Expression]], signs: dict[Kink, int], budget: list[int]
+    kinks: list[VanishingKink], balance: list[list[Expression]], signs: dict[Kink, int], budget: list[int]
 ) -> SlopeTree | None:
     """Returns a tree below the signs that are fixed."""
     if budget[0] <= 0:
@@ -182,7 +204,11 @@ def _close(
 
 
 def _sharpen(
-    tree: SlopeTree, kinks: list[_Kinked], balance: list[list[_Expression]], signs: dict[Kink, int], budget: list[int]
+    tree: SlopeTree,
+    kinks: list[VanishingKink],
+    balance: list[list[Expression]],
+    signs: dict[Kink, int],
+    budget: list[int],
 ) -> AxisTree | None:
     """Returns the tree with slopes in every direction at its leaves, which are split where there are none."""
     if isinstance(tree, SlopeSplit):
@@ -200,7 +226,7 @@ def _sharpen(
     return _sharpen(SlopeSplit(split, tree, tree), kinks, balance, signs, budget)
 
 
-def _find_axes(program: "_Program", balance: list[list[_Expression]]) -> AxisLeaf | None:
+def _find_axes(program: "_Program", balance: list[list[Expression]]) -> AxisLeaf | None:
     """Returns slopes in every direction, None if there are none in some direction."""
     program.solve()
     pairs: list[tuple[tuple[SlopeLeaf, SlopeLeaf], ...]] = []
@@ -218,16 +244,16 @@ def _find_axes(program: "_Program", balance: list[list[_Expression]]) -> AxisLea
 class _Program:
     """The linear program over the slopes of the vanishing kinks, below signs that are fixed."""
 
-    def __init__(self, kinks: list[_Kinked], balance: list[list[_Expression]], signs: Mapping[Kink, int]) -> None:
+    def __init__(self, kinks: list[VanishingKink], balance: list[list[Expression]], signs: Mapping[Kink, int]) -> None:
         self._place = {one.kink: index for index, one in enumerate(kinks)}
         self._columns = len(balance[0])
         equal = [expression for row in balance for expression in row]
-        forms: list[tuple[_Expression, Kink | None]] = [(expression, None) for expression in equal]
+        forms: list[tuple[Expression, Kink | None]] = [(expression, None) for expression in equal]
         for one in kinks:
             for slope, side in ((one.below, 1), (one.above, -1)):
                 if signs.get(one.kink) == side:
                     continue  # on the side that is fixed, the other bound is not needed
-                form: _Expression = {one.kink: mpq(side)}
+                form: Expression = {one.kink: mpq(side)}
                 add_multiple(form, -side * slope, one.arriving)
                 forms.append((form, one.kink))
         self._owners = [owner for _, owner in forms]
