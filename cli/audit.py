@@ -8,8 +8,8 @@ import click
 from exactdrl import audit, read_instance, read_trajectory
 from exactdrl.front.audited import AuditResult
 from exactdrl.front.options import DEFAULT_BUDGET, SEPARATION, TextForm, refuse_existing
+from exactdrl.front.progress import progress
 
-from .progress import progress
 from .tables import say_notes, text_options
 
 WRONG, UNDECIDED = 1, 3

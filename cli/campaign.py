@@ -6,8 +6,7 @@ from pathlib import Path
 import click
 
 from exactdrl.front.campaigned import AnyCase, campaign, default_config, read_campaign
-
-from .progress import progress
+from exactdrl.front.progress import progress
 
 REJECTED, STOPPED = 1, 3
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from exactdrl.front.cells_data import CellsData
+from exactdrl.front.progress import progress
 from exactdrl.front.surveyed import (
     DEFAULT_CELLS,
     SHOWN,
@@ -25,7 +26,6 @@ from exactdrl.front.surveyed import (
 )
 
 from .cells_data import cells_options
-from .progress import progress
 
 UNDECIDED = 3
 

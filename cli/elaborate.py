@@ -7,8 +7,7 @@ import click
 from exactdrl import read_certificate, read_instance
 from exactdrl.front.exported import elaborate
 from exactdrl.front.options import DEFAULT_NODES
-
-from .progress import progress
+from exactdrl.front.progress import progress
 
 
 @click.command("elaborate")

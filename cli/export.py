@@ -6,8 +6,7 @@ import click
 
 from exactdrl import WalkPoint, export, read_certificate, read_instance
 from exactdrl.front.exported import export_vipr
-
-from .progress import progress
+from exactdrl.front.progress import progress
 
 
 @click.command("export")

@@ -8,11 +8,11 @@ import click
 
 from exactdrl.front.cells_data import CellsData
 from exactdrl.front.hidden import find_global
+from exactdrl.front.progress import progress
 from exactdrl.front.surveyed import CellsFiles
 
 from .cells import say_instance
 from .cells_data import cells_options
-from .progress import progress
 
 UNDECIDED = 3
 _BUDGET = 200_000

@@ -7,9 +7,9 @@ import click
 
 from exactdrl.front.judged_layer import judge_start
 from exactdrl.front.options import DEFAULT_BUDGET
+from exactdrl.front.progress import progress
 
 from .judge import print_verdict
-from .progress import progress
 
 
 @click.command("minimum")

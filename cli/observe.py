@@ -11,8 +11,7 @@ from gmpy2 import mpq
 from exactdrl import InputError, observe, parse_rational
 from exactdrl.front.observed import Outputs, Progress
 from exactdrl.front.options import FORMATS, LINES, SIZE_HELP, SIZES, SPREAD, TABLE_ENDINGS, WINDOW, Size
-
-from .progress import progress
+from exactdrl.front.progress import progress
 
 
 @contextmanager

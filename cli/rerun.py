@@ -5,8 +5,7 @@ from pathlib import Path
 import click
 
 from exactdrl import read_certificate, read_instance, rerun
-
-from .progress import progress
+from exactdrl.front.progress import progress
 
 
 @click.command("rerun")

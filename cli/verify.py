@@ -5,8 +5,7 @@ from pathlib import Path
 import click
 
 from exactdrl import verify, verify_fast
-
-from .progress import progress
+from exactdrl.front.progress import progress
 
 _EXIT = {"accepted": 0, "rejected": 1, "malformed": 2}
 

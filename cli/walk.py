@@ -6,11 +6,10 @@ from pathlib import Path
 
 import click
 
-from exactdrl import Outcome, Step, Walk, read_instance, record_walk
-from exactdrl.front.options import ALL_RULES, ARITHMETICS, DEFAULT_BUDGET, default_rule, zero_words
-from exactdrl.front.walked import WalkSummary
-
-from .progress import progress
+from exactdrl import Outcome, Walk, read_instance, record_walk
+from exactdrl.front.options import ALL_RULES, ARITHMETICS, DEFAULT_BUDGET, default_rule
+from exactdrl.front.progress import progress
+from exactdrl.front.walked import WalkSummary, tell_steps
 
 UNDECIDED = 3
 
@@ -18,17 +17,7 @@ UNDECIDED = 3
 def _run(walk: Walk, path: Path, *, force: bool, resume: bool, has_heartbeat: bool) -> Outcome:
     """Runs the walk to its end, and says what it does meanwhile."""
     with progress("walk", total=walk.max_steps, has_heartbeat=has_heartbeat) as report:
-
-        def on_step(step: Step) -> None:
-            if report.is_due():
-                report(step.index, f"loss {walk.loss_estimate:.6g}")
-
-        def on_node(node: int) -> None:
-            if report.is_due():
-                report(walk.steps, f"proving minimality{zero_words(walk.vertex)}, node {node:,}")
-
-        walk.on_node = on_node
-        return record_walk(walk, path, force=force, resume=resume, on_step=on_step)
+        return record_walk(walk, path, force=force, resume=resume, on_step=tell_steps(walk, report))
 
 
 @click.command("walk")

@@ -12,7 +12,9 @@ project = "exactdrl"
 author = "The exactdrl authors"
 copyright = "The exactdrl authors, MIT licence"  # noqa: A001 - Sphinx' name
 version = release = __version__
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+# notebooks are shown as they are stored; docs/notebooks/make.py runs them
+nb_execution_mode = "off"
 myst_enable_extensions = ["dollarmath", "deflist"]
 myst_heading_anchors = 3
 html_theme = "furo"

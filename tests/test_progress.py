@@ -2,11 +2,11 @@
 
 from itertools import pairwise
 
-from exactdrl_cli import progress as progress_module
-from exactdrl_cli.progress import progress
 from gmpy2 import mpq
 
 from exactdrl import Walk, sample_experiment
+from exactdrl.front import progress as progress_module
+from exactdrl.front.progress import progress
 from exactdrl.report.words import zero_words
 
 

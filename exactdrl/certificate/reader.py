@@ -18,13 +18,14 @@ from exactdrl.certificate.lines import (
     parse_vertex,
 )
 from exactdrl.exact.rationals import InputError
+from exactdrl.problem.facts import Facts
 from exactdrl.problem.file import read_bytes
 from exactdrl.problem.instance import Instance
 from exactdrl.walks.driver import Outcome, Step
 
 
 @dataclass(frozen=True, slots=True)
-class Certificate:
+class Certificate(Facts):
     """A certificate's content.
 
     Attributes:
@@ -42,6 +43,13 @@ class Certificate:
     outcome: Outcome | None
     is_whole: bool
     beginning: bytes
+
+    def _title(self) -> str:
+        return "exactdrl certificate of a walk"
+
+    def _facts(self) -> list[tuple[str, str]]:
+        outcome = "none: it breaks off" if self.outcome is None else type(self.outcome).__name__
+        return [("rule", self.header.rule), ("steps", str(len(self.steps))), ("outcome", outcome)]
 
 
 def read_certificate(path: Path | str, instance: Instance) -> Certificate:

@@ -13,6 +13,7 @@ from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.certificate.fast_check import FalseClaimError, check_steps
 from exactdrl.certificate.reader import read_certificate
 from exactdrl.exact.rationals import InputError
+from exactdrl.problem.facts import Facts
 from exactdrl.problem.file import read_instance
 from exactdrl.problem.output import MachineError
 
@@ -20,7 +21,7 @@ _STATUS: dict[int, Literal["accepted", "rejected", "malformed"]] = {0: "accepted
 
 
 @dataclass(frozen=True, slots=True)
-class CheckResult:
+class CheckResult(Facts):
     """What the checker said.
 
     Attributes:
@@ -30,6 +31,12 @@ class CheckResult:
 
     status: Literal["accepted", "rejected", "malformed"]
     line: str
+
+    def _title(self) -> str:
+        return "exactdrl checker"
+
+    def _facts(self) -> list[tuple[str, str]]:
+        return [("answer", self.line)]
 
 
 def verify(

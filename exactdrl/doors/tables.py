@@ -30,6 +30,7 @@ from exactdrl.doors.sheet import Sheet
 from exactdrl.doors.sheet_frame import from_array, from_frame, read_parquet
 from exactdrl.doors.sheet_text import TextForm, decode_text, parse_sheet
 from exactdrl.exact.rationals import InputError, shown
+from exactdrl.problem.facts import Facts
 from exactdrl.problem.file import read_bytes
 from exactdrl.problem.instance import Samples
 
@@ -48,7 +49,7 @@ _BINARY_KINDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class Table(Facts):
     """The samples that a table holds.
 
     Attributes:
@@ -70,6 +71,17 @@ class Table:
     weights: tuple[mpq, ...] | None
     rows: tuple[int, ...]
     notes: tuple[str, ...]
+
+    def _title(self) -> str:
+        return f"exactdrl table {self.place}"
+
+    def _facts(self) -> list[tuple[str, str]]:
+        facts = [
+            ("samples", str(len(self.inputs))),
+            ("inputs", ", ".join(self.input_names)),
+            ("targets", ", ".join(self.target_names)),
+        ]
+        return [*facts, *(("note", note) for note in self.notes)]
 
 
 def read_table(

@@ -1,6 +1,5 @@
 """Is a point a local minimum, and which exact point do trained floats approximate? In one call each, with a result."""
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class JudgeResult:
+class JudgeResult(Result):
     """A verdict on a point. Numbers are exact `gmpy2.mpq` unless their name says otherwise.
 
     Attributes:
@@ -154,15 +153,9 @@ class JudgeResult:
 
         return figure_of([("", self.judged)], size=size)
 
-    def __str__(self) -> str:
-        """Returns the result in lines."""
-        return "\n".join(verdict_lines(self.judged))
-
-    def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td style='text-align:left'>{html.escape(line)}</td></tr>" for line in verdict_lines(self.judged)
-        )
-        return f"<table><caption>exactdrl: {html.escape(self.message)}</caption>{rows}</table>"
+    def lines(self) -> list[str]:
+        """Returns the result in lines, as `exactdrl judge` prints it."""
+        return verdict_lines(self.judged)
 
 
 @dataclass(frozen=True, slots=True)

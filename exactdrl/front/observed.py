@@ -207,6 +207,7 @@ def observe(
     seed: int = 0,
     jobs: int | None = None,
     outputs: Outputs | None = None,
+    progress: bool | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> ObserveResult:
     """Returns all observations of a recorded walk. The same for any number of processes.
@@ -224,6 +225,7 @@ def observe(
         seed: of the lines.
         jobs: how many processes; default: one for each processor.
         outputs: files that are refused at once where they exist; they are the caller's to write.
+        progress: whether to show how far the work is, True or False; default: in a notebook alone.
         on_progress: called now and then.
 
     Raises:
@@ -235,16 +237,25 @@ def observe(
     check_options(len(certificate.steps), window=window, spread=factor, between=between, lines=lines)
     if outputs is not None:
         outputs.refuse_existing()
-    found = observe_run(
-        instance,
-        run,
-        certificate=certificate,
-        window=window,
-        spread=factor,
-        between=between,
-        lines=lines,
-        seed=seed,
-        jobs=jobs or available_jobs(),
-        on_progress=on_progress,
-    )
+    from exactdrl.front.progress import progress as reporting  # noqa: PLC0415 - rich takes a while to import
+
+    with reporting("observe", has_heartbeat=True, is_shown=progress) as report:
+
+        def follow(state: Progress) -> None:
+            report(state.done, f"{state.title} of {state.total}")
+            if on_progress is not None:
+                on_progress(state)
+
+        found = observe_run(
+            instance,
+            run,
+            certificate=certificate,
+            window=window,
+            spread=factor,
+            between=between,
+            lines=lines,
+            seed=seed,
+            jobs=jobs or available_jobs(),
+            on_progress=follow,
+        )
     return ObserveResult(instance, certificate, found)

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from exactdrl.problem.output import STREAM, MachineError, refuse_existing, temporary_listeners
     from exactdrl.report.slice import SLICE_FORMATS
     from exactdrl.report.style import FORMATS, SIZE_HELP, SIZES, Size, check_format
-    from exactdrl.report.words import zero_words
     from exactdrl.walks.driver import ALL_RULES, ARITHMETICS, default_rule
 
 __all__ = [
@@ -59,7 +58,6 @@ __all__ = [
     "parse_loss",
     "refuse_existing",
     "temporary_listeners",
-    "zero_words",
 ]
 
 _PLACES = {
@@ -72,7 +70,6 @@ _PLACES = {
     "temporary_listeners": ("exactdrl.problem.output", "temporary_listeners"),
     "available_jobs": ("exactdrl.engine.pool", "available_jobs"),
     "load_table": ("exactdrl.doors.datasets", "load_table"),
-    "zero_words": ("exactdrl.report.words", "zero_words"),
     "default_rule": ("exactdrl.walks.driver", "default_rule"),
     "SEPARATION": ("exactdrl.audits.vertex", "SEPARATION"),
     "DEFAULT_TOLERANCES": ("exactdrl.constructions.snap", "DEFAULT_TOLERANCES"),

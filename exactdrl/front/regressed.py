@@ -23,8 +23,10 @@ from exactdrl.problem.file import read_instance
 from exactdrl.problem.instance import Instance
 from exactdrl.problem.loss import Loss
 from exactdrl.regression.fit import Fit, fit
+from exactdrl.report.style import Size
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from pandas import DataFrame
 
 Level: TypeAlias = mpq | int | float | str
@@ -167,6 +169,25 @@ class RegressionResult:
         Each piece is proved by its own multipliers, and they leave nothing out: one's `high` is the next one's `low`.
         """
         return tuple(PathPiece(piece.low, piece.high, self._named(piece.parameters)) for piece in self.fit.path)
+
+    def plot(self, *, size: Size = "screen") -> "Figure":
+        """Returns a Matplotlib figure of the path: each coefficient against the level τ, this result's level marked.
+
+        Args:
+            size: `screen`, or for print `column` (one column of a paper with two) or `page` (its width).
+
+        Raises:
+            InputError: there is no such size.
+        """
+        from exactdrl.report.quick import plot_path  # noqa: PLC0415 - matplotlib takes a second to import
+
+        paths: dict[str, list[tuple[float, float, float]]] = {}
+        for piece in self.path:
+            for name, value in piece.coefficients.items():
+                if value is not None:
+                    piece_ends = to_float(piece.low), to_float(piece.high)
+                    paths.setdefault(name, []).append((*piece_ends, to_float(value)))
+        return plot_path(paths, to_float(self.level), self.target, size=size)
 
     @cached_property
     def certificate(self) -> WalkResult:

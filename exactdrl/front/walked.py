@@ -1,7 +1,6 @@
 """A walk from an instance to its certificate in one call, and its result with everything that one may want of it."""
 
 import gzip
-import html
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,11 +24,12 @@ from exactdrl.front.problems import Problem, to_instance
 from exactdrl.front.result import Result
 from exactdrl.minimality.judge import DEFAULT_BUDGET
 from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum, Undecided
+from exactdrl.problem.facts import Facts
 from exactdrl.problem.file import read_bytes, read_instance, write_instance
 from exactdrl.problem.instance import Instance, Matrix
 from exactdrl.problem.output import new_file, refuse_existing, temporary_folder, write_new
 from exactdrl.report.style import Size
-from exactdrl.report.words import count_words, loss_words, outcome_name, outcome_words
+from exactdrl.report.words import count_words, loss_words, outcome_name, outcome_words, zero_words
 from exactdrl.series.export import points
 from exactdrl.steps.step import Outcome, Step, StepLimit
 from exactdrl.walks.driver import Walk, default_rule
@@ -38,11 +38,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
+    from exactdrl.front.progress import Report
+
 _LONGEST_TABLE = 12
 
 
 @dataclass(frozen=True, slots=True)
-class WalkResult:
+class WalkResult(Facts):
     """A finished walk. Numbers are exact `gmpy2.mpq` unless their name says otherwise.
 
     Attributes:
@@ -241,13 +243,8 @@ class WalkResult:
             facts.append(("wrong stops", words))
         return facts
 
-    def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
-            f"<td style='text-align:left'>{html.escape(text)}</td></tr>"
-            for name, text in self._facts()
-        )
-        return f"<table><caption>exactdrl walk, rule {html.escape(self.rule)}</caption>{rows}</table>"
+    def _title(self) -> str:
+        return f"exactdrl walk, rule {self.rule}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +316,7 @@ def walk(
     path: Path | str | None = None,
     force: bool = False,
     resume: bool = False,
+    progress: bool | None = None,
     on_step: Callable[[Step], None] | None = None,
 ) -> WalkResult:
     """Walks from an instance's start to a local minimum of the trained layer's loss, and returns the result.
@@ -334,24 +332,46 @@ def walk(
         path: write the certificate there as the walk goes, `*.drl` or `*.drl.gz`; default: it is kept in memory.
         force: write over an existing file.
         resume: go on with the walk that `path` holds.
+        progress: whether to show how far the walk is, True or False; default: in a notebook alone.
         on_step: called with the latest step now and then.
 
     Raises:
         InputError: the problem is not of the form, a rule does not fit it, or a file cannot be written.
     """
+    from exactdrl.front.progress import progress as reporting  # noqa: PLC0415 - rich takes a while to import
+
+    if resume and path is None:
+        raise InputError("to resume a walk its path is needed")
     instance = to_instance(problem)
     chosen = default_rule(instance, start_rule) if rule is None else rule
     state = Walk(
         instance, rule=chosen, start_rule=start_rule, arithmetic=arithmetic, max_steps=max_steps, budget=budget
     )
-    if path is not None:
-        outcome = record_walk(state, path, force=force, resume=resume, on_step=on_step)
-        return to_result(state, outcome, Path(path))
-    if resume:
-        raise InputError("to resume a walk its path is needed")
-    with temporary_folder() as folder:
-        outcome = record_walk(state, folder / "run.drl", on_step=on_step)
-        return to_result(state, outcome, folder / "run.drl")
+    with reporting("walk", total=max_steps, has_heartbeat=True, is_shown=progress) as report:
+        follow = tell_steps(state, report, on_step)
+        if path is not None:
+            outcome = record_walk(state, path, force=force, resume=resume, on_step=follow)
+            return to_result(state, outcome, Path(path))
+        with temporary_folder() as folder:
+            outcome = record_walk(state, folder / "run.drl", on_step=follow)
+            return to_result(state, outcome, folder / "run.drl")
+
+
+def tell_steps(state: Walk, report: "Report", on_step: Callable[[Step], None] | None = None) -> Callable[[Step], None]:
+    """Makes a walk tell what it does while a vertex is judged, and returns what is to be called with each step."""
+
+    def on_node(node: int) -> None:
+        if report.is_due():
+            report(state.steps, f"proving minimality{zero_words(state.vertex)}, node {node:,}")
+
+    def follow(step: Step) -> None:
+        if report.is_due():
+            report(step.index, f"loss {state.loss_estimate:.6g}")
+        if on_step is not None:
+            on_step(step)
+
+    state.on_node = on_node
+    return follow
 
 
 def to_result(state: Walk, outcome: Outcome, path: Path) -> WalkResult:

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from exactdrl.exact.rationals import InputError, shown, to_number_text, to_rational
 from exactdrl.problem.activation import IDENTITY, RELU, Activation
 from exactdrl.problem.doubles import DoubleMatrix, find_doubles
+from exactdrl.problem.facts import Facts
 from exactdrl.problem.loss import Loss
+from exactdrl.problem.names import loss_name
 
 Vector: TypeAlias = tuple[mpq, ...]
 Matrix: TypeAlias = tuple[Vector, ...]
@@ -163,7 +165,7 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
-class Instance:
+class Instance(Facts):
     """A problem: minimise a loss over the parameters of one layer, or of all layers, from a start.
 
     Build it with `Instance.create`, which takes plain Python, NumPy or text numbers.
@@ -215,6 +217,22 @@ class Instance:
             )
         if not shape[1]:
             raise InputError(f"layer {self.layer} has neither inputs nor a bias: there is nothing to train")
+
+    def _title(self) -> str:
+        return "exactdrl instance" if self.file_path is None else f"exactdrl instance {self.file_path.name}"
+
+    def _facts(self) -> list[tuple[str, str]]:
+        trained = "all layers" if self.free == "all" else f"layer {self.free}"
+        entries = self.layers if self.free == "all" else (self.layers[self.layer - 1],)
+        count = sum(len(layer.weight) * (len(layer.weight[0]) + (layer.bias is not None)) for layer in entries)
+        kinds = sorted({str(kind) for layer in self.layers[:-1] for kind in layer.activations})
+        return [
+            ("network", f"widths {', '.join(map(str, self.widths))}"),
+            ("activation", ", ".join(kinds)) if kinds else ("activation", "none"),
+            ("free", f"{trained}, {count} parameters"),
+            ("loss", loss_name(self.loss) if len(self.loss.below) <= 1 else self.loss.kind),
+            ("samples", f"{len(self.inputs)}{'' if self.weights is None else ', weighted'}"),
+        ]
 
     def _check_layers(self) -> int:
         """Refuses layers that do not fit, and returns the number of outputs."""

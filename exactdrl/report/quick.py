@@ -1,9 +1,9 @@
 """A figure at once, for a result in hand; `figures` draws those for print."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from exactdrl.report.style import Size, set_scale, styled
+from exactdrl.report.style import BLACK, Size, set_scale, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,4 +35,39 @@ def plot_losses(steps: Sequence[int], losses: Sequence[float], title: str, *, si
         axes.set_xlabel("point of the walk")
         axes.set_ylabel("loss")
         axes.set_title(title, fontsize="small", wrap=True)
+    return figure
+
+
+def plot_path(
+    paths: Mapping[str, Sequence[tuple[float, float, float]]], level: float, title: str, *, size: Size = "screen"
+) -> "Figure":
+    """Returns a figure of regression quantiles: a panel for each coefficient, its value against the level.
+
+    Args:
+        paths: for each coefficient its pieces in order: least level, greatest level, value.
+        level: marked in each panel.
+        title: above the panels.
+        size: see `styled`.
+
+    Raises:
+        InputError: there is no such size.
+    """
+    from exactdrl.report.shown import ShownFigure  # noqa: PLC0415 - Matplotlib takes half a second to import
+
+    columns = 1 if size == "column" or len(paths) == 1 else 2
+    rows = -(-len(paths) // columns)
+    with styled(size) as width:
+        figure = ShownFigure(figsize=(width, rows * width / columns * 0.55 + 0.3), layout="constrained")
+        grid = figure.subplots(rows, columns, squeeze=False, sharex=True)
+        for axes in grid.flat[len(paths) :]:
+            axes.set_axis_off()
+        for axes, (name, pieces) in zip(grid.flat, paths.items(), strict=False):
+            ends = [end for low, high, _ in pieces for end in (low, high)]
+            values = [value for _, _, value in pieces for _ in range(2)]
+            axes.plot(ends, values)
+            axes.axvline(level, color=BLACK, ls=(0, (4, 2)))
+            axes.set_ylabel(name)
+        for axes in grid[-1]:
+            axes.set_xlabel("level τ")
+        figure.suptitle(title, fontsize="small")
     return figure
