@@ -13,24 +13,25 @@ N = 500 and 2 at N = 5,000, leaky ReLU and pinball at most 1.15 times the plain 
 """
 
 import argparse
+import ast
 import importlib
 import math
 import os
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 from forward_pass import forward_pass, seconds_a_call
 from gmpy2 import mpq
 
 from exactdrl import Instance, Walk, sample_experiment
-from exactdrl.arithmetic import filtered
 from exactdrl.doors.arrays import from_arrays
 from exactdrl.problem.loss import Loss
 
@@ -46,8 +47,7 @@ def seconds_a_step(walk: Walk, steps: int) -> float:
 
 
 def started(instance: Instance, *, start_rule: str | None = None) -> Walk:
-    """Returns a walk at its first vertex, its kernel compiled and some steps taken."""
-    filtered.WARM_UP = filtered.WARM_UP_UNCOMPILED = 0
+    """Returns a walk at its first vertex, some steps taken."""
     walk = Walk(instance, start_rule=start_rule)
     walk.advance(BATCH)
     return walk
@@ -112,92 +112,114 @@ def show_general(*, turns: int = 9, steps: int = 256) -> None:
             print(f"{name:>18} {samples:6d} {cost:10.1f} {ratio:6.2f}  {floats}", flush=True)
 
 
-def take_bounds_away() -> None:
-    """Replaces, before anything is compiled, what only certifies by nothing: what is left is a plain float code."""
-    vertex: Any = importlib.import_module("exactdrl.arithmetic.float64.vertex")
-    slopes: Any = importlib.import_module("exactdrl.arithmetic.float64.slopes")
-    kernel: Any = importlib.import_module("exactdrl.arithmetic.float64.kernel")
-    compiled: Any = importlib.import_module("exactdrl.arithmetic.compiling").compiled
-    set_row, gradient_jump, clear_basis = vertex.set_row, vertex.gradient_jump, vertex.clear_basis
-    fold_coefficient = vertex.fold_coefficient
+# The kernel's functions that certify, by what is left of them in a plain float code
+PLAIN = {
+    "vertex": """
+@compiled
+def move(problem: FloatProblem, vertex: FloatVertex, distance: float) -> bool:
+    for p in range(vertex.direction.shape[0]):
+        vertex.theta[p] += distance * vertex.direction[p]
+    for depth in range(problem.widths.shape[0]):
+        for unit in range(problem.widths[depth]):
+            for i in range(problem.inputs.shape[1]):
+                vertex.values[depth, unit, i] += distance * vertex.rates[depth, unit, i]
+    clear_basis(vertex)
+    vertex.scalars[AGE] += 1.0
+    return True
 
-    def move(problem: Any, at: Any, direction: Any, distance: float) -> bool:
-        for p in range(direction.shape[0]):
-            at.theta[p] += distance * direction[p]
-        for depth in range(len(problem.widths)):
-            for unit in range(problem.widths[depth]):
-                z, r = at.values[depth, unit], at.rates[depth, unit]
-                for i in range(z.shape[0]):
-                    z[i] += distance * r[i]
-        clear_basis(at)
-        at.scalars[6] += 1.0
-        return True
 
-    def exchange(problem: Any, at: Any, slot: int, depth: int, sample: int, unit: int) -> bool:
-        n = at.matrix.shape[0]
-        if not set_row(problem, at, slot, depth, sample, unit, True):  # noqa: FBT003
-            return False
-        products = np.zeros(n)
-        for p in range(n):
-            a, row = at.matrix[slot, p], at.inverse[p]
-            if a != 0.0:
-                for j in range(n):
-                    products[j] += a * row[j]
-        pivot = products[slot]
-        products[slot] -= 1.0
-        for p in range(n):
-            row = at.inverse[p]
-            factor = row[slot] / pivot
+@compiled
+def exchange(problem: FloatProblem, vertex: FloatVertex, slot: int, depth: int, sample: int, unit: int) -> bool:
+    n = vertex.matrix.shape[0]
+    if not set_row(problem, vertex, slot, depth, sample, unit, True):
+        return False
+    vertex.products[:] = 0.0
+    for p in range(n):
+        a = vertex.matrix[slot, p]
+        if a != 0.0:
             for j in range(n):
-                row[j] -= factor * products[j]
-        at.kinks[slot, 0], at.kinks[slot, 1], at.kinks[slot, 2] = depth, sample, unit
-        place = 0
-        while at.order[place] != slot:
-            place += 1
-        for j in range(place, n - 1):
-            at.order[j] = at.order[j + 1]
-        at.order[n - 1] = slot
-        return True
+                vertex.products[j] += a * vertex.inverse[p, j]
+    pivot = vertex.products[slot]
+    vertex.products[slot] -= 1.0
+    for p in range(n):
+        factor = vertex.inverse[p, slot] / pivot
+        for j in range(n):
+            vertex.inverse[p, j] -= factor * vertex.products[j]
+    vertex.kinks[slot, 0], vertex.kinks[slot, 1], vertex.kinks[slot, 2] = depth, sample, unit
+    place = 0
+    while vertex.order[place] != slot:
+        place += 1
+    for j in range(place, n - 1):
+        vertex.order[j] = vertex.order[j + 1]
+    vertex.order[n - 1] = slot
+    return True
 
-    def flip(problem: Any, at: Any, slot: int) -> bool:
-        n = at.matrix.shape[0]
-        jump, _ = gradient_jump(problem, at, slot)
-        for p in range(n):
-            at.gradient[p] += jump * at.matrix[slot, p]
-        depth, sample, unit = at.kinks[slot, 0], at.kinks[slot, 1], at.kinks[slot, 2]
-        for other in range(n):
-            if at.kinks[other, 1] == sample and at.kinks[other, 0] > depth:
-                c, _ = fold_coefficient(problem, at, slot, other)
-                for p in range(n):
-                    at.inverse[p, slot] -= c * at.inverse[p, other]
-        at.masks[depth, unit, sample] = 1.0 - at.masks[depth, unit, sample]
-        for other in range(n):
-            if at.kinks[other, 1] == sample and at.kinks[other, 0] > depth:
-                set_row(problem, at, other, at.kinks[other, 0], sample, at.kinks[other, 2], False)  # noqa: FBT003
-        return True
 
-    def yes(_at: Any) -> bool:
-        return True
+@compiled
+def flip(problem: FloatProblem, vertex: FloatVertex, slot: int) -> bool:
+    n = vertex.matrix.shape[0]
+    jump, bound = gradient_jump(problem, vertex, slot)
+    for p in range(n):
+        vertex.gradient[p] += jump * vertex.matrix[slot, p]
+    depth, sample, unit = vertex.kinks[slot, 0], vertex.kinks[slot, 1], vertex.kinks[slot, 2]
+    for other in range(n):
+        if vertex.kinks[other, 1] == sample and vertex.kinks[other, 0] > depth:
+            c, bound = fold_coefficient(problem, vertex, slot, other)
+            for p in range(n):
+                vertex.inverse[p, slot] -= c * vertex.inverse[p, other]
+    vertex.masks[depth, unit, sample] = 1.0 - vertex.masks[depth, unit, sample]
+    for other in range(n):
+        if vertex.kinks[other, 1] == sample and vertex.kinks[other, 0] > depth:
+            set_row(problem, vertex, other, vertex.kinks[other, 0], sample, vertex.kinks[other, 2], False)
+    return True
 
-    def bound_slopes(at: Any, found: Any) -> None:
-        found.bounds[:] = 1e-9
-        at.column_errors[:] = 0.0
 
-    # every STEPS_A_SCAN steps values are still computed anew, as a plain code would, and the inverse with them
-    kernel.flip = compiled(flip)
-    vertex.move, vertex.exchange, vertex.keep_inverse = map(compiled, (move, exchange, yes))
-    slopes.bound_slopes = compiled(bound_slopes)
+@compiled
+def keep_inverse(vertex: FloatVertex) -> bool:
+    return True
+""",
+    "slopes": """
+@compiled
+def bound_slopes(vertex: FloatVertex, slopes: Slopes) -> None:
+    slopes.bounds[:] = 1e-9
+    vertex.column_errors[:] = 0.0
+""",
+}
+
+
+def build_plain(folder: Path) -> None:
+    """Makes a copy of the package whose kernel lacks what only certifies, and compiles it.
+
+    Every STEPS_A_SCAN steps values are still computed anew, as a plain code would, and the inverse with them.
+    """
+    root = Path(__file__).resolve().parent.parent
+    kept = shutil.ignore_patterns(".*", "*.egg-info", "build", "demo", "tests", "docs", "coq", "records", "_kernel*")
+    shutil.copytree(root, folder, ignore=kept)
+    for module, text in PLAIN.items():
+        path = folder / "exactdrl" / "arithmetic" / "float64" / f"{module}.py"
+        source = path.read_text(encoding="utf-8")
+        for node in ast.parse(text).body:
+            (old,) = [part for part in ast.parse(source).body if getattr(part, "name", "") == node.name]  # type: ignore[attr-defined]
+            lines = source.splitlines()
+            lines[old.decorator_list[0].lineno - 1 : old.end_lineno] = ast.unparse(node).splitlines()  # type: ignore[attr-defined]
+            source = "\n".join(lines) + "\n"
+        path.write_text(source, encoding="utf-8")
+    command = [sys.executable, "setup.py", "-q", "build_ext", "--inplace"]
+    subprocess.run(command, cwd=folder, env=os.environ | {"EXACTDRL_REQUIRE_KERNEL": "1"}, check=True)  # noqa: S603
 
 
 def show_tax() -> None:
     """Prints the cost of certification: the kernel against itself without bounds, in processes of their own."""
     ratios = []
     with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / "plain"
+        build_plain(plain)
         for turn in range(4):
             costs = []
-            for kind in ("certified", "plain"):
-                environment = os.environ | ({"XDG_CACHE_HOME": folder} if kind == "plain" else {})
-                command = [sys.executable, __file__, "--part", f"tax-{kind}"]
+            for path in ((), (str(plain),)):
+                variables = {"PYTHONPATH": os.pathsep.join([*path, os.environ.get("PYTHONPATH", "")]).strip(os.pathsep)}
+                command = [sys.executable, "-W", "error", __file__, "--part", "tax-one"]
+                environment = os.environ | variables
                 done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)  # noqa: S603
                 costs.append(float(done.stdout))
             if turn:
@@ -274,11 +296,9 @@ def main() -> None:
         "exact": show_exact,
     }
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--part", choices=[*parts, "tax-certified", "tax-plain"])
+    parser.add_argument("--part", choices=[*parts, "tax-one"])
     part = parser.parse_args().part
-    if part in {"tax-certified", "tax-plain"}:
-        if part == "tax-plain":
-            take_bounds_away()
+    if part == "tax-one":
         print(seconds_a_step(started(sample_experiment(seed=1)), 5000))
         return
     for name in [part] if part else parts:

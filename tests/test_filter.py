@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,18 +14,19 @@ from hypothesis import strategies as st
 from strategies import general_instances, instances
 
 from exactdrl import InputError, Instance, Walk, sample_experiment
-from exactdrl.arithmetic import compiling, filtered
-from exactdrl.arithmetic.compiling import IS_COMPILED
+from exactdrl.arithmetic import native
 from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.arithmetic.filtered import FilteredArithmetic
+from exactdrl.arithmetic.float64 import arrays as float_arrays
+from exactdrl.arithmetic.float64 import coefficients as float_coefficients
 from exactdrl.arithmetic.float64 import follow as float_follow
-from exactdrl.arithmetic.float64 import kernel as float_kernel
 from exactdrl.arithmetic.float64 import problem as float_problem
 from exactdrl.arithmetic.float64 import scan as float_scan
 from exactdrl.arithmetic.float64 import slopes as float_slopes
 from exactdrl.arithmetic.float64 import structure as float_structure
 from exactdrl.arithmetic.float64 import vertex as float_vertex
 from exactdrl.arithmetic.float64.problem import RANGE, to_float_problem
+from exactdrl.arithmetic.float64.state import empty_slopes, empty_vertex
 from exactdrl.arithmetic.protocol import Edge
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
@@ -34,13 +34,6 @@ from exactdrl.problem.loss import Loss
 from exactdrl.steps.step import Unbounded
 
 RULES = ("reference", "steepest", "first")
-
-
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch):
-    """Floats are tried from the first step on."""
-    monkeypatch.setattr(filtered, "WARM_UP", 0)
-    monkeypatch.setattr(filtered, "WARM_UP_UNCOMPILED", 0)
 
 
 def both(instance, rule, limit=400):
@@ -208,10 +201,9 @@ def test_same_walk_next_to_zero(name, rule):
 
 
 def test_fallback_without_compiler_is_the_same():
-    """Without numba the NumPy version of the loops takes the same steps."""
+    """Without a compiled kernel, plain Python and the NumPy version of the scans take the same steps."""
     code = (
-        "from exactdrl.arithmetic import filtered; filtered.WARM_UP = filtered.WARM_UP_UNCOMPILED = 0\n"
-        "from exactdrl.arithmetic.compiling import IS_COMPILED\n"
+        "from exactdrl.arithmetic.native import IS_COMPILED\n"
         "from exactdrl import Walk, sample_experiment\n"
         "walk = Walk(sample_experiment(samples=30, seed=2), max_steps=60)\n"
         "steps = []\n"
@@ -220,7 +212,7 @@ def test_fallback_without_compiler_is_the_same():
     )
     outputs = [
         subprocess.run([sys.executable, "-c", code], env=os.environ | extra, capture_output=True, text=True, check=True).stdout
-        for extra in ({"EXACTDRL_NO_NUMBA": "1"}, {"EXACTDRL_NO_NUMBA": ""})
+        for extra in ({"EXACTDRL_PURE_PYTHON": "1"}, {"EXACTDRL_PURE_PYTHON": ""})
     ]  # fmt: skip
     assert outputs[0].startswith("False True")
     assert outputs[1].startswith("True True")
@@ -344,7 +336,7 @@ def check_bounds(instance, arithmetic, exact, tamper=None):
         for slot in range(n):
             within(inverse[p, slot], vertex.inverse[p, slot], vertex.column_errors[slot])
     # slopes along all 2n edges: gradient · direction, with direction scaled so that the slot's own row gives ±1
-    slopes = float_slopes.empty_slopes(n)
+    slopes = empty_slopes(floats)
     float_slopes.set_slopes(vertex, slopes)
     gradient = [Fraction(str(mpq(g, problem.loss_scale))) for g in scaled_gradient]
     for slot, kink in enumerate(exact.basis):
@@ -532,13 +524,12 @@ def test_falls_are_exact_falls():
     plain, tight = 0, 0
     for case in ALL_CASES:
         _, arithmetic, exact = ready(case)
-        vertex = arithmetic._vertex
+        vertex, slopes = arithmetic._vertex, empty_slopes(arithmetic._floats)
         # far from the inverse: bounds grow, and some slopes can no longer be told
         for change in (0.0, 2.0**-30, 2.0**-18, 2.0**-14):
             vertex.inverse[:] *= 1.0 + change
             if not float_vertex.enclose_inverse(vertex):
                 break
-            slopes = float_slopes.empty_slopes(len(vertex.kinks))
             for slot, kink in enumerate(exact.basis):
                 one = float_follow.falls(vertex, slot)
                 two = float_follow.falls_tightly(vertex, slopes, slot)
@@ -572,7 +563,7 @@ def test_rows_whose_coefficients_cancel():
     instance = Instance.create(layers, inputs, [[mpq(1, 9)]] * 3)
     problem = IntegerProblem.from_instance(instance)
     floats = to_float_problem(problem)
-    vertex = float_vertex.empty_vertex(floats)
+    vertex = empty_vertex(floats)
     pattern = Pattern(problem.addresses, [bytearray(b"\1" * 3 * width) for width in problem.widths])
     float_vertex.set_masks(vertex, pattern)
     assert float_vertex.set_row(floats, vertex, 0, 2, 0, 0, True)
@@ -594,7 +585,7 @@ def test_rows_whose_coefficients_cancel():
 @pytest.mark.parametrize("rule", ["reference", "steepest"])
 def test_steps_where_units_are_zero(monkeypatch, rule, widths, samples, bits, seeds, kind):
     """All kinks of a unit vanish: floats go on, and take the exact walk's steps into such vertices and out of them."""
-    honest, at_zero = float_kernel.walk_steps, []
+    honest, at_zero = native.walk_steps, []
 
     def walk_steps(problem, vertex, *rest):
         units = int(vertex.zero_units.sum())
@@ -602,7 +593,7 @@ def test_steps_where_units_are_zero(monkeypatch, rule, widths, samples, bits, se
         at_zero.append(taken[0] if units else 0)
         return taken
 
-    monkeypatch.setattr(float_kernel, "walk_steps", walk_steps)
+    monkeypatch.setattr(native, "walk_steps", walk_steps)
     for seed in seeds:
         instance = generalise(sample_experiment(widths, samples=samples, seed=seed, bits=bits), **kind)
         filtered_walk, exact = Walk(instance, rule=rule), Walk(instance, rule=rule, arithmetic="exact")
@@ -674,7 +665,7 @@ def test_changes_of_a_flip_are_bounded(monkeypatch):
     """What a flip adds to gradient and deeper rows, with slopes and their differences rounded; the bound is needed."""
     for bound in (None, lambda product, bound, change: 0.0, lambda product, bound, change: bound * abs(change)):
         if bound is not None:
-            monkeypatch.setattr(float_vertex, "bound_product", bound)
+            monkeypatch.setattr(float_coefficients, "bound_product", bound)
         wrong, seen = 0, 0
         for case in ALL_CASES:
             _, arithmetic, exact = ready(case)
@@ -768,7 +759,7 @@ def test_what_is_no_kink_is_not_met():
 
 
 MUTATIONS = {
-    "slack": "float_vertex.slack = float_scan.slack = float_slopes.slack = lambda terms: 0.0",
+    "slack": "for module in (arrays, coefficients, scan, slopes, vertex): module.slack = lambda terms: 0.0",
     "right sides": "m.right_errors[:] = 0.0",
     "point": "m.theta_errors[:] = 0.0",
     "point, one bound": "m.scalars[float_vertex.POINT_ERROR] = 0.0",
@@ -801,7 +792,7 @@ def test_slack_is_needed():
     """Without the allowance for rounding, bounds fail: seen in the uncompiled kernel."""
     code = (
         "import sys; sys.path.insert(0, 'tests')\n"
-        "from exactdrl.arithmetic.float64 import scan as float_scan, slopes as float_slopes, vertex as float_vertex\n"
+        "from exactdrl.arithmetic.float64 import arrays, coefficients, scan, slopes, vertex\n"
         f"{MUTATIONS['slack']}\n"
         "from test_filter import CASES, check_bounds, ready\n"
         "noticed = 0\n"
@@ -811,7 +802,7 @@ def test_slack_is_needed():
         "print(noticed)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | {"EXACTDRL_NO_NUMBA": "1"}, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], env=os.environ | {"EXACTDRL_PURE_PYTHON": "1"}, capture_output=True, text=True, check=True
     )  # fmt: skip
     assert int(done.stdout) > 0
 
@@ -823,23 +814,25 @@ def test_out_of_range_is_left_to_exact_arithmetic():
         assert (to_float_problem(IntegerProblem.from_instance(instance)) is not None) == taken
 
 
-def test_nan_and_infinity_are_never_certain():
+@pytest.mark.parametrize("scans", [float_arrays, float_scan])
+def test_nan_and_infinity_are_never_certain(scans):
     """A slope, value or bound that is NaN or infinite decides nothing."""
-    slopes = float_slopes.empty_slopes(1)
+    instance = Instance.create([([[1]], [1])], [[1]], [[1]])
+    problem = to_float_problem(IntegerProblem.from_instance(instance))
+    slopes, vertex = empty_slopes(problem), empty_vertex(problem)
     for value, bound in ((np.nan, 1.0), (1.0, np.nan), (np.nan, np.nan), (1.0, np.inf), (-1.0, np.inf), (np.nan, 0.0)):
         slopes.inside[0], slopes.bounds[0] = value, bound
         assert float_slopes.sign_of(slopes, 0) == float_slopes.UNSURE
-        one = np.ones((1, 1, 1))
-        assert float_scan.count_unsure(np.array([1]), one, value * one, bound * one) == 1
+        vertex.masks[:], vertex.values[:], vertex.errors[:] = 1.0, value, bound
+        assert scans.count_unsure(problem, vertex) == 1
         if bound != 0.0:
-            row, width = one[0, 0], np.array([1])
+            problem.gains[:] = problem.levels[:] = problem.sizes[:] = 1.0
             for spread, share in ((bound, 0.0), (0.0, bound)):
-                assert (
-                    float_scan.move_values(
-                        width, one, value * one, 0 * one, 1.0, row, one[0], one[0], spread, share, 0.0
-                    )
-                    == 1
-                )
+                vertex.values[:] = value
+                assert scans.move_values(problem, vertex, 1.0, spread, share, 0.0) == 1
+    vertex.values[:], vertex.errors[:] = 2.0, 1.0
+    assert scans.count_unsure(problem, vertex) == 0
+    assert scans.move_values(problem, vertex, 1.0, 1.0, 0.5, 0.25) == 0
 
 
 def test_structural_zeros_are_exact_zeros():
@@ -853,32 +846,12 @@ def test_structural_zeros_are_exact_zeros():
             arithmetic = FilteredArithmetic(walk.problem, walk.arithmetic.pattern, walk.arithmetic.basis)
             if not arithmetic._load():
                 continue
-            vertex, n = arithmetic._vertex, walk.problem.dimension
-            off, on = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
-            float_structure.find_zero_slopes(arithmetic._floats, vertex, off, on)
+            slopes = empty_slopes(arithmetic._floats)
+            float_structure.find_zero_slopes(arithmetic._floats, arithmetic._vertex, slopes)
             for slot, kink in enumerate(walk.arithmetic.basis):
                 is_on = walk.arithmetic.pattern.is_on(kink)
-                for flags, side in ((off, is_on), (on, not is_on)):
+                for flags, side in ((slopes.off_zero, is_on), (slopes.on_zero, not is_on)):
                     if flags[slot]:
                         seen += 1
                         assert walk.arithmetic.slope_sign(Edge(kink, side)) == 0
     assert seen
-
-
-def test_compiler_is_used():
-    """The tests above run the compiled kernel where there is one."""
-    assert IS_COMPILED == (not os.environ.get("EXACTDRL_NO_NUMBA"))
-    assert float_vertex.LARGEST == 2.0**200
-
-
-def test_compiled_code_is_kept_by_all_sources_of_the_kernel(monkeypatch):
-    """A change in any module of the kernel leads to another folder: numba itself sees changes in callers alone."""
-    before = compiling._cache_folder()
-    sources = sorted((Path(compiling.__file__).parent / "float64").glob("*.py"))
-    assert {Path(module.__file__) for module in (float_kernel, float_vertex, float_scan, float_slopes)} <= set(sources)
-    honest = Path.read_bytes
-    for changed in sources:
-        monkeypatch.setattr(Path, "read_bytes", lambda path, changed=changed: honest(path) + b"#" * (path == changed))
-        assert compiling._cache_folder() != before
-    monkeypatch.setattr(Path, "read_bytes", honest)
-    assert compiling._cache_folder() == before

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 from flint import nmod_mat
 from gmpy2 import mpq, mpz
@@ -14,11 +13,10 @@ from hypothesis import strategies as st
 from strategies import examples
 
 from exactdrl import Walk, record_walk, sample_experiment, verify_fast, write_instance
-from exactdrl.arithmetic import filtered
 from exactdrl.arithmetic.filtered import FilteredArithmetic
 from exactdrl.arithmetic.float64 import leave
 from exactdrl.arithmetic.float64.problem import find_bases, to_float_problem
-from exactdrl.arithmetic.float64.vertex import empty_vertex
+from exactdrl.arithmetic.float64.state import empty_slopes, empty_vertex
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.local_form import LocalForm, localise
 from exactdrl.cells.scan import scan
@@ -31,13 +29,6 @@ from exactdrl.problem.instance import Instance
 
 RULES = ("reference", "steepest", "first")
 WIDTHS = [(1, 3, 1), (2, 3, 1), (1, 2, 2, 1), (2, 2, 2, 1), (1, 4, 1), (2, 3, 2, 1), (1, 3, 2)]
-
-
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch):
-    """Floats are tried from the first step on."""
-    monkeypatch.setattr(filtered, "WARM_UP", 0)
-    monkeypatch.setattr(filtered, "WARM_UP_UNCOMPILED", 0)
 
 
 @st.composite
@@ -95,11 +86,11 @@ def test_what_floats_know_of_the_local_form(instance):
         if not arithmetic._load() or not arithmetic._vertex.zero_units.any():
             continue
         floats, vertex = arithmetic._floats, arithmetic._vertex
-        turns = np.zeros(problem.dimension, dtype=np.int64)
+        slopes = empty_slopes(floats)
         if (
-            not leave.find_turns(floats, vertex, turns)
+            not leave.find_turns(floats, vertex, slopes)
             or leave.has_constant_kinks(floats, vertex)
-            or not leave.are_crowded(floats, vertex)
+            or not leave.are_crowded(floats, vertex, slopes)
         ):
             continue
         numerators, denominator = to_integers(at.vertex())
@@ -107,7 +98,7 @@ def test_what_floats_know_of_the_local_form(instance):
         assert decide_by_likq(reduced) is None
         rows = [to_integers(row)[0] for row in reduced.rows]
         found = _find(Settled(reduced, (), tuple(range(len(rows))), reduced.slope, reduced.weights), rows)
-        told = {arithmetic._kink(*vertex.kinks[slot].tolist()) for slot in range(problem.dimension) if turns[slot] == 1}
+        told = {arithmetic._kink(*kink) for kink in vertex.kinks[slopes.turns == 1].tolist()}
         assert {reduced.kinks[kink.position] for kink in found} == told
 
 
@@ -183,8 +174,6 @@ def test_fast_check_rejects_false_bases(tmp_path):
 # -- mutations: with a condition taken away, walks differ
 
 HEAD = """
-from exactdrl.arithmetic import filtered
-filtered.WARM_UP = filtered.WARM_UP_UNCOMPILED = 0
 import inspect
 from exactdrl import Walk, sample_experiment
 from exactdrl.arithmetic.float64 import kernel, leave, slopes, vertex
@@ -204,7 +193,7 @@ MUTATIONS = {
         ((1, 2, 2, 1), 14, 8268, 3, "reference"),
     ),
     "turns": (
-        ("leave", "find_turns", "turns[slot] = max(turns[slot], turns[other] + 1)", "pass"),
+        ("leave", "find_turns", "slopes.turns[slot] = max(slopes.turns[slot], slopes.turns[other] + 1)", "pass"),
         ((1, 3, 2), 11, 7898, 4, "steepest"),
     ),
     "an edge that is blocked": (
@@ -238,7 +227,7 @@ def test_conditions_are_needed(name):
     outputs = [
         subprocess.run(
             [sys.executable, "-c", HEAD + mutation + code],
-            env=os.environ | {"EXACTDRL_NO_NUMBA": "1"},
+            env=os.environ | {"EXACTDRL_PURE_PYTHON": "1"},
             capture_output=True,
             text=True,
             check=True,

@@ -23,8 +23,9 @@ ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 VERSION = PROJECT["project"]["version"]
 NAME = f"exactdrl-{VERSION}"
-# the backend that pyproject.toml asks for
+# what pyproject.toml asks for
 NEEDED = 77
+HOOK = "import sys; sys.path.insert(0, 'native'); import backend; print(getattr(backend, sys.argv[1])(*sys.argv[2:]))"
 
 
 def run(*command, cwd, **variables):
@@ -44,15 +45,17 @@ def built(tmp_path_factory):
         pytest.skip(f"setuptools from {NEEDED} on is not installed: pip install 'setuptools>={NEEDED}'")
     folder = tmp_path_factory.mktemp("packages")
     source = folder / "source"
-    kept = shutil.ignore_patterns(".git", ".venv", "*.egg-info", "build", "dist", "__pycache__", ".*_cache", "demo")
+    kept = shutil.ignore_patterns(
+        ".git", ".venv", "*.egg-info", "build", "dist", "__pycache__", ".*_cache", "demo", "_kernel*"
+    )
     shutil.copytree(ROOT, source, ignore=kept, symlinks=True)
-    hook = "import sys, setuptools.build_meta as backend; getattr(backend, sys.argv[1])(sys.argv[2])"
-    run(sys.executable, "-c", hook, "build_sdist", folder, cwd=source)
+    run(sys.executable, "-c", HOOK, "build_sdist", folder, cwd=source)
     archive = folder / f"{NAME}.tar.gz"
     with tarfile.open(archive) as opened:
         opened.extractall(folder, filter="data")
-    run(sys.executable, "-c", hook, "build_wheel", folder, cwd=folder / NAME)
-    return archive, folder / f"{NAME}-py3-none-any.whl"
+    run(sys.executable, "-c", HOOK, "build_wheel", folder, cwd=folder / NAME, EXACTDRL_REQUIRE_KERNEL="1")
+    (wheel,) = folder.glob("*.whl")
+    return archive, wheel
 
 
 def test_the_wheel_has_all_modules_and_nothing_else(built):
@@ -68,7 +71,10 @@ def test_the_wheel_has_all_modules_and_nothing_else(built):
     expected |= {f"exactdrl_proofs/{path.name}" for path in (ROOT / "proofs").glob("*.md")} | {"exactdrl/py.typed"}
     for room, pattern in (("campaigns", "*.toml"), ("report", "*.html"), ("report", "*.js"), ("report", "*.mplstyle")):
         expected |= {f"exactdrl/{room}/{path.name}" for path in (ROOT / "exactdrl" / room).glob(pattern)}
-    assert names == expected
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    baseline = f"exactdrl/arithmetic/_kernel{suffix}"
+    assert baseline in names
+    assert names - {baseline, f"exactdrl/arithmetic/_kernel_avx2{suffix}"} == expected
 
 
 def test_the_wheel_works_in_a_fresh_environment(built, tmp_path):
@@ -85,6 +91,10 @@ def test_the_wheel_works_in_a_fresh_environment(built, tmp_path):
     (site / "dependencies.pth").write_text(f"import sys; sys.path.append({own!r})\n", encoding="utf-8")
     place = run(python, "-c", "import exactdrl; print(exactdrl.__file__, exactdrl.__version__)", cwd=tmp_path)
     assert place.strip() == f"{site / 'exactdrl' / '__init__.py'} {VERSION}"
+    kernel = "from exactdrl.arithmetic import native as n; print(n.IS_COMPILED, n._compiled.__file__)"
+    is_compiled, path = run(python, "-W", "error", "-c", kernel, cwd=tmp_path).split()
+    assert is_compiled == "True"
+    assert path.startswith(str(site))
     command = fresh / "bin" / "exactdrl"
     assert VERSION in run(command, "--version", cwd=tmp_path)
     run(command, "sample", "-o", "a.json", "--widths", "2,3,1", "--samples", 12, "--bits", 6, cwd=tmp_path)
@@ -95,11 +105,53 @@ def test_the_wheel_works_in_a_fresh_environment(built, tmp_path):
     assert "widths 1,1" in run(command, "import", "--data", "d.csv", "-o", "d.json", cwd=tmp_path)
 
 
+def test_without_a_compiler_the_package_works_and_says_so(built, tmp_path):
+    """The wheel is built all the same; walks take the same steps, and a warning names the remedy."""
+    source, fresh = tmp_path / "source", tmp_path / "installed"
+    with tarfile.open(built[0]) as opened:
+        opened.extractall(source, filter="data")
+    run(sys.executable, "-c", HOOK, "build_wheel", tmp_path, cwd=source / NAME, CC="no-such-compiler")
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as opened:
+        assert not any("_kernel" in name for name in opened.namelist())
+        opened.extractall(fresh)
+    code = (
+        "import warnings\n"
+        "with warnings.catch_warnings(record=True) as caught:\n"
+        "    from exactdrl import Walk, __file__, sample_experiment\n"
+        "    walk = Walk(sample_experiment((2, 3, 1), samples=12, seed=1))\n"
+        "    steps = list(walk)\n"
+        "print(__file__, len(caught), caught[0].category.__name__, 'python -m pip install .' in str(caught[0].message))\n"
+        "print(walk.counts.steps[0] > 0, steps == list(Walk(walk.problem.instance, arithmetic='exact')))\n"
+    )
+    lines = run(sys.executable, "-c", code, cwd=tmp_path, PYTHONPATH=str(fresh)).splitlines()
+    assert lines == [f"{fresh / 'exactdrl' / '__init__.py'} 1 SlowKernelWarning True", "True True"]
+
+
+def test_a_compiler_is_asked_for_where_there_is_none():
+    """From the package index, and only where the machine has none."""
+    asked = [
+        run(sys.executable, "-c", HOOK, f"get_requires_for_build_{kind}", cwd=ROOT, **variables)
+        for kind in ("wheel", "editable")
+        for variables in ({}, {"CC": "no-such-compiler"})
+    ]
+    assert ["ziglang" in answer for answer in asked] == [False, True, False, True]
+
+
 def test_the_archive_holds_what_the_wheel_needs(built):
     """The wheel was made of it; the licence and the citation come with it."""
     with tarfile.open(built[0]) as archive:
         names = {name.removeprefix(f"{NAME}/") for name in archive.getnames()}
-    assert {"LICENSE", "README.md", "pyproject.toml", "CITATION.cff", "CHANGELOG.md", "conda/meta.yaml"} <= names
+    assert {
+        "LICENSE",
+        "README.md",
+        "pyproject.toml",
+        "CITATION.cff",
+        "CHANGELOG.md",
+        "conda/meta.yaml",
+        "setup.py",
+    } <= names
+    assert {f"native/{path.name}" for path in (ROOT / "native").glob("*.py")} <= names
     # who packages exactdrl runs the tests
     assert {f"tests/{path.name}" for path in (ROOT / "tests").glob("*.py")} <= names
     assert not any(name.startswith(("demo", ".venv", ".git/")) for name in names)

@@ -4,7 +4,6 @@ import pytest
 from gmpy2 import mpq
 
 from exactdrl import Instance, Walk, record_walk, sample_experiment, verify, verify_fast, write_instance
-from exactdrl.arithmetic import filtered
 from exactdrl.arithmetic.float64.problem import to_float_problem
 from exactdrl.cells.integer_problem import IntegerProblem
 
@@ -34,10 +33,8 @@ def test_the_default_walk_is_true(tmp_path):
     assert verify(instance, path).line.startswith("accepted")
 
 
-def test_the_fast_check_agrees(monkeypatch, tmp_path):
+def test_the_fast_check_agrees(tmp_path):
     """Floats at once: both checks accept what was walked."""
-    monkeypatch.setattr(filtered, "WARM_UP", 0)
-    monkeypatch.setattr(filtered, "WARM_UP_UNCOMPILED", 0)
     for seed in range(1, 5):
         instance, path = tmp_path / "i.json", tmp_path / "r.drl"
         made = faint((2, 2, 2), 12 + 3 * seed, seed)

@@ -198,7 +198,14 @@ def test_content(files, report, page):
     assert str(walk.loss) in page.text or f"a fraction of {len(str(walk.loss)):,} characters" in page.text
     for path in files:
         assert hashlib.sha256(path.read_bytes()).hexdigest() in page.text
-    assert [name for name, _ in report.versions] == ["Python", "exactdrl", "python-flint", "gmpy2", "numpy", "numba"]
+    assert [name for name, _ in report.versions] == [
+        "Python",
+        "exactdrl",
+        "python-flint",
+        "gmpy2",
+        "numpy",
+        "float kernel",
+    ]
     assert all(number in page.text for _, number in report.versions)
     count = len(report.found.claims)
     assert f"{count} claims" in page.text

@@ -6,32 +6,35 @@ goes up the ladder.
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from gmpy2 import mpq
 
+from exactdrl.arithmetic import native
 from exactdrl.arithmetic.balls import BallVertex, Reach, UncertainError
-from exactdrl.arithmetic.compiling import IS_COMPILED, is_compiled_already
 from exactdrl.arithmetic.counts import KINDS, DecisionCounts
 from exactdrl.arithmetic.exact import ExactArithmetic
+from exactdrl.arithmetic.float64 import kernel
+from exactdrl.arithmetic.float64.problem import to_float_problem
+from exactdrl.arithmetic.float64.state import (
+    CONDITION,
+    SIGNS,
+    STEEPEST_EDGES,
+    FloatProblem,
+    FloatVertex,
+    Slopes,
+    empty_slopes,
+    empty_vertex,
+)
+from exactdrl.arithmetic.float64.vertex import estimate_loss, set_masks
 from exactdrl.arithmetic.protocol import Edge, Move
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.cells.scan import Breakpoint
 from exactdrl.exact.solved import LARGEST_KEPT
 
-if TYPE_CHECKING:
-    from exactdrl.arithmetic.float64.problem import FloatProblem
-    from exactdrl.arithmetic.float64.vertex import FloatVertex
-
-# Exact steps go on for so many seconds of the processor's time before floats are tried: loading the kernel costs about
-# as much, and a short walk ends before; compiling it, where that is still to be done, takes a minute. The trajectory
-# does not depend on it
-WARM_UP, WARM_UP_UNCOMPILED = 0.3, 5.0
 # Precisions of the balls, one after another; many parameters make the later ones dearer than an exact linear system
 BALL_BITS = (128, 256, 512)
 _DEAR_LADDER = 1
@@ -43,14 +46,6 @@ _SHORT_REST = 2
 _LONGEST_REST = 64
 
 Result = TypeVar("Result")
-
-
-def _start_of_floats() -> float:
-    """Returns the processor's time from which floats are tried: at once where the kernel is loaded already."""
-    if "exactdrl.arithmetic.float64.kernel" in sys.modules:
-        return 0.0
-    is_costly = IS_COMPILED and not is_compiled_already()
-    return time.process_time() + (WARM_UP_UNCOMPILED if is_costly else WARM_UP)
 
 
 class FilteredArithmetic:
@@ -73,21 +68,19 @@ class FilteredArithmetic:
         self._reach: Reach | None = None
         self._floats: FloatProblem | None = None
         self._vertex: FloatVertex | None = None
+        self._slopes: Slopes | None = None
         self._is_out_of_range = False
         self._is_loaded = False
         self._rest, self._next_rest = 0, 1
-        self._floats_from = _start_of_floats()
         self.counts = DecisionCounts()
         self._is_dear = problem.dimension > LARGEST_KEPT
-        if self._is_dear:
-            self._floats_from = 0.0
-        else:
+        if not self._is_dear:
             self._exact_here()
 
     def restart(self, pattern: Pattern, basis: Sequence[Kink]) -> None:
         """Takes another vertex, and tries floats there at once."""
         self._exact, self._balls, self._recorded = None, None, (pattern.copy(), list(basis))
-        self._is_loaded, self._rest, self._floats_from = False, 0, 0.0
+        self._is_loaded, self._rest = False, 0
 
     # -- steps in floats
 
@@ -101,11 +94,6 @@ class FilteredArithmetic:
         if not self._is_loaded and self._rest:
             self._rest -= 1
             return []
-        if not self._is_loaded and time.process_time() < self._floats_from:
-            return []
-        # numba takes a second to import, which a short walk need not pay
-        from exactdrl.arithmetic.float64 import kernel  # noqa: PLC0415
-
         rules = {"reference": kernel.REFERENCE, "steepest": kernel.STEEPEST, "first": kernel.FIRST}
         if rule not in rules or not self._load():
             return []
@@ -131,18 +119,16 @@ class FilteredArithmetic:
             limit: at least 1.
             zeros: edges of the vertex whose slope is exactly 0.
         """
-        from exactdrl.arithmetic.float64 import kernel  # noqa: PLC0415
-        from exactdrl.arithmetic.float64.vertex import CONDITION  # noqa: PLC0415
-
-        floats, vertex, basis = self._floats, self._vertex, list(self.basis)
+        floats, vertex, slopes, basis = self._floats, self._vertex, self._slopes, list(self.basis)
         assert floats is not None  # noqa: S101 - the vertex is loaded
         assert vertex is not None  # noqa: S101
+        assert slopes is not None  # noqa: S101
         records = np.zeros((limit, kernel.RECORD), dtype=np.int64)
         flips = np.zeros((limit * self._problem.dimension, 3), dtype=np.int64)
-        flags = np.zeros(2 * self._problem.dimension, dtype=np.int64)
+        slopes.given[:] = 0
         place = {kink: slot for slot, kink in enumerate(self._kink(*at) for at in vertex.kinks.tolist())}
-        flags[[2 * place[edge.kink] + edge.is_flipped for edge in zeros]] = 1
-        taken, end = kernel.walk_steps(floats, vertex, rule, records, flips, flags)
+        slopes.given[[2 * place[edge.kink] + edge.is_flipped for edge in zeros]] = 1
+        taken, end = native.walk_steps(floats, vertex, slopes, rule, records, flips)
         # a step that was told exact signs is none in float64 alone
         helped = min(taken, 1) if zeros else 0
         self.counts.steps[0] += taken - helped
@@ -171,16 +157,16 @@ class FilteredArithmetic:
         """
         if not moves or self._is_out_of_range or not self._load():
             return 0
-        from exactdrl.arithmetic.float64.follow import follow_steps  # noqa: PLC0415
-
-        floats, vertex, first = self._floats, self._vertex, self._problem.first
+        floats, vertex, slopes, first = self._floats, self._vertex, self._slopes, self._problem.first
         assert floats is not None  # noqa: S101 - _load made them
         assert vertex is not None  # noqa: S101
+        assert slopes is not None  # noqa: S101
         steps = np.array([[*move.leaving, *move.entering] for move in moves], dtype=np.int64)
         flips = np.array([kink for move in moves for kink in move.flips], dtype=np.int64).reshape(-1, 3)
         steps[:, [0, 3]] -= first
         flips[:, 0] -= first
-        taken = int(follow_steps(floats, vertex, steps, np.cumsum([len(move.flips) for move in moves]), flips))
+        ends = np.cumsum([len(move.flips) for move in moves], dtype=np.int64)
+        taken = int(native.follow_steps(floats, vertex, slopes, steps, ends, flips))
         self.counts.steps[0] += taken
         if taken:
             self._forget()
@@ -192,8 +178,6 @@ class FilteredArithmetic:
         self._exact, self._balls, self._recorded, self._next_rest = None, None, None, 1
 
     def _count_floats(self, vertex: FloatVertex, steps: int) -> None:
-        from exactdrl.arithmetic.float64.vertex import SIGNS, STEEPEST_EDGES  # noqa: PLC0415
-
         for kind, count in zip(KINDS, (vertex.scalars[SIGNS], vertex.scalars[STEEPEST_EDGES], steps), strict=True):
             self.counts.floats[kind] += int(count)
         vertex.scalars[SIGNS] = vertex.scalars[STEEPEST_EDGES] = 0.0
@@ -223,23 +207,19 @@ class FilteredArithmetic:
         """Sets the floats up at the current vertex; False if they cannot hold it."""
         if self._is_loaded:
             return True
-        from exactdrl.arithmetic.float64.kernel import begin, load  # noqa: PLC0415
-        from exactdrl.arithmetic.float64.problem import to_float_problem  # noqa: PLC0415
-        from exactdrl.arithmetic.float64.vertex import approximate_inverse, empty_vertex, set_masks  # noqa: PLC0415
-
         if self._floats is None:
             self._floats = to_float_problem(self._problem)
             if self._floats is None:
                 self._is_out_of_range = True
                 return False
         if self._vertex is None:
-            self._vertex = empty_vertex(self._floats)
+            self._vertex, self._slopes = empty_vertex(self._floats), empty_slopes(self._floats)
         vertex, first, basis = self._vertex, self._problem.first, self.basis
         set_masks(vertex, self.pattern)
         vertex.kinks[:] = [(kink.layer - first, kink.sample, kink.unit) for kink in basis]
         vertex.order[:] = np.arange(len(basis))
         self.counts.loads += 1
-        self._is_loaded = load(self._floats, vertex) and approximate_inverse(vertex) and begin(self._floats, vertex)
+        self._is_loaded = native.set_up(self._floats, vertex)
         if not self._is_loaded:
             self._rest = self._back_off()
         return self._is_loaded
@@ -296,8 +276,6 @@ class FilteredArithmetic:
             self._load()
         if self._exact is not None or self._vertex is None or (self._recorded is not None and not self._is_loaded):
             return self._exact_here().loss_estimate()
-        from exactdrl.arithmetic.float64.vertex import estimate_loss  # noqa: PLC0415
-
         assert self._floats is not None  # noqa: S101 - the vertex has room for it
         return estimate_loss(self._floats, self._vertex)
 

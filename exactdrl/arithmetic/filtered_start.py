@@ -6,8 +6,13 @@ from typing import TypeAlias
 import numpy as np
 from gmpy2 import mpz
 
+from exactdrl.arithmetic import native
 from exactdrl.arithmetic.balls import UncertainError, steepest_columns
 from exactdrl.arithmetic.filtered import BALL_BITS
+from exactdrl.arithmetic.float64.problem import to_float_problem
+from exactdrl.arithmetic.float64.start import set_coordinates
+from exactdrl.arithmetic.float64.state import empty_slopes, empty_vertex
+from exactdrl.arithmetic.float64.vertex import set_masks
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.exact.linear import Row
@@ -29,10 +34,6 @@ class FilteredSearch:
             problem: the scaled problem.
             pattern: the start's cell, in which phase 1 stays.
         """
-        # numba takes a second to import, which few parameters need not pay
-        from exactdrl.arithmetic.float64.problem import to_float_problem  # noqa: PLC0415
-        from exactdrl.arithmetic.float64.vertex import empty_vertex  # noqa: PLC0415
-
         n = problem.dimension
         self._problem, self._pattern = problem, pattern
         self._floats = to_float_problem(problem)
@@ -40,6 +41,7 @@ class FilteredSearch:
         if not np.isfinite(self._start).all():
             self._floats = None
         self._vertex = None if self._floats is None else empty_vertex(self._floats)
+        self._slopes = None if self._floats is None else empty_slopes(self._floats)
         self._found = np.zeros((n, 4), dtype=np.int64)
         self._rivals = np.zeros(n, dtype=np.int64)
 
@@ -54,12 +56,10 @@ class FilteredSearch:
             Slots and kinks that enter next, and after them the slots one of which certainly is the next to leave; no
             slots where not even that is certain.
         """
-        if self._floats is None or self._vertex is None or not self._load(entered):
+        if self._floats is None or self._vertex is None or self._slopes is None or not self._load(entered):
             return [], []
-        from exactdrl.arithmetic.float64.start import take_in_kinks  # noqa: PLC0415
-
-        count, rivals = take_in_kinks(
-            self._floats, self._vertex, self._start, len(entered), is_flat, self._found, self._rivals
+        count, rivals = native.take_in_kinks(
+            self._floats, self._vertex, self._slopes, self._start, len(entered), is_flat, self._found, self._rivals
         )
         first = self._problem.first
         taken = [
@@ -69,10 +69,6 @@ class FilteredSearch:
         return taken, self._rivals[:rivals].tolist()
 
     def _load(self, entered: Sequence[Entry]) -> bool:
-        from exactdrl.arithmetic.float64.kernel import begin, load  # noqa: PLC0415
-        from exactdrl.arithmetic.float64.start import set_coordinates  # noqa: PLC0415
-        from exactdrl.arithmetic.float64.vertex import approximate_inverse, set_masks  # noqa: PLC0415
-
         floats, vertex, first = self._floats, self._vertex, self._problem.first
         assert floats is not None  # noqa: S101 - take_in has asked
         assert vertex is not None  # noqa: S101
@@ -80,7 +76,7 @@ class FilteredSearch:
         set_coordinates(vertex, self._start)
         for slot, kink in entered:
             vertex.kinks[slot] = kink.layer - first, kink.sample, kink.unit
-        return load(floats, vertex) and approximate_inverse(vertex) and begin(floats, vertex)
+        return native.set_up(floats, vertex)
 
 
 def narrow_down(rows: Sequence[Row], gradient: Sequence[mpz], slots: list[int]) -> list[int]:

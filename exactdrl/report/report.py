@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
 
+from exactdrl.arithmetic import native
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.certificate.reader import Certificate, read_certificate
 from exactdrl.certificate.verify import CheckResult, verify
@@ -182,9 +183,9 @@ def _can_check_claims() -> bool:
 
 def _versions() -> tuple[tuple[str, str], ...]:
     found = [("Python", f"{platform.python_implementation()} {platform.python_version()}")]
-    for package in ("exactdrl", "python-flint", "gmpy2", "numpy", "numba"):
+    for package in ("exactdrl", "python-flint", "gmpy2", "numpy"):
         try:
             found.append((package, version(package)))
         except PackageNotFoundError:
             found.append((package, "not installed"))
-    return tuple(found)
+    return (*found, ("float kernel", native.KIND))

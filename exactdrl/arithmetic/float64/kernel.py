@@ -5,30 +5,25 @@ bounds, comparisons when intervals do not meet, the ratio test when the next ver
 other kink active there. Theorem and proof: proofs/filter.md.
 """
 
-from exactdrl.arithmetic.compiling import exported, inlined
+from exactdrl.arithmetic.float64.arrays import scan_rates
 from exactdrl.arithmetic.float64.leave import choose_settled, is_certainly_blocked, is_zero_unit_kink
-from exactdrl.arithmetic.float64.problem import FloatProblem
-from exactdrl.arithmetic.float64.scan import Integers
+from exactdrl.arithmetic.float64.marks import compiled, exported
 from exactdrl.arithmetic.float64.slopes import (
-    Slopes,
     choose_among_all,
     choose_reference,
     clear_zeros,
-    empty_slopes,
     is_on,
     set_slopes,
 )
+from exactdrl.arithmetic.float64.state import FLIPS, FloatProblem, FloatVertex, Slopes, Table
 from exactdrl.arithmetic.float64.vertex import (
-    FLIPS,
     FLIPS_A_GRADIENT,
-    FloatVertex,
-    edge_direction,
     enclose_inverse,
     find_zero_units,
     first_to_enter,
     flip,
     go,
-    propose,
+    set_direction,
     set_gradient,
     set_row,
     settle_anew,
@@ -62,7 +57,7 @@ def begin(problem: FloatProblem, vertex: FloatVertex) -> bool:
     return enclose_inverse(vertex) and settle_anew(problem, vertex)
 
 
-@inlined
+@compiled
 def choose(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, rule: int) -> tuple[int, int, int]:
     """Returns how the choice by a pivot rule ended, the slot that leaves, and the number of flips before."""
     end, leaving, flips = 0, -1, 0
@@ -84,7 +79,7 @@ def choose(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, rule: int
     return end, leaving, flips
 
 
-@inlined
+@compiled
 def is_stuck(problem: FloatProblem, vertex: FloatVertex, leaving: int, flips: int, rule: int) -> bool:
     """Returns whether a chosen edge certainly leaves its cell at once: it leaves a kink of a unit that is 0."""
     if not is_zero_unit_kink(vertex, leaving):
@@ -98,7 +93,7 @@ def is_stuck(problem: FloatProblem, vertex: FloatVertex, leaving: int, flips: in
     return is_certainly_blocked(problem, vertex, leaving, is_on(vertex, leaving) != is_flipped)
 
 
-@inlined
+@compiled
 def settle_on(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes) -> int:
     """Returns the edge that settling takes where the rule's is blocked or there is none; negative where uncertain."""
     edge = choose_settled(problem, vertex, slopes)
@@ -113,8 +108,8 @@ def settle_on(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes) -> int
     return edge
 
 
-@inlined
-def take(problem: FloatProblem, vertex: FloatVertex, leaving: int, record: Integers) -> bool:
+@compiled
+def take(problem: FloatProblem, vertex: FloatVertex, leaving: int, records: Table, step: int) -> bool:
     """Goes along the current cell's edge that leaves a slot's kink, if what it meets is certain.
 
     Fills in a record's kinks. Where it is not certain, kinks and order are left as they were; the rest of the vertex
@@ -122,9 +117,9 @@ def take(problem: FloatProblem, vertex: FloatVertex, leaving: int, record: Integ
     """
     n = vertex.kinks.shape[0]
     sign = 1.0 if is_on(vertex, leaving) else -1.0
-    direction = edge_direction(vertex, leaving, sign)
+    set_direction(vertex, leaving, sign)
     # a proposal; the proof is that the next vertex lies in the cell
-    depth, unit, sample = propose(problem, vertex, direction)
+    depth, unit, sample = scan_rates(problem, vertex)
     if depth < 0:
         return False
     if depth == 0:
@@ -133,26 +128,22 @@ def take(problem: FloatProblem, vertex: FloatVertex, leaving: int, record: Integ
             return False
     distance = -vertex.values[depth, unit, sample] / vertex.rates[depth, unit, sample]
     for part in range(3):
-        record[1 + part] = vertex.kinks[leaving, part]
-    record[4], record[5], record[6] = depth, sample, unit
-    order = vertex.order.copy()
-    if go(problem, vertex, leaving, direction, distance, depth, sample, unit):
+        records[step, 1 + part] = vertex.kinks[leaving, part]
+    records[step, 4], records[step, 5], records[step, 6] = depth, sample, unit
+    for place in range(n):
+        vertex.order_before[place] = vertex.order[place]
+    if go(problem, vertex, leaving, distance, depth, sample, unit):
         return True
     for part in range(3):
-        vertex.kinks[leaving, part] = record[1 + part]
+        vertex.kinks[leaving, part] = records[step, 1 + part]
     for place in range(n):
-        vertex.order[place] = order[place]
+        vertex.order[place] = vertex.order_before[place]
     return False
 
 
 @exported
 def walk_steps(
-    problem: FloatProblem,
-    vertex: FloatVertex,
-    rule: int,
-    records: Integers,
-    flips: Integers,
-    zeros: Integers,
+    problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, rule: int, records: Table, flips: Table
 ) -> tuple[int, int]:
     """Takes as many certain steps as `records` has rows, or fewer; returns how many, and how it ended.
 
@@ -162,14 +153,11 @@ def walk_steps(
     Args:
         problem: the data.
         vertex: after `load` and `begin`.
+        slopes: room for them; `given` tells of edges of the first vertex whose slope is 0 exactly.
         rule: REFERENCE, STEEPEST or FIRST.
         records: (steps, RECORD), filled in.
         flips: (steps · n, 3), filled in: the kinks flipped by one step after another.
-        zeros: (2n,), 1 for edges of the first vertex whose slope is 0 exactly: twice the slot, and one more for the
-            edge on the other side of its kink.
     """
-    slopes = empty_slopes(vertex.kinks.shape[0])
-    slopes.given[:] = zeros
     filled = 0
     for step in range(records.shape[0]):
         # after that many flips, the gradient's accumulated rounding is worth a new computation
@@ -191,15 +179,14 @@ def walk_steps(
                 flips[filled, part] = vertex.kinks[slot, part]
             filled += 1
             sound = sound and flip(problem, vertex, slot)
-        record = records[step]
-        if not sound or not take(problem, vertex, leaving, record):
+        if not sound or not take(problem, vertex, leaving, records, step):
             # back to the cell of the vertex before
             for entry in range(begin_of_flips, filled):
                 depth, sample, unit = flips[entry, 0], flips[entry, 1], flips[entry, 2]
                 vertex.masks[depth, unit, sample] = 1.0 - vertex.masks[depth, unit, sample]
             return step, 4
-        record[0] = flipped
-        record[7] = 1 if is_stop else 0
-        record[8] = 1 if is_settled else 0
+        records[step, 0] = flipped
+        records[step, 7] = 1 if is_stop else 0
+        records[step, 8] = 1 if is_settled else 0
         slopes.given[:] = 0
     return records.shape[0], 0

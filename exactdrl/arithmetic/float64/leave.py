@@ -6,19 +6,17 @@ steepest of those along which the loss falls. These are edges of the vertex's ba
 hand. Theorem and proof: proofs/dead-units.md.
 """
 
-import numpy as np
-
-from exactdrl.arithmetic.compiling import compiled
-from exactdrl.arithmetic.float64.problem import FloatProblem
-from exactdrl.arithmetic.float64.scan import Floats, Integers, slack
-from exactdrl.arithmetic.float64.slopes import Slopes, find_steepest, set_across, sign_of
-from exactdrl.arithmetic.float64.vertex import (
-    FloatVertex,
+from exactdrl.arithmetic.float64.coefficients import (
     pass_units,
     pull_back,
-    set_loss_coefficients,
     start_coefficients,
+    start_loss_coefficients,
 )
+from exactdrl.arithmetic.float64.marks import compiled
+from exactdrl.arithmetic.float64.scan import TINY, slack
+from exactdrl.arithmetic.float64.slopes import find_steepest, set_across, sign_of
+from exactdrl.arithmetic.float64.state import FloatProblem, FloatVertex, Slopes
+from exactdrl.arithmetic.float64.vertex import is_kink
 
 # In place of an edge
 UNSURE_OF_EDGE, UNSURE_OF_SIGN = -1, -2
@@ -40,7 +38,7 @@ def is_certainly_blocked(problem: FloatProblem, vertex: FloatVertex, slot: int, 
         slot: of the kink.
         is_on: the side of the kink to which the edge leads.
     """
-    rank, samples = problem.inputs.shape
+    rank, samples = problem.inputs.shape[0], problem.inputs.shape[1]
     own, unit = vertex.kinks[slot, 1], vertex.kinks[slot, 2]
     k, error = slack(rank), vertex.column_errors[slot]
     sign = 1.0 if is_on else -1.0
@@ -53,7 +51,7 @@ def is_certainly_blocked(problem: FloatProblem, vertex: FloatVertex, slot: int, 
             d = sign * vertex.inverse[unit * rank + p, slot]
             rate += x * d
             bound += abs(x) * (error + k * abs(d))
-        if (2.0 * vertex.masks[0, unit, i] - 1.0) * rate < -(bound * (1.0 + k) + 2.0**-700):
+        if (2.0 * vertex.masks[0, unit, i] - 1.0) * rate < -(bound * (1.0 + k) + TINY):
             return True
     return False
 
@@ -83,9 +81,7 @@ def has_constant_kinks(problem: FloatProblem, vertex: FloatVertex) -> bool:
 
 
 @compiled
-def average_out(
-    problem: FloatProblem, vertex: FloatVertex, depth: int, sample: int, coefficients: Floats, bounds: Floats
-) -> None:
+def average_out(problem: FloatProblem, vertex: FloatVertex, depth: int, sample: int, row: int) -> None:
     """Turns coefficients on a layer's activations into those on its preactivations in the local form.
 
     A unit that is on has slope 1, one that is off 0, an active kink of the basis ½.
@@ -93,72 +89,63 @@ def average_out(
     for j in range(problem.widths[depth]):
         slope = vertex.masks[depth, j, sample]
         for slot in range(vertex.kinks.shape[0]):
-            at = vertex.kinks[slot]
-            if at[0] == depth and at[1] == sample and at[2] == j:
+            if is_kink(vertex, slot, depth, sample, j):
                 slope = 0.5
-        coefficients[j] *= slope
-        bounds[j] *= slope
+        vertex.coefficients[row, j] *= slope
+        vertex.coefficient_bounds[row, j] *= slope
 
 
 @compiled
 def local_fold(problem: FloatProblem, vertex: FloatVertex, slot: int, deeper: int) -> tuple[float, float]:
     """Returns twice the coefficient of |z| of the kink in `slot` in the local form of a deeper one, with its bound."""
-    widest = problem.weights.shape[1]
-    depth, sample, top = vertex.kinks[slot, 0], vertex.kinks[slot, 1], vertex.kinks[deeper, 0]
-    coefficients, bounds = np.zeros(widest), np.zeros(widest)
-    below, below_bounds = np.zeros(widest), np.zeros(widest)
-    start_coefficients(problem, top, vertex.kinks[deeper, 2], coefficients, bounds)
+    depth, sample, unit = vertex.kinks[slot, 0], vertex.kinks[slot, 1], vertex.kinks[slot, 2]
+    top = vertex.kinks[deeper, 0]
+    row = start_coefficients(problem, vertex, top, vertex.kinks[deeper, 2])
     for t in range(top - 1, depth, -1):
-        average_out(problem, vertex, t, sample, coefficients, bounds)
-        pull_back(problem, t, coefficients, bounds, below, below_bounds)
-        coefficients, below = below, coefficients
-        bounds, below_bounds = below_bounds, bounds
-    return coefficients[vertex.kinks[slot, 2]], bounds[vertex.kinks[slot, 2]]
+        average_out(problem, vertex, t, sample, row)
+        row = pull_back(problem, vertex, t, row)
+    return vertex.coefficients[row, unit], vertex.coefficient_bounds[row, unit]
 
 
 @compiled
 def local_weight(problem: FloatProblem, vertex: FloatVertex, slot: int) -> tuple[float, float]:
     """Returns twice the weight of |z| of the kink in a slot, below the residuals, in the local form of the loss."""
-    widest = problem.weights.shape[1]
     top = problem.widths.shape[0] - 1
-    depth, sample = vertex.kinks[slot, 0], vertex.kinks[slot, 1]
-    coefficients, bounds = np.zeros(widest), np.zeros(widest)
-    below, below_bounds = np.zeros(widest), np.zeros(widest)
-    set_loss_coefficients(problem, vertex, sample, coefficients, bounds)
+    depth, sample, unit = vertex.kinks[slot, 0], vertex.kinks[slot, 1], vertex.kinks[slot, 2]
+    row = start_loss_coefficients(problem, vertex, sample)
     for other in range(vertex.kinks.shape[0]):
         if vertex.kinks[other, 0] == top and vertex.kinks[other, 1] == sample:
-            coefficients[vertex.kinks[other, 2]] = 0.0
+            vertex.coefficients[row, vertex.kinks[other, 2]] = 0.0
     for t in range(top, depth, -1):
         if t < top:
-            average_out(problem, vertex, t, sample, coefficients, bounds)
-        pull_back(problem, t, coefficients, bounds, below, below_bounds)
-        coefficients, below = below, coefficients
-        bounds, below_bounds = below_bounds, bounds
-    return coefficients[vertex.kinks[slot, 2]], bounds[vertex.kinks[slot, 2]]
+            average_out(problem, vertex, t, sample, row)
+        row = pull_back(problem, vertex, t, row)
+    return vertex.coefficients[row, unit], vertex.coefficient_bounds[row, unit]
 
 
 @compiled
-def find_turns(problem: FloatProblem, vertex: FloatVertex, turns: Integers) -> bool:
+def find_turns(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes) -> bool:
     """Finds in which turn the kinks outside the units that are 0 settle; returns whether that is certain of all.
 
     A kink settles in the first turn if no other kink folds it, else in the turn after those that do.
     """
     n, top = vertex.kinks.shape[0], problem.widths.shape[0] - 1
+    slopes.turns[:] = 0
     for depth in range(top, -1, -1):
         for slot in range(n):
             if vertex.kinks[slot, 0] != depth or is_zero_unit_kink(vertex, slot):
                 continue
-            turns[slot] = 1
+            slopes.turns[slot] = 1
             if depth == top:
                 continue
             for other in range(n):
                 if vertex.kinks[other, 1] == vertex.kinks[slot, 1] and vertex.kinks[other, 0] > depth:
                     fold, bound = local_fold(problem, vertex, slot, other)
                     if abs(fold) > bound:
-                        turns[slot] = max(turns[slot], turns[other] + 1)
+                        slopes.turns[slot] = max(slopes.turns[slot], slopes.turns[other] + 1)
                     elif not (fold == 0.0 and bound == 0.0):
                         return False
-            if turns[slot] == 1:
+            if slopes.turns[slot] == 1:
                 # a kink that none folds and that has no weight is none of the form's
                 weight, bound = local_weight(problem, vertex, slot)
                 if not abs(weight) > bound:
@@ -167,36 +154,32 @@ def find_turns(problem: FloatProblem, vertex: FloatVertex, turns: Integers) -> b
 
 
 @compiled
-def mark_effects(problem: FloatProblem, vertex: FloatVertex, sample: int, effects: Integers) -> None:
+def mark_effects(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, sample: int) -> None:
     """Marks the units of the trained layer on which the loss of a sample certainly depends, in this cell."""
-    widest = problem.weights.shape[1]
     top = problem.widths.shape[0] - 1
-    coefficients, bounds = np.zeros(widest), np.zeros(widest)
-    below, below_bounds = np.zeros(widest), np.zeros(widest)
-    set_loss_coefficients(problem, vertex, sample, coefficients, bounds)
+    row = start_loss_coefficients(problem, vertex, sample)
     for t in range(top, 0, -1):
         if t < top:
-            pass_units(problem, vertex, t, sample, coefficients, bounds)
-        pull_back(problem, t, coefficients, bounds, below, below_bounds)
-        coefficients, below = below, coefficients
-        bounds, below_bounds = below_bounds, bounds
+            pass_units(problem, vertex, t, sample, row)
+        row = pull_back(problem, vertex, t, row)
     for unit in range(problem.widths[0]):
-        effects[unit, sample] = 1 if abs(coefficients[unit]) > bounds[unit] else 0
+        size = abs(vertex.coefficients[row, unit])
+        slopes.effects[unit, sample] = 1 if size > vertex.coefficient_bounds[row, unit] else 0
 
 
 @compiled
-def are_crowded(problem: FloatProblem, vertex: FloatVertex) -> bool:
+def are_crowded(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes) -> bool:
     """Returns whether at each unit that is 0 there certainly are two bases of kinks of its own with an effect.
 
     Then none of its kinks settles by itself, and the form's rows are dependent.
     """
-    width, samples = problem.widths[0], problem.inputs.shape[1]
-    is_known, effects = np.zeros(samples, dtype=np.int64), np.zeros((width, samples), dtype=np.int64)
+    slopes.is_known[:] = 0
+    slopes.effects[:] = 0
     for slot in range(vertex.kinks.shape[0]):
         if vertex.kinks[slot, 0] > 0:
             # an active kink above: the averages of the local form are not the cell's
-            is_known[vertex.kinks[slot, 1]] = 1
-    for unit in range(width):
+            slopes.is_known[vertex.kinks[slot, 1]] = 1
+    for unit in range(problem.widths[0]):
         if vertex.zero_units[unit] == 0:
             continue
         found = 0
@@ -204,10 +187,10 @@ def are_crowded(problem: FloatProblem, vertex: FloatVertex) -> bool:
             is_whole = True
             for part in range(problem.bases.shape[1]):
                 i = problem.bases[place, part]
-                if is_known[i] == 0:
-                    mark_effects(problem, vertex, i, effects)
-                    is_known[i] = 1
-                if effects[unit, i] == 0:
+                if slopes.is_known[i] == 0:
+                    mark_effects(problem, vertex, slopes, i)
+                    slopes.is_known[i] = 1
+                if slopes.effects[unit, i] == 0:
                     is_whole = False
                     break
             if is_whole:
@@ -228,20 +211,19 @@ def choose_settled(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes) -
     n, zeros = vertex.kinks.shape[0], 0
     for unit in range(vertex.zero_units.shape[0]):
         zeros += vertex.zero_units[unit]
-    turns = np.zeros(n, dtype=np.int64)
     if (
         zeros == 0
         or problem.bases.shape[0] == 0
         or problem.widths.shape[0] < 2
-        or not find_turns(problem, vertex, turns)
+        or not find_turns(problem, vertex, slopes)
         or has_constant_kinks(problem, vertex)
-        or not are_crowded(problem, vertex)
+        or not are_crowded(problem, vertex, slopes)
     ):
         return -1
     for turn in range(1, problem.widths.shape[0] + 1):
         total, sure = 0, 0
         for slot in range(n):
-            if turns[slot] != turn:
+            if slopes.turns[slot] != turn:
                 continue
             set_across(problem, vertex, slopes, slot)
             here, there = sign_of(slopes, 2 * slot), sign_of(slopes, 2 * slot + 1)
@@ -256,7 +238,10 @@ def choose_settled(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes) -
                     lower = slopes.across[slot] - slopes.inside[slot]
                     if not abs(lower) > bound + 2.0**-50 * abs(lower):
                         return -1
-                    here, there = (here, -1) if lower > 0.0 else (-1, there)
+                    if lower > 0.0:
+                        there = -1
+                    else:
+                        here = -1
             if here >= 0:
                 slopes.edges[total] = 2 * slot
                 total += 1

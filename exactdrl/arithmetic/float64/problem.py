@@ -1,12 +1,12 @@
 """The problem's numbers as nearest float64, laid out for scans, where float64's range holds them safely."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from gmpy2 import gcd, mpq, mpz
 
-from exactdrl.arithmetic.float64.scan import TINY, Floats, Integers, slack
+from exactdrl.arithmetic.float64.scan import TINY, slack
+from exactdrl.arithmetic.float64.state import Cube, FloatProblem, Indices, Matrix
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.exact.linear import independent_rows
 from exactdrl.exact.rationals import to_float_or_infinity
@@ -20,41 +20,6 @@ SLOPE_RANGE = (2.0**-100, 2.0**100)
 MOST_AMPLIFIED = 2.0**250
 # Bases of samples that are looked for: two have to be left where some samples' kinks have no effect
 MOST_BASES = 64
-
-
-class FloatProblem(NamedTuple):
-    """Data for the kernel; every number is the nearest float64 of the exact one, so its relative error is at most u.
-
-    Attributes:
-        widths: n_ℓ..n_{L+1}; of the trained layer the units that remain.
-        inputs: (r, N), the pivot columns of x̃.
-        weights: (depths, width, width), `weights[depth, unit, below]`, depth 0 unused, filled up with zeros.
-        offsets: (depths, width, N), biases, in the last layer minus the targets.
-        slopes: (3, depths, width), of each unit's activation: below 0, above 0, and the difference, 0 where the unit
-            has no kink. Those of the last layer are unused.
-        loss_slopes: (3, n_{L+1}, N), the same of the loss in each residual.
-        sizes: (N,), at least Σ|x̃| of each sample.
-        gains: (depths, width), G: a unit's preactivation changes by at most G · size · |Δθ|, whatever is on.
-        levels: (depths, width), B: at θ it is at most G · size · |θ| + B.
-        rounding: (1,), K: rounding in a scan is at most K times these.
-        homogeneous: (n_ℓ,), where nothing is added to a unit of the trained layer, so that its kinks vanish at 0: how
-            many kinks it has; 0 for other units.
-        bases: (count, r), samples, none in two rows; those of a row have independent x̃, and no other sample has one in
-            proportion to theirs. None where not all is ReLU, and the loss absolute.
-    """
-
-    widths: Integers
-    inputs: Floats
-    weights: Floats
-    offsets: Floats
-    slopes: Floats
-    loss_slopes: Floats
-    sizes: Floats
-    gains: Floats
-    levels: Floats
-    rounding: Floats
-    homogeneous: Integers
-    bases: Integers
 
 
 def to_float_problem(problem: IntegerProblem) -> FloatProblem | None:
@@ -135,7 +100,7 @@ def find_bases(rows: Sequence[Sequence[mpz]], rank: int) -> list[list[int]]:
     return bases
 
 
-def read_slopes(problem: IntegerProblem) -> Floats:
+def read_slopes(problem: IntegerProblem) -> Cube:
     """Returns `slopes` of `FloatProblem`."""
     slopes = np.zeros((3, len(problem.widths), max(problem.widths)))
     kept: Sequence[int] = problem.reduction.units
@@ -146,7 +111,7 @@ def read_slopes(problem: IntegerProblem) -> Floats:
     return slopes
 
 
-def read_loss_slopes(instance: Instance) -> Floats:
+def read_loss_slopes(instance: Instance) -> Cube:
     """Returns `loss_slopes` of `FloatProblem`."""
     slopes = np.zeros((3, len(instance.targets[0]), len(instance.targets)))
     known: dict[tuple[mpq, mpq], tuple[float, float, float]] = {}
@@ -163,9 +128,7 @@ def to_slopes(below: mpq, above: mpq) -> tuple[float, float, float]:
     return to_float_or_infinity(below), to_float_or_infinity(above), to_float_or_infinity(above - below)
 
 
-def bound_sizes(
-    widths: Integers, rank: int, weights: Floats, offsets: Floats, slopes: Floats
-) -> tuple[Floats, Floats, float]:
+def bound_sizes(widths: Indices, rank: int, weights: Cube, offsets: Cube, slopes: Cube) -> tuple[Matrix, Matrix, float]:
     """Returns G, B and K of `FloatProblem`, rounded up; proofs/filter.md, 5."""
     gains, levels = np.zeros(offsets.shape[:2]), np.zeros(offsets.shape[:2])
     steepest = np.abs(slopes[:2]).max(axis=0)
@@ -185,7 +148,7 @@ def bound_sizes(
     return gains * above, levels * above, 2.0 * rounding
 
 
-def amplification(widths: Integers, weights: Floats, slopes: Floats) -> float:
+def amplification(widths: Indices, weights: Cube, slopes: Cube) -> float:
     """Returns by how much, at most about, the layers above any one multiply the size of its activations."""
     product = 1.0
     for depth in range(1, len(widths)):

@@ -3,21 +3,13 @@
 Theorem and proof: proofs/filter.md, sections 4 and 6.
 """
 
-from typing import NamedTuple
+from math import inf, sqrt
 
-import numpy as np
-
-from exactdrl.arithmetic.compiling import compiled, inlined
-from exactdrl.arithmetic.float64.problem import FloatProblem
-from exactdrl.arithmetic.float64.scan import Floats, Integers, slack
+from exactdrl.arithmetic.float64.coefficients import fold_coefficient, gradient_jump
+from exactdrl.arithmetic.float64.marks import compiled
+from exactdrl.arithmetic.float64.scan import ROUNDING, TINY, slack
+from exactdrl.arithmetic.float64.state import SIGNS, STEEPEST_EDGES, FloatProblem, FloatVertex, Slopes
 from exactdrl.arithmetic.float64.structure import find_zero_slopes
-from exactdrl.arithmetic.float64.vertex import (
-    SIGNS,
-    STEEPEST_EDGES,
-    FloatVertex,
-    fold_coefficient,
-    gradient_jump,
-)
 
 # How a choice of the edge ended
 CHOSEN, NO_EDGE, UNSURE_SIGN, UNSURE_STEEPEST = 0, 1, 2, 3
@@ -26,72 +18,13 @@ NEGATIVE, NOT_NEGATIVE, UNSURE = 1, -1, 0
 MOST_RIVALS = 8
 
 
-class Slopes(NamedTuple):
-    """Slopes at one vertex; arrays by slot, changed in place.
-
-    An edge is written 2 · slot, and one more for that on the other side of the slot's kink.
-
-    Attributes:
-        multipliers: gradient · A⁻¹.
-        inside: slopes along the edges in the cell, ± the multipliers.
-        bounds: on the errors of both.
-        across: slopes along the edges on the other side; where they have been asked for.
-        across_bounds: their bounds; -1 where `across` has not been asked for.
-        rests: bounds on the components of gradient - multipliers · A, but for the rows' errors.
-        row_rest: one entry, what these add to all components together.
-        squares: squared lengths of the columns of R.
-        length_errors: bounds on the lengths of the columns' errors.
-        off_zero: 1 where the slope on the kink's off side is 0 by structure.
-        on_zero: the same for the on side.
-        edges: room for 2n edges: candidates for the steepest.
-        known: one entry, 1 if `off_zero` and `on_zero` have been found.
-        given: 2n entries, 1 for edges whose slope has been found to be 0 exactly.
-    """
-
-    multipliers: Floats
-    inside: Floats
-    bounds: Floats
-    across: Floats
-    across_bounds: Floats
-    rests: Floats
-    row_rest: Floats
-    squares: Floats
-    length_errors: Floats
-    off_zero: Integers
-    on_zero: Integers
-    edges: Integers
-    known: Integers
-    given: Integers
-
-
-@compiled
-def empty_slopes(n: int) -> Slopes:
-    """Returns room for the slopes of n kinks."""
-    return Slopes(
-        np.zeros(n),
-        np.zeros(n),
-        np.zeros(n),
-        np.zeros(n),
-        np.zeros(n),
-        np.zeros(n),
-        np.zeros(1),
-        np.zeros(n),
-        np.zeros(n),
-        np.zeros(n, dtype=np.int64),
-        np.zeros(n, dtype=np.int64),
-        np.zeros(2 * n, dtype=np.int64),
-        np.zeros(1, dtype=np.int64),
-        np.zeros(2 * n, dtype=np.int64),
-    )
-
-
 @compiled
 def is_on(vertex: FloatVertex, slot: int) -> bool:
     """Returns whether the kink in a slot is on."""
     return bool(vertex.masks[vertex.kinks[slot, 0], vertex.kinks[slot, 2], vertex.kinks[slot, 1]] != 0.0)
 
 
-@inlined
+@compiled
 def set_slopes(vertex: FloatVertex, slopes: Slopes) -> None:
     """Computes multipliers and slopes in the cell; those across are computed when they are asked for."""
     set_multipliers(vertex, slopes)
@@ -107,14 +40,12 @@ def set_multipliers(vertex: FloatVertex, slopes: Slopes) -> None:
     n = vertex.matrix.shape[0]
     slopes.multipliers[:] = 0.0
     slopes.squares[:] = 0.0
-    multipliers, squares = slopes.multipliers, slopes.squares
     for i in range(n):
         g = vertex.gradient[i]
-        row = vertex.inverse[i]
         for j in range(n):
-            r = row[j]
-            multipliers[j] += g * r
-            squares[j] += r * r
+            r = vertex.inverse[i, j]
+            slopes.multipliers[j] += g * r
+            slopes.squares[j] += r * r
     bound_slopes(vertex, slopes)
 
 
@@ -123,48 +54,55 @@ def bound_slopes(vertex: FloatVertex, slopes: Slopes) -> None:
     """Bounds the errors of the multipliers."""
     n = vertex.matrix.shape[0]
     k = slack(n)
-    residual, sizes = vertex.gradient.copy(), np.abs(vertex.gradient)
+    for i in range(n):
+        vertex.residual[i] = vertex.gradient[i]
+        vertex.terms[i] = abs(vertex.gradient[i])
     row_rest = 0.0
     for j in range(n):
         multiplier = slopes.multipliers[j]
         row_rest += abs(multiplier) * vertex.row_errors[j]
-        row = vertex.matrix[j]
         for i in range(n):
-            term = multiplier * row[i]
-            residual[i] -= term
-            sizes[i] += abs(term)
+            term = multiplier * vertex.matrix[j, i]
+            vertex.residual[i] -= term
+            vertex.terms[i] += abs(term)
     total = row_rest
     for i in range(n):
-        rest = abs(residual[i]) + vertex.gradient_errors[i] + k * sizes[i]
+        rest = abs(vertex.residual[i]) + vertex.gradient_errors[i] + k * vertex.terms[i]
         slopes.rests[i] = rest
         total += rest
     slopes.row_rest[0] = row_rest
-    factor, root = total * (1.0 + 4.0 * k), np.sqrt(float(n))
+    factor, root = total * (1.0 + 4.0 * k), sqrt(1.0 * n)
     for j in range(n):
         slopes.length_errors[j] = root * vertex.column_errors[j]
-        slopes.bounds[j] = factor * (vertex.column_sizes[j] + vertex.column_errors[j]) * (1.0 + 4.0 * k) + 2.0**-700
+        slopes.bounds[j] = factor * (vertex.column_sizes[j] + vertex.column_errors[j]) * (1.0 + 4.0 * k) + TINY
+
+
+@compiled
+def copy_column(vertex: FloatVertex, slot: int) -> None:
+    """Copies one column of R into `column`."""
+    for i in range(vertex.column.shape[0]):
+        vertex.column[i] = vertex.inverse[i, slot]
 
 
 @compiled
 def tighten_column(vertex: FloatVertex, slopes: Slopes, slot: int) -> None:
     """Bounds the error of one column of R by its residual, which is less than what the levels say."""
     n = vertex.matrix.shape[0]
-    k, root = slack(n), np.sqrt(float(n))
-    column = vertex.inverse[:, slot].copy()
+    k, root = slack(n), sqrt(1.0 * n)
+    copy_column(vertex, slot)
     size = vertex.column_sizes[slot]
     error, length_error = 0.0, 0.0
     for i in range(n):
-        row = vertex.matrix[i]
         residual = 1.0 if i == slot else 0.0
         terms = residual
         for p in range(n):
-            term = row[p] * column[p]
+            term = vertex.matrix[i, p] * vertex.column[p]
             residual -= term
             terms += abs(term)
         own = abs(residual) + k * terms + vertex.row_errors[i] * size
         error += (vertex.column_sizes[i] + vertex.column_errors[i]) * own
-        length_error += (np.sqrt(slopes.squares[i]) * (1.0 + k) + root * vertex.column_errors[i]) * own
-    vertex.column_errors[slot] = min(vertex.column_errors[slot], error * (1.0 + 4.0 * k) + 2.0**-700)
+        length_error += (sqrt(slopes.squares[i]) * (1.0 + k) + root * vertex.column_errors[i]) * own
+    vertex.column_errors[slot] = min(vertex.column_errors[slot], error * (1.0 + 4.0 * k) + TINY)
     slopes.length_errors[slot] = min(slopes.length_errors[slot], length_error * (1.0 + 8.0 * k) + 2.0**-300)
 
 
@@ -177,7 +115,7 @@ def tighten_slope(vertex: FloatVertex, slopes: Slopes, slot: int) -> None:
     for i in range(n):
         error += slopes.rests[i] * abs(vertex.inverse[i, slot])
         total += slopes.rests[i]
-    error = (error + total * vertex.column_errors[slot]) * (1.0 + 8.0 * k) + 2.0**-700
+    error = (error + total * vertex.column_errors[slot]) * (1.0 + 8.0 * k) + TINY
     slopes.bounds[slot] = min(slopes.bounds[slot], error)
 
 
@@ -203,13 +141,13 @@ def set_across(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, slot:
             terms += 1
     k = slack(terms)
     slopes.across[slot] = -slope if is_on(vertex, slot) else slope
-    slopes.across_bounds[slot] = (error + k * size) * (1.0 + 4.0 * k) + 2.0**-700
+    slopes.across_bounds[slot] = (error + k * size) * (1.0 + 4.0 * k) + TINY
 
 
 @compiled
 def clear_zeros(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes) -> None:
     """Finds slopes that are 0 by structure and sets them, and their bounds, to 0; those too that are given."""
-    find_zero_slopes(problem, vertex, slopes.off_zero, slopes.on_zero)
+    find_zero_slopes(problem, vertex, slopes)
     slopes.known[0] = 1
     for slot in range(slopes.inside.shape[0]):
         here, there = slopes.off_zero[slot], slopes.on_zero[slot]
@@ -258,18 +196,18 @@ def direction_length(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes,
     n = vertex.matrix.shape[0]
     slot = edge // 2
     if edge % 2 == 0 or not has_deeper(vertex, slot):
-        length = np.sqrt(slopes.squares[slot])
+        length = sqrt(slopes.squares[slot])
         bound = slopes.length_errors[slot] + slack(n) * length
         return length, bound * (1.0 + 4.0 * slack(n)) + 2.0**-300
-    column = vertex.inverse[:, slot].copy()
+    copy_column(vertex, slot)
     error = slopes.length_errors[slot]
-    longest, terms = np.sqrt(slopes.squares[slot]), 1
+    longest, terms = sqrt(slopes.squares[slot]), 1
     for other in range(n):
         if vertex.kinks[other, 1] == vertex.kinks[slot, 1] and vertex.kinks[other, 0] > vertex.kinks[slot, 0]:
             c, e = fold_coefficient(problem, vertex, slot, other)
             for i in range(n):
-                column[i] -= c * vertex.inverse[i, other]
-            other_length = np.sqrt(slopes.squares[other])
+                vertex.column[i] -= c * vertex.inverse[i, other]
+            other_length = sqrt(slopes.squares[other])
             error += abs(c) * slopes.length_errors[other] + e * (other_length + slopes.length_errors[other])
             longest += abs(c) * other_length
             terms += 1
@@ -277,8 +215,8 @@ def direction_length(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes,
     error += slack(terms) * longest
     total = 0.0
     for i in range(n):
-        total += column[i] * column[i]
-    length = np.sqrt(total)
+        total += vertex.column[i] * vertex.column[i]
+    length = sqrt(total)
     k = slack(n)
     return length, (k * length + error) * (1.0 + 8.0 * k) + 2.0**-300
 
@@ -308,30 +246,29 @@ def find_steepest(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, co
     """
     if count == 1:
         return 0
-    lower, upper = np.zeros(count), np.zeros(count)
-    best = bound_steepness(problem, vertex, slopes, lower, upper)
+    best = bound_steepness(problem, vertex, slopes, count)
     for attempt in range(2):
         rivals = 0
         for place in range(count):
             # written so that a NaN is a rival
-            rivals += place != best and not (upper[place] < lower[best])
+            rivals += place != best and not (slopes.upper[place] < slopes.lower[best])
         if rivals == 0:
             return best if sign_of(slopes, slopes.edges[best]) == 1 else -1
         if attempt == 1 or rivals > MOST_RIVALS:
             return -1
-        bar = lower[best]
+        bar = slopes.lower[best]
         for place in range(count):
-            if place == best or not (upper[place] < bar):
+            if place == best or not (slopes.upper[place] < bar):
                 tighten_edge(problem, vertex, slopes, slopes.edges[place])
-        best = bound_steepness(problem, vertex, slopes, lower, upper)
+        best = bound_steepness(problem, vertex, slopes, count)
     return -1
 
 
 @compiled
-def bound_steepness(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, lower: Floats, upper: Floats) -> int:
+def bound_steepness(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, count: int) -> int:
     """Fills in bounds on |slope| / length of the first of `edges`; returns the place of the highest lower one."""
     best = 0
-    for place in range(lower.shape[0]):
+    for place in range(count):
         edge = slopes.edges[place]
         slot = edge // 2
         slope, bound = abs(slopes.inside[slot]), slopes.bounds[slot]
@@ -339,17 +276,17 @@ def bound_steepness(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, 
             slope, bound = abs(slopes.across[slot]), slopes.across_bounds[slot]
         length, error = direction_length(problem, vertex, slopes, edge)
         # a length that is not certain decides nothing; written so that a NaN does not either
-        lower[place], upper[place] = 0.0, np.inf
+        slopes.lower[place], slopes.upper[place] = 0.0, inf
         if not (length > 2.0 * error and length < 2.0**300):
             continue
-        lower[place] = (slope - bound) / (length + error) * (1.0 - 16.0 * 2.0**-53)
-        upper[place] = (slope + bound) / (length - error) * (1.0 + 16.0 * 2.0**-53)
-        if lower[place] > lower[best]:
+        slopes.lower[place] = (slope - bound) / (length + error) * (1.0 - 16.0 * ROUNDING)
+        slopes.upper[place] = (slope + bound) / (length - error) * (1.0 + 16.0 * ROUNDING)
+        if slopes.lower[place] > slopes.lower[best]:
             best = place
     return best
 
 
-@inlined
+@compiled
 def choose_reference(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes) -> tuple[int, int, int]:
     """Returns how the published rule's choice ended, the chosen edge's slot, and the number of flips before it.
 
@@ -387,17 +324,17 @@ def choose_reference(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes)
     return (0 if sign > 0 else 1), vertex.order[0], 0
 
 
-@inlined
+@compiled
 def choose_among_all(
     problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, takes_first: bool
 ) -> tuple[int, int, int]:
     """Returns how the choice of the steepest edge, or of the first in address order, ended; the slot; the flips."""
     n = vertex.matrix.shape[0]
-    slots = order_slots(vertex)
+    order_slots(vertex, slopes)
     for _ in range(2):
         total, sure = 0, 0
         for place in range(2 * n):
-            slot = slots[place // 2]
+            slot = slopes.slots[place // 2]
             if place % 2 == 1:
                 set_across(problem, vertex, slopes, slot)
             sign = sign_of(slopes, 2 * slot + place % 2)
@@ -422,23 +359,20 @@ def choose_among_all(
 
 
 @compiled
-def order_slots(vertex: FloatVertex) -> Integers:
-    """Returns the slots in the address order of their kinks."""
-    n = vertex.kinks.shape[0]
-    slots = np.zeros(n, dtype=np.int64)
-    for slot in range(n):
+def order_slots(vertex: FloatVertex, slopes: Slopes) -> None:
+    """Puts the slots into the address order of their kinks."""
+    for slot in range(vertex.kinks.shape[0]):
         place = slot
-        while place > 0 and comes_before(vertex.kinks[slot], vertex.kinks[slots[place - 1]]):
-            slots[place] = slots[place - 1]
+        while place > 0 and comes_before(vertex, slot, slopes.slots[place - 1]):
+            slopes.slots[place] = slopes.slots[place - 1]
             place -= 1
-        slots[place] = slot
-    return slots
+        slopes.slots[place] = slot
 
 
 @compiled
-def comes_before(left: Integers, right: Integers) -> bool:
-    """Returns whether one address (depth, sample, unit) is smaller than another."""
+def comes_before(vertex: FloatVertex, slot: int, other: int) -> bool:
+    """Returns whether the address (depth, sample, unit) of one slot's kink is smaller than another's."""
     for part in range(3):
-        if left[part] != right[part]:
-            return bool(left[part] < right[part])
+        if vertex.kinks[slot, part] != vertex.kinks[other, part]:
+            return bool(vertex.kinks[slot, part] < vertex.kinks[other, part])
     return False

@@ -4,36 +4,40 @@ The basis starts as the coordinate rows and takes in one kink after another; to 
 of depth -1 that no scan knows. Bounds: proofs/filter.md, 3 to 5, which ask of a row only that it is enclosed.
 """
 
+from math import sqrt
+
 import numpy as np
 
-from exactdrl.arithmetic.compiling import compiled, exported
-from exactdrl.arithmetic.float64.problem import FloatProblem
-from exactdrl.arithmetic.float64.scan import Floats, Integers, slack
-from exactdrl.arithmetic.float64.slopes import Slopes, empty_slopes, set_multipliers
-from exactdrl.arithmetic.float64.vertex import (
+from exactdrl.arithmetic.float64.arrays import scan_rates
+from exactdrl.arithmetic.float64.marks import compiled, exported
+from exactdrl.arithmetic.float64.scan import ROUNDING, TINY, slack
+from exactdrl.arithmetic.float64.slopes import set_multipliers
+from exactdrl.arithmetic.float64.state import (
     POINT_ERROR,
+    FloatProblem,
     FloatVertex,
-    edge_direction,
-    enclose_inverse,
-    go,
-    propose,
+    Indices,
+    Slopes,
+    Table,
+    Vector,
 )
+from exactdrl.arithmetic.float64.vertex import enclose_inverse, go, set_direction
 
 
-def set_coordinates(vertex: FloatVertex, start: Floats) -> None:
+def set_coordinates(vertex: FloatVertex, start: Vector) -> None:
     """Makes the coordinate rows the basis, and the start, correctly rounded, their right sides."""
     n = len(start)
     vertex.matrix[:] = vertex.columns[:] = np.eye(n)
     vertex.row_errors[:] = 0.0
     vertex.row_sums[:] = vertex.scales[:] = 1.0
     vertex.right[:] = start
-    vertex.right_errors[:] = 2.0 * 2.0**-53 * np.abs(start) + 2.0**-700
+    vertex.right_errors[:] = 2.0 * ROUNDING * np.abs(start) + TINY
     vertex.kinks[:] = -1
     vertex.order[:] = np.arange(n)
 
 
 @compiled
-def steepest_coordinates(vertex: FloatVertex, slopes: Slopes, rivals: Integers) -> tuple[int, bool]:
+def steepest_coordinates(vertex: FloatVertex, slopes: Slopes, rivals: Indices) -> tuple[int, bool]:
     """Fills in the slots of coordinate rows whose columns may be the steepest; returns how many, and if slopes are 0.
 
     One alone is the steepest if the second value is False: then its slope is certainly not 0. No slots are told where
@@ -48,13 +52,13 @@ def steepest_coordinates(vertex: FloatVertex, slopes: Slopes, rivals: Integers) 
             if vertex.kinks[j, 0] >= 0:
                 continue
             slope, bound = abs(slopes.multipliers[j]), slopes.bounds[j]
-            length = np.sqrt(slopes.squares[j])
-            error = (np.sqrt(float(n)) * vertex.column_errors[j] + k * length) * (1.0 + 4.0 * k) + 2.0**-300
+            length = sqrt(slopes.squares[j])
+            error = (sqrt(1.0 * n) * vertex.column_errors[j] + k * length) * (1.0 + 4.0 * k) + 2.0**-300
             if not (length > 2.0 * error and length < 2.0**300):
                 return 0, True
             if turn == 0:
-                highest = max(highest, (slope - bound) / (length + error) * (1.0 - 16.0 * 2.0**-53))
-            elif not ((slope + bound) / (length - error) * (1.0 + 16.0 * 2.0**-53) < highest):
+                highest = max(highest, (slope - bound) / (length + error) * (1.0 - 16.0 * ROUNDING))
+            elif not ((slope + bound) / (length - error) * (1.0 + 16.0 * ROUNDING) < highest):
                 rivals[count] = j
                 count += 1
     return count, not highest > 0.0
@@ -64,17 +68,19 @@ def steepest_coordinates(vertex: FloatVertex, slopes: Slopes, rivals: Integers) 
 def take_in_kinks(
     problem: FloatProblem,
     vertex: FloatVertex,
-    start: Floats,
+    slopes: Slopes,
+    start: Vector,
     entered: int,
     is_flat: bool,
-    found: Integers,
-    rivals: Integers,
+    found: Table,
+    rivals: Indices,
 ) -> tuple[int, int]:
     """Exchanges coordinate rows for kinks as long as that is certain.
 
     Args:
         problem: the data.
         vertex: after `load` and `begin`.
+        slopes: room for them.
         start: the reduced parameters, each the nearest float64.
         entered: how many kinks the basis holds.
         is_flat: every slope along a coordinate's edge is 0: the first coordinate leaves, upwards.
@@ -86,7 +92,6 @@ def take_in_kinks(
         is not full the vertex is to be set up anew.
     """
     n = start.shape[0]
-    slopes = empty_slopes(n)
     for place in range(entered, n):
         sign = 1.0
         if is_flat:
@@ -103,13 +108,13 @@ def take_in_kinks(
             # a slope whose interval is above 0 has a certain sign
             sign = -1.0 if slopes.multipliers[rivals[0]] > 0.0 else 1.0
         leaving = rivals[0]
-        direction = edge_direction(vertex, leaving, sign)
-        depth, unit, sample = propose(problem, vertex, direction)
+        set_direction(vertex, leaving, sign)
+        depth, unit, sample = scan_rates(problem, vertex)
         if depth < 0:
             return place, 1
         distance = -vertex.values[depth, unit, sample] / vertex.rates[depth, unit, sample]
         # the proof asks that the point moved along the direction, not against it
-        if not go(problem, vertex, leaving, direction, distance, depth, sample, unit) or not moved_forward(
+        if not go(problem, vertex, leaving, distance, depth, sample, unit) or not moved_forward(
             vertex, leaving, start, sign
         ):
             return place, 1
@@ -123,7 +128,7 @@ def take_in_kinks(
 
 
 @compiled
-def moved_forward(vertex: FloatVertex, slot: int, before: Floats, sign: float) -> bool:
+def moved_forward(vertex: FloatVertex, slot: int, before: Vector, sign: float) -> bool:
     """Returns whether the coordinate of a row that has left certainly changed from the start in a sign's direction."""
     change = sign * (vertex.theta[slot] - before[slot])
-    return bool(change > vertex.scalars[POINT_ERROR] + 2.0 * 2.0**-53 * (abs(before[slot]) + abs(vertex.theta[slot])))
+    return bool(change > vertex.scalars[POINT_ERROR] + 2.0 * ROUNDING * (abs(before[slot]) + abs(vertex.theta[slot])))

@@ -1,0 +1,11 @@
+"""What pyproject.toml cannot say: the float kernel is compiled, by native/extension.py."""
+
+import sys
+from pathlib import Path
+
+from setuptools import setup
+
+sys.path.insert(0, str(Path(__file__).parent / "native"))
+from extension import BuildKernel, kernel_extensions
+
+setup(cmdclass={"build_ext": BuildKernel}, ext_modules=kernel_extensions())
