@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import examples, instances
 
-from exactdrl import InputError, Walk, observe, read_certificate, read_instance, record_walk, sample_experiment
+from exactdrl import InputError, Walk, read_certificate, read_instance, record_walk, sample_experiment
 from exactdrl import write_instance as write
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.exact.balls import from_arb, from_parts, to_arb, to_parts
@@ -20,6 +20,7 @@ from exactdrl.exact.rationals import to_float
 from exactdrl.observations.claims import enclose_decimal, enclose_number, to_fields
 from exactdrl.observations.density import choose_radii
 from exactdrl.observations.lengths import Lengths, enclose_root, mean_text, sum_lengths
+from exactdrl.observations.observe import observe
 from exactdrl.observations.series import to_series
 from exactdrl.observations.tables import all_tables
 from exactdrl.series import enclosures, trajectory

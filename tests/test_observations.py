@@ -163,10 +163,9 @@ def test_any_segments(walked, length, monkeypatch):
     """However a run is cut into segments, the sequences are the same."""
     folder, found, _ = walked
     instance = read_instance(folder / "a.json")
-    from exactdrl.series import parallel
     from exactdrl.series import trajectory as module
 
-    monkeypatch.setattr(module, "map_segments", lambda *a, **k: parallel.map_segments(*a, **k, length=length))
+    monkeypatch.setattr(module, "_STEPS_A_PART", length)
     problem = IntegerProblem.from_instance(instance)
     assert follow_trajectory(problem, read_certificate(folder / "a.drl", instance)) == found.trajectory
 

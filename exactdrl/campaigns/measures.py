@@ -16,6 +16,7 @@ from exactdrl.certificate.reader import Certificate
 from exactdrl.exact.rationals import parse_rational, to_float, to_number_text, to_text
 from exactdrl.observations.brackets import Bracket
 from exactdrl.observations.density import Line, LineDensity, count_breakpoints
+from exactdrl.observations.float_lines import FloatProblem
 from exactdrl.observations.observe import Observations, observe
 from exactdrl.problem.instance import Instance, Matrix
 from exactdrl.series.trajectory import Trajectory
@@ -181,7 +182,7 @@ def _estimates(found: Observations) -> Measures:
 def _density(problem: IntegerProblem, found: Observations, seed: int) -> Measures:
     radii = found.trajectory_density.radii
     index = max(0, len(radii) - 1 - RADII_BACK)
-    lines = list(found.line_densities)
+    lines, floats = list(found.line_densities), FloatProblem.of(problem)
     source = random.Random(f"norms {seed}")  # noqa: S311 - an experiment's draws, not a secret
     turned = [
         count_breakpoints(
@@ -189,6 +190,7 @@ def _density(problem: IntegerProblem, found: Observations, seed: int) -> Measure
             found.trajectory.last,
             Line("turned", turn_rows(source, problem, found.trajectory.last), density.line.direction),
             radii,
+            floats,
         )
         for density in lines
         if density.line.place == "last"

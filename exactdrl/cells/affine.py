@@ -59,21 +59,25 @@ def through_units(
 
 def affine_form(problem: IntegerProblem, pattern: Pattern, kink: Kink) -> AffineForm:
     """Returns a kink's scaled affine function in the cell of `pattern`."""
+    units, offset = unit_form(problem, pattern, kink)
+    return AffineForm(spread(problem, kink.sample, units), offset)
+
+
+def unit_form(problem: IntegerProblem, pattern: Pattern, kink: Kink) -> tuple[list[mpz], mpz]:
+    """Returns a kink's affine function as coefficients on the trained layer's units of its sample, and a constant."""
     layer, sample, _ = kink
     depth, unit = layer - problem.first, problem.addresses.unit(kink)
     offset = problem.offsets[depth][sample][unit]
     if depth == 0:
-        units = [mpz(u == unit) for u in range(problem.widths[0])]
-    else:
-        coefficients = incoming_weights(problem, kink)
-        for below in range(depth - 1, 0, -1):
-            coefficients = through_units(problem, pattern, below, sample, coefficients)
-            for c, o in zip(coefficients, problem.offsets[below][sample], strict=True):
-                if c:
-                    offset += c * o
-            coefficients = pull_back(problem, below, coefficients)
-        units = through_units(problem, pattern, 0, sample, coefficients)
-    return AffineForm(spread(problem, sample, units), offset)
+        return [mpz(u == unit) for u in range(problem.widths[0])], offset
+    coefficients = incoming_weights(problem, kink)
+    for below in range(depth - 1, 0, -1):
+        coefficients = through_units(problem, pattern, below, sample, coefficients)
+        for c, o in zip(coefficients, problem.offsets[below][sample], strict=True):
+            if c:
+                offset += c * o
+        coefficients = pull_back(problem, below, coefficients)
+    return through_units(problem, pattern, 0, sample, coefficients), offset
 
 
 def spread(problem: IntegerProblem, sample: int, units: list[mpz]) -> list[mpz]:

@@ -17,7 +17,8 @@ from gmpy2 import mpq
 
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.exact.enclosed import EnclosedSequence, enclose
-from exactdrl.observations.lines import find_breakpoints
+from exactdrl.observations.float_lines import FloatProblem
+from exactdrl.observations.lines import count_breakpoints_within
 from exactdrl.problem.instance import Matrix
 from exactdrl.series.trajectory import Trajectory
 
@@ -161,7 +162,9 @@ def _draw_unit_vector(source: random.Random, size: int) -> list[mpq]:
     return [*(2 * value / (square + 1) for value in image), sign * (square - 1) / (square + 1)]
 
 
-def count_breakpoints(problem: IntegerProblem, last: Matrix, line: Line, radii: Sequence[mpq]) -> LineDensity:
+def count_breakpoints(
+    problem: IntegerProblem, last: Matrix, line: Line, radii: Sequence[mpq], floats: FloatProblem | None = None
+) -> LineDensity:
     """Returns how many breakpoints a line has within each radius. Exact.
 
     Args:
@@ -169,11 +172,11 @@ def count_breakpoints(problem: IntegerProblem, last: Matrix, line: Line, radii: 
         last: the last vertex.
         line: through it or through a control point.
         radii: increasing.
+        floats: the problem's numbers as floats, which make it faster.
     """
     origin = last if line.place == "last" else line.offset
-    sizes = sorted(abs(t) for t in find_breakpoints(problem, origin, line.direction, radii[-1]))
-    counts = tuple(sum(size < radius for size in sizes) for radius in radii)
-    return LineDensity(line, tuple(radii), counts, bool(sizes) and sizes[0] == 0)
+    counts, is_at_origin = count_breakpoints_within(problem, origin, line.direction, radii, floats)
+    return LineDensity(line, tuple(radii), counts, is_at_origin)
 
 
 def compare_densities(densities: Sequence[LineDensity]) -> tuple[DensityRow, ...]:

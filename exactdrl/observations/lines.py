@@ -6,15 +6,18 @@ formed but the breakpoints themselves. Each sample's changes of slope are added 
 once, and what does not change the slope, or cancels, does not count.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
 
+import numpy as np
 from gmpy2 import mpq, mpz
 
 from exactdrl.cells.integer_problem import IntegerProblem, Slopes
 from exactdrl.exact.linear import to_integers
+from exactdrl.exact.rationals import to_float
+from exactdrl.observations.float_lines import Flags, FloatBreakpoints, FloatProblem, Floats, Integers, find_certain
 from exactdrl.problem.instance import Matrix
 
 Affine: TypeAlias = tuple[mpz, mpz]  # (constant, rate) along the line
@@ -44,23 +47,132 @@ def find_breakpoints(problem: IntegerProblem, origin: Matrix, direction: Matrix,
         direction: the same; may be anything.
         radius: positive.
     """
-    point, point_scale = to_integers(problem.to_reduced(origin))
-    rates, rate_scale = to_integers(problem.to_reduced(direction))
-    # values are computed at the parameter τ = t · point_scale / rate_scale, where all coefficients are integers
-    unit = mpq(point_scale, rate_scale)
-    end = radius * unit
+    return sorted(_find_jumps(problem, _Line.through(problem, origin, direction, radius), range(problem.samples)))
+
+
+def count_breakpoints_within(
+    problem: IntegerProblem, origin: Matrix, direction: Matrix, radii: Sequence[mpq], floats: FloatProblem | None
+) -> tuple[tuple[int, ...], bool]:
+    """Returns how many breakpoints have |t| below each radius, and whether t = 0 is one. Exact.
+
+    Floats with error bounds are certain of most; of the samples that they leave open integers find the breakpoints.
+
+    Args:
+        problem: the scaled problem.
+        origin: full parameters, shape (n_ℓ, m).
+        direction: the same; may be anything.
+        radii: increasing.
+        floats: the problem's numbers as floats; without them integers find all.
+    """
+    line = _Line.through(problem, origin, direction, radii[-1])
+    certain = _Certain.of(floats, problem, (problem.to_reduced(origin), problem.to_reduced(direction)), radii)
+    is_open = certain.is_open
+    exact = _find_jumps(problem, line, np.flatnonzero(is_open).tolist())
+    # a place that may be that of another sample's breakpoint, too, is for integers: the two count once, or cancel
+    while (shared := certain.samples_near(exact)).size:
+        is_open[shared] = True
+        exact = _find_jumps(problem, line, np.flatnonzero(is_open).tolist())
+    counts = certain.counts() + [sum(abs(t) < radius for t in exact) for radius in radii]
+    return tuple(map(int, counts)), mpq(0) in exact
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line in integers, at the parameter τ = t · unit, where all coefficients of values are integers."""
+
+    point: list[mpz]
+    scale: mpz
+    rates: list[mpz]
+    unit: mpq
+    end: mpq
+
+    @classmethod
+    def through(cls, problem: IntegerProblem, origin: Matrix, direction: Matrix, radius: mpq) -> "_Line":
+        point, point_scale = to_integers(problem.to_reduced(origin))
+        rates, rate_scale = to_integers(problem.to_reduced(direction))
+        unit = mpq(point_scale, rate_scale)
+        return cls(point, point_scale, rates, unit, radius * unit)
+
+
+def _find_jumps(problem: IntegerProblem, line: _Line, samples: Iterable[int]) -> set[mpq]:
+    """Returns every t inside the line's ends at which the slope of some samples' share of the loss changes."""
     jumps: dict[mpq, mpz] = {}
-    for sample in range(problem.samples):
-        for place, jump in _slope_changes(problem, sample, (point, point_scale, rates), end):
+    for sample in samples:
+        for place, jump in _slope_changes(problem, sample, line):
             jumps[place] = jumps.get(place, mpz(0)) + jump
-    return sorted(place / unit for place, jump in jumps.items() if jump)
+    return {place / line.unit for place, jump in jumps.items() if jump}
 
 
-def _slope_changes(
-    problem: IntegerProblem, sample: int, line: tuple[list[mpz], mpz, list[mpz]], end: mpq
-) -> list[tuple[mpq, mpz]]:
+@dataclass(slots=True)
+class _Certain:
+    """The breakpoints that floats are certain of, apart from one another, from 0 and from the radii.
+
+    Attributes:
+        is_open: for each sample whether its breakpoints are left to integers.
+    """
+
+    _found: FloatBreakpoints
+    _radii: Floats
+    is_open: Flags
+
+    @classmethod
+    def of(
+        cls,
+        floats: FloatProblem | None,
+        problem: IntegerProblem,
+        line: tuple[Sequence[mpq], Sequence[mpq]],
+        radii: Sequence[mpq],
+    ) -> "_Certain":
+        bounds = np.array([to_float(radius) for radius in radii], dtype=np.float64)
+        if floats is None or any(mpq(near) != radius for near, radius in zip(bounds.tolist(), radii, strict=True)):
+            nothing = np.zeros(0)
+            is_open = np.ones(problem.samples, dtype=np.bool_)
+            return cls(FloatBreakpoints(np.zeros(0, dtype=np.int64), nothing, nothing, is_open), bounds, is_open)
+        found = find_certain(floats, *line, float(bounds[-1]))
+        certain = cls(found, bounds, found.is_open.copy())
+        certain._open_what_is_close()
+        return certain
+
+    def _open_what_is_close(self) -> None:
+        sample, low, high = self._found.sample, *self._ends()
+        order = np.argsort(low)
+        reach = np.maximum.accumulate(high[order])
+        is_close = np.zeros(len(order), dtype=np.bool_)
+        is_close[order[:-1]] = high[order[:-1]] >= low[order[1:]]
+        is_close[order[1:]] |= reach[:-1] >= low[order[1:]]
+        for radius in (*self._radii, 0.0):
+            for bound in (radius, -radius):
+                is_close |= (low <= bound) & (bound <= high)
+        self.is_open[sample[is_close]] = True
+
+    def _ends(self) -> tuple[Floats, Floats]:
+        # one more rounding
+        error = self._found.error + 2.0**-52 * np.abs(self._found.place)
+        return self._found.place - error, self._found.place + error
+
+    def samples_near(self, places: Iterable[mpq]) -> Integers:
+        """Returns the samples that are not open and have a breakpoint where one of some places may be."""
+        is_kept = ~self.is_open[self._found.sample]
+        low, high = (ends[is_kept] for ends in self._ends())
+        if not low.size:
+            return np.zeros(0, dtype=np.int64)
+        order = np.argsort(low)
+        asked = np.array([to_float(place) for place in places], dtype=np.float64)
+        # kept breakpoints are apart: the only one that can be near begins last before the place
+        slack = 2.0**-52 * np.abs(asked) + 2.0**-1000
+        before = np.searchsorted(low[order], asked + slack, side="right") - 1
+        near = (before >= 0) & (high[order][before] >= asked - slack)
+        return np.unique(self._found.sample[is_kept][order[before[near]]])
+
+    def counts(self) -> Integers:
+        """Returns how many breakpoints of samples that are not open are within each radius."""
+        sizes = np.sort(np.abs(self._found.place[~self.is_open[self._found.sample]]))
+        return np.searchsorted(sizes, self._radii)
+
+
+def _slope_changes(problem: IntegerProblem, sample: int, line: _Line) -> list[tuple[mpq, mpz]]:
     """Returns the places where the slope of one sample's share of the scaled loss changes, and by how much."""
-    point, scale, rates = line
+    point, scale, rates, end = line.point, line.scale, line.rates, line.end
     row, width, top = problem.rows[sample], problem.rank, len(problem.widths) - 1
     values = [
         (

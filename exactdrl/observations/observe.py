@@ -35,6 +35,7 @@ from exactdrl.observations.estimates import (
     find_settled_fit,
     tabulate_estimates,
 )
+from exactdrl.observations.float_lines import FloatProblem
 from exactdrl.observations.lengths import LengthSums, sum_lengths
 from exactdrl.observations.phases import SPREAD, Phases, split_phases
 from exactdrl.problem.file import read_bytes, read_instance
@@ -199,7 +200,8 @@ def observe(
     densities = []
     # processes take a second to start: on short walks the lines take less
     jobs = jobs if len(certificate.steps) > STEPS_A_SEGMENT else 1
-    for density in map_items(common_problem(problem), drawn, partial(_count, trajectory.last, radii), jobs=jobs):
+    count = partial(_count, trajectory.last, radii, FloatProblem.of(problem))
+    for density in map_items(common_problem(problem), drawn, count, jobs=jobs):
         densities.append(density)
         report(Progress("lines", len(densities), len(drawn)))
     return Observations(
@@ -224,8 +226,10 @@ def _ignore(progress: Progress) -> None:
     del progress
 
 
-def _count(last: Matrix, radii: Sequence[mpq], problem: IntegerProblem, line: Line) -> LineDensity:
-    return count_breakpoints(problem, last, line, radii)
+def _count(
+    last: Matrix, radii: Sequence[mpq], floats: FloatProblem | None, problem: IntegerProblem, line: Line
+) -> LineDensity:
+    return count_breakpoints(problem, last, line, radii, floats)
 
 
 def check_options(steps: int, *, window: int, spread: mpq, between: Sequence[tuple[int, int]], lines: int) -> None:

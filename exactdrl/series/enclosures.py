@@ -8,7 +8,9 @@ exactly. The cell's loss is affine: a step changes its gradient by a multiple of
 Source: proofs/enclosures.md.
 """
 
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from flint import arb, arb_mat, ctx, fmpz
@@ -16,7 +18,7 @@ from gmpy2 import mpz
 from numpy.typing import NDArray
 
 from exactdrl.arithmetic.exact import ExactArithmetic
-from exactdrl.cells.affine import AffineForm, affine_form, gradient, gradient_jump
+from exactdrl.cells.affine import gradient, gradient_jump, unit_form
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.cells.scan import is_in_cell, scan
@@ -29,10 +31,11 @@ from exactdrl.walks.driver import Step
 
 Floats = NDArray[np.float64]
 
-# Corrections stop when the last one is this small beside the greatest coordinate: then what is left is far smaller
-_SMALL = 2.0**-100
+# Corrections stop when what is left is this small beside the coordinates
+_SMALL = 2.0**-96
 _MOST_CORRECTIONS = 12
 _UNIT = 2.0**-52  # twice the unit roundoff of float64
+_NOTHING = arb(0)
 _TINY = 2.0**-1000  # more than all that underflow can lose in a sum of products of numbers up to 1
 
 
@@ -41,14 +44,37 @@ def inverse_bound(inverse: Floats, matrix: Floats) -> float:
 
     Args:
         inverse: C, (n, n).
-        matrix: (n, n), entries of A rounded to nearest; those of A are at most 1 in size.
+        matrix: (n, n), the entries of A up to three roundings each; those of A are at most 1 in size.
     """
     n = len(matrix)
-    defect = np.abs(np.eye(n) - inverse @ matrix).sum(axis=1)
-    size = (np.abs(inverse) @ np.abs(matrix)).sum(axis=1)
-    # n + 4 roundings in every entry of the product, its rounding of A included; the last term is for what underflows
-    error = (n + 4) * _UNIT * size + _TINY * (1 + np.abs(inverse).sum(axis=1))
-    return float(1.01 * (defect + error).max(initial=0.0))
+    defect = inverse @ matrix
+    defect.flat[:: n + 1] -= 1
+    sizes = np.abs(inverse)
+    # at most n + 6 roundings in every entry of the product; the last term is for what underflows
+    error = (n + 6) * _UNIT * (sizes @ np.abs(matrix)).sum(axis=1) + _TINY * (1 + sizes.sum(axis=1))
+    return float(1.01 * (np.abs(defect).sum(axis=1) + error).max(initial=0.0))
+
+
+def correction_bound(sizes: Floats, rest: Floats, radii: Floats, eta: float) -> float:
+    """Returns how far the solution is at most, in every coordinate, from t + fl(C r), infinity where floats overflow.
+
+    Args:
+        sizes: |C|, (n, n).
+        rest: r, the middles of b - A t rounded to nearest.
+        radii: their radii.
+        eta: a bound of the greatest row sum of |I - C A|, at most 1/2.
+    """
+    shares = (2 * eta + (len(rest) + 6) * _UNIT) * np.abs(rest) + 2 * radii + _TINY
+    return float(1.01 * (sizes @ shares).max(initial=0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """A kink's affine function in a cell, divided by 2^bits: row · θ + offset."""
+
+    row: arb_mat
+    offset: arb
+    bits: int
 
 
 class EnclosedVertex:
@@ -63,11 +89,13 @@ class EnclosedVertex:
         "_constant",
         "_forms",
         "_gradient",
+        "_inputs",
         "_matrix",
         "_middle",
         "_offsets",
         "_problem",
         "_rounded",
+        "_scale",
         "_slots",
         "basis",
         "pattern",
@@ -82,56 +110,81 @@ class EnclosedVertex:
         problem.check_dimension(len(basis))
         n = problem.dimension
         self._problem, self.pattern, self.basis = problem, pattern.copy(), list(basis)
+        self._inputs: dict[int, tuple[list[arb], Floats, int]] = {}
         self._slots: dict[Kink, int] = {}
-        self._forms: dict[Kink, AffineForm] = {}
+        self._forms: dict[Kink, _Form] = {}
         self._matrix, self._offsets = arb_mat(n, n), arb_mat(n, 1)
         self._rounded = np.zeros((n, n))
         self._middle: arb_mat | None = None
+        with ctx.workprec(PRECISION):
+            self._place_all()
+            self._gradient = arb_mat(1, n, [_to_ball(entry) for entry in gradient(problem, self.pattern)])
+            self._constant = _to_ball(_loss_constant(problem, self.pattern))
+            self._scale = _to_ball(problem.loss_scale)
+
+    def _place_all(self) -> None:
+        self._slots, self._forms = {}, {}
         for slot, kink in enumerate(self.basis):
             self._place(slot, kink)
-        self._gradient = gradient(problem, self.pattern)
-        self._constant = _loss_constant(problem, self.pattern)
 
     def _place(self, slot: int, kink: Kink) -> None:
-        """Makes a kink's affine function, divided by a power of 2 beyond its entries, a row of the system."""
-        form = affine_form(self._problem, self.pattern, kink)
+        """Makes a kink's affine function a row of the system."""
+        form, units = self._form(kink)
         self._slots[kink], self._forms[kink] = slot, form
-        scale = arb((1, -max((entry.bit_length() for entry in form.row), default=0)))
-        for column, entry in enumerate(form.row):
-            value = arb(to_fmpz(entry)) * scale
-            self._matrix[slot, column] = value
-            self._rounded[slot, column] = float(value)
-        self._offsets[slot, 0] = arb(to_fmpz(-form.offset)) * scale
+        for column, entry in enumerate(form.row.entries()):
+            self._matrix[slot, column] = entry
+        self._offsets[slot, 0] = -form.offset
+        self._rounded[slot] = np.multiply.outer(units, self._inputs_of(kink.sample)[1]).ravel()
+
+    def _form(self, kink: Kink) -> tuple[_Form, Floats]:
+        """Returns a kink's affine function by balls, and its coefficients on units as floats, at most 1 in size."""
+        units, offset = unit_form(self._problem, self.pattern, kink)
+        inputs, _, power = self._inputs_of(kink.sample)
+        # powers of 2 make the coefficients, and the inputs, at most 1
+        bits = max((unit.bit_length() for unit in units), default=0)
+        balls = [_to_ball(unit, -bits) if unit else _NOTHING for unit in units]
+        row = arb_mat(1, self._problem.dimension, [unit * entry for unit in balls for entry in inputs])
+        floats = np.array([float(ball) for ball in balls], dtype=np.float64)
+        return _Form(row, _to_ball(offset, -bits - power), bits + power), floats
+
+    def _inputs_of(self, sample: int) -> tuple[list[arb], Floats, int]:
+        """Returns a sample's x̃ divided by a power of 2 beyond its entries, as balls and as floats, and the power."""
+        if sample not in self._inputs:
+            row = self._problem.rows[sample]
+            power = max((entry.bit_length() for entry in row), default=0)
+            balls = [_to_ball(entry, -power) for entry in row]
+            self._inputs[sample] = balls, np.array([float(ball) for ball in balls], dtype=np.float64), power
+        return self._inputs[sample]
 
     # -- moves
 
     def move(self, step: Step) -> None:
         """Moves on by a step that fits this vertex, as `certificate.replay.follow` would have it."""
-        for kink in step.flips:
-            self._flip(kink)
-        if step.basis is not None:
-            self.basis = list(step.basis)
-            self._slots, self._forms = {}, {}
-            for slot, kink in enumerate(self.basis):
-                self._place(slot, kink)
-        for kink in step.crossed:
-            self._flip(kink)
-        slot = self._slots.pop(step.leaving)
-        del self._forms[step.leaving]
-        self.basis.remove(step.leaving)
-        self.basis.append(step.entering)
-        self._place(slot, step.entering)
+        with ctx.workprec(PRECISION):
+            for kink in step.flips:
+                self._flip(kink)
+            if step.basis is not None:
+                self.basis = list(step.basis)
+                self._place_all()
+            for kink in step.crossed:
+                self._flip(kink)
+            slot = self._slots.pop(step.leaving)
+            del self._forms[step.leaving]
+            self.basis.remove(step.leaving)
+            self.basis.append(step.entering)
+            self._place(slot, step.entering)
 
     def _flip(self, kink: Kink) -> None:
-        form = self._forms.get(kink) or affine_form(self._problem, self.pattern, kink)
         jump = gradient_jump(self._problem, self.pattern, kink)
         if jump:
-            self._gradient = [g + jump * a for g, a in zip(self._gradient, form.row, strict=True)]
-            self._constant += jump * form.offset
+            form = self._forms.get(kink) or self._form(kink)[0]
+            multiple = _to_ball(jump, form.bits)
+            self._gradient += form.row * multiple
+            self._constant += form.offset * multiple
         self.pattern.flip(kink)
-        for other, slot in list(self._slots.items()):
+        for other in self.basis:
             if other.sample == kink.sample and other.layer > kink.layer:
-                self._place(slot, other)
+                self._place(self._slots[other], other)
 
     # -- enclosures
 
@@ -146,35 +199,34 @@ class EnclosedVertex:
 
     def _corrected(self) -> arb_mat | None:
         """Returns the balls by Krawczyk's bound, None where floats do not prove the matrix regular."""
-        matrix, n = self._rounded, len(self.basis)
+        n = len(self.basis)
         try:
-            inverse = np.asarray(np.linalg.inv(matrix), dtype=np.float64)
+            inverse = np.asarray(np.linalg.inv(self._rounded), dtype=np.float64)
         except np.linalg.LinAlgError:
             return None
-        eta = inverse_bound(inverse, matrix)
+        eta = inverse_bound(inverse, self._rounded)
         if not eta <= 0.5:  # noqa: PLR2004 - and not for NaN
             return None
+        sizes = np.abs(inverse)
         with ctx.workprec(PRECISION):
             middle = arb_mat(n, 1) if self._middle is None else self._middle
-            size = max((abs(float(entry)) for entry in middle.entries()), default=0.0)
+            size = float(np.abs(np.array([float(entry) for entry in middle.entries()])).max(initial=0.0))
+            moved, radius = middle, math.inf
             for _ in range(_MOST_CORRECTIONS):
-                rest = self._offsets - self._matrix * middle
-                change = inverse @ np.array([float(entry) for entry in rest.entries()], dtype=np.float64)
+                rest = (self._offsets - self._matrix * middle).entries()
+                middles = np.array([float(ball) for ball in rest], dtype=np.float64)
+                radii = np.array([float(ball.rad()) for ball in rest], dtype=np.float64)
+                change = inverse @ middles
                 if not np.isfinite(change).all():
                     return None
-                middle = (middle + arb_mat(n, 1, change.tolist())).mid()
-                last = np.abs(change).max(initial=0.0)
-                size += last
-                if last <= _SMALL * size:
+                moved = middle + arb_mat(n, 1, change.tolist())
+                middle = moved.mid()
+                size += float(np.abs(change).max(initial=0.0))
+                before, radius = radius, correction_bound(sizes, middles, radii, eta)
+                if radius <= _SMALL * size or not radius < before / 2:
                     break
             self._middle = middle
-            rest = self._offsets - self._matrix * middle
-            sizes = np.array([float(entry.abs_upper()) for entry in rest.entries()], dtype=np.float64)
-            # 1 / (1 - eta) ≤ 2; the rest is for rounding the sizes and the sums, and for what underflows
-            radius = float(2.02 * (np.abs(inverse) @ (sizes + _TINY)).max(initial=0.0))
-            if not radius < np.inf:
-                return None
-            return middle + arb_mat(n, 1, [arb(0, radius)] * n)
+            return moved + arb_mat(n, 1, [arb(0, radius)] * n) if radius < math.inf else None
 
     def _exact_point(self) -> arb_mat:
         numbers = self._exact().vertex()
@@ -186,10 +238,9 @@ class EnclosedVertex:
 
     def loss(self, point: arb_mat) -> arb:
         """Returns a ball that holds the loss at the vertex."""
-        n = len(self.basis)
         with ctx.workprec(PRECISION):
-            slope = arb_mat(1, n, [arb(to_fmpz(entry)) for entry in self._gradient])
-            return ((slope * point)[0, 0] + arb(to_fmpz(self._constant))) / arb(to_fmpz(self._problem.loss_scale))
+            along = (self._gradient * point)[0, 0] if self.basis else arb(0)
+            return (along + self._constant) / self._scale
 
     def check_cell(self, point: arb_mat) -> None:
         """Refuses a vertex outside its cell: there the cell's loss is not the loss.
@@ -245,6 +296,11 @@ def _pass_on(problem: IntegerProblem, depth: int, pattern: Pattern, values: list
         value * slopes[index % width][on]
         for index, (value, on) in enumerate(zip(values, pattern.bits[depth], strict=True))
     ]
+
+
+def _to_ball(value: mpz, power: int = 0) -> arb:
+    """Returns the ball of radius 0 that is an integer times a power of 2."""
+    return arb((int(value), power))
 
 
 def _loss_constant(problem: IntegerProblem, pattern: Pattern) -> mpz:

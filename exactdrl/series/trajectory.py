@@ -3,7 +3,8 @@
 Each number is known by an enclosure of some 100 bits, and exactly where it is asked for: see `exact.enclosed`.
 """
 
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -15,13 +16,14 @@ from numpy.typing import NDArray
 from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.certificate.reader import Certificate
-from exactdrl.certificate.replay import final_vertex, first_cell, follow
+from exactdrl.certificate.replay import follow
+from exactdrl.engine.pool import map_items
 from exactdrl.exact.balls import BallParts, from_parts, to_arb, to_parts
 from exactdrl.exact.enclosed import PRECISION, EnclosedSequence
 from exactdrl.exact.linear import to_integers
 from exactdrl.series.enclosures import replay_enclosed
 from exactdrl.series.export import squared_distance
-from exactdrl.series.parallel import STEPS_A_SEGMENT, map_segments
+from exactdrl.series.parallel import common_problem
 from exactdrl.series.segments import Segment, replay_segment, segments
 
 
@@ -59,37 +61,36 @@ class Trajectory:
 
 
 _GRID = 1024
+# A part costs four scans of all kinks beside its steps
+_STEPS_A_PART = 1024
 
 
 class _Vertices:
     """The exact vertices of a recorded walk: any one by a linear system, all by a replay."""
 
-    def __init__(self, problem: IntegerProblem, certificate: Certificate, last: tuple[list[mpz], mpz]) -> None:
-        self._problem, self._certificate, self._last = problem, certificate, last
+    def __init__(self, problem: IntegerProblem, parts: Sequence[Segment]) -> None:
+        self._problem, self._parts = problem, parts
+        self.last = self._point(parts[-1].before + len(parts[-1].steps))
 
-    @cached_property
-    def _segments(self) -> list[Segment]:
-        return segments(self._problem, self._certificate, STEPS_A_SEGMENT)
-
-    def _at(self, index: int) -> ExactArithmetic:
+    def at(self, index: int) -> ExactArithmetic:
         """Returns the vertex after a number of steps."""
-        segment = self._segments[min(index // STEPS_A_SEGMENT, len(self._segments) - 1)]
+        segment = self._parts[bisect_right(self._parts, index, key=lambda part: part.before) - 1]
         pattern, basis = self._problem.pattern_from_hex(segment.pattern), list(segment.basis)
         for step in segment.steps[: index - segment.before]:
             follow(pattern, basis, step)
         return ExactArithmetic(self._problem, pattern, basis, is_brief=True)
 
     def _point(self, index: int) -> tuple[list[mpz], mpz]:
-        return to_integers(self._at(index).vertex())
+        return to_integers(self.at(index).vertex())
 
     def loss(self, index: int) -> mpq:
-        return self._at(index).loss()
+        return self.at(index).loss()
 
     def squared_step(self, index: int) -> mpq:
         return squared_distance(self._point(index + 1), self._point(index))
 
     def squared_distance(self, index: int) -> mpq:
-        return squared_distance(self._point(index), self._last)
+        return squared_distance(self._point(index), self.last)
 
     @cached_property
     def all(self) -> tuple[list[mpq], list[mpq], list[mpq]]:
@@ -97,7 +98,7 @@ class _Vertices:
         losses: list[mpq] = []
         squared_steps: list[mpq] = []
         squared_distances: list[mpq] = []
-        for segment in self._segments:
+        for segment in self._parts:
             before: tuple[list[mpz], mpz] | None = None
             for vertex in replay_segment(self._problem, segment):
                 here = vertex.point()
@@ -105,7 +106,7 @@ class _Vertices:
                     squared_steps.append(squared_distance(here, before))
                 if before is not None or segment.before == 0:
                     losses.append(vertex.loss())
-                    squared_distances.append(squared_distance(here, self._last))
+                    squared_distances.append(squared_distance(here, self.last))
                 before = here
         return losses, squared_steps, squared_distances
 
@@ -207,15 +208,15 @@ def follow_trajectory(
     Raises:
         InputError: a line does not fit this problem, or a basis is dependent.
     """
-    first = ExactArithmetic(problem, *first_cell(problem, certificate), is_brief=True).vertex()
-    last = ExactArithmetic(problem, *final_vertex(problem, certificate), is_brief=True).vertex()
+    parts = segments(problem, certificate, _STEPS_A_PART)
+    exact = _Vertices(problem, parts)
+    first, last = exact.at(0).vertex(), exact.at(len(certificate.steps)).vertex()
     losses: list[arb] = []
     squared_steps: list[arb] = []
     squared_distances: list[arb] = []
     lower: list[mpz] = []
     upper: list[mpz] = []
-    work = partial(_observe_segment, to_integers(last))
-    for part in map_segments(problem, certificate, work, jobs=jobs):
+    for part in map_items(common_problem(problem), parts, partial(_observe_segment, exact.last), jobs=jobs):
         losses += map(from_parts, part.losses)
         squared_steps += map(from_parts, part.squared_steps)
         squared_distances += map(from_parts, part.squared_distances)
@@ -225,7 +226,6 @@ def follow_trajectory(
             on_step(len(squared_steps))
     squared_distances[-1] = arb(0)
     corners = [problem.to_full([mpq(value, _GRID) for value in corner]) for corner in (lower, upper)]
-    exact = _Vertices(problem, certificate, to_integers(last))
     return Trajectory(
         EnclosedSequence(losses, exact.loss, lambda: exact.all[0]),
         EnclosedSequence(squared_steps, exact.squared_step, lambda: exact.all[1]),
