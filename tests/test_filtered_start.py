@@ -16,7 +16,7 @@ from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.exact.solved import LARGEST_KEPT
 from exactdrl.steps import coordinate_search
 from exactdrl.steps.coordinate_search import CoordinateSearch
-from exactdrl.steps.first_vertex import StartRay, find_first_vertex
+from exactdrl.steps.first_vertex import StartEnd, find_first_vertex
 
 
 def search_filtered(problem, monkeypatch, *, with_points=True):
@@ -43,7 +43,7 @@ def check_same(instance, **options):
             patch.setattr(filtered_start, name, value)
         found, taken = search_filtered(problem, patch)
     assert found == exact
-    return taken, 0 if isinstance(exact, StartRay) else len(exact.basis)
+    return taken, 0 if isinstance(exact, StartEnd) else len(exact.basis)
 
 
 @given(instance=instances())

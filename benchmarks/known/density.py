@@ -80,7 +80,7 @@ class End:
 def find_end(instance: Instance) -> End | None:
     """Returns where a walk ends; None if that is not proved to be a minimum."""
     walk = Walk(instance)
-    if walk.start_ray is not None:
+    if walk.start_end is not None:
         return None
     estimates = [walk.loss_estimate, *(walk.loss_estimate for _ in walk)]
     if not isinstance(walk.outcome, (LocalMinimum, StrictLocalMinimum)):

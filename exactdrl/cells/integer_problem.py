@@ -23,6 +23,7 @@ from gmpy2 import lcm, mpq, mpz
 from exactdrl.cells.dyadic import DyadicRows, DyadicSamples
 from exactdrl.cells.kinks import Addresses, Pattern
 from exactdrl.cells.lineality import Reduction, reduce_parameters
+from exactdrl.cells.ranges import Ranges, find_ranges
 from exactdrl.exact.linear import combine_columns, common_denominator, pivot_columns, to_fmpz, to_integers, to_matrix
 from exactdrl.exact.rationals import InputError
 from exactdrl.problem.instance import Instance
@@ -262,6 +263,11 @@ class IntegerProblem:
     def offset_matrices(self) -> tuple[fmpz_mat | None, ...]:
         """Returns `offsets` for FLINT, None for a layer where all are 0."""
         return tuple(_to_matrix(layer, len(layer[0])) if any(map(any, layer)) else None for layer in self.offsets)
+
+    @cached_property
+    def ranges(self) -> Ranges:
+        """Returns what the network above the trained layer says of the loss; not for a squared loss."""
+        return find_ranges(self.instance)
 
     @property
     def rank(self) -> int:

@@ -31,6 +31,8 @@ from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum
 from exactdrl.problem.instance import Instance
 from exactdrl.steps.step import Outcome, Unbounded
 
+_NO_RANGES: dict[str, object] = {"unsupported": "the proved checker knows no ranges of outputs"}
+
 
 def hint_lines(
     instance: Instance,
@@ -52,7 +54,10 @@ def hint_lines(
     """
     yield _line({"format": "exactdrl-hints", "version": 1, "instance": instance.digest})
     if certificate.first.is_start:
-        return  # the ray is in the certificate
+        # a ray is in the certificate
+        if certificate.outcome == LocalMinimum("bound"):
+            yield _line(_NO_RANGES)
+        return
     problem = IntegerProblem.from_instance(instance)
     cells = CellNormals(problem)
     vertices = replay(problem, certificate)
@@ -103,6 +108,8 @@ def _outcome_lines(
                 content = {"unsupported": f"no slopes prove that the minimum is strict within {nodes} linear programs"}
             else:
                 content["strict"] = _axis_tree(strict)
+        case LocalMinimum("bound"):
+            content = _NO_RANGES
         case LocalMinimum(by) if by != "zero-loss":
             tree = find_slopes(instance, point, nodes=nodes)
             if tree is None:

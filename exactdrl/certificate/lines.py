@@ -41,7 +41,8 @@ class VertexLine:
         pattern: its cell, as `Pattern.to_hex` writes it.
         basis: n kinks in order of entry.
         is_elsewhere: it need not lie in the start's cell.
-        is_start: there is no vertex; the pattern is a cell of the start, and the outcome is a ray from there.
+        is_start: there is no vertex; the pattern is a cell of the start, and the outcome is a ray from there, or that
+            the loss is constant.
     """
 
     pattern: tuple[str, ...]
@@ -223,7 +224,7 @@ def parse_outcome(value: dict[str, object], place: str) -> Outcome:  # noqa: PLR
             return StrictLocalMinimum()
         case {"outcome": "strict-local-minimum", "by": "tree"}:
             return StrictLocalMinimum("tree", parse_witness(value, place))
-        case {"outcome": "local-minimum", "by": ("likq" | "zero-loss") as by}:
+        case {"outcome": "local-minimum", "by": ("likq" | "zero-loss" | "bound") as by}:
             return LocalMinimum(by)
         case {"outcome": "local-minimum", "by": "tree"}:
             return LocalMinimum("tree", parse_witness(value, place))

@@ -8,7 +8,7 @@ from exactdrl.certificate.reader import Certificate, parse_beginning
 from exactdrl.certificate.replay import final_vertex
 from exactdrl.certificate.stream import CertificateFile
 from exactdrl.exact.rationals import InputError
-from exactdrl.steps.first_vertex import FirstVertex, StartRay
+from exactdrl.steps.first_vertex import FirstVertex, StartEnd
 from exactdrl.walks.driver import Outcome, Step, StepLimit, Walk
 
 # Steps between two writes; a kill loses no more than these
@@ -88,8 +88,8 @@ def _check_header(path: Path, certificate: Certificate, header: Header) -> None:
         )
 
 
-def _first_text(first: FirstVertex | StartRay) -> str:
-    if isinstance(first, StartRay):
+def _first_text(first: FirstVertex | StartEnd) -> str:
+    if isinstance(first, StartEnd):
         return start_text(first.pattern)
     return vertex_text(first.pattern, first.basis, is_elsewhere=first.is_elsewhere)
 

@@ -7,7 +7,7 @@ from exactdrl.certificate.reader import Certificate
 from exactdrl.exact.rationals import InputError
 from exactdrl.problem.instance import Instance
 from exactdrl.regression.long_step import LINE_SEARCH, LONG_STEP
-from exactdrl.steps.first_vertex import FirstVertex, StartRay, to_start_rule
+from exactdrl.steps.first_vertex import FirstVertex, StartEnd, to_start_rule
 from exactdrl.walks.driver import Step, StepLimit, Walk
 from exactdrl.walks.rules import RULES
 
@@ -52,8 +52,8 @@ def rerun(instance: Instance, certificate: Certificate, *, on_step: Callable[[St
     return None
 
 
-def _first_line(first: FirstVertex | StartRay) -> VertexLine:
+def _first_line(first: FirstVertex | StartEnd) -> VertexLine:
     pattern = tuple(first.pattern.to_hex())
-    if isinstance(first, StartRay):
+    if isinstance(first, StartEnd):
         return VertexLine(pattern, (), is_start=True)
     return VertexLine(pattern, first.basis, first.is_elsewhere)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from exactdrl.arithmetic.counts import DecisionCounts
 from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.cells.ranges import find_ranges
 from exactdrl.certificate.reader import read_certificate
 from exactdrl.certificate.record import record_walk
 from exactdrl.certificate.replay import final_vertex
@@ -23,13 +24,13 @@ from exactdrl.front.frames import to_frame
 from exactdrl.front.problems import Problem, to_instance
 from exactdrl.front.result import Result
 from exactdrl.minimality.judge import DEFAULT_BUDGET
-from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum, Undecided
+from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum, Undecided, is_global_minimum
 from exactdrl.problem.facts import Facts
 from exactdrl.problem.file import read_bytes, read_instance, write_instance
 from exactdrl.problem.instance import Instance, Matrix
 from exactdrl.problem.output import new_file, refuse_existing, temporary_folder, write_new
 from exactdrl.report.style import Size
-from exactdrl.report.words import count_words, loss_words, outcome_name, outcome_words, zero_words
+from exactdrl.report.words import count_words, loss_words, outcome_name, outcome_words, range_lines, zero_words
 from exactdrl.series.export import points
 from exactdrl.steps.step import Outcome, Step, StepLimit
 from exactdrl.walks.driver import Walk, default_rule
@@ -87,6 +88,15 @@ class WalkResult(Facts):
         return isinstance(self.outcome, (LocalMinimum, StrictLocalMinimum))
 
     @property
+    def is_global(self) -> bool:
+        """Returns whether the end is proved to be a global minimum in the trained layer's parameters.
+
+        It is where it is a local one and the loss is convex, or as small as the outputs' ranges allow
+        (proofs/convexity.md). False only says that neither was shown.
+        """
+        return is_global_minimum(IntegerProblem.from_instance(self.instance), self.outcome, self.loss)
+
+    @property
     def x(self) -> NDArray[np.float64]:
         """Returns the parameters in float64, each correctly rounded; that point is no vertex any more."""
         return np.array([[to_float(value) for value in row] for row in self.parameters])
@@ -118,6 +128,8 @@ class WalkResult(Facts):
             "parameters_float": self.x.tolist(),
             "published_stops": list(self.published_stops),
             "lineality": self.lineality,
+            "global": self.is_global,
+            "idle_units": list(find_ranges(self.instance).idle),
         }
 
     def to_pandas(self) -> "DataFrame":
@@ -237,6 +249,9 @@ class WalkResult(Facts):
         facts = [("outcome", self.message), ("steps", str(self.steps)), ("loss", loss_words(self.loss))]
         if self.lineality:
             facts.append(("lineality", f"{self.lineality} directions change no kink; minima are meant modulo these"))
+        for line in range_lines(IntegerProblem.from_instance(self.instance), self.outcome, self.loss):
+            name, _, text = line.partition("  ")
+            facts.append((name, text.strip()))
         if self.published_stops:
             stops = ", ".join(map(str, self.published_stops[:_LONGEST_TABLE]))
             words = f"the published rule stops at vertices that are no minimum, before step {stops}"
@@ -280,6 +295,7 @@ class WalkSummary(Result):
         if state.problem.lineality:
             directions = f"{state.problem.lineality} directions do not change the loss at all"
             lines.append(f"lineality    {directions}; minima are meant modulo these")
+        lines += range_lines(state.problem, self.outcome, state.loss)
         if state.published_stops:
             stops = ", ".join(map(str, state.published_stops))
             lines.append(f"wrong stops  the published rule stops at vertices that are no minimum, before step {stops}")
@@ -299,6 +315,8 @@ class WalkSummary(Result):
             "loss_float": to_float(state.loss),
             "published_stops": state.published_stops,
             "lineality": state.problem.lineality,
+            "global": is_global_minimum(state.problem, self.outcome, state.loss),
+            "idle_units": list(state.problem.ranges.idle),
         }
         if isinstance(self.outcome, Undecided):
             result["active"] = self.outcome.active

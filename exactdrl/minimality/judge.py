@@ -28,6 +28,7 @@ def judge(
     values: Values,
     *,
     denominator: mpz | None = None,
+    loss: mpq | None = None,
     budget: int = DEFAULT_BUDGET,
     on_node: Callable[[int], None] | None = None,
 ) -> Verdict:
@@ -41,13 +42,15 @@ def judge(
         problem: the scaled problem.
         values: of the point.
         denominator: of the point, by which its values are scaled; without it no lengths of steps are given.
+        loss: at the point; without it is not compared with what no parameters go below.
         budget: how much work each block's tree may take; beyond it the verdict is `Undecided`.
         on_node: called with the number of the trees' nodes so far.
 
     Source: THEORY.md, section 3; proofs/likq.md, proofs/minimality-tree.md.
     """
     form = localise(problem, values)
-    found = _decide(problem, values, form, Budget(budget, on_node))
+    is_least = loss is not None and problem.ranges.bound is not None and loss == problem.ranges.bound
+    found = _decide(problem, values, form, Budget(budget, on_node), is_least=is_least)
     if isinstance(found, _Descent):
         if form.change(found.direction) >= 0:
             raise AssertionError("a descent does not descend: this is a bug")
@@ -67,7 +70,7 @@ class _Descent:
 
 
 def _decide(
-    problem: IntegerProblem, values: Values, form: LocalForm, budget: Budget
+    problem: IntegerProblem, values: Values, form: LocalForm, budget: Budget, *, is_least: bool
 ) -> StrictLocalMinimum | LocalMinimum | Undecided | _Descent:
     reduced = reduce_form(form)
     qualified = decide_by_likq(reduced)
@@ -77,12 +80,13 @@ def _decide(
         if qualified.is_strict and not problem.lineality:
             return StrictLocalMinimum()
         return LocalMinimum("likq", flat=_to_flat(qualified.flat or find_still(reduced)))
-    if problem.instance.loss.is_nonnegative and scaled_loss(problem, values) == 0:
+    is_zero = problem.instance.loss.is_nonnegative and scaled_loss(problem, values) == 0
+    if is_zero or is_least:
         # a minimum without any work, and with a little of it perhaps a strict one
         strict = None
         if not problem.lineality and find_still(reduced) is None:
             strict = _decide_degenerate(problem, form, reduced, Budget(min(SMALL, budget.work), None))
-        return strict if isinstance(strict, StrictLocalMinimum) else LocalMinimum("zero-loss")
+        return strict if isinstance(strict, StrictLocalMinimum) else LocalMinimum("zero-loss" if is_zero else "bound")
     return _decide_degenerate(problem, form, reduced, budget)
 
 

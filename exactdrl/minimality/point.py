@@ -67,11 +67,12 @@ def judge_point(
     form = localise(problem, values)
     rows = [to_integers(row)[0] for row in form.rows]
     basis = independent_rows(rows, problem.dimension)
-    verdict = judge(problem, values, denominator=denominator, budget=budget, on_node=on_node)
+    loss = point.loss
+    verdict = judge(problem, values, denominator=denominator, loss=loss, budget=budget, on_node=on_node)
     return JudgedPoint(
         problem,
         verdict,
-        point.loss,
+        loss,
         len(form.kinks),
         problem.dimension - len(basis),
         not any(project_out([rows[index] for index in basis], to_integers(form.slope)[0])),

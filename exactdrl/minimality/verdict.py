@@ -5,6 +5,7 @@ from typing import Literal, TypeAlias
 
 from gmpy2 import mpq
 
+from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.minimality.tree.witness import TreeWitness
 
 
@@ -51,7 +52,7 @@ class LocalMinimum:
             verdict's value.
     """
 
-    by: Literal["likq", "zero-loss", "tree"]
+    by: Literal["likq", "zero-loss", "bound", "tree"]
     witness: TreeWitness | None = None
     flat: Flat | None = field(default=None, compare=False)
 
@@ -81,3 +82,19 @@ class Undecided:
 
 
 Verdict: TypeAlias = StrictLocalMinimum | LocalMinimum | NotMinimum | Undecided
+
+
+def is_global_minimum(problem: IntegerProblem, verdict: object, loss: mpq) -> bool:
+    """Returns whether a verdict proves a global minimum in the trained layer's parameters.
+
+    It does where it proves a local one and the loss is convex, or no greater than what the outputs' ranges allow. False
+    only says that neither was shown. Source: proofs/convexity.md.
+
+    Args:
+        problem: the scaled problem.
+        verdict: on the point; anything else than a minimum is none.
+        loss: at the point.
+    """
+    if not isinstance(verdict, (LocalMinimum, StrictLocalMinimum)):
+        return False
+    return problem.ranges.is_convex or verdict.by == "zero-loss" or loss == problem.ranges.bound

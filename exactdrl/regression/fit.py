@@ -112,7 +112,7 @@ def fit(instance: Instance, *, arithmetic: str = "filtered") -> Fit:
         raise InputError(f"one target is needed, not {problem.widths[0]}: fit each by itself")
     steps = LongSteps(problem, arithmetic)
     count = 0
-    if steps.start_ray is None:
+    if steps.start_end is None:
         while isinstance(outcome := steps.advance(count + 1, 1), list):
             count += len(outcome)
         if isinstance(outcome, StrictLocalMinimum | LocalMinimum):

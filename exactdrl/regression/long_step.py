@@ -28,7 +28,7 @@ from exactdrl.regression.exact import ExactRegression
 from exactdrl.regression.filtered import FilteredRegression
 from exactdrl.regression.protocol import Regression, RegressionArithmetic
 from exactdrl.regression.threads import one_thread
-from exactdrl.steps.first_vertex import FirstVertex, StartRay, find_first_vertex
+from exactdrl.steps.first_vertex import FirstVertex, StartEnd, find_first_vertex
 from exactdrl.steps.step import Outcome, Step, Unbounded
 
 LONG_STEP = "long-step"
@@ -173,7 +173,7 @@ class LongSteps:
         self._counts = None if arithmetic == "exact" else DecisionCounts(LONG_KINDS)
         self._regressions = [Regression.of_unit(problem, unit) for unit in range(problem.widths[0])]
         self._units: list[RegressionArithmetic] = []
-        self._first: FirstVertex | StartRay | None = None
+        self._first: FirstVertex | StartEnd | None = None
         self._pattern: Pattern | None = None
         self._basis: list[Kink] = []
         self._optima: list[UnitOptimum] = []
@@ -186,7 +186,7 @@ class LongSteps:
         return FilteredRegression(regression, basis, counts=self._counts)
 
     @property
-    def first_vertex(self) -> FirstVertex | StartRay:
+    def first_vertex(self) -> FirstVertex | StartEnd:
         """Returns the first vertex, from the start along coordinates.
 
         Where the loss falls along one of them forever, the first vertex in the start's cell, or the ray along which it
@@ -198,14 +198,14 @@ class LongSteps:
         return self._first
 
     @property
-    def start_ray(self) -> StartRay | None:
+    def start_end(self) -> StartEnd | None:
         """Returns the ray from the start, None where the walk has a vertex."""
         if self._units:
             return None
         first = self.first_vertex
-        return first if isinstance(first, StartRay) else None
+        return first if isinstance(first, StartEnd) else None
 
-    def _find_first(self) -> FirstVertex | StartRay:
+    def _find_first(self) -> FirstVertex | StartEnd:
         if self._problem.reduction.ray is not None:
             return find_first_vertex(self._problem, "coordinate")
         units: list[RegressionArithmetic] = []
@@ -220,10 +220,10 @@ class LongSteps:
         self._begin(pattern, basis, units)
         return FirstVertex(pattern, tuple(basis), (start, self._point(units)), is_elsewhere=True)
 
-    def _find_inside(self) -> FirstVertex | StartRay:
+    def _find_inside(self) -> FirstVertex | StartEnd:
         """Returns the first vertex in the start's cell, or a ray there."""
         found = find_first_vertex(self._problem, "coordinate", filtered=self._counts is not None, with_points=False)
-        if isinstance(found, StartRay):
+        if isinstance(found, StartEnd):
             return found
         units = [self._make(regression, places) for regression, places in self._places_of(found.basis)]
         self._begin(found.pattern, found.basis, units)
@@ -277,7 +277,7 @@ class LongSteps:
 
     def _at(self) -> list[RegressionArithmetic]:
         """Returns the vertex of each output."""
-        if not self._units and isinstance(self.first_vertex, StartRay):
+        if not self._units and isinstance(self.first_vertex, StartEnd):
             raise InputError("the walk has no vertex: the loss falls forever along a ray from the start")
         return self._units
 

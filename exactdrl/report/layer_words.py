@@ -4,10 +4,10 @@ from gmpy2 import mpq
 
 from exactdrl.exact.rationals import to_float, to_text
 from exactdrl.minimality.point import JudgedPoint
-from exactdrl.minimality.verdict import LocalMinimum, NotMinimum, StrictLocalMinimum, Undecided
+from exactdrl.minimality.verdict import LocalMinimum, NotMinimum, StrictLocalMinimum, Undecided, is_global_minimum
 from exactdrl.points.units import dead_units_of
 from exactdrl.report.parameter_words import NAMES, direction_words
-from exactdrl.report.words import loss_words, outcome_name, outcome_words
+from exactdrl.report.words import loss_words, outcome_name, outcome_words, range_lines
 
 
 def layer_verdict_words(judged: JudgedPoint) -> str:
@@ -65,6 +65,7 @@ def layer_lines(judged: JudgedPoint) -> list[str]:
             lines.append(f"             and throughout the face of dimension {flat.dimension} that this ray enters")
     if judged.problem.lineality:
         lines.append(f"lineality    {judged.problem.lineality} directions do not change the loss at all")
+    lines += range_lines(judged.problem, judged.verdict, judged.loss)
     return lines
 
 
@@ -83,6 +84,8 @@ def layer_fields(judged: JudgedPoint) -> dict[str, object]:
         "radius": None if judged.radius is None else to_text(judged.radius),
         "dead_units": list(dead_units_of(judged.problem.instance)),
         "escape_units": [],
+        "global": is_global_minimum(judged.problem, verdict, judged.loss),
+        "idle_units": list(judged.problem.ranges.idle),
     }
     match verdict:
         case NotMinimum(direction, epsilon):

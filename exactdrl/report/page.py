@@ -134,6 +134,7 @@ def _witness_words(by: str, witness: TreeWitness | None) -> str:
     return {
         "likq": "Witness: the linear-independence kink qualification; multipliers follow from the last vertex.",
         "zero-loss": "Witness: the loss is 0 there, and nowhere negative.",
+        "bound": "Witness: the ranges of the network's outputs allow no smaller loss.",
     }.get(by, f"Witness: {by}.")
 
 

@@ -3,14 +3,16 @@
 from gmpy2 import mpq
 
 from exactdrl.arithmetic.counts import DecisionCounts
+from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.exact.rationals import to_float, to_text
-from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum, Undecided
+from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum, Undecided, is_global_minimum
 from exactdrl.problem.instance import Matrix
 from exactdrl.steps.step import Outcome, StepLimit, Unbounded
 
 _BY = {
     "likq": "linear-independence kink qualification",
     "zero-loss": "the loss is 0, and nowhere negative",
+    "bound": "the ranges of the outputs allow no smaller loss, so it is a global one",
     "tree": "a tree of tangent cells",
 }
 _LONGEST_FRACTION = 60
@@ -45,6 +47,21 @@ def outcome_name(outcome: Outcome) -> str:
             return "unbounded"
         case StepLimit():
             return "step-limit"
+
+
+def range_lines(problem: IntegerProblem, outcome: object, loss: mpq) -> list[str]:
+    """Returns, in lines, whether an outcome or verdict is a global minimum for certain, and which units do nothing."""
+    lines = []
+    if is_global_minimum(problem, outcome, loss):
+        reason = (
+            "the loss is convex in them" if problem.ranges.is_convex else "the outputs' ranges allow no smaller loss"
+        )
+        lines.append(f"global       no parameters of the trained layer do better: {reason}")
+    idle = problem.ranges.idle
+    if idle:
+        verb = "unit has" if len(idle) == 1 else "units have"
+        lines.append(f"no effect    {len(idle)} {verb} no effect on the loss: {', '.join(map(str, idle))}")
+    return lines
 
 
 def loss_words(loss: mpq) -> str:

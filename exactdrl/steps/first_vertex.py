@@ -41,18 +41,20 @@ class FirstVertex:
 
 
 @dataclass(frozen=True, slots=True)
-class StartRay:
-    """What phase 1 found instead of a vertex: the loss falls forever along a ray from the start, in the start's cell.
+class StartEnd:
+    """What phase 1 found instead of a vertex: the walk ends at the start.
 
-    A ray that leaves a later point of phase 1 and stays in the cell does so from the start too, with the same slope.
+    Either the loss falls forever along a ray from there, in the start's cell: a ray that leaves a later point of phase
+    1 and stays in the cell does so from the start too, with the same slope. Or the loss is constant in the trained
+    layer, for certain.
 
     Attributes:
         pattern: the start's cell; kinks that vanish at the start are off.
-        direction: of the ray, in the trained layer's parameters, row-major.
+        direction: of the ray, in the trained layer's parameters, row-major; None where the loss is constant.
     """
 
     pattern: Pattern
-    direction: tuple[mpq, ...]
+    direction: tuple[mpq, ...] | None
 
 
 def to_start_rule(name: str) -> StartRule | None:
@@ -65,10 +67,21 @@ def default_start_rule(problem: IntegerProblem) -> StartRule:
     return "projected-gradient" if problem.dimension <= LARGEST_PROJECTED else "coordinate"
 
 
+def find_constant(problem: IntegerProblem) -> StartEnd | None:
+    """Returns that the walk ends at its start, where the loss is constant for certain; else None.
+
+    Without parameters that remain the start is a vertex already.
+    """
+    if not problem.dimension or not problem.ranges.is_constant:
+        return None
+    numerators, denominator = to_integers(problem.to_reduced(problem.instance.start))
+    return StartEnd(pattern_of(problem, scan(problem, numerators, denominator, None)), None)
+
+
 def find_first_vertex(
     problem: IntegerProblem, rule: StartRule, *, filtered: bool = False, with_points: bool = True
-) -> FirstVertex | StartRay:
-    """Returns the first vertex, or a ray along which the loss falls forever.
+) -> FirstVertex | StartEnd:
+    """Returns the first vertex, or why the walk ends at the start.
 
     Args:
         problem: the scaled problem.
@@ -86,11 +99,11 @@ def find_first_vertex(
     else:
         search = CoordinateSearch(problem, filtered=filtered, with_points=with_points)
     if problem.reduction.ray is not None:
-        return StartRay(search.pattern, problem.reduction.ray)
+        return StartEnd(search.pattern, problem.reduction.ray)
     search.run()
     if search.ray is not None:
         full = problem.to_full_direction([mpq(entry) for entry in search.ray])
-        return StartRay(search.pattern, tuple(entry for row in full for entry in row))
+        return StartEnd(search.pattern, tuple(entry for row in full for entry in row))
     return FirstVertex(search.pattern, tuple(search.basis), tuple(search.points))
 
 

@@ -13,9 +13,10 @@ from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.exact.rationals import InputError, to_float
 from exactdrl.minimality.judge import DEFAULT_BUDGET
+from exactdrl.minimality.verdict import LocalMinimum
 from exactdrl.problem.instance import Instance, Matrix
 from exactdrl.regression.long_step import LINE_SEARCH, LONG_STEP, LongSteps, check_long_step, is_convex
-from exactdrl.steps.first_vertex import FirstVertex, StartRay, default_start_rule, to_start_rule
+from exactdrl.steps.first_vertex import FirstVertex, StartEnd, default_start_rule, to_start_rule
 from exactdrl.steps.step import Outcome, Step, StepLimit, Unbounded
 from exactdrl.walks.edge_steps import ARITHMETICS, EdgeSteps
 from exactdrl.walks.rules import RULES
@@ -122,14 +123,14 @@ class Walk:
         self._stepper.on_node = call
 
     @property
-    def first_vertex(self) -> FirstVertex | StartRay:
-        """Returns the result of phase 1: a vertex, or a ray from the start along which the loss falls forever."""
+    def first_vertex(self) -> FirstVertex | StartEnd:
+        """Returns the result of phase 1: a vertex, or why the walk ends at the start."""
         return self._stepper.first_vertex
 
     @property
-    def start_ray(self) -> StartRay | None:
-        """Returns the ray that phase 1 found instead of a vertex, None where there is a vertex."""
-        return self._stepper.start_ray
+    def start_end(self) -> StartEnd | None:
+        """Returns what phase 1 found instead of a vertex, None where there is a vertex."""
+        return self._stepper.start_end
 
     @property
     def arithmetic(self) -> Arithmetic:
@@ -161,14 +162,14 @@ class Walk:
     @property
     def loss(self) -> mpq:
         """Returns the exact loss at the current vertex; at the start, where the walk has none."""
-        if self.start_ray is not None:
+        if self.start_end is not None:
             return self.problem.instance.loss_of(self.problem.instance.start)
         return self._stepper.loss()
 
     @property
     def loss_estimate(self) -> float:
         """Returns the loss in floats, for display while the walk runs."""
-        if self.start_ray is not None:
+        if self.start_end is not None:
             return to_float(self.loss)
         return self._stepper.loss_estimate()
 
@@ -183,7 +184,7 @@ class Walk:
 
         At the start, where the walk has no vertex.
         """
-        if self.start_ray is not None:
+        if self.start_end is not None:
             return self.problem.instance.start
         return self.problem.to_full(self._stepper.parameters())
 
@@ -212,9 +213,13 @@ class Walk:
             if limit <= 0:
                 self.outcome = StepLimit()
                 return []
-        ray = self.start_ray
-        if ray is not None:
-            self.outcome = Unbounded(_to_rows(ray.direction, self.problem.instance.start))
+        end = self.start_end
+        if end is not None:
+            self.outcome = (
+                LocalMinimum("bound")
+                if end.direction is None
+                else Unbounded(_to_rows(end.direction, self.problem.instance.start))
+            )
             return []
         found = self._stepper.advance(self.steps + 1, limit)
         if not isinstance(found, list):

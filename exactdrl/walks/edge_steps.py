@@ -11,13 +11,13 @@ from exactdrl.arithmetic.protocol import Arithmetic, Edge
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.cells.reach import tangent_cell
-from exactdrl.cells.scan import Values, scan, vanishing_kinks
-from exactdrl.exact.linear import to_integers
+from exactdrl.cells.scan import Values, scaled_loss, scan, vanishing_kinks
+from exactdrl.exact.linear import to_integers, to_mpz
 from exactdrl.exact.rationals import InputError
 from exactdrl.minimality.descent.ray import to_edge
 from exactdrl.minimality.judge import judge
 from exactdrl.minimality.verdict import NotMinimum
-from exactdrl.steps.first_vertex import FirstVertex, StartRay, StartRule, find_first_vertex
+from exactdrl.steps.first_vertex import FirstVertex, StartEnd, StartRule, find_constant, find_first_vertex
 from exactdrl.steps.step import Outcome, Step, Unbounded
 from exactdrl.walks.rules import RULES, Choice
 
@@ -52,25 +52,27 @@ class EdgeSteps:
         self.problem, self.rule = problem, rule
         self.on_node: Callable[[int], None] | None = None
         self._start_rule, self._arithmetic_name, self._budget = start_rule, arithmetic, budget
-        self._first: FirstVertex | StartRay | None = None
+        self._first: FirstVertex | StartEnd | None = None
         self._arithmetic: Arithmetic | None = None
         self._outcome: Outcome | None = None
 
     @property
-    def first_vertex(self) -> FirstVertex | StartRay:
-        """Returns the result of phase 1: a vertex, or a ray from the start along which the loss falls forever."""
+    def first_vertex(self) -> FirstVertex | StartEnd:
+        """Returns the result of phase 1: a vertex, or why the walk ends at the start."""
         if self._first is None:
             is_filtered = self._arithmetic_name == "filtered"
-            self._first = find_first_vertex(self.problem, self._start_rule, filtered=is_filtered, with_points=False)
+            self._first = find_constant(self.problem) or find_first_vertex(
+                self.problem, self._start_rule, filtered=is_filtered, with_points=False
+            )
         return self._first
 
     @property
-    def start_ray(self) -> StartRay | None:
-        """Returns the ray that phase 1 found instead of a vertex, None where there is a vertex."""
+    def start_end(self) -> StartEnd | None:
+        """Returns what phase 1 found instead of a vertex, None where there is a vertex."""
         if self._arithmetic is not None:
             return None
         first = self.first_vertex
-        return first if isinstance(first, StartRay) else None
+        return first if isinstance(first, StartEnd) else None
 
     @property
     def arithmetic(self) -> Arithmetic:
@@ -81,8 +83,9 @@ class EdgeSteps:
         """
         if self._arithmetic is None:
             first = self.first_vertex
-            if isinstance(first, StartRay):
-                raise InputError("the walk has no vertex: the loss falls forever along a ray from the start")
+            if isinstance(first, StartEnd):
+                reason = "is constant" if first.direction is None else "falls forever along a ray from the start"
+                raise InputError(f"the walk has no vertex: the loss {reason}")
             self.resume(first.pattern, first.basis)
         assert self._arithmetic is not None  # noqa: S101 - for mypy: resume sets it
         return self._arithmetic
@@ -142,8 +145,8 @@ class EdgeSteps:
         if self._outcome is not None:
             return None
         if step is None:
-            values = _values(self.problem, arithmetic)
-            verdict = judge(self.problem, values, budget=self._budget, on_node=self.on_node)
+            values, loss = _values(self.problem, arithmetic)
+            verdict = judge(self.problem, values, loss=loss, budget=self._budget, on_node=self.on_node)
             if not isinstance(verdict, NotMinimum):
                 self._outcome = verdict
                 return None
@@ -214,6 +217,8 @@ class EdgeSteps:
         return Step(index, tuple(flips), basis, leaving, met.kinks[0], is_published_stop)
 
 
-def _values(problem: IntegerProblem, arithmetic: Arithmetic) -> Values:
+def _values(problem: IntegerProblem, arithmetic: Arithmetic) -> tuple[Values, mpq]:
+    """Returns the scaled values at the vertex, and the loss."""
     numerators, denominator = to_integers(arithmetic.vertex())
-    return scan(problem, numerators, denominator, arithmetic.pattern)
+    values = scan(problem, numerators, denominator, arithmetic.pattern)
+    return values, mpq(to_mpz(scaled_loss(problem, values)), problem.loss_scale * denominator)

@@ -7,7 +7,7 @@ from gmpy2 import mpq
 
 from exactdrl.arithmetic.counts import DecisionCounts
 from exactdrl.cells.kinks import Kink, Pattern
-from exactdrl.steps.first_vertex import FirstVertex, StartRay
+from exactdrl.steps.first_vertex import FirstVertex, StartEnd
 from exactdrl.steps.step import Outcome, Step
 
 
@@ -21,12 +21,12 @@ class Stepper(Protocol):
     on_node: Callable[[int], None] | None
 
     @property
-    def first_vertex(self) -> FirstVertex | StartRay:
+    def first_vertex(self) -> FirstVertex | StartEnd:
         """Returns the result of phase 1: a vertex, or a ray from the start along which the loss falls forever."""
         ...
 
     @property
-    def start_ray(self) -> StartRay | None:
+    def start_end(self) -> StartEnd | None:
         """Returns the ray that phase 1 found instead of a vertex, None where there is a vertex."""
         ...
 

@@ -4,6 +4,7 @@ reading  bytes, JSON, numbers and shapes; the only ways to refuse
 exact    integers, fractions, echelon forms
 instance the instance file
 problem  what it says of kinks, cells and the loss
+ranges   what the outputs' ranges and curvature say of the loss
 form     the local form at a vertex, and what proves a local minimum
 claims   claims about a finished walk
 hidden   cells of one unit, the judge of hidden cells

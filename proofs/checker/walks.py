@@ -16,11 +16,12 @@ from .exact import ZERO, dot, to_integers
 from .form import LocalForm
 from .instance import Instance
 from .problem import Function, Kink, Matrix, Point, Problem, Table
+from .ranges import Quantity, find_loss
 from .reading import ANY, CERTIFICATE_CAP, HASH, LINE_CAP, NAME, ONCE, SOME, Failed, Line, check_exponents, demand
 from .reading import numeral
 from .reading import parse, parse_json, rational, read_lines, require
 
-PRIME_TRIES = 16
+PRIME_TRIES, QUICK = 16, "likq|zero-loss|bound"
 Lines = Iterator[tuple[str, Line]]  # of a certificate, with their places
 
 
@@ -186,8 +187,8 @@ class Position:
         strict = [key for key in ("cross", "published_stop") if key in step]
         require(self.loss < loss or not strict, f"{place}: {' and '.join(strict)}, but the loss does not fall")
 
-    def check_outcome(self, content: Line) -> str:
-        """Checks the outcome, and returns it in words (section 4, line 4)."""
+    def check_outcome(self, content: Line, bound: Fraction | None) -> str:
+        """Checks the outcome, and returns it in words (section 4, line 4); the bound is of the loss (section 5a)."""
         by, name = content.get("by"), content["outcome"]
         if name == "unbounded":
             self.check_unbounded(content)
@@ -195,6 +196,8 @@ class Position:
             is_fit = all(below <= 0 <= above for column in self.problem.slopes[-1] for below, above in column)
             require(is_fit, "outcome: zero-loss, but the loss can be negative")
             require(self.loss == 0, "outcome: the loss is not zero")
+        if by == "bound":
+            require(self.loss == bound, "outcome: the ranges of the outputs allow a smaller loss")
         if by in {"likq", "tree"} or "active" in content:
             form = LocalForm(self.problem, self.pattern, self.zeros)
             count = len(form.rows)
@@ -237,7 +240,11 @@ def read_certificate(path: str, problem: Problem, digest: Any) -> Lines:
     """Yields place and content of lines 2, 3 and 4 (section 4); at the end all form is checked, all bytes hashed."""
     kink, kinks = problem.parse_kink, [problem.parse_kink, ANY]
     minimum, ray = {"outcome": "(strict-)?local-minimum"}, [[numeral, [len(problem.start[0])]], [len(problem.start)]]
-    outcomes = {"outcome": "step-limit"}, {"outcome": "undecided", "active": ANY}, minimum | {"by": "likq|zero-loss"}
+    outcomes = (
+        {"outcome": "step-limit"},
+        {"outcome": "undecided", "active": ANY},
+        minimum | {"by": "likq|zero-loss|bound"},
+    )
     tree = minimum | {"by": "tree", "settled": problem.parse_settled, "blocks": [problem.parse_block, ANY]}
     unbounded = {"outcome": "unbounded", "flip": kinks, "leave": kink, "basis?": kinks}
     vertex = {"pattern": problem.parse_pattern, "basis": kinks, "elsewhere?": {True}}
@@ -247,7 +254,7 @@ def read_certificate(path: str, problem: Problem, digest: Any) -> Lines:
         "vertex": ({"vertex": vertex}, {"start": {"pattern": problem.parse_pattern}}),
         "step": step | {"published_stop?": {True}},
         "outcome": (*outcomes, tree, unbounded),
-        "ray": {"outcome": "unbounded", "flip": [kink, [0]], "ray": ray},
+        "ray": ({"outcome": "unbounded", "flip": [kink, [0]], "ray": ray}, minimum | {"by": "bound"}),
         "end": {"end": {"steps": ANY, "sha256": HASH}},
     }
     steps, part = 0, "header"
@@ -265,7 +272,8 @@ def read_certificate(path: str, problem: Problem, digest: Any) -> Lines:
             demand(content["end"]["steps"] == steps, f"{place}: there are {steps} steps")
             demand(content["end"]["sha256"] == digest.hexdigest(), f"{place}: the hash is not that of the lines before")
         else:
-            demand(content != {"outcome": "strict-local-minimum", "by": "zero-loss"}, f"{place}: strict by zero-loss")
+            is_plain = content.get("by") in {"zero-loss", "bound"} and content["outcome"].startswith("strict")
+            demand(not is_plain, f"{place}: strict by {content.get('by')}")
             yield place, content.get("vertex", content)  # or {"start": ...}
         digest.update(line)
         steps += part == "step"
@@ -294,27 +302,39 @@ def replay(problem: Problem, lines: Lines, count: int, track: Track | None = Non
     return position, vertex
 
 
+def check_start(problem: Problem, lines: Lines, ending: Line, ranges: Quantity) -> str:
+    """Checks a certificate without a vertex, whose outcome speaks of the start; returns a summary."""
+    pattern = next(lines)[1]["start"]["pattern"]
+    problem.find_zeros(pattern, (problem.start, problem.den), "line 2: the start")
+    if "ray" in ending:
+        ray = [[rational(entry, "outcome: ray") for entry in row] for row in next(lines)[1]["ray"]]
+        check_ray(problem, pattern, to_integers(ray)[0])
+    else:
+        require(ranges.low is not None and ranges.low == ranges.high, "outcome: the loss need not be constant")
+    deque(lines, 0)
+    return "0 steps, unbounded" if "ray" in ending else "0 steps, local-minimum by bound (global)"
+
+
 def check_walk(instance: Instance, run: str, about: str | None, span: str) -> str:
     """Checks a certificate, or a span A:B of its steps, and claims about it; returns a summary (section 6)."""
     problem, hashed = Problem(instance), hashlib.sha256()
     # All of the form first: what is not of the form is malformed even if a claim in it is false.
-    kinds, ending = bytearray(), dict[str, Any]()  # 1 for a long step
+    kinds, ending, is_start = bytearray(), dict[str, Any](), False  # 1 for a long step
     for _, ending in read_certificate(run, problem, hashed):
         kinds += bytes(["cross" in ending]) if "enter" in ending else b""
+        is_start = is_start or "start" in ending
+    ranges = find_loss(instance, problem)
+    is_global = ranges.convex or ending.get("by") in {"zero-loss", "bound"}
+    notes = ["global"] if is_global and ending["outcome"].endswith("minimum") else []
     digest = hashed.hexdigest()
     total = len(kinds)
     first, last = (int(text or default) for text, default in zip(span.split(":"), (1, total)))
     demand(1 <= first <= max(last, 1) and last <= total, f"--steps: {first}:{last} is no span of {total} steps")
-    demand("ray" not in ending or not about, "claims: the run has no vertex")
+    demand(not is_start or not about, "claims: the run has no vertex")
     claims, start = read_claims(about, problem, digest, total) if about else [], (problem.start, problem.den)
     lines, track = read_again(run, problem, digest), None
-    if "ray" in ending:
-        pattern = next(lines)[1]["start"]["pattern"]
-        problem.find_zeros(pattern, start, "line 2: the start")
-        ray = [[rational(entry, "outcome: ray") for entry in row] for row in next(lines)[1]["ray"]]
-        check_ray(problem, pattern, to_integers(ray)[0])
-        deque(lines, 0)
-        return "0 steps, unbounded"
+    if is_start:
+        return check_start(problem, lines, ending, ranges)
     if claims:
         end, _ = replay(problem, lines, total)
         deque(lines, 0)
@@ -330,7 +350,7 @@ def check_walk(instance: Instance, run: str, about: str | None, span: str) -> st
         position.check_step(step, place)
         if sys.stderr and sys.stderr.isatty() and (number % 50 == 0 or number == last):
             print(f"\rchecked step {number} of {last}", end="\n" * (number == last), file=sys.stderr, flush=True)
-    result = position.check_outcome(next(lines)[1]) if last == total else ""
+    result = position.check_outcome(next(lines)[1], ranges.low) if last == total else ""
     deque(lines, 0)
     if track:
         for number, claim in enumerate(claims, 1):
@@ -338,7 +358,8 @@ def check_walk(instance: Instance, run: str, about: str | None, span: str) -> st
     count, long = last - first + 1, sum(kinds[first - 1 : last])
     part = f"{total} steps" if count == total else f"steps {first} to {last} of {total}"
     words = [part, result, f"{len(claims)} claims" if claims else ""]
-    notes = [f"{count - long} adjacent, {long} long"] if long else []
+    notes = notes if result else []
+    notes += [f"{count - long} adjacent, {long} long"] if long else []
     notes += ["first vertex elsewhere"] if first == 1 and "elsewhere" in vertex else []
     notes += [f"part: the rest {'was' if result else 'and the outcome were'} not checked"] if count < total else []
     return ", ".join(filter(None, words)) + (f" ({'; '.join(notes)})" if notes else "")
