@@ -99,7 +99,7 @@ class AuditResult(Result):
         write_table(self.audit, path, force=force)
 
     def save(self, path: Path | str, *, force: bool = False) -> None:
-        """Writes the certificate of the walk that the trajectory is, *.drl or *.drl.gz.
+        """Writes the certificate of the walk that the trajectory is, `*.drl` or `*.drl.gz`.
 
         Raises:
             InputError: it is none, the path exists and `force` is not set, or cannot be written.

@@ -66,7 +66,7 @@ class EmbedResult(Result):
         return embedded_fields(self.embedded)
 
     def save(self, path: Path | str, *, force: bool = False) -> None:
-        """Writes the embedded point as an instance, *.json or *.json.gz.
+        """Writes the embedded point as an instance, `*.json` or `*.json.gz`.
 
         Raises:
             InputError: the path has another ending, exists and `force` is not set, or cannot be written.

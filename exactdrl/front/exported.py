@@ -61,7 +61,7 @@ def export(
     Args:
         problem: an instance, or the path of its file.
         run: the walk's certificate, or the path of its file.
-        vertices: *.jsonl, *.csv or *.parquet, with the parameters at each point.
+        vertices: `*.jsonl`, `*.csv` or `*.parquet`, with the parameters at each point.
         losses: the same, with the loss at each point.
         force: write over existing files.
         jobs: how many processes; default: one for each processor. The tables are the same for any number.
@@ -134,7 +134,7 @@ def elaborate(
     Args:
         problem: an instance, or the path of its file.
         run: the walk's certificate, or the path of its file.
-        path: *.hints or *.hints.gz; - is the standard output.
+        path: `*.hints` or `*.hints.gz`; - is the standard output.
         nodes: linear programs that the proof of the minimum may take.
         force: write over an existing file.
         on_step: called with the number of steps so far.
@@ -174,7 +174,7 @@ def write_report(
     Args:
         problem: the instance's file.
         run: the certificate's file, whole.
-        path: *.html.
+        path: `*.html`.
         check: whether the stand-alone checker is run; if not, the page says so.
         lines: see `observe`.
         seed: of the lines.

@@ -55,7 +55,7 @@ def read_network_file(
 
     Args:
         path: of the file.
-        kind: `network` for *.npz, `torch` for a state dict that torch.save has written, `onnx`, or `safetensors`.
+        kind: `network` for `*.npz`, `torch` for a state dict that torch.save has written, `onnx`, or `safetensors`.
         activation: after every layer but the last; an ONNX file says itself what it is.
         order: state dicts: the layers' names from the input to the output.
         without_bias: state dicts: layers that have none while others have.
@@ -88,7 +88,7 @@ def read_network_file(
 
 
 def read_arrays(path: Path | str, *, inputs: str | None = None, targets: str | None = None) -> FileSamples:
-    """Returns the samples in a *.npz, by the arrays' names, which default to inputs and targets.
+    """Returns the samples in a `*.npz`, by the arrays' names, which default to inputs and targets.
 
     Raises:
         InputError: the file cannot be read, or has no such arrays.

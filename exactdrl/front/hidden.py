@@ -48,7 +48,7 @@ class GlobalResult(Result):
 
     @property
     def loss(self) -> mpq:
-        """Returns the loss of the best network, Σ r² or Σ |r|; it is the least one if `is_proved`."""
+        """Returns the loss of the best network, squared or absolute, summed; it is the least one if `is_proved`."""
         return self.found.loss
 
     @property
@@ -81,7 +81,7 @@ class GlobalResult(Result):
 
         Args:
             instance: where the instance is written; None where it is a file already.
-            certificate: *.drl or *.drl.gz.
+            certificate: `*.drl` or `*.drl.gz`.
             force: write over existing files.
 
         Raises:

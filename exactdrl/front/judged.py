@@ -131,7 +131,7 @@ class JudgeResult(Result):
             return verify(instance, verdict)
 
     def save_figure(self, path: Path | str, *, title: str = "", size: Size = "screen", force: bool = False) -> None:
-        """Writes the figure of `plot`, *.png, *.svg, *.pdf or *.pgf.
+        """Writes the figure of `plot`, `*.png`, `*.svg`, `*.pdf` or `*.pgf`.
 
         Raises:
             InputError: the path has another ending, exists and `force` is not set, or there is nothing to draw.
@@ -201,7 +201,7 @@ class SnapResult(Result):
         return snap_fields(self.attempts)
 
     def save(self, path: Path | str, *, force: bool = False) -> None:
-        """Writes the snapped point as an instance, *.json or *.json.gz.
+        """Writes the snapped point as an instance, `*.json` or `*.json.gz`.
 
         Raises:
             InputError: there is none, the path has another ending, exists and `force` is not set.

@@ -103,7 +103,7 @@ class ObserveResult(Result):
         return to_frame(walk_table(self.series).columns)
 
     def save(self, path: Path | str, *, force: bool = False) -> None:
-        """Writes the claims, *.claims or *.claims.gz; `exactdrl.verify(instance, run, claims)` checks them.
+        """Writes the claims, `*.claims` or `*.claims.gz`; `exactdrl.verify(instance, run, claims)` checks them.
 
         Raises:
             InputError: the path has another ending, exists and `force` is not set, or cannot be written.

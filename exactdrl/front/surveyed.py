@@ -74,8 +74,8 @@ class CellsFiles:
     """Where cells are written.
 
     Attributes:
-        certificate: *.drl or *.drl.gz, and the instance beside it unless that is a file already; None: nowhere.
-        table: *.parquet or *.csv; None: nowhere.
+        certificate: `*.drl` or `*.drl.gz`, and the instance beside it unless that is a file already; None: nowhere.
+        table: `*.parquet` or `*.csv`; None: nowhere.
         force: write over existing files.
     """
 
