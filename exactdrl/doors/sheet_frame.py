@@ -66,8 +66,10 @@ def from_frame(frame: object, place: str) -> Sheet:
         columns = []
         for name, title in zip(known.columns, names, strict=True):
             columns.append((title, known[name].to_arrow()))
-    except TypeError as error:
-        raise InputError(f"{place}: {shown(type(frame).__name__)} is no frame that narwhals knows ({error})") from None
+    except TypeError:
+        kind = shown(type(frame).__name__)
+        needed = "a file, an array, rows, or a frame of pandas, Polars or PyArrow is needed"
+        raise InputError(f"{place}: {kind} is no table that is known; {needed}") from None
     except InputError:
         raise
     except Exception as error:  # noqa: BLE001 - each library of frames raises errors of its own

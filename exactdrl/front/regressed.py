@@ -187,7 +187,7 @@ class RegressionResult:
                 if value is not None:
                     piece_ends = to_float(piece.low), to_float(piece.high)
                     paths.setdefault(name, []).append((*piece_ends, to_float(value)))
-        return plot_path(paths, to_float(self.level), self.target, size=size)
+        return plot_path(paths, to_float(self.level), f"regression quantiles of {self.target}", size=size)
 
     @cached_property
     def certificate(self) -> WalkResult:
@@ -291,7 +291,7 @@ class RegressionResult:
         ]
         if self.level == _HALF:
             facts.append(("deviations", f"{_words(2 * self.objective)}, the sum of the absolute residuals"))
-        facts.append(("minimum", f"global and exact, after {self.fit.steps} steps"))
+        facts.append(("minimum", f"global and exact, after {self.fit.steps} step{'s' * (self.fit.steps != 1)}"))
         if self.is_unique:
             facts.append(("unique", "yes: all other coefficients have a larger objective"))
         else:
