@@ -657,7 +657,7 @@ def test_frames_are_refused_by_column(tmp_path):
     lists = pa.table({"x": [[1], [2]], "y": [1, 2]})
     assert "column 'x' holds list" in refusal(read_table, lists, "y")
     assert "holds no rows" in refusal(read_table, pa.table({"x": pa.array([], pa.int64())}))
-    assert "is no frame" in refusal(read_table, object())
+    assert "is no table that is known" in refusal(read_table, object())
     assert "the array has shape (3,)" in refusal(read_table, np.ones(3))
     assert "the array has shape (0, 2)" in refusal(read_table, np.ones((0, 2)))
     assert "masked" in refusal(read_table, np.ma.masked_equal([[1, 2]], 2))
