@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
 
@@ -11,6 +12,10 @@ import pytest
 
 from exactdrl.campaigns.conduct import conduct
 from exactdrl.campaigns.config import parse_config
+from exactdrl.campaigns.run import to_job
+from exactdrl.campaigns.task import Task
+from exactdrl.engine.process import WorkerProcess
+from exactdrl.problem.output import MachineError
 
 pytest.importorskip("distributed")
 
@@ -129,3 +134,61 @@ def test_a_worker_is_killed(tmp_path):
     begun = [seed for word, seed, _ in read_notes(notes) if word == "begin"]
     assert set(begun) == set(range(8))
     assert len(begun) > 8
+
+
+def test_the_scheduler_dies(tmp_path, capfd, monkeypatch):
+    """A message that says so, not failed runs; what is done is kept, and the campaign goes on elsewhere."""
+    from distributed import Client
+
+    campaign, notes = parse_config(CAMPAIGN, "campaign"), tmp_path / "notes"
+    script = tmp_path / "noting.py"
+    script.write_text(NOTING.format(notes=str(notes)))
+    done = []
+    # of the cluster's processes, which are killed in the end
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+
+    def on_run(count, total, case, status):
+        del total, case
+        assert status == "done"
+        done.append(count)
+        if count == 3:
+            os.kill(scheduler, signal.SIGKILL)
+
+    with cluster(tmp_path) as (address, _):
+        with Client(address, set_as_default=False) as client:
+            scheduler = client.run_on_scheduler(os.getpid)
+        command = (sys.executable, str(script))
+        began = time.monotonic()
+        with pytest.raises(MachineError, match=r"the Dask scheduler at .* went away.*again"):
+            conduct(campaign, tmp_path / "cluster", scheduler=address, command=command, draw=False, on_run=on_run)
+        assert time.monotonic() - began < 100
+    assert 3 <= len(done) < 8
+    assert "Traceback" not in capfd.readouterr().err
+    until = time.monotonic() + 30
+    while list((tmp_path / "temporary").glob("exactdrl-*")):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    counts = []
+    found = conduct(campaign, tmp_path / "cluster", draw=False, on_run=lambda count, *_: counts.append(count))
+    assert counts[0] == len(done)
+    local = conduct(campaign, tmp_path / "local", draw=False)
+    assert found.rows == local.rows
+    assert contents(tmp_path / "cluster") == contents(tmp_path / "local")
+
+
+def test_an_idle_worker_is_killed(tmp_path, monkeypatch):
+    """A worker process that was killed between two jobs is started again, and no job fails; nothing stays behind."""
+    script = tmp_path / "noting.py"
+    script.write_text(NOTING.format(notes=str(tmp_path / "notes")))
+    campaign = parse_config(CAMPAIGN, "campaign")
+    first, second = (to_job(Task(case, campaign.limits, verify=False, keep_runs=False)) for case in campaign.cases[:2])
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    worker = WorkerProcess((sys.executable, str(script)))
+    assert worker.run(first).status == "done"
+    worker.kill()
+    worker._process.wait()
+    assert worker.run(second).status == "done"
+    worker.close()
+    assert list((tmp_path / "temporary").iterdir()) == []

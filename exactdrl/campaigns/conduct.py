@@ -14,10 +14,11 @@ from exactdrl.campaigns.summary import Summary, summarise_campaign
 from exactdrl.campaigns.table import Row, to_csv, to_parquet, to_row
 from exactdrl.campaigns.task import Task
 from exactdrl.campaigns.words import to_markdown
-from exactdrl.engine.cluster import run_on_cluster
+from exactdrl.engine.cluster import SchedulerLostError, run_on_cluster
 from exactdrl.engine.job import DONE, FAILED, Job, JobResult
 from exactdrl.engine.local import run_local
 from exactdrl.engine.process import WORKER
+from exactdrl.problem.output import MachineError
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ def conduct(
 
     Raises:
         InputError: the folder holds something else, cannot be written, or another process works in it; no Dask.
+        MachineError: the cluster's scheduler went away.
     """
     with open_store(folder, campaign) as store:
         results: dict[AnyCase, dict[str, object]] = {}
@@ -90,7 +92,7 @@ def conduct(
             if case not in results
         ]
         if tasks:
-            stream = _stream([to_job(task) for task in tasks], jobs, scheduler, command)
+            stream = _until_lost(_stream([to_job(task) for task in tasks], jobs, scheduler, command))
             for index, result in stream:
                 case = tasks[index].case
                 results[case] = _to_stored(case, result)
@@ -106,6 +108,18 @@ def _stream(
     if scheduler is None:
         return run_local(jobs, at_once, command)
     return run_on_cluster(jobs, scheduler, () if tuple(command) == WORKER else command)
+
+
+def _until_lost(stream: Iterator[tuple[int, JobResult]]) -> Iterator[tuple[int, JobResult]]:
+    """Yields what a stream does.
+
+    Raises:
+        MachineError: the cluster's scheduler went away.
+    """
+    try:
+        yield from stream
+    except SchedulerLostError as error:
+        raise MachineError(str(error)) from None
 
 
 def _to_stored(case: AnyCase, result: JobResult) -> dict[str, object]:

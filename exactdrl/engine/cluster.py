@@ -1,14 +1,24 @@
 """Running jobs on a Dask cluster; Dask is an optional package."""
 
+import asyncio
+import concurrent.futures
+import logging
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from exactdrl.engine.job import Job, JobResult, failed
 from exactdrl.engine.process import WORKER, WorkerProcess
 from exactdrl.exact.rationals import InputError
 
 _SECONDS_TO_CONNECT = 15
+# how jobs end that a lost scheduler had
+_GONE = (asyncio.CancelledError, concurrent.futures.CancelledError)
 _of_thread = threading.local()
+
+
+class SchedulerLostError(Exception):
+    """The scheduler of a cluster went away while it had jobs."""
 
 
 def run_in_cluster(job: dict[str, object], command: tuple[str, ...]) -> dict[str, object]:
@@ -35,6 +45,7 @@ def run_on_cluster(jobs: Sequence[Job], address: str, command: Sequence[str] = (
 
     Raises:
         InputError: Dask is not installed, or there is no scheduler.
+        SchedulerLostError: the scheduler went away.
     """
     try:
         from distributed import Client, as_completed  # noqa: PLC0415 - an optional package
@@ -44,19 +55,36 @@ def run_on_cluster(jobs: Sequence[Job], address: str, command: Sequence[str] = (
         client = Client(address, timeout=_SECONDS_TO_CONNECT, set_as_default=False)
     except (OSError, ValueError, ImportError) as error:
         raise InputError(f"no Dask scheduler at {address} ({' '.join(str(error).split())[:200]})") from None
-    with client:
+    with _without_log(), client:
         futures = {
             client.submit(run_in_cluster, job.to_json(), tuple(command), pure=False): index
             for index, job in enumerate(jobs)
         }
         try:
             for future in as_completed(futures, loop=client.loop):
-                problem = future.exception()
-                if problem is None:
-                    result = JobResult.from_json(future.result())
-                else:
-                    result = failed(f"the cluster: {type(problem).__name__}: {problem}")
-                yield futures[future], result
+                try:
+                    problem = future.exception()
+                    result = JobResult.from_json(future.result()) if problem is None else None
+                except (*_GONE, OSError):
+                    # all that is not done is cancelled when the connection is lost for good
+                    raise SchedulerLostError(
+                        f"the Dask scheduler at {address} went away; what was done is kept: start again"
+                    ) from None
+                yield futures[future], result or failed(f"the cluster: {type(problem).__name__}: {problem}")
                 future.release()
         finally:
-            client.cancel(list(futures))
+            # a scheduler that is gone has nothing to cancel
+            with suppress(*_GONE, OSError, RuntimeError):
+                client.cancel(list(futures))
+
+
+@contextmanager
+def _without_log() -> Iterator[None]:
+    """Keeps Dask from logging a lost connection with its traceback: it is an error of ours, with a message."""
+    logger = logging.getLogger("distributed")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import weakref
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -45,11 +46,17 @@ class WorkerProcess:
         return self._post_mortem(process.returncode, job)
 
     def _start(self) -> "subprocess.Popen[str]":
+        if self._process is not None and self._process.poll() is not None:
+            # it was killed while it had nothing to do: no job came to harm
+            self._stop()
         if self._process is None:
             self._errors.seek(0)
             self._errors.truncate()
             # a worker that is killed leaves its files behind: they are in a folder that this process removes
-            self._scratch = self._scratch or tempfile.mkdtemp(prefix="exactdrl-")
+            if self._scratch is None:
+                self._scratch = tempfile.mkdtemp(prefix="exactdrl-")
+                # at the end of this process, too, if nobody closes this worker
+                weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
             self._process = subprocess.Popen(  # noqa: S603 - our own worker
                 self._command,
                 stdin=subprocess.PIPE,
