@@ -14,7 +14,7 @@ from exactdrl.arithmetic.filtered import FilteredArithmetic
 from exactdrl.arithmetic.filtered_start import FilteredSearch
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.exact.solved import LARGEST_KEPT
-from exactdrl.steps import coordinate_search
+from exactdrl.steps import coordinate_search, first_vertex
 from exactdrl.steps.coordinate_search import CoordinateSearch
 from exactdrl.steps.first_vertex import StartEnd, find_first_vertex
 
@@ -122,3 +122,16 @@ def test_many_parameters_take_no_exact_vertex(monkeypatch):
     while walk.advance(8):
         assert np.isfinite(walk.loss_estimate)
     assert walk.steps == 40
+
+
+def test_few_samples_project_little(monkeypatch):
+    """With fewer samples than parameters: once the gradient is projected to 0 it stays so, and so do coordinates."""
+    calls = []
+    real = first_vertex.project_out
+    monkeypatch.setattr(first_vertex, "project_out", lambda rows, vector: calls.append(len(rows)) or real(rows, vector))
+    problem = IntegerProblem.from_instance(sample_experiment((4, 6, 4, 1), samples=3, seed=1))
+    n = problem.dimension
+    found = find_first_vertex(problem, "projected-gradient")
+    assert len(found.basis) == n == 18
+    # one projection of the gradient a move, and one more where it is 0; each coordinate fails at most once
+    assert n <= len(calls) <= 2 * n + 1

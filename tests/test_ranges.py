@@ -198,6 +198,16 @@ def test_a_constant_loss_ends_at_the_start(tmp_path):
     assert is_global_minimum(judged.problem, judged.verdict, judged.loss)
 
 
+def test_a_unit_that_is_always_on_and_constant():
+    """The network of an instance that was undecided at its first vertex: 120 active kinks, and nothing has an effect."""
+    layers = [([[-1, 1], [0, 1]], [-1, 1]), ([[-1, -1], [0, 0]], [0, 1]), ([[-1, -1]], None)]
+    rng = random.Random(1)
+    inputs = [[rng.choice([0, 1, 2**200]), rng.choice([-1, 0, 2**-50])] for _ in range(40)]
+    walk = Walk(Instance.create(layers, inputs, [[rng.randint(-3, 3)] for _ in range(40)], layer=1))
+    assert walk.run() == LocalMinimum("bound")
+    assert walk.problem.ranges.idle == (0, 1)
+
+
 def test_one_unit_without_effect():
     """A unit whose outer weights lead only to what is off on all samples."""
     layers = [([[1], [1], [1]], [0, 0, 0]), ([[-1, 0, 0], [0, 2, 0]], [0, 1]), ([[3, 1]], [1])]

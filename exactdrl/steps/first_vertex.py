@@ -143,17 +143,22 @@ class _ProjectionSearch:
         """Goes along the projected negative gradient until n kinks are active, or it meets no kink."""
         n = self.problem.dimension
         self._join_active(vanishing_kinks(self.pattern, self.values))
+        # what lies in the span of the active kinks' rows stays there while they become more: the gradient, and the
+        # coordinates before this one. With fewer samples than parameters that is most of what would be projected
+        is_flat, coordinate = False, 0
         while len(self.basis) < n:
             rows = [form.row for form in self.forms]
-            direction = project_out(rows, [-entry for entry in self.gradient])
-            if any(direction):
+            direction = [] if is_flat else project_out(rows, [-entry for entry in self.gradient])
+            is_flat = not any(direction)
+            if not is_flat:
                 ahead = first_ahead(self.problem, self.pattern, self.values, direction)
                 if ahead is None:
                     self.ray = direction
                     return
                 met = ahead
             else:
-                flat = next(d for d in (project_out(rows, _unit(n, c)) for c in range(n)) if any(d))
+                while not any(flat := project_out(rows, _unit(n, coordinate))):
+                    coordinate += 1
                 direction, met = first_on_line(self.problem, self.pattern, self.values, flat)
             # values are scaled by the denominator, rates are not
             step = (met.distance or mpq(0)) / self.denominator
