@@ -2,6 +2,7 @@
 
 import importlib
 import math
+import random
 import re
 import sys
 from fractions import Fraction
@@ -11,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from gmpy2 import mpq
 
+from exactdrl import judge, sample_experiment
 from exactdrl.campaigns.conduct import conduct
 from exactdrl.campaigns.config import read_config
 from exactdrl.campaigns.statistics import Share, summarise
@@ -272,3 +275,234 @@ def test_small_starts(tmp_path):
             assert row["is_spurious"] == (Fraction(row["loss"]) > 0)
             assert math.isclose(row["trained_loss"], float(Fraction(row["loss"])), rel_tol=1e-3, abs_tol=1e-6)
     assert small.draw_data(3, 0, 3)[1] == [y + 3 for y in small.draw_data(3, 0, 0)[1]]
+
+
+# -- density
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """A problem with two minima of different losses, and the points at which density is counted."""
+    density = script("density")
+    for seed in range(20):
+        instance = sample_experiment((2, 3, 1), samples=14, seed=seed, bits=8)
+        found = density.find_places(seed, instance)
+        if found is not None:
+            return instance, *found
+    raise AssertionError("no pair in twenty seeds")
+
+
+def test_points_of_equal_loss(pair):
+    """The other walk's point has the minimum's loss exactly, is no minimum, and turned points keep each unit's norm."""
+    density = script("density")
+    instance, places, high, low = pair
+    points = dict(places)
+    assert high.loss > low.loss
+    assert instance.loss_of(points["minimum"]) == instance.loss_of(points["equal"]) == high.loss
+    assert judge(instance.with_start(points["equal"])).status == "not-a-minimum"
+    assert judge(instance.with_start(points["minimum"])).status.endswith("local-minimum")
+    for name in ("minimum", "equal"):
+        for row, turned in zip(points[name], points[f"{name} turned"], strict=True):
+            assert math.isclose(density.norm_of((row,)), density.norm_of((turned,)), rel_tol=1e-4)
+    losses = [instance.loss_of(points[f"walk {quarter}/4"]) for quarter in range(4)]
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] >= high.loss
+
+
+def test_counts_of_kinks(pair):
+    """Breakpoints on a line are where the loss's second difference is not 0; hidden kinks and residuals add up."""
+    density = script("density")
+    instance, places, *_ = pair
+    reach = mpq(64)
+    rows = list(density.count_lines(instance, places[:2], 0, reach))
+    assert [row[:2] for row in rows] == [(place, parts) for place, _ in places[:2] for parts in density.PARTS]
+    lines = density.directions(random.Random("lines 0"), density.LINES, instance.start)
+    for place, parts, kinks, residual, _ in rows:
+        assert 0 <= residual <= kinks
+        point, seen = dict(places)[place], 0
+        for line in lines:
+            grid = [reach / parts * step / 4000 for step in range(-4000, 4001)]
+            losses = [
+                instance.loss_of(
+                    [[p + t * d for p, d in zip(*pair, strict=True)] for pair in zip(point, line, strict=True)]
+                )
+                for t in (grid if place == "equal" and parts == density.PARTS[1] else [])
+            ]
+            bends = [i for i in range(1, len(losses) - 1) if losses[i - 1] + losses[i + 1] != 2 * losses[i]]
+            # a breakpoint between two places of the grid bends at both; the one at the point itself is left out
+            groups = sum(a + 1 != b for a, b in pairwise([-5, *bends]))
+            seen += groups - (4000 in bends)
+        if seen:
+            assert seen <= kinks <= seen + 3
+
+
+def test_work_under_a_limit():
+    """What takes too long is None, what fails is an error, and what is found comes back."""
+    run = script("density").run_limited
+    assert run(5, lambda: 7) == 7
+    assert run(1, lambda: [None for _ in iter(int, 1)]) is None
+    with pytest.raises(RuntimeError, match="exit code 1"):
+        run(5, lambda: 1 // 0)
+
+
+def test_the_page_on_density(tables, tmp_path, capsys, monkeypatch):
+    """The script's table on a slice, twice as many seeds in two goes; its page's shares are those counted by hand."""
+    density = script("density")
+    for name, option in (("lines", []), ("cells", ["--cells"])):
+        for seeds in ("2", "4"):
+            arguments = ["--widths", "2,3,1", "--samples", "12", "--bits", "6", "--seeds", seeds, *option]
+            monkeypatch.setattr(sys, "argv", ["density.py", str(tmp_path / f"{name}.parquet"), *arguments])
+            density.main()
+    (tmp_path / "walks.parquet").write_bytes((tables / "walks.parquet").read_bytes())
+    found = script("density_page").values(tmp_path, tmp_path / "figures")
+    script("pages").fill((KNOWN / "pages" / "density.md.in").read_text(encoding="utf-8"), found)
+    rows = pq.read_table(tmp_path / "cells.parquet").to_pylist()
+    assert {row["seed"] for row in rows} == {0, 1, 2, 3}
+    own = {(row["seed"], row["place"]): row["cells"] for row in rows if row["parts"] == 16}
+    seeds = {seed for seed, _ in own}
+    more = sum(own[seed, "minimum"] > own[seed, "equal"] for seed in seeds)
+    assert found["cells_equal"].startswith(f"{more}/{len(seeds)} ")
+
+
+def test_rank_correlation():
+    """Spearman's coefficient is 1 for a growing function, -1 for a falling one, and SciPy's value otherwise."""
+    rank = script("density_page").rank_correlation
+    assert rank([(x, x**3) for x in range(9)]) == 1
+    assert rank([(x, -x) for x in range(9)]) == -1
+    scipy = pytest.importorskip("scipy.stats")
+    values = np.random.default_rng(2).random((2, 12))
+    assert math.isclose(rank(list(zip(*values.tolist(), strict=True))), scipy.spearmanr(*values).statistic)
+
+
+def test_words_of_several_readings():
+    """All readings must agree; some that hold are a condition; the rest is open."""
+    combine = script("density_page").combine
+    assert combine(["holds", "holds"]) == "holds"
+    assert combine(["fails", "fails"]) == "fails"
+    assert combine(["holds", "fails"]) == "holds with conditions"
+    assert combine(["open", "fails"]) == "open"
+
+
+# -- information leak
+
+
+def falling(seed, count=241):
+    """A walk whose losses fall to a limit, not quite as an exponential."""
+    numbers = np.random.default_rng(seed)
+    share = np.linspace(0, 1, count)
+    return script("leak").Walked(seed, 1000 + seed, 50 + 30 * np.exp(-(2 + numbers.random()) * share**0.8))
+
+
+def test_estimates_see_nothing_later():
+    """No estimator's answer changes if the losses after its step do, nor with the number of steps to come."""
+    leak = script("leak")
+    runs = [falling(seed) for seed in range(8)]
+    for name, trainer in leak.TRAINERS.items():
+        estimator = trainer(runs[1:])
+        for place in (12, 120, 228):
+            other = runs[0].losses.copy()
+            other[place + 1 :] = 1.0
+            changed = leak.Walked(0, runs[0].steps, other)
+            assert estimator(runs[0], place) == estimator(changed, place), name
+            if name != "the median final loss":
+                assert estimator(runs[0], place) <= runs[0].losses[place] * 1.0001 or "Aitken" in name
+
+
+def test_aitken_is_exact_for_exponentials():
+    """For a limit plus a geometric sequence Aitken's extrapolation is the limit, at every step."""
+    leak = script("leak")
+    run = leak.Walked(0, 240, 50 + 30 * 0.98 ** np.arange(241))
+    for quarters in (1, 2):
+        assert math.isclose(leak.aitken(quarters)([])(run, 120), 50, rel_tol=1e-9)
+
+
+def test_the_choice_does_not_see_the_other_half():
+    """Whatever the odd seeds' losses are, the same estimator is chosen; its errors are on the odd seeds alone."""
+    leak = script("leak")
+    runs = [falling(seed) for seed in range(24)]
+    first = leak.attempt(runs)
+    changed = [falling(seed) if seed % 2 == 0 else falling(100 + seed) for seed in range(24)]
+    changed = [leak.Walked(seed, run.steps, run.losses) for seed, run in enumerate(changed)]
+    second = leak.attempt(changed)
+    assert first.scores == second.scores
+    assert first.chosen == second.chosen != leak.TRIVIAL
+    assert first.errors != second.errors
+    assert first.runs == (12, 12)
+    assert len(first.errors[first.chosen][120]) == 12
+    # losses that fall as alike as these can be foretold
+    assert leak.verdict(first) in {"holds", "holds with conditions"}
+    assert leak.attempt(runs[:15]) is None
+    assert leak.verdict(None) == "open"
+
+
+def test_the_page_on_the_leak(tables, tmp_path):
+    """Groups with too few runs have no trial, and the page says that it is open."""
+    found = script("leak").values(tables, tmp_path, published="2,3,1 N=24 bits=53 reference")
+    assert found["word_published"] == "open"
+    script("pages").fill((KNOWN / "pages" / "leak.md.in").read_text(encoding="utf-8"), found)
+
+
+# -- trainings
+
+
+def test_slopes_of_trainings():
+    """The subgradient is the loss's slope by exact differences, inside a cell."""
+    training = script("training")
+    instance = sample_experiment((3, 4, 3, 2), samples=9, seed=5, bits=8)
+    net, start = training.Net.of(instance), training.to_array(instance.start)
+    slope = net.slope(start, np.arange(9))
+    step = mpq(1, 2**40)
+    for row in range(len(instance.start)):
+        for column in range(len(instance.start[0])):
+            moved = [list(entries) for entries in instance.start]
+            moved[row][column] += step
+            change = (instance.loss_of(moved) - instance.loss_of(instance.start)) / step / 9
+            assert math.isclose(float(Fraction(str(change))), slope[row, column], rel_tol=1e-9, abs_tol=1e-12)
+
+
+def test_trainings(tmp_path):
+    """The walk from an end never ends higher; a training with rate 0 stays; the page's words follow its table."""
+    training = script("training")
+    rows = training.measure((2, 3, 1), 20, 0, 30, 20)
+    assert len(rows) == 9
+    for row in rows:
+        assert row["walked_loss"] <= row["trained_loss"]
+        assert row["start_loss"] == rows[0]["start_loss"]
+        assert 0 <= row["late_cells"] <= 1
+        assert row["kinks"] == 20 * 4
+    net = training.Net.of(sample_experiment((2, 3, 1), samples=20, seed=0))
+    start = np.ones((3, 3))
+    assert all((theta == start).all() for theta in training.descend(net, start, "adam", 0.0, 3, 0))
+    training.write([row | {"seed": seed} for seed in range(12) for row in rows], tmp_path / "training.parquet")
+    found = script("training_page").values(tmp_path, tmp_path / "figures")
+    script("pages").fill((KNOWN / "pages" / "training.md.in").read_text(encoding="utf-8"), found)
+    chosen = {tuple(entry.split(" with rate ")) for entry in found["chosen"].split(", ") if " with rate " in entry}
+    assert len(chosen) == 3
+    best = min((row for row in rows if row["method"] == "sgd"), key=lambda row: row["trained_loss"])
+    assert ("sgd", f"{best['rate']:g}") in chosen
+
+
+# -- cells and the front page
+
+
+def test_hidden_cells(tmp_path):
+    """The table of a small campaign has its counts, and the page its shares."""
+    config = tmp_path / "cells.toml"
+    config.write_text("version = 1\n[[cells]]\nsamples = [3, 5]\ninputs = [1]\nunits = [1]\nseeds = 10\n")
+    conducted = conduct(read_config(config), tmp_path / "campaign")
+    page = script("cells_page")
+    assert page.tabulate(config, tmp_path / "campaign", tmp_path / "hidden_cells.parquet") == 20
+    found = page.values(tmp_path, tmp_path / "figures")
+    script("pages").fill((KNOWN / "pages" / "cells.md.in").read_text(encoding="utf-8"), found)
+    bad = sum(row["drawn_bad"] for row in conducted.rows if row["samples"] == 5)
+    line = next(line for line in found["shares"].splitlines() if line.startswith("| squared | 1 | 1 | 5 |"))
+    assert f"| {bad}/10 [" in line
+    assert page.flip(Share(2, 10, 0.1, 0.5)) == Share(8, 10, 0.5, 0.9)
+
+
+def test_words_of_instances():
+    """One certified instance against a statement is enough; those for it prove nothing in general."""
+    word = script("front").by_instances
+    assert word(5, 1) == "fails (instance)"
+    assert word(5, 0) == "holds with conditions"
+    assert word(0, 0) == "open"

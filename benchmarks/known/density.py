@@ -17,11 +17,12 @@ import math
 import multiprocessing
 import random
 import resource
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -38,6 +39,7 @@ from exactdrl.problem.instance import Instance, Matrix
 from exactdrl.problem.loss import Loss
 from exactdrl.walks.driver import Walk
 
+_Found = TypeVar("_Found")
 LINES, PLANES = 4, 2
 # the greatest distance that is counted, as parts of the minimum's own distance from 0
 PARTS = (16, 64)
@@ -197,28 +199,32 @@ def measure(chosen: argparse.Namespace, seed: int) -> list[dict[str, Any]]:
     return [head | ends | known[row[0]] | dict(zip(names, row, strict=True)) for row in counted]
 
 
-def measure_limited(chosen: argparse.Namespace, seed: int) -> list[dict[str, Any]]:
-    """Returns a seed's rows, computed in a process that the kernel ends at the limit."""
+def run_limited(seconds: int, work: Callable[[], _Found]) -> _Found | None:
+    """Returns what some work finds in a process that the kernel ends after so much processor time; None then.
+
+    Raises:
+        RuntimeError: the process ended with an error of its own.
+    """
     context = multiprocessing.get_context("fork")
     here, there = context.Pipe(duplex=False)
 
-    def work(pipe: Connection) -> None:
+    def run(pipe: Connection) -> None:
         used = resource.getrusage(resource.RUSAGE_SELF)
-        limit = int(used.ru_utime + used.ru_stime) + chosen.seconds
+        limit = int(used.ru_utime + used.ru_stime) + seconds
         resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
-        pipe.send(measure(chosen, seed))
+        pipe.send(work())
 
-    process = context.Process(target=work, args=(there,))
+    process = context.Process(target=run, args=(there,))
     process.start()
     there.close()
     try:
-        rows: list[dict[str, Any]] = here.recv()
+        found: _Found | None = here.recv()
     except EOFError:
-        rows = [{"seed": seed, "widths": chosen.widths, "samples": chosen.samples, "place": "limit"}]
+        found = None
     process.join()
     if process.exitcode is not None and process.exitcode > 0:
-        raise RuntimeError(f"seed {seed}: the process ended with exit code {process.exitcode}")
-    return rows
+        raise RuntimeError(f"the process ended with exit code {process.exitcode}")
+    return found
 
 
 def main() -> None:
@@ -238,7 +244,9 @@ def main() -> None:
     Walk(sample_experiment((2, 3, 1), samples=20, seed=1)).run()
     for seed in range(chosen.seeds):
         if (seed, chosen.widths, chosen.samples) not in done:
-            rows += measure_limited(chosen, seed)
+            found = run_limited(chosen.seconds, partial(measure, chosen, seed))
+            head = {"seed": seed, "widths": chosen.widths, "samples": chosen.samples}
+            rows += [head | {"place": "limit"}] if found is None else found
             write(rows, chosen.table)
 
 

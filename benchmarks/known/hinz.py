@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import walks
 from evidence import (
     COLOURS,
     CONDITIONS,
@@ -27,7 +28,7 @@ from evidence import (
 )
 
 from exactdrl.campaigns.criteria import CRITERIA, FALL, number
-from exactdrl.campaigns.statistics import Share, summarise
+from exactdrl.campaigns.statistics import Share, summarise, wilson
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -113,6 +114,11 @@ def full_size(groups: dict[str, list[Row]], samples: int) -> dict[str, list[Row]
     return {
         name: rows for name, rows in groups.items() if rows[0]["samples"] == samples and rows[0]["rule"] == "reference"
     }
+
+
+def wilson_of(share: Share) -> Share:
+    """Returns the same share with the interval that forgets missing runs."""
+    return wilson(share.count, share.total)
 
 
 def are_apart(shares: Sequence[Share]) -> bool:
@@ -350,8 +356,10 @@ def values(tables: Path, figures: Path, published: str = PUBLISHED) -> dict[str,
     wrong = [row for row in rows if (number(row, "wrong_stops") or 0) > 0]
     shares = {name: {group: answers(own_rows, name) for group, own_rows in groups.items()} for name in ASKED}
     words = {name: decide([shares[name][group] for group in chosen]) for name in ASKED}
+    finished = {name: decide([wilson_of(shares[name][group]) for group in chosen]) for name in ASKED}
     found = {
         "runs": str(len(rows)),
+        "asked": str(walks.asked_of_all()),
         "groups": table(
             ("group", "runs", "of seeds asked", "over the limit or undecided", "steps, median"),
             [
@@ -366,8 +374,11 @@ def values(tables: Path, figures: Path, published: str = PUBLISHED) -> dict[str,
             ],
         ),
         "answers": table(
-            ("criterion", *map(short, chosen), "word"),
-            [(name, *(share_words(shares[name][group]) for group in chosen), words[name]) for name in ASKED],
+            ("criterion", *map(short, chosen), "word", "of the finished runs alone"),
+            [
+                (name, *(share_words(shares[name][group]) for group in chosen), words[name], finished[name])
+                for name in ASKED
+            ],
         ),
         "answers_other": table(
             ("criterion", *(short(name) for name in groups if name not in chosen)),
@@ -386,7 +397,7 @@ def values(tables: Path, figures: Path, published: str = PUBLISHED) -> dict[str,
             ("all three fall in a common window by at least", "runs"),
             [(f"{fall:g}", share_words(fall_share(together, fall, lost))) for fall in (1.5, 2.0, 3.0, 5.0, 10.0)],
         ),
-        "quantile": quantile_words(together),
+        "quantile": quantile_words(together, lost),
         "wrong_stops": f"{len(wrong)} of {sum(row['status'] == 'done' for row in rows)}",
         "outcomes": table(
             ("outcome", "runs"), [(name, str(count)) for name, count in sorted(Counter(map(outcome, rows)).items())]
@@ -398,11 +409,9 @@ def values(tables: Path, figures: Path, published: str = PUBLISHED) -> dict[str,
         "published_slower": share_words(shares["tuning-slower"][published]),
         "digests": digests(tables / f"{name}.parquet" for name in ("walks", "falls", "shapes")),
     }
-    return (
-        found
-        | {f"word_{name.replace('-', '_')}": word for name, word in words.items()}
-        | similar(shares, chosen, words)
-    )
+    found |= {f"word_{name.replace('-', '_')}": word for name, word in words.items()}
+    found |= {f"finished_{name.replace('-', '_')}": word for name, word in finished.items()}
+    return found | similar(shares, chosen, words)
 
 
 def groups_to_draw(groups: dict[str, list[Row]], samples: int) -> dict[str, list[Row]]:
@@ -412,9 +421,7 @@ def groups_to_draw(groups: dict[str, list[Row]], samples: int) -> dict[str, list
 
 def asked_seeds(rows: Sequence[Row]) -> int:
     """Returns how many seeds docs/known/hinz.toml asks of a group."""
-    from walks import asked  # noqa: PLC0415 - reads the configuration
-
-    return asked(rows[0]["group"])
+    return walks.asked(rows[0]["group"])
 
 
 def outcome(row: Row) -> str:
@@ -422,12 +429,12 @@ def outcome(row: Row) -> str:
     return str(row["outcome"]) if row["status"] == "done" else f"over the limit ({row['reason']})"
 
 
-def quantile_words(together: Sequence[Row]) -> str:
+def quantile_words(together: Sequence[Row], lost: int) -> str:
     """Returns at which quantile of the runs one stands whose three quantities all fall by ten in one window."""
     if not together:
         return "unknown"
-    share = bounded(sum(row["fall"] < FALL for row in together), len(together))
-    return f"{share.count / share.total:.0%} of the runs [{share.low:.0%}, {share.high:.0%}] do so less"
+    share = bounded(sum(row["fall"] < FALL for row in together), len(together), lost)
+    return f"{share.count / share.total:.0%} of the finished runs [{share.low:.0%}, {share.high:.0%}] do so less"
 
 
 def similar(shares: dict[str, dict[str, Share]], chosen: dict[str, list[Row]], words: dict[str, str]) -> dict[str, str]:

@@ -12,14 +12,22 @@ from pathlib import Path
 
 KNOWN = Path(__file__).resolve().parent.parent.parent / "docs" / "known"
 # page and module; the front page is last, for it repeats what the others found
-PAGES = {"small-start": "small_page"}
+PAGES = {
+    "hinz": "hinz",
+    "density": "density_page",
+    "leak": "leak",
+    "small-start": "small_page",
+    "training": "training_page",
+    "cells": "cells_page",
+    "index": "front",
+}
 _PLACE = re.compile(r"\{\{ ([a-z0-9_]+) \}\}")
 
 
-def values_of(page: str) -> Callable[[Path, Path], dict[str, str]]:
-    """Returns the function that computes a page's values from the folder of tables, and draws into another folder."""
+def compute(page: str, tables: Path, figures: Path) -> dict[str, str]:
+    """Returns a page's values from the folder of tables, and draws its figures into another folder."""
     found: Callable[[Path, Path], dict[str, str]] = importlib.import_module(PAGES[page]).values
-    return found
+    return found(tables, figures)
 
 
 def fill(text: str, values: dict[str, str]) -> str:
@@ -35,7 +43,7 @@ def write_pages(names: Sequence[str], tables: Path, texts: Path, folder: Path) -
     """Writes pages and figures into a folder; returns the pages' paths."""
     written = []
     for name in names:
-        found = values_of(name)(tables, folder / "figures")
+        found = compute(name, tables, folder / "figures")
         path = folder / f"{name}.md"
         path.write_text(fill((texts / f"{name}.md.in").read_text(encoding="utf-8"), found), encoding="utf-8")
         written.append(path)

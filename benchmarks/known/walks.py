@@ -49,6 +49,11 @@ def asked(group: str, config: Path = CONFIG) -> int:
     return sum(case.group == group for case in read_config(config).cases)
 
 
+def asked_of_all(config: Path = CONFIG) -> int:
+    """Returns how many runs a configuration asks for."""
+    return len(read_config(config).cases)
+
+
 def read_runs(config: Path, folder: Path) -> Iterator[tuple[dict[str, Any], dict[str, Floats] | None]]:
     """Yields each run's row, and its sequences where they were kept, in the order of the configuration."""
     for case in read_config(config).cases:
@@ -218,7 +223,7 @@ def tabulate(config: Path, folder: Path, tables: Path) -> int:
         losses["losses"].append(series["loss"][[steps * part // GRID for part in range(GRID + 1)]])
         falls += [(row["name"], *entry) for entry in find_falls(series)]
         group, count, points = SHAPES
-        if row["group"] == group and row["seed"] < count:
+        if row["group"] == group and len({entry[0] for entry in shapes}) < count:
             shapes += shape_rows(row["name"], series, points)
     names = [name for name in columns(rows) if f"{name}_float" not in columns(rows)]
     write(tables / "walks.parquet", {name: to_array(name, [row.get(name) for row in rows]) for name in names})
