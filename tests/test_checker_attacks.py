@@ -131,6 +131,13 @@ def make_caterpillar(folder, n=300):
     return write(folder, make([[1, i] for i in range(n)], [[0]] * n), [{"vertex": vertex}, outcome])
 
 
+def make_long_vertex(folder, n=20_000):
+    """A vertex of 10,000 digits, and many samples with short numbers."""
+    vertex = {"pattern": [zeros(n)[:-1] + "1"], "basis": [[1, 0, 0]]}
+    lines = [{"vertex": vertex | {"elsewhere": True}}, {"outcome": "step-limit"}]
+    return write(folder, make([[1]] * n, [["1e9999"]] + [[0]] * (n - 1)), lines)
+
+
 def make_tent(_):
     """2^22 breakpoints on a line, from a network of 23 layers."""
     return tuple(HERE / "attacks" / f"tent.{ending}" for ending in ("json", "drl", "claims"))
@@ -138,7 +145,7 @@ def make_tent(_):
 
 # What is attacked, the answer, and the bounds that are held: mebibytes of address space and seconds of processor time.
 ATTACKS = [
-    (make_proportional, "accepted: 0 steps, strict-local-minimum by likq", 128, 10),
+    (make_proportional, "accepted: 0 steps, strict-local-minimum by likq (global)", 128, 10),
     (make_active, "accepted: 0 steps, undecided", 128, 10),
     (make_long_inputs, "malformed: instance: its exponents add up to too much", 64, 10),
     (make_long_multipliers, "malformed: line 3: its exponents add up to too much", 64, 10),
@@ -147,7 +154,8 @@ ATTACKS = [
     (make_list, "failed: not enough memory", 128, 10),
     (make_nested, "malformed: instance: not JSON in ASCII (RecursionError)", 128, 10),
     (make_lines, "rejected: line 3: entering kink (1, 0, 0) is already in the basis", 128, 60),
-    (make_caterpillar, "accepted: 0 steps, strict-local-minimum by tree", 128, 30),
+    (make_caterpillar, "accepted: 0 steps, strict-local-minimum by tree (global)", 128, 30),
+    (make_long_vertex, "rejected: line 2: the vertex is outside the cell, at kink (1, 1, 0)", 256, 30),
     (make_tent, "rejected: claim 1: sample 0 has over 65536 pieces", 256, 30),
 ]
 

@@ -272,7 +272,7 @@ SPECIAL = {
         lambda module: run_patched(module, "claims-deep", PIECES_CAP=3),
         "rejected: claim 1: the samples have over 3 pieces\n",
     ),
-    "changed between two passes": (run_changed, "malformed: the certificate changed while it was checked\n"),
+    "changed between two passes": (run_changed, "malformed: the file changed while it was checked\n"),
     "missing file": (
         lambda module: run(module, "no\n.json", "no"),
         "malformed: a file cannot be read (FileNotFoundError): no\\n.json\n",

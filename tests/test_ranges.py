@@ -114,7 +114,7 @@ def test_both_programs_say_the_same(tmp_path):
             problem = parts["problem"].Problem(read)
         except parts["reading"].Malformed:
             continue  # the samples' kinks see different spaces
-        found, ranges = parts["ranges"].find_loss(read, problem), find_ranges(instance)
+        found, ranges = parts["ranges"].find_range(read, problem), find_ranges(instance)
         assert found.low == (None if ranges.bound is None else oracle.to_fraction(ranges.bound))
         assert found.convex == ranges.is_convex
         assert (found.low is not None and found.low == found.high) == ranges.is_constant

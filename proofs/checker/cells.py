@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections import deque
 from fractions import Fraction
-from functools import partial
 from itertools import islice
 from typing import Any
 
 from .exact import ONE
 from .hidden import Cells
-from .instance import Instance
-from .minima import Point, check_global, check_minimum, check_valley, read_point
-from .reading import ANY, CERTIFICATE_CAP, HASH, ONCE, SOME, Line, demand, nullable, parse, parse_json, rational
-from .reading import read_lines, require
+from .instance import Instance, find_loss
+from .minima import check_global, check_minimum, check_valley, read_layers
+from .reading import ANY, HASH, ONCE, SOME, Line, demand, parse, rational, read_claimed, require
 
 BITS, SIGNS, VECTOR = "[01]*", "[-+0*]+", [rational, ANY]
 ROWS = [VECTOR, ANY]
@@ -28,10 +26,9 @@ def parse_pair(value: Any, place: str) -> tuple[int, Fraction]:
 
 PAIRS = [parse_pair, ANY]
 NETWORK: Line = {"units": ROWS, "outer": VECTOR, "constant": rational}
-LAYERS = [{"weight": ROWS, "bias": partial(nullable, VECTOR)}, SOME]
+LAYERS = [{"weight": ROWS, "bias~": VECTOR}, SOME]
 HEADER = {"format": lambda value, _: value, "version": ONCE, "instance": HASH}  # check.py looks at the format
-LINES = (
-    {"end": {"lines": ANY, "sha256": HASH}},
+LINES: tuple[Line, ...] = (
     {"cell": BITS, "center": VECTOR, "radius": rational, "multipliers": PAIRS},
     {"complete": ANY},
     {"judged": [BITS, SOME], "optimum": ROWS, "constant": rational, "dual": VECTOR}
@@ -48,58 +45,35 @@ LINES = (
 )
 
 
-def read_claims(path: str, instance: Instance) -> Iterator[tuple[str, Line]]:
-    """Yields the claims of a file with their places, and demands its form (section 1)."""
-    lines, digest, count, ended = read_lines(path, CERTIFICATE_CAP), hashlib.sha256(), 0, False
-    for number, data in enumerate(lines, 1):
-        place = f"line {number}"
-        demand(not ended and data.endswith(b"\n"), f"{place}: stands behind the end, or is no whole line")
-        line = parse(parse_json(data, place), LINES if number > 1 else HEADER, place)
-        if number == 1:
-            demand(line["instance"] == instance.digest, "line 1: the file is about another instance")
-        elif "end" in line:
-            ended = True
-            is_end = line["end"]["lines"] == count and line["end"]["sha256"] == digest.hexdigest()
-            demand(is_end, f"{place}: not what stands before it")
-            demand(count > 0, f"{place}: the file claims nothing")
-        else:
-            count += 1
-            yield place, line
-        digest.update(data)
-    demand(ended, "the file breaks off before its end")
-
-
 def check_cells(instance: Instance, path: str) -> str:
     """Checks a cells file; returns a summary of what it claims."""
     demand(instance.trained == 0, "instance: not all parameters are free")
     is_plain = instance.slopes is None or {pair for row in instance.slopes for pair in row} == {(-ONE, ONE)}
     demand(is_plain, "instance: the loss is neither squared nor absolute")
     demand({*instance.shares} == {ONE}, "instance: samples have weights")
-    counts, cells, start = dict[str, int](), None, None
-    for _ in read_claims(path, instance):  # the form of all lines first
-        pass
-    claims = read_claims(path, instance)
+    counts, cells, hashed, has_minimum = dict[str, int](), None, hashlib.sha256(), False
+    deque(read_claimed(path, instance.digest, HEADER, LINES, hashed), 0)  # the form of all lines first
+    claims = read_claimed(path, instance.digest, HEADER, LINES, hashlib.sha256(), form=hashed.hexdigest())
     for place, line in claims:
         kind = next(iter(line))
         demand(kind != "leaf", f"{place}: a leaf stands behind no global minimum that has it")
         counts[kind] = counts.get(kind, 0) + 1
-        if kind in {"cell", "complete", "judged", "bad", "global"}:
-            cells = cells or Cells(instance)
-        if kind == "global":
-            leaves = list(islice(claims, line["leaves"]))
-            demand(
-                len(leaves) == line["leaves"] and all("leaf" in leaf for _, leaf in leaves),
-                f"{place}: leaves are missing",
-            )
-            check_global(cells or Cells(instance), line, place, leaves)
-        elif kind == "minimum":
-            start = check_minimum(instance, line, place)
+        if kind == "minimum":
+            check_minimum(instance, line, place)
+            has_minimum = True
         elif kind == "better":
-            own = start or Point(instance, instance.weights, instance.biases)
-            require(read_point(instance, line["better"], place).loss < own.loss, f"{place}: the point is not better")
+            loss = find_loss(instance, read_layers(instance, line["better"], place))
+            require(loss < find_loss(instance, instance.layers), f"{place}: the point is not better")
         elif kind == "valley":
-            demand(start is not None, f"{place}: no minimum stands before it")
-            check_valley(instance, start or Point(instance, instance.weights, instance.biases), line["valley"], place)
+            demand(has_minimum, f"{place}: no minimum stands before it")
+            check_valley(instance, line["valley"], place)
         else:
-            getattr(cells, f"check_{kind}")(line, place)
+            cells = cells or Cells(instance)
+            if kind == "global":
+                leaves = list(islice(claims, line["leaves"]))
+                is_whole = len(leaves) == line["leaves"] and all("leaf" in leaf for _, leaf in leaves)
+                demand(is_whole, f"{place}: leaves are missing")
+                check_global(cells, line, place, leaves)
+            else:
+                getattr(cells, f"check_{kind}")(line, place)
     return ", ".join(f"{count} {kind}" for kind, count in counts.items())

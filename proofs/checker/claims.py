@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from fractions import Fraction
-from functools import partial
 from itertools import accumulate, pairwise
 from math import isqrt
 from typing import Any
 
 from .exact import dot, to_integers
 from .problem import Point, Problem
-from .reading import ANY, CLAIMS_CAP, HASH, ONCE, SOME, Line, demand, nullable, numeral, parse, parse_json, rational
-from .reading import read_lines, require
+from .reading import ANY, CLAIMS_CAP, HASH, ONCE, SOME, Line, demand, numeral, parse, parse_json, rational, read_lines
+from .reading import require
 
 CLAIM_CAP, PIECE_CAP, PIECES_CAP = 1000, 2**16, 2**20
 FEW = range(1, CLAIM_CAP + 1)
@@ -24,7 +23,7 @@ def read_claims(path: str, problem: Problem, run: str, steps: int) -> list[Line]
     matrix = [[numeral, [len(problem.start[0])]], [len(problem.start)]]
     span = {"from": step, "to": step, "low": rational, "high": rational}
     decay = {"claim": "decay", "rate": rational, **span}
-    line = {"claim": "line-density", "step": partial(nullable, step), "offset": matrix, "direction": matrix}
+    line = {"claim": "line-density", "step~": step, "offset": matrix, "direction": matrix}
     claims = (
         {"claim": "loss", "step": step, "low": rational, "high": rational},
         decay | {"quantity": "loss-gap|squared-distance"},
@@ -35,7 +34,7 @@ def read_claims(path: str, problem: Problem, run: str, steps: int) -> list[Line]
     )
     shape = {"format": "exactdrl-claims", "version": ONCE, "instance": HASH, "run": HASH, "claims": [claims, FEW]}
     content = parse(parse_json(b"".join(read_lines(path, CLAIMS_CAP)), "claims file"), shape, "claims file")
-    demand(content["instance"] == problem.digest, "claims: they are about another instance")
+    demand(content["instance"] == problem.instance.digest, "claims: they are about another instance")
     demand(content["run"] == run, "claims: they are about another run")
     for number, claim in enumerate(content["claims"], 1):
         place, first, last = f"claim {number}", claim.get("from", 0), claim.get("to", 0)

@@ -1,9 +1,10 @@
-"""Integers, fractions and a little linear algebra. Nothing is rounded."""
+"""Vectors, echelon forms, and numbers that depend on t, over integers and fractions. Nothing is rounded."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from itertools import zip_longest
 from math import lcm
 from operator import mul
 from typing import Any
@@ -16,9 +17,17 @@ ZERO, ONE, SCALE_CAP = Fraction(0), Fraction(1), 2**26  # bits
 Rows = list[list[Fraction]]
 
 
-def dot(left: Iterable[int], right: Iterable[int]) -> int:
+def dot(left: Iterable[Any], right: Iterable[Any]) -> Any:
     """Returns the inner product."""
     return sum(map(mul, left, right))
+
+
+def combine(terms: Iterable[tuple[Any, Sequence[Any]]], size: int) -> list[Any]:
+    """Returns a linear combination of vectors."""
+    total = [0] * size
+    for factor, vector in terms:
+        total = [t + factor * v for t, v in zip(total, vector)] if factor else total
+    return total
 
 
 def to_integers(rows: Sequence[Sequence[Fraction]]) -> tuple[list[list[int]], int]:
@@ -44,3 +53,29 @@ def echelon(rows: Iterable[list[Fraction]]) -> dict[int, list[Fraction]]:
         if len(found) == len(row):
             break
     return dict(sorted(found.items()))
+
+
+class Germ:
+    """A polynomial in t as it is for small t > 0: positive if its first coefficient is that is not 0."""
+
+    def __init__(self, coefficients: Iterable[Fraction]) -> None:
+        self.coefficients = list(coefficients)  # from the constant one up, without zeros at the end
+        while self.coefficients and not self.coefficients[-1]:
+            self.coefficients.pop()
+
+    def __add__(self, other: Any) -> Germ:
+        more = other.coefficients if isinstance(other, Germ) else [other]
+        return Germ(a + b for a, b in zip_longest(self.coefficients, more, fillvalue=ZERO))
+
+    def __mul__(self, other: Any) -> Germ:
+        more = other.coefficients if isinstance(other, Germ) else [other]
+        product = [ZERO] * (len(self.coefficients) + len(more))
+        for i, a in enumerate(self.coefficients):
+            for j, b in enumerate(more):
+                product[i + j] += a * b
+        return Germ(product)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def __gt__(self, zero: int) -> bool:
+        return next((a for a in self.coefficients if a), 0) > zero

@@ -1,20 +1,58 @@
-"""How the loss changes near a vertex, and what shows that it is a local minimum (section 5)."""
+"""How a loss changes near a point, as one layer's parameters do, and what shows a local minimum (section 5)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
-from functools import cached_property
+from functools import partial
 from itertools import chain
-from operator import mul
 from typing import Any
 
-from .exact import ONE, ZERO, echelon
-from .problem import Kink, Problem, Table
-from .reading import Line, rational, require
+from .exact import ONE, ZERO, Rows, dot, echelon
+from .reading import ANY, SOME, Line, demand, numeral, parse, rational, require
 
+Kink = tuple[int, int, int]  # layer, sample, unit
 Key = tuple[int, ...]  # (p,) for parameter p, a kink k for |z_k|
 Form = dict[Key, Fraction]  # nonzero coefficients
+Bend = tuple[Fraction, Fraction]  # the change z becomes slope · z + fold · |z|; what has a fold vanishes at the point
+Bends = list[list[list[Bend]]]
+
+
+def parse_kink(value: Any, place: str, first: int, widths: Sequence[int], count: int) -> Kink:
+    """Returns the address of a kink, in a layer from the first one on, of as many units, on one of so many samples."""
+    layer, sample, unit = parse(value, [ANY, [3]], f"{place}: kink")
+    is_one = sample < count and layer - first in range(len(widths))
+    demand(is_one and unit < widths[layer - first], f"{place}: kink: out of range")
+    return layer, sample, unit
+
+
+def shape_tree(kink: Callable[[Any, str], Kink], units: int) -> Line:
+    """Returns the keys of a tree, whose kinks are parsed by a function and whose blocks are of these units."""
+    return {"settled": partial(parse_settled, kink=kink), "blocks": [partial(parse_block, kink=kink, units=units), ANY]}
+
+
+def parse_settled(value: Any, place: str, kink: Callable[[Any, str], Kink]) -> dict[Kink, Any]:
+    """Returns the settled kinks with their multipliers, which stay text (section 4, line 4)."""
+    pairs = parse(value, [[lambda entry, _: entry, [2]], ANY], place)
+    kinks = [kink(address, place) for address, _ in pairs]
+    demand(kinks == sorted(set(kinks)), f"{place}: not in address order, each once")
+    return {kink: numeral(number, place) for kink, (_, number) in zip(kinks, pairs)}
+
+
+def parse_block(value: Any, place: str, kink: Callable[[Any, str], Kink], units: int) -> Line:
+    """Returns a block (section 4, line 4); the multipliers stay text."""
+    leaf = {"signs": "[+.-]*", "empty": {True, False}, "multipliers": [numeral, ANY]}
+    leaf["covers?"] = [{"kink": kink, "shares": [numeral, ANY]}, ANY]
+    shape = {"units": [range(units), SOME], "kinks": [kink, ANY], "leaves": [leaf, SOME]}
+    block: Line = parse(value, shape, place)
+    for key in ("units", "kinks"):
+        demand(block[key] == sorted(set(block[key])), f"{place}: {key}: not in order, each once")
+    for leaf in block["leaves"]:
+        own, covers = block["kinks"], leaf.setdefault("covers", [])
+        lists = [leaf["signs"], leaf["multipliers"], *(cover["shares"] for cover in covers)]
+        is_fit = {*map(len, lists)} == {len(own)} and all(cover["kink"] in own for cover in covers)
+        demand(is_fit, f"{place}: leaves: signs, multipliers or covers do not fit the kinks")
+    return block
 
 
 def mix(terms: Iterable[tuple[Fraction, Form]]) -> Form:
@@ -27,28 +65,35 @@ def mix(terms: Iterable[tuple[Fraction, Form]]) -> Form:
 
 
 class LocalForm:
-    """How the loss changes near a vertex (section 5): F as (g, b), and the forms (Z_j, L_j) of the active kinks."""
+    """How the loss changes near a point (section 5): F as (g, b), and the forms (Z_j, L_j) of the active kinks.
 
-    def __init__(self, problem: Problem, pattern: Table, zeros: set[Kink]) -> None:
-        self.problem, self.pattern, self.zeros, self.rows = problem, pattern, zeros, dict[Kink, Form]()
-        self.keys: set[Key] = {(p,) for p in range(len(problem.free))}
-        for kink in sorted(zeros):
-            form = self.find_change(*problem.locate(kink))
-            self.rows |= {kink: form} if form else {}
-        self.change = mix((ONE, self.find_change(sample, problem.last + 1, [1])) for sample in problem.samples)
+    Layers count by depth: 0 is layer `first`, whose parameters change, `free` by unit and column. `given` is what it is
+    given. `weights` are those of the layers behind it, `bends` are of depths, samples, units, at last of the loss.
+    """
+
+    def __init__(self, first: int, given: Rows, weights: list[Rows], bends: Bends, free: list[tuple[int, int]]) -> None:
+        self.first, self.given, self.bends, self.free, self.rows = first, given, bends, free, dict[Kink, Form]()
+        self.weights: list[Rows] = [[], *weights, [[ONE] * len(bends[-1][0])]]
+        self.keys: set[Key] = {(p,) for p in range(len(free))}
+        self.units: dict[int, list[Key]] = {}  # the parameters of each unit, for blocks
+        for p, (j, _) in enumerate(free):
+            self.units.setdefault(j, []).append((p,))
+        for depth, rows in enumerate(bends):
+            for sample, row in enumerate(rows):
+                for unit in [u for u, (_, fold) in enumerate(row) if fold]:
+                    form = self.find_change(sample, depth, [Fraction(u == unit) for u in range(len(row))])
+                    self.rows |= {(first + depth, sample, unit): form} if form else {}
+        self.change = mix((ONE, self.find_change(sample, len(bends), [ONE])) for sample in range(len(given)))
 
     def find_change(self, sample: int, depth: int, v: list[Any]) -> Form:
         """Returns the change of v · (what a sample has at a depth, after the last its loss), by the rows before it."""
         form: Form = {}
         for d in range(depth - 1, -1, -1):
-            v = [sum(map(mul, column, v), ZERO) for column in zip(*self.problem.weights[d + 1])]
-            for unit, share in enumerate(v):
-                kink, (below, above) = (self.problem.first + d, sample, unit), self.problem.pairs[d][unit][sample]
-                v[unit] = share * (above if self.pattern[d][unit][sample] > 0 else below)
-                if kink in self.zeros:
-                    v[unit] = share * (above + below) / 2
-                    form |= {kink: share * (above - below) / 2} if kink in self.rows else {}
-        form |= {(p,): v[j] * self.problem.inputs[sample][k] for p, (j, k) in enumerate(self.problem.free)}
+            v = [dot(column, v) for column in zip(*self.weights[d + 1])]
+            for unit, (share, (slope, fold)) in enumerate(zip(v, self.bends[d][sample])):
+                kink, v[unit] = (self.first + d, sample, unit), share * slope
+                form |= {kink: share * fold} if fold and kink in self.rows else {}
+        form |= {(p,): v[j] * self.given[sample][k] for p, (j, k) in enumerate(self.free) if v[j]}
         return {key: value for key, value in form.items() if value}
 
     def reduce(self) -> None:
@@ -86,7 +131,7 @@ class LocalForm:
         rows = (self.rows[kink] for kink in known.difference(keys))
         return len(echelon([row.get(key, ZERO) for key in keys] for row in rows))
 
-    def check_tree(self, tree: Line, strict: bool) -> None:
+    def check_tree(self, tree: Line, *, strict: bool) -> None:
         """Checks that the vertex is a local minimum by a tree, a strict one if asked (section 5)."""
         settled, blocks = tree["settled"], tree["blocks"]
         left = [kink for block in blocks for kink in block["kinks"]]
@@ -100,24 +145,15 @@ class LocalForm:
             require(slack >= 0, f"outcome: the multiplier of {kink} is too large")
             tight += [kink] if slack else []
         for number, block in enumerate(blocks, 1):
-            self.check_block(block, strict, f"outcome: block {number}")
+            self.check_block(block, f"outcome: block {number}", strict=strict)
         require(not self.change, "outcome: the slope is not that of the multipliers")
         if strict:
             require(self.find_rank(tight, self.keys, left) == len(self.keys), "outcome: not strict")
-            require(not self.problem.fixed, "outcome: not strict, there is lineality")
 
-    @cached_property
-    def unit_keys(self) -> dict[int, list[Key]]:
-        """The parameters of each unit."""
-        found: dict[int, list[Key]] = {}
-        for p, (unit, _) in enumerate(self.problem.free):
-            found.setdefault(unit, []).append((p,))
-        return found
-
-    def check_block(self, block: Line, strict: bool, place: str) -> None:
+    def check_block(self, block: Line, place: str, *, strict: bool) -> None:
         """Checks that F ≥ 0 on a block, and takes the block's share out of F (section 5, tree, 5 to 10)."""
         kinks, leaves, rows = block["kinks"], block["leaves"], self.rows
-        keys = {key for unit in block["units"] for key in self.unit_keys.get(unit, ())}
+        keys = {key for unit in block["units"] for key in self.units.get(unit, ())}
         far = next((kink for kink in kinks if not rows[kink].keys() <= keys.union(kinks)), None)
         require(far is None, f"{place}: kink {far} depends on what is not in the block")
         require(is_tree([leaf["signs"] for leaf in leaves]), f"{place}: the leaves are not those of a tree")

@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from fractions import Fraction
 from math import gcd
-from operator import mul
 from typing import Any
 
-from .exact import ONE, ZERO, Rows, to_integers
-from .instance import Instance
+from .exact import ZERO, Rows, combine, dot, to_integers
+from .instance import Instance, find_loss, forward
 from .reading import Line, demand, require
-
-
-def dot(left: Iterable[Any], right: Iterable[Any]) -> Any:
-    """Returns the inner product, of fractions or integers."""
-    return sum(map(mul, left, right))
-
-
-def combine(terms: Iterable[tuple[Fraction, list[Fraction]]], size: int) -> list[Fraction]:
-    """Returns a linear combination of vectors."""
-    total = [ZERO] * size
-    for factor, vector in terms:
-        total = [t + factor * v for t, v in zip(total, vector)] if factor else total
-    return total
 
 
 def to_plane(row: list[int]) -> tuple[int, ...]:
@@ -48,32 +33,25 @@ class Cells:
     """A network with one hidden layer and one output, and what was checked of its cells (section 2)."""
 
     def __init__(self, instance: Instance) -> None:
-        weights, (hidden, *_) = instance.weights, instance.activations
-        demand(len(weights) == 2 and len(weights[1]) == 1, "instance: not one hidden layer and one output")
+        layers, (hidden, *_) = instance.layers, instance.activations
+        demand(len(layers) == 2 and len(layers[1]) == 1, "instance: not one hidden layer and one output")
         demand(len(set(hidden)) == 1, "instance: the hidden units have different activations")
-        has_bias, self.is_shifted = instance.biases[0] is not None, instance.biases[1] is not None
-        self.x: Rows = [[*x, ONE] if has_bias else x for x in instance.inputs]
-        self.y, self.slopes = [row[0] for row in instance.targets], hidden[0]
-        self.units, self.size, self.samples = len(weights[0]), len(self.x[0]), range(len(self.x))
-        self.is_squared, self.rows = instance.slopes is None, [to_integers([x])[0][0] for x in self.x]
+        self.instance, self.is_shifted, self.slopes = instance, instance.biased[1], hidden[0]
+        self.x: Rows = forward(instance, [])[0][0]
+        self.y, self.is_squared = [row[0] for row in instance.targets], instance.slopes is None
+        self.units, self.size, self.samples = len(layers[0]), len(self.x[0]), range(len(self.x))
+        self.rows = [to_integers([x])[0][0] for x in self.x]
         self.planes = [to_plane(row) for row in self.rows]
         self.known: set[str] = set()
         self.values: dict[tuple[str, ...], Fraction] = {}
 
-    def total(self, residuals: list[Fraction]) -> Fraction:
-        """Returns the loss of residuals."""
-        return sum((r * r if self.is_squared else abs(r) for r in residuals), ZERO)
-
-    def find_loss(self, line: Line, place: str) -> Fraction:
+    def find_loss(self, line: Line, place: str) -> Any:
         """Returns the loss of a network."""
         self.demand_rows(line["units"], self.size, place)
         demand(len(line["outer"]) == self.units, f"{place}: not an outer weight for each unit")
         demand(self.is_shifted or not line["constant"], f"{place}: the output has no bias")
-        residuals = [line["constant"] - y for y in self.y]
-        for w, h in zip(line["units"], line["outer"]):
-            z = [dot(w, x) for x in self.x]
-            residuals = [r + h * t * self.slopes[t > 0] for r, t in zip(residuals, z)]
-        return self.total(residuals)
+        outer = [*line["outer"], *([line["constant"]] if self.is_shifted else [])]
+        return find_loss(self.instance, [line["units"], [outer]])
 
     def demand_rows(self, rows: Rows, size: int, place: str) -> None:
         """Demands a row of a size for each unit."""
@@ -90,9 +68,8 @@ class Cells:
         """Returns the combination of the σ x̃ that positive multipliers make; sides are 0 where none may be."""
         samples = [sample for sample, _ in pairs]
         demand(samples == sorted({*samples} & {*self.samples}), f"{place}: the samples of multipliers do not increase")
-        require(
-            all(y > 0 and sides[k] for k, y in pairs), f"{place}: a multiplier is not positive, or has no condition"
-        )
+        is_fit = all(y > 0 and sides[k] for k, y in pairs)
+        require(is_fit, f"{place}: a multiplier is not positive, or has no condition")
         return combine(((y * sides[k], self.x[k]) for k, y in pairs), self.size)
 
     def check_cell(self, line: Line, place: str) -> None:
@@ -156,11 +133,9 @@ class Cells:
         for choice in line["infeasible"]:
             self.check_farkas(choice, cell, place)
         if line["feasible"]:
-            self.values[tuple(patterns)] = self.total(residuals)
+            self.values[tuple(patterns)] = sum((r * r if self.is_squared else abs(r) for r in residuals), ZERO)
 
-    def find_fit(
-        self, rows: Rows, constant: Fraction, slopes: Rows, goals: list[Fraction], place: str
-    ) -> list[Fraction]:
+    def find_fit(self, rows: Rows, constant: Fraction, slopes: Rows, goals: list[Fraction], place: str) -> list[Any]:
         """Returns f - goal for each sample, in a hidden cell."""
         self.demand_rows(rows, self.size, place)
         demand(self.is_shifted or not constant, f"{place}: the output has no bias")

@@ -5,13 +5,11 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
-from operator import mul
 from typing import Any
 
-from .exact import ONE, ZERO, Rows
-from .reading import ANY, INSTANCE_CAP, ONCE, SOME, Line, check_exponents, demand, nullable, parse, parse_json
-from .reading import rational, read_lines
+from .exact import ONE, ZERO, Rows, dot
+from .reading import ANY, INSTANCE_CAP, ONCE, SOME, Line, check_exponents, demand, parse, parse_json, rational
+from .reading import read_lines
 
 Pair = tuple[Fraction, Fraction]  # slopes below and above 0
 
@@ -28,16 +26,15 @@ def parse_activation(value: Any, place: str) -> Any:
 
 
 MATRIX, WIDE = [[rational, SOME], SOME], [[rational, ANY], SOME]  # without and with empty rows
-LAYER = {"weight": MATRIX, "bias": partial(nullable, [rational, SOME])}
+LAYER = {"weight": MATRIX, "bias~": [rational, SOME]}
 FIRST: Line = {"format": "exactdrl-instance", "version": ONCE, "network": {"layers": [LAYER, SOME]}, "layer": SOME}
-FIRST |= {"loss": {"kind": "absolute"}, "data": {"inputs": MATRIX, "targets": MATRIX}}
-FIRST |= {"start?": partial(nullable, MATRIX)}
+FIRST |= {"loss": {"kind": "absolute"}, "data": {"inputs": MATRIX, "targets": MATRIX}, "start?~": MATRIX}
 LAYER = LAYER | {"weight": WIDE, "activation?": parse_activation}
 LOSSES: Any = {"kind": "absolute|hinge|linear|squared"}, {"kind": "pinball", "level": parse_list}
 LOSSES += ({"kind": "two-slope", "below": parse_list, "above": parse_list},)
-DATA = {"inputs": WIDE, "targets?": partial(nullable, MATRIX), "weights?": partial(nullable, [rational, SOME])}
+DATA = {"inputs": WIDE, "targets?~": MATRIX, "weights?~": [rational, SOME]}
 SECOND: Line = {"format": "exactdrl-instance", "version": range(2, 3), "network": {"layers": [LAYER, SOME]}}
-SECOND |= {"loss": LOSSES, "data": DATA, "start?": partial(nullable, WIDE)}
+SECOND |= {"loss": LOSSES, "data": DATA, "start?~": WIDE}
 SECOND |= {"free": lambda value, place: 0 if value == "all" else parse(value, SOME, place)}  # 0: all layers
 
 
@@ -46,15 +43,20 @@ class Instance:
     """An instance: shapes fit, and the last layer's activation is the identity. Entry l - 1 of a list is of layer l."""
 
     digest: str
-    weights: list[Rows]
-    biases: list[list[Fraction] | None]
+    layers: list[Rows]  # each row the weights of a unit, and its bias if there is one; the start of the trained layer
+    biased: list[bool]
     activations: list[list[Pair]]  # a pair for each unit
     trained: int  # the trained layer, from 1; 0 if all are free
     inputs: Rows
     targets: Rows
     slopes: list[list[Pair]] | None  # of the loss, for each sample and output, times the sample's weight; None: squared
     shares: list[Fraction]  # the samples' weights
-    start: Rows  # each row the weights of a unit of the trained layer, and its bias if there is one; else empty
+
+
+def to_layer(layer: Line) -> Rows:
+    """Returns weights and biases in one matrix."""
+    weight, bias = layer["weight"], layer["bias"]
+    return [[*row, b] for row, b in zip(weight, bias)] if bias else weight
 
 
 def read_instance(path: str) -> Instance:
@@ -63,12 +65,12 @@ def read_instance(path: str) -> Instance:
     check_exponents(data, "instance")
     content = parse(parse_json(data, "instance"), (FIRST, SECOND), "instance")
     name = "free" if "free" in content else "layer"
-    layers, trained = content["network"]["layers"], content[name]
+    parts, trained = content["network"]["layers"], content[name]
     inputs, targets = content["data"]["inputs"], content["data"].get("targets")
-    demand(trained <= len(layers), f"instance: {name}: out of range")
-    weights, biases = [layer["weight"] for layer in layers], [layer["bias"] for layer in layers]
-    widths = [len(weights[0][0]), *map(len, weights)]
-    for number, (weight, bias, width) in enumerate(zip(weights, biases, widths), 1):
+    demand(trained <= len(parts), f"instance: {name}: out of range")
+    widths = [len(parts[0]["weight"][0]), *(len(part["weight"]) for part in parts)]
+    for number, (part, width) in enumerate(zip(parts, widths), 1):
+        weight, bias = part["weight"], part["bias"]
         is_fit = {*map(len, weight)} == {width} and (bias is None or len(bias) == len(weight))
         demand(is_fit, f"layer {number}: not {width} weights and a bias for each unit")
     if content["loss"]["kind"] == "linear":
@@ -77,19 +79,18 @@ def read_instance(path: str) -> Instance:
     demand(is_fit, f"data: not {widths[0]} inputs and {widths[-1]} targets for each sample")
     shares = content["data"].get("weights") or [ONE] * len(inputs)
     slopes = find_slopes(content["loss"], targets, shares)
-    start: Rows = []
-    if trained:
-        start, bias = weights[trained - 1], biases[trained - 1]
-        start = [[*row, b] for row, b in zip(start, bias)] if bias else start
-    start, sizes = content.get("start") or start, [*map(len, start)]
-    demand([*map(len, start)] == sizes, f"start: not {len(sizes)} rows of {(sizes or [0])[0]} numbers")
-    activations = [find_activation(layers, number) for number in range(1, len(layers) + 1)]
+    layers, biased = [to_layer(part) for part in parts], [part["bias"] is not None for part in parts]
+    if start := content.get("start"):
+        sizes = [*map(len, layers[trained - 1])] if trained else []
+        demand([*map(len, start)] == sizes, f"start: not {len(sizes)} rows of {(sizes or [0])[0]} numbers")
+        layers[trained - 1] = start
+    activations = [find_activation(parts, number) for number in range(1, len(parts) + 1)]
     if set(activations[-1]) != {(ONE, ONE)}:  # as if the identity followed (section 2a)
-        weights.append([[Fraction(i == j) for j in range(widths[-1])] for i in range(widths[-1])])
-        biases.append(None)
+        layers.append([[Fraction(i == j) for j in range(widths[-1])] for i in range(widths[-1])])
+        biased.append(False)
         activations.append([(ONE, ONE)] * widths[-1])
     digest = hashlib.sha256(data).hexdigest()
-    return Instance(digest, weights, biases, activations, trained, inputs, targets, slopes, shares, start)
+    return Instance(digest, layers, biased, activations, trained, inputs, targets, slopes, shares)
 
 
 def find_activation(layers: list[Line], number: int) -> list[Pair]:
@@ -125,11 +126,33 @@ def find_slopes(loss: Line, targets: Rows, weights: list[Fraction]) -> list[list
     return None if kind == "squared" else scaled
 
 
-def push(instance: Instance, count: int) -> Rows:
-    """Returns the samples' values after some layers, with their activations."""
-    values = instance.inputs
-    for weight, bias, pairs in list(zip(instance.weights, instance.biases, instance.activations))[:count]:
-        shifts = bias or [ZERO] * len(weight)
-        values = [[sum(map(mul, row, x), b) for row, b in zip(weight, shifts)] for x in values]
-        values = [[t * pair[t > 0] for t, pair in zip(x, pairs)] for x in values]
-    return values
+def forward(instance: Instance, layers: list[Any]) -> tuple[list[Any], list[Any]]:
+    """Returns, by layer and sample, what a layer is given, with 1 for its bias, and its preactivations.
+
+    The layers may be other ones than the instance's, and of numbers that depend on t. If there are fewer, the last
+    entry is what the next one is given.
+    """
+    given: list[Any] = instance.inputs
+    arrivals, values = [], list[Any]()
+    for number, (biased, pairs) in enumerate(zip(instance.biased, instance.activations)):
+        given = [[*x, ONE] if biased else x for x in given]
+        arrivals.append(given)
+        if number == len(layers):
+            break
+        values.append([[dot(row, x) for row in layers[number]] for x in given])
+        given = [[t * pair[t > 0] for t, pair in zip(z, pairs)] for z in values[-1]]
+    return arrivals, values
+
+
+def find_residuals(instance: Instance, outputs: list[Any]) -> list[Any]:
+    """Returns outputs minus targets, for each sample."""
+    return [[f + -y for f, y in zip(*pair)] for pair in zip(outputs, instance.targets)]
+
+
+def find_loss(instance: Instance, layers: list[Any]) -> Any:
+    """Returns the loss of a network."""
+    total: Any = ZERO
+    for i, row in enumerate(find_residuals(instance, forward(instance, layers)[1][-1])):
+        for j, r in enumerate(row):
+            total += r * instance.shares[i] * r if instance.slopes is None else r * instance.slopes[i][j][r > 0]
+    return total

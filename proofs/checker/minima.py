@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any
 
-from .exact import ONE, ZERO, Rows
-from .hidden import Cells, combine, dot
-from .instance import Instance
+from .exact import ONE, ZERO, Rows, combine, dot
+from .hidden import Cells
+from .instance import Instance, find_residuals, forward, to_layer
 from .reading import Line, demand, require
 
 
@@ -33,9 +34,9 @@ def check_global(cells: Cells, line: Line, place: str, leaves: list[tuple[str, L
 
 def check_leaf(cells: Cells, leaf: Line, order: list[int], least: Fraction, place: str) -> None:
     """Checks one leaf of the search (section 5)."""
-    signs, bits = leaf["leaf"], leaf["bits"]
-    demand(len(bits) <= cells.units * len(order), f"{place}: too many bits")
-    words = [bits[unit :: cells.units] for unit in range(cells.units)]
+    signs, word = leaf["leaf"], leaf["bits"]
+    demand(len(word) <= cells.units * len(order), f"{place}: too many bits")
+    words = [word[unit :: cells.units] for unit in range(cells.units)]
     if "twin" in leaf:
         unit = leaf["twin"]
         demand(unit + 1 < cells.units, f"{place}: there is no next unit")
@@ -47,13 +48,9 @@ def check_leaf(cells: Cells, leaf: Line, order: list[int], least: Fraction, plac
     sides: list[list[int]] = []  # 1 or -1 where a bit is determined
     for word in words:
         known = [levels.get(plane, len(order)) for plane in cells.planes]
-        flips = [
-            1 if level == len(order) or is_same(cells.x[k], cells.x[order[level]]) else -1
-            for k, level in enumerate(known)
-        ]
-        sides.append(
-            [(1 if word[level] == "1" else -1) * flip if level < len(word) else 0 for level, flip in zip(known, flips)]
-        )
+        flips = [level == len(order) or dot(cells.x[k], cells.x[order[level]]) > 0 for k, level in enumerate(known)]
+        bits = [word[level : level + 1] for level in known]  # "" where it is open
+        sides.append([(1 if (bit == "1") == flip else -1) if bit else 0 for bit, flip in zip(bits, flips)])
     if "flat" in leaf:
         demand(leaf["flat"] < cells.units, f"{place}: there is no such unit")
         require(bool(leaf["multipliers"]), f"{place}: no multipliers")
@@ -74,76 +71,55 @@ def check_leaf(cells: Cells, leaf: Line, order: list[int], least: Fraction, plac
     require(bound >= least, f"{place}: the bound is below the minimum")
 
 
-def is_same(left: list[Fraction], right: list[Fraction]) -> bool:
-    """Returns whether parallel vectors have the same direction."""
-    return bool(dot(left, right) > 0)
+def read_layers(instance: Instance, lines: list[Line], place: str) -> list[Rows]:
+    """Returns the layers of a network on a line, and demands the instance's shape."""
+    sizes = [[len(row) - biased for row in layer] for layer, biased in zip(instance.layers, instance.biased)]
+    biases = [len(layer) if biased else None for layer, biased in zip(instance.layers, instance.biased)]
+    is_fit = [[*map(len, line["weight"])] for line in lines] == sizes
+    is_fit &= [None if line["bias"] is None else len(line["bias"]) for line in lines] == biases
+    demand(is_fit, f"{place}: not the shape of the instance")
+    return [to_layer(line) for line in lines]
 
 
-class Point:
-    """A network of the instance's shape on its samples (section 6)."""
-
-    def __init__(self, instance: Instance, weights: list[Rows], biases: list[list[Fraction] | None]) -> None:
-        self.weights, self.biases, self.sides = weights, biases, set[tuple[bool, ...]]()
-        self.z: list[
-            list[list[Fraction]]
-        ] = []  # preactivations of each sample, layer by layer; the last are the outputs
-        for x in instance.inputs:
-            rows, values = [], x
-            for weight, bias, pairs in zip(weights, biases, instance.activations):
-                z = [dot(row, values) + b for row, b in zip(weight, bias or [ZERO] * len(weight))]
-                values = [t * pair[t > 0] for t, pair in zip(z, pairs)]
-                rows.append(z)
-            self.z.append(rows)
-        self.outputs = [rows[-1] for rows in self.z]
-        hidden = [[t for z in rows[:-1] for t in z] for rows in self.z]
-        self.is_strict = all(t != 0 for row in hidden for t in row)
-        self.sides = {tuple(t > 0 for t in row) for row in hidden}
-        residuals = [f - y for row, goals in zip(self.outputs, instance.targets) for f, y in zip(row, goals)]
-        self.loss = sum((r * r if instance.slopes is None else abs(r) for r in residuals), ZERO)
+def find_signs(values: list[Any]) -> set[tuple[int, ...]]:
+    """Returns the signs that hidden preactivations have on a sample."""
+    return {tuple((t > 0) - (t < 0) for row in rows for t in row) for rows in zip(*values[:-1])}
 
 
-def read_point(instance: Instance, layers: list[Line], place: str) -> Point:
-    """Returns the network of a line, and demands the instance's shape."""
-    weights, biases = [layer["weight"] for layer in layers], [layer["bias"] for layer in layers]
-    shapes = [[[*map(len, weight)] for weight in both] for both in (weights, instance.weights)]
-    sizes = [[None if bias is None else len(bias) for bias in both] for both in (biases, instance.biases)]
-    demand(shapes[0] == shapes[1] and sizes[0] == sizes[1], f"{place}: not the shape of the instance")
-    return Point(instance, weights, biases)
-
-
-def check_minimum(instance: Instance, line: Line, place: str) -> Point:
+def check_minimum(instance: Instance, line: Line, place: str) -> None:
     """Checks that the instance's point is a local minimum as a best affine fit, within a radius (section 6)."""
-    point, radius, dual = Point(instance, instance.weights, instance.biases), line["radius"], line["dual"]
-    require(point.is_strict, f"{place}: a preactivation is 0 on a sample")
-    require(len(point.sides) == 1, f"{place}: the samples are not on one side of every unit")
+    radius, dual, (arrivals, values) = line["radius"], line["dual"], forward(instance, instance.layers)
+    signs = find_signs(values)
+    require(all(map(all, signs)), f"{place}: a preactivation is 0 on a sample")
+    require(len(signs) <= 1, f"{place}: the samples are not on one side of every unit")
     require(radius > 0, f"{place}: the radius is not positive")
-    for x, rows in zip(instance.inputs, point.z):
-        values, moves = x, [ZERO] * len(x)
-        for weight, bias, pairs, z in zip(instance.weights, instance.biases, instance.activations, rows[:-1]):
-            own = radius * (sum(map(abs, values), ZERO) + sum(moves) + (bias is not None))
-            shifts = [dot([abs(w) for w in row], moves) + own for row in weight]
-            require(all(d <= abs(t) for d, t in zip(shifts, z)), f"{place}: the radius is too large")
-            moves = [abs(pair[t > 0]) * d for d, t, pair in zip(shifts, z, pairs)]
-            values = [t * pair[t > 0] for t, pair in zip(z, pairs)]
+    moves: list[Any] = [[ZERO] * len(x) for x in instance.inputs]
+    for layer, given, z, pairs in zip(instance.layers, arrivals, values[:-1], instance.activations):
+        own = [radius * (sum(map(abs, x)) + sum(d)) for x, d in zip(given, moves)]
+        moves = [[dot(map(abs, row), d) + more for row in layer] for d, more in zip(moves, own)]
+        is_near = all(d <= abs(t) for both in zip(moves, z) for d, t in zip(*both))
+        require(is_near, f"{place}: the radius is too large")
+        moves = [[abs(pair[t > 0]) * d for d, t, pair in zip(*both, pairs)] for both in zip(moves, z)]
     demand([*map(len, dual)] == [*map(len, instance.targets)], f"{place}: dual: not a number for each target")
-    for e in zip(*dual):
-        moments = combine(zip(e, ([*x, ONE] for x in instance.inputs)), len(instance.inputs[0]) + 1)
-        require(not any(moments), f"{place}: the dual is not orthogonal to the affine functions")
-    pairs = [(f - y, e) for fs, ys, es in zip(point.outputs, instance.targets, dual) for f, y, e in zip(fs, ys, es)]
+    inputs = [[*x, ONE] for x in instance.inputs]
+    moments = [dot(column, e) for column in zip(*inputs) for e in zip(*dual)]
+    require(not any(moments), f"{place}: the dual is not orthogonal to the affine functions")
+    residuals = find_residuals(instance, values[-1])
+    pairs = [both for rows in zip(residuals, dual) for both in zip(*rows)]
     fits = all(r == e if instance.slopes is None else abs(e) <= 1 and e * r == abs(r) for r, e in pairs)
     require(fits, f"{place}: the dual is not that of the residuals")
-    return point
 
 
-def check_valley(instance: Instance, start: Point, points: list[list[Line]], place: str) -> None:
+def check_valley(instance: Instance, points: list[list[Line]], place: str) -> None:
     """Checks that the loss is the same along a polyline of local minima (section 6)."""
-    path = [read_point(instance, layers, f"{place}: point {number}") for number, layers in enumerate(points, 1)]
-    is_start = path[0].weights == start.weights and path[0].biases == start.biases
-    require(is_start, f"{place}: the first point is not the instance's")
+    path = [read_layers(instance, layers, f"{place}: point {number}") for number, layers in enumerate(points, 1)]
+    require(path[0] == instance.layers, f"{place}: the first point is not the instance's")
+    start = forward(instance, instance.layers)[1]
     for number, (one, two) in enumerate(pairwise(path), 1):
-        spot = f"{place}: segment {number}"
-        require(two.is_strict and two.sides == start.sides, f"{spot}: a preactivation changes its sign")
-        changed = [a != b for a, b in zip(zip(one.weights, one.biases), zip(two.weights, two.biases))]
-        first = changed.index(True) if True in changed else len(changed)
-        require(one.weights[first + 1 :] == two.weights[first + 1 :], f"{spot}: weights of two layers change")
-        require(one.outputs == two.outputs, f"{spot}: the outputs change")
+        spot, values = f"{place}: segment {number}", forward(instance, two)[1]
+        require(find_signs(values) == find_signs(start), f"{spot}: a preactivation changes its sign")
+        first = [*map(list.__eq__, one, two), False].index(False)
+        rows = [(*both, b) for a, c, b in list(zip(one, two, instance.biased))[first + 1 :] for both in zip(a, c)]
+        is_bias = all(x[: len(x) - b] == y[: len(y) - b] for x, y, b in rows)
+        require(is_bias, f"{spot}: weights of two layers change")
+        require(values[-1] == start[-1], f"{spot}: the outputs change")

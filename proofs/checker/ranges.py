@@ -56,15 +56,16 @@ def bend(value: Quantity, below: Fraction, above: Fraction) -> Quantity:
     return Quantity(least, most, below < above and keeps, below > above and turns)
 
 
-def find_loss(instance: Instance, problem: Problem) -> Quantity:
+def find_range(instance: Instance, problem: Problem) -> Quantity:
     """Returns what is known of the loss."""
     first, known = instance.trained, dict[bool, list[Quantity]]()
     for is_zero in {not any(x) for x in problem.inputs}:
         row = [NOTHING if is_zero else FREE for _ in problem.start]
-        layers = zip(instance.activations[first - 1 :], instance.weights[first:], instance.biases[first:])
-        for pairs, weight, bias in layers:
+        for pairs, layer, biased in zip(
+            instance.activations[first - 1 :], instance.layers[first:], instance.biased[first:]
+        ):
             row = [bend(value, *pair) for value, pair in zip(row, pairs)]
-            row = [add(map(scale, row, w), b) for w, b in zip(weight, bias or [ZERO] * len(weight))]
+            row = [add(map(scale, row, unit), unit[-1] if biased else ZERO) for unit in layer]
         known[is_zero] = row
     return add(
         (

@@ -105,7 +105,7 @@ def numeral(value: Any, place: str) -> Any:
 def parse_json(data: bytes, place: str) -> Any:
     """Returns a JSON value: objects as pairs, and numbers with point or exponent as bytes, since 1e9999 is short."""
     hooks: Line = {"parse_float": str.encode, "parse_constant": partial(rational, place=place)}  # no NaN, no Infinity
-    hooks["parse_int"] = lambda text: rational(text, place).numerator
+    hooks["parse_int"] = lambda text: int(text) if len(text) < 20 else rational(text, place).numerator
     try:
         return json.loads(data.decode("ascii"), object_pairs_hook=tuple, **hooks)
     except (ValueError, RecursionError) as error:
@@ -114,20 +114,21 @@ def parse_json(data: bytes, place: str) -> Any:
 
 def parse(value: Any, shape: Any, place: str) -> Any:
     """Returns what a JSON value of a shape stands for. Places name keys, and count the entries of lists from 1."""
-    # A shape is a dict for an object with these keys (one with "?" may be missing), a tuple of dicts for one of these,
-    # a list [shape, lengths] for a list, a range for an integer in it, a pattern for a string, a set of truth values,
-    # or a function that takes value and place.
+    # A shape is a dict for an object with these keys (one with "?" may be missing, one with "~" null), a tuple of dicts
+    # for one of these, a list [shape, lengths] for a list, a range for an integer in it, a pattern for a string, a set
+    # of truth values, or a function that takes value and place.
     if callable(shape):
         return shape(value, place)
     if isinstance(shape, dict | tuple):
         demand(isinstance(value, tuple), f"{place}: not an object")
         found = dict(value)
         demand(len(found) == len(value), f"{place}: a key occurs twice in one object")
-        parts = shape if isinstance(shape, tuple) else (shape,)
-        shape = next((part for part in parts if has_keys(part, found)), parts[0])
-        demand(has_keys(shape, found), f"{place}: its keys are not those of the format")
-        shapes = {key.rstrip("?"): part for key, part in shape.items()}
-        return {key: parse(found[key], part, f"{place}: {key}") for key, part in shapes.items() if key in found}
+        for part in shape if isinstance(shape, tuple) else (shape,):
+            names = {key.rstrip("?~"): key for key in part}
+            if found.keys() <= names.keys() and all(name in found or "?" in key for name, key in names.items()):
+                places = [(name, f"{place}: {name}", found[name], key) for name, key in names.items() if name in found]
+                return {n: None if x is None and "~" in key else parse(x, part[key], p) for n, p, x, key in places}
+        demand(False, f"{place}: its keys are not those of the format")
     if isinstance(shape, list):
         demand(isinstance(value, list), f"{place}: not a list")
         demand(len(value) in shape[1], f"{place}: {len(value)} entries")
@@ -142,15 +143,35 @@ def parse(value: Any, shape: Any, place: str) -> Any:
     return value
 
 
-def has_keys(shape: Line, found: Line) -> bool:
-    """Returns whether an object has the keys of a shape: all but those with "?", and no others."""
-    names = {key.rstrip("?") for key in shape}
-    return shape.keys() & names <= found.keys() <= names
+def read_claimed(
+    path: str, instance: str, header: Line, shapes: tuple[Line, ...], hashed: Any, *, form: str = ""
+) -> Iterator[tuple[str, Line]]:
+    """Yields place and content of the lines between a file's header and its end; then all of its form is checked.
 
-
-def nullable(shape: Any, value: Any, place: str) -> Any:
-    """Returns what a JSON value of a shape stands for, or None for null."""
-    return None if value is None else parse(value, shape, place)
+    The file is about the instance of a digest. All its bytes are hashed; if it was read before, `form` is what was
+    found then. A walk's second line has a pattern, whose digits are no numbers, and its end counts steps alone.
+    """
+    count, unit, ended = 0, "steps" if "rule" in header else "lines", False
+    shapes = (*shapes, {"end": {unit: ANY, "sha256": HASH}})
+    for number, line in enumerate(read_lines(path, CERTIFICATE_CAP), 1):
+        place = f"line {number}"
+        demand(not ended, f"{place}: something follows the end line")
+        demand(line.endswith(b"\n"), f"{place}: breaks off, or is longer than {LINE_CAP} bytes")
+        check_exponents(line if number != 2 or unit == "lines" else b"", place)
+        content = parse(parse_json(line, place), shapes if number > 1 else header, place)
+        if number == 1:
+            demand(content["instance"] == instance, f"{place}: the file is about another instance")
+        elif "end" in content:
+            ended, claimed = True, content["end"]
+            demand(claimed[unit] == count, f"{place}: there are {count} {unit}")
+            demand(claimed["sha256"] == hashed.hexdigest(), f"{place}: the hash is not that of the lines before")
+            demand(number > 2, f"{place}: the file claims nothing")
+        else:
+            count += unit == "lines" or "enter" in content
+            yield place, content
+        hashed.update(line)
+    demand(ended, "the file breaks off before its end line")
+    demand(form in {"", hashed.hexdigest()}, "the file changed while it was checked")
 
 
 ANY, SOME, ONCE = range(10**NUMBER_CAP), range(1, 10**NUMBER_CAP), range(1, 2)  # no integer in a file is larger
