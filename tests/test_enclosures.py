@@ -13,7 +13,9 @@ from strategies import examples, instances
 
 from exactdrl import InputError, Walk, read_certificate, read_instance, record_walk, sample_experiment
 from exactdrl import write_instance as write
+from exactdrl.cells.affine import gradient_jump
 from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.cells.kinks import Pattern
 from exactdrl.exact.balls import from_arb, from_parts, to_arb, to_parts
 from exactdrl.exact.enclosed import PRECISION, EnclosedNumber, EnclosedSequence, concatenate, enclose
 from exactdrl.exact.rationals import to_float
@@ -25,6 +27,7 @@ from exactdrl.observations.series import to_series
 from exactdrl.observations.tables import all_tables
 from exactdrl.series import enclosures, trajectory
 from exactdrl.series.enclosures import EnclosedVertex, inverse_bound, replay_enclosed
+from exactdrl.series.jumps import GradientJumps
 from exactdrl.series.segments import Segment, replay_segment, segments
 from exactdrl.series.trajectory import follow_trajectory
 
@@ -69,6 +72,20 @@ def test_enclosures_hold_the_vertices(tmp_path_factory, instance, length):
             assert holds(loss, exact.loss())
             size = max(map(abs, coordinates), default=mpq(0)) + 1
             assert all(from_arb(ball.rad()) <= size / 2**90 for ball in point.entries())
+
+
+@given(instance=instances(max_depth=3, max_parameters=5), seed=st.integers(0, 2**32))
+@examples(60)
+def test_jumps_that_are_remembered(instance, seed):
+    """A flip changes the gradient by what it does without memory, whatever the pattern and in any order."""
+    problem = IntegerProblem.from_instance(instance)
+    source = np.random.default_rng(seed)
+    bits = [bytearray(source.integers(0, 2, problem.samples * width).tolist()) for width in problem.widths]
+    pattern, jumps = Pattern(problem.addresses, bits), GradientJumps(problem)
+    kinks = list(pattern)
+    for place in source.integers(0, max(len(kinks), 1), min(60, 60 * len(kinks))).tolist():
+        assert jumps.at(pattern, kinks[place]) == gradient_jump(problem, pattern, kinks[place])
+        pattern.flip(kinks[place])
 
 
 def test_exact_points_where_floats_prove_nothing(walked, monkeypatch):
@@ -241,3 +258,11 @@ def test_balls_hold_their_rationals(value, power, precision):
         assert from_arb(ball.rad()) <= abs(value) / 2 ** (precision - 2)
         sent = from_parts(to_parts(ball))
         assert (from_arb(sent.mid()), from_arb(sent.rad())) == (from_arb(ball.mid()), from_arb(ball.rad()))
+
+
+def test_roots_that_are_fractions():
+    """A root that is a multiple of 2^-bits is enclosed by itself, by an exact ball as by the rational."""
+    squares = [mpq(4), mpq(9, 16), mpq(2)]
+    sums = sum_lengths(enclose(squares), 1, 2)
+    assert sums.low == (8, 3, 5)
+    assert sums.high == (8, 3, 6)

@@ -78,7 +78,7 @@ def _decay(found: Observations) -> Measures:
     for quantity in ("loss-gap", "squared-distance", "length-sum"):
         measures |= _bracket_fields(f"phase_{_word(quantity)}", found.bracket(quantity))
     windows = {
-        "loss-gap": find_window("loss-gap", found.trajectory.gaps, 0, GAP_SPREAD),
+        "loss-gap": find_window("loss-gap", trajectory.gaps, 0, GAP_SPREAD),
         "squared-distance": find_window("squared-distance", trajectory.squared_distances, 0, DISTANCE_SPREAD),
         "length-sum": find_length_window(found.length_sums, LENGTH_SPREAD),
     }

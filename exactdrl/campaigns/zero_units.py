@@ -7,12 +7,9 @@ vertices need a scan of all kinks at each vertex, and are not counted here.
 """
 
 from collections import Counter
-from collections.abc import Sequence
 
 from exactdrl.cells.integer_problem import IntegerProblem
-from exactdrl.cells.kinks import Kink
 from exactdrl.certificate.reader import Certificate
-from exactdrl.certificate.replay import follow
 
 
 def count_zero_units(problem: IntegerProblem, certificate: Certificate) -> int:
@@ -23,14 +20,16 @@ def count_zero_units(problem: IntegerProblem, certificate: Certificate) -> int:
     instance = problem.instance
     if instance.layer == len(instance.layers) or problem.samples <= problem.rank:
         return 0
-    pattern, basis = problem.pattern_from_hex(certificate.first.pattern), list(certificate.first.basis)
-    count = int(_has_zero_unit(basis, instance.layer, problem.rank))
+    # a basis follows from the lines without its pattern, and zero units from how many of its kinks each unit has
+    layer, rank = instance.layer, problem.rank
+    own = Counter(kink.unit for kink in certificate.first.basis if kink.layer == layer)
+    count = int(rank in own.values())
     for step in certificate.steps:
-        follow(pattern, basis, step)
-        count += _has_zero_unit(basis, instance.layer, problem.rank)
+        if step.basis is not None:
+            own = Counter(kink.unit for kink in step.basis if kink.layer == layer)
+        if step.leaving.layer == layer:
+            own[step.leaving.unit] -= 1
+        if step.entering.layer == layer:
+            own[step.entering.unit] += 1
+        count += rank in own.values()
     return count
-
-
-def _has_zero_unit(basis: Sequence[Kink], layer: int, rank: int) -> bool:
-    own = Counter(kink.unit for kink in basis if kink.layer == layer)
-    return any(number == rank for number in own.values())

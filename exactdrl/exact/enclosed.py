@@ -82,7 +82,7 @@ class EnclosedSequence(Sequence[mpq]):
         balls: one a number.
     """
 
-    __slots__ = ("_find", "_find_all", "_found", "balls")
+    __slots__ = ("_find", "_find_all", "_found", "_logs", "balls")
 
     def __init__(
         self,
@@ -94,6 +94,7 @@ class EnclosedSequence(Sequence[mpq]):
         self.balls: tuple[arb, ...] = tuple(balls)
         self._find, self._find_all = find, find_all
         self._found: dict[int, mpq] = {}
+        self._logs: list[float] | None = None
 
     def __len__(self) -> int:
         """Returns how many numbers there are."""
@@ -109,7 +110,9 @@ class EnclosedSequence(Sequence[mpq]):
         """Returns the rational at an index, or a part of the sequence."""
         if isinstance(index, slice):
             places = range(len(self))[index]
-            return EnclosedSequence(self.balls[index], lambda k: self[places[k]], lambda: list(self)[index])
+            part = EnclosedSequence(self.balls[index], lambda k: self[places[k]], lambda: list(self)[index])
+            part._logs = None if self._logs is None else self._logs[index]
+            return part
         place = range(len(self))[index]
         if place not in self._found:
             self._found[place] = self._find(place)
@@ -168,10 +171,12 @@ class EnclosedSequence(Sequence[mpq]):
 
     def logs(self) -> list[float]:
         """Returns the logarithm of each number as a float, good to some 15 digits; -inf where it is not positive."""
-        return [
-            _log(ball) if ball > 0 else log_of(self[place]) if self.compare(place, _ZERO) > 0 else -math.inf
-            for place, ball in enumerate(self.balls)
-        ]
+        if self._logs is None:
+            self._logs = [
+                _log(ball) if ball > 0 else log_of(self[place]) if self.compare(place, _ZERO) > 0 else -math.inf
+                for place, ball in enumerate(self.balls)
+            ]
+        return self._logs
 
     def minus(self, index: int) -> "EnclosedSequence":
         """Returns the sequence of what each number is above the one at an index."""

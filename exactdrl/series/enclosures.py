@@ -18,7 +18,7 @@ from gmpy2 import mpz
 from numpy.typing import NDArray
 
 from exactdrl.arithmetic.exact import ExactArithmetic
-from exactdrl.cells.affine import gradient, gradient_jump, unit_form
+from exactdrl.cells.affine import gradient, unit_form
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.cells.scan import is_in_cell, scan
@@ -26,6 +26,7 @@ from exactdrl.exact.balls import to_arb
 from exactdrl.exact.enclosed import PRECISION
 from exactdrl.exact.linear import to_fmpz, to_mpz
 from exactdrl.exact.rationals import InputError
+from exactdrl.series.jumps import GradientJumps
 from exactdrl.series.segments import Segment
 from exactdrl.walks.driver import Step
 
@@ -90,6 +91,7 @@ class EnclosedVertex:
         "_forms",
         "_gradient",
         "_inputs",
+        "_jumps",
         "_matrix",
         "_middle",
         "_offsets",
@@ -110,6 +112,7 @@ class EnclosedVertex:
         problem.check_dimension(len(basis))
         n = problem.dimension
         self._problem, self.pattern, self.basis = problem, pattern.copy(), list(basis)
+        self._jumps = GradientJumps(problem)
         self._inputs: dict[int, tuple[list[arb], Floats, int]] = {}
         self._slots: dict[Kink, int] = {}
         self._forms: dict[Kink, _Form] = {}
@@ -175,7 +178,7 @@ class EnclosedVertex:
             self._place(slot, step.entering)
 
     def _flip(self, kink: Kink) -> None:
-        jump = gradient_jump(self._problem, self.pattern, kink)
+        jump = self._jumps.at(self.pattern, kink)
         if jump:
             form = self._forms.get(kink) or self._form(kink)[0]
             multiple = _to_ball(jump, form.bits)
@@ -209,24 +212,34 @@ class EnclosedVertex:
             return None
         sizes = np.abs(inverse)
         with ctx.workprec(PRECISION):
-            middle = arb_mat(n, 1) if self._middle is None else self._middle
+            middle = self._proposed(inverse)
             size = float(np.abs(np.array([float(entry) for entry in middle.entries()])).max(initial=0.0))
             moved, radius = middle, math.inf
             for _ in range(_MOST_CORRECTIONS):
                 rest = (self._offsets - self._matrix * middle).entries()
                 middles = np.array([float(ball) for ball in rest], dtype=np.float64)
-                radii = np.array([float(ball.rad()) for ball in rest], dtype=np.float64)
                 change = inverse @ middles
                 if not np.isfinite(change).all():
                     return None
                 moved = middle + arb_mat(n, 1, change.tolist())
                 middle = moved.mid()
                 size += float(np.abs(change).max(initial=0.0))
+                radii = np.array([float(ball.rad()) for ball in rest], dtype=np.float64)
                 before, radius = radius, correction_bound(sizes, middles, radii, eta)
                 if radius <= _SMALL * size or not radius < before / 2:
                     break
             self._middle = middle
             return moved + arb_mat(n, 1, [arb(0, radius)] * n) if radius < math.inf else None
+
+    def _proposed(self, inverse: Floats) -> arb_mat:
+        """Returns an approximation to begin with: a step from the vertex before, along the edge to the last kink."""
+        n = len(self.basis)
+        if self._middle is None:
+            return arb_mat(n, 1)
+        entered = self.basis[-1]
+        rest = float(-self._forms[entered].offset - (self._forms[entered].row * self._middle)[0, 0])
+        change = inverse[:, self._slots[entered]] * rest
+        return (self._middle + arb_mat(n, 1, change.tolist())).mid() if np.isfinite(change).all() else self._middle
 
     def _exact_point(self) -> arb_mat:
         numbers = self._exact().vertex()
