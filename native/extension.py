@@ -1,7 +1,8 @@
 """The compiled kernel as extension modules: how they are built, with which compiler, and what happens without one.
 
 A kernel that cannot be built is no failure: the package works without it, slowly, and says so when it is used. Where it
-has to be there, as in wheels that are published, EXACTDRL_REQUIRE_KERNEL=1 makes it one.
+has to be there, as in wheels that are published, EXACTDRL_REQUIRE_KERNEL=1 makes it one. EXACTDRL_CHECKED_KERNEL=1
+makes a kernel that looks whether every place in an array is there: slow, for a test.
 """
 
 from __future__ import annotations
@@ -101,7 +102,8 @@ class BuildKernel(build_ext):  # type: ignore[misc]
         target = Path(self.get_ext_fullpath(ext.name))
         source, stamp, beside = folder / f"{name}.pyx", folder / f"{target.name}.stamp", KERNEL.parent / target.name
         sources = read_sources()
-        text = translate(KERNEL, sources.MODULES, sources.digest())
+        checks = bool(os.environ.get("EXACTDRL_CHECKED_KERNEL"))
+        text = translate(KERNEL, sources.MODULES, sources.digest(), checks=checks)
         means = [text, *ext.extra_compile_args, *map(str, getattr(self.compiler, "compiler_so", ())), sys.version]
         digest = hashlib.sha256("\0".join(means).encode()).hexdigest()
         if self._goes_beside_sources:

@@ -170,8 +170,9 @@ def function_lines(node: ast.FunctionDef, lines: list[str], names: Names) -> Ite
     yield f"cdef {to_c(node.returns)} {name}({typed}) noexcept nogil:"
     for word, kind in Locals(names, arguments).read(node).items():
         yield f"    cdef {kind} {word}"
-    # without the docstring
-    yield "\n".join(lines[node.body[0].end_lineno or 0 : node.end_lineno])
+    has_docstring = ast.get_docstring(node) is not None
+    first = (node.body[0].end_lineno or 0) if has_docstring else node.body[0].lineno - 1
+    yield "\n".join(lines[first : node.end_lineno])
     if is_exported:
         heads = [word if kind in names.classes else f"{kind} {word}" for word, kind in arguments.items()]
         calls = [f"{kind}({word})" if kind in names.classes else word for word, kind in arguments.items()]

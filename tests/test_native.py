@@ -1,6 +1,8 @@
 """The compiled kernel: it is the Python source, bit for bit, rounds each operation, and is never older than its sources."""
 
 import importlib
+import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -148,6 +150,44 @@ def test_no_instruction_fuses(module):
     assert not re.search(r"\bv?fn?m(add|sub)|\bfml[as]\b", code)
 
 
+def test_no_place_outside_an_array_is_touched(tmp_path):
+    """A kernel that checks each place walks as the other does, and reports none: compiled code does not look."""
+    kept = shutil.ignore_patterns(".*", "*.egg-info", "build", "demo", "tests", "docs", "coq", "records", "_kernel*")
+    copy = tmp_path / "copy"
+    shutil.copytree(ROOT, copy, ignore=kept)
+    environment = os.environ | {"EXACTDRL_CHECKED_KERNEL": "1", "EXACTDRL_REQUIRE_KERNEL": "1", "PYTHONPATH": str(copy)}
+    command = [sys.executable, "setup.py", "-q", "build_ext", "--inplace"]
+    subprocess.run(command, cwd=copy, env=environment, capture_output=True, check=True)
+    code = (
+        "from exactdrl import Walk, sample_experiment; from exactdrl.arithmetic import native\n"
+        "print(native._compiled.__file__)\n"
+        f"for widths, samples, seed, bits in {[(*shape[:2], 3, shape[2]) for shape in SHAPES]}:\n"
+        "    instance = sample_experiment(widths, samples=samples, seed=seed, bits=bits)\n"
+        "    for rule, start in (('reference', None), ('steepest', 'coordinate'), ('first', None)):\n"
+        "        print(list(Walk(instance, rule=rule, start_rule=start, max_steps=60)))\n"
+    )
+    runs = [
+        subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=tmp_path, env=variables, capture_output=True, text=True, check=True)
+        for variables in (environment, os.environ)
+    ]  # fmt: skip
+    assert runs[0].stderr == ""
+    places, steps = zip(*(run.stdout.split("\n", 1) for run in runs), strict=True)
+    assert places[0].startswith(str(copy))
+    assert places[1].startswith(str(Path(native.__file__).parent))
+    assert steps[0] == steps[1]
+    # the check is there: a walk over masks that are too short is reported
+    code = (
+        "import numpy as np; from exactdrl.arithmetic import native; from exactdrl.arithmetic.float64 import problem, state\n"
+        "from exactdrl import Walk, sample_experiment\n"
+        "floats = problem.to_float_problem(Walk(sample_experiment((2, 3, 1), samples=12, seed=1)).problem)\n"
+        "native.load(floats, state.empty_vertex(floats)._replace(masks=np.zeros((1, 1, 1))))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert "Out of bounds" in done.stderr
+
+
 def test_stale_code_is_not_run(monkeypatch):
     """A change in any compiled module, a kernel that fuses, or none: Python runs, and a warning says so."""
     honest = Path.read_bytes
@@ -169,6 +209,44 @@ def test_stale_code_is_not_run(monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert native.find_compiled() is None
+
+
+def translated(text, tmp_path):
+    """Returns what is made of one module."""
+    (tmp_path / "one.py").write_text(text, encoding="utf-8")
+    spec = importlib.util.spec_from_file_location("translate", ROOT / "native" / "translate.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["translate"] = module
+    spec.loader.exec_module(module)
+    return module.translate(tmp_path, ["one"], "0")
+
+
+def test_translation(tmp_path):
+    """Bodies are copied whole, with a docstring or without; types follow from what is assigned."""
+    head = "@compiled\ndef f(a: Vector, n: int) -> float:\n"
+    body = "    total, count = 0.0, 0\n    for i in range(n):\n        total += a[i]\n        count += a[i] > BAR\n    return total"
+    variables = ["cdef int64_t i", "cdef double total", "cdef int64_t count"]
+    for docstring in ("", '    """Adds."""\n', '    """Adds.\n\n    More.\n    """\n'):
+        text = translated(f"BAR = 2.0**-3\n\n\n{head}{docstring}{body}\n", tmp_path)
+        lines = text[text.index("cdef double f(") :].splitlines()
+        assert lines[0] == "cdef double f(double[::1] a, int64_t n) noexcept nogil:"
+        assert sorted(map(str.strip, lines[1:4])) == sorted(variables)
+        assert "\n".join(lines[4:]).strip("\n") == body
+        assert "#define exactdrl_BAR 0x1.0000000000000p-3" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("@compiled\ndef f(n: int) -> int:\n    a = [n]\n    return n\n", "not known"),
+        ("@compiled\ndef f(n: str) -> list[int]:\n    return n\n", "no type of C"),
+        ("@compiled\ndef f() -> None:\n    g()\n" * 2, "stands in another module"),
+    ],
+)
+def test_what_has_no_translation_is_an_error(text, message, tmp_path):
+    """Nothing is guessed."""
+    with pytest.raises(ValueError, match=message):
+        translated(text, tmp_path)
 
 
 def test_every_module_that_is_compiled_is_in_the_digest():
