@@ -1,4 +1,4 @@
-"""The program's entry: an interrupt while it still loads ends it as quietly as one later."""
+"""The program's entry: an interrupt, or too little of something, while it still loads ends it in one line as later."""
 
 import sys
 
@@ -16,4 +16,8 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         code = 3
+    except (OSError, MemoryError, ImportError) as error:
+        # 1 would say that a claim is false
+        sys.stderr.write(f"error: the program could not be loaded ({error})\n")
+        code = 4
     sys.exit(code)

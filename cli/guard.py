@@ -29,6 +29,8 @@ _SECONDS_TO_END = 1.0
 _SECONDS_TO_FINALISE = 0.01
 _MESSAGE = b"interrupted, in the middle of one long exact step; what a certificate holds stands, --resume goes on\n"
 _CHUNK = 65536
+# what loading the libraries takes of the address space
+_MEMORY = 250 * 2**20
 _MOST_DESCRIPTORS = 65536
 
 
@@ -54,7 +56,10 @@ def start_guard() -> None:
     signal.signal(signal.SIGINT, _interrupt)
     if not hasattr(os, "fork"):
         return
-    reading, writing = os.pipe()
+    try:
+        reading, writing = os.pipe()
+    except OSError:
+        return
     # an interrupt in between would be handled by both
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -98,6 +103,30 @@ def allow_end() -> None:
         library.signal(signal.SIGQUIT, ctypes.cast(library._exit, ctypes.c_void_p))  # noqa: SLF001 - the function's name
     except (ImportError, OSError, AttributeError):
         return
+
+
+def check_memory() -> None:
+    """Refuses to load the libraries where the address space is limited to less than they need.
+
+    OpenBLAS ends the whole program with exit code 1, which would say that a claim is false. It is told to use one
+    thread there, each of which reserves some of it.
+
+    Raises:
+        MemoryError: there is too little.
+    """
+    try:
+        import resource  # noqa: PLC0415 - not on every platform
+    except ImportError:
+        return
+    if resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
+        return
+    import mmap  # noqa: PLC0415 - seldom needed
+
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    try:
+        mmap.mmap(-1, _MEMORY).close()
+    except (OSError, ValueError):
+        raise MemoryError from None
 
 
 def tell_temporary(path: Path) -> None:

@@ -157,6 +157,7 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, attribute, _ = COMMANDS[cmd_name]
+        guard.check_memory()
         command = getattr(import_module(f"{__package__}.{module}"), attribute)
         guard.allow_end()
         if not isinstance(command, click.Command):

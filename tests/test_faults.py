@@ -241,6 +241,29 @@ def test_whole_or_not_at_all(tmp_path):
         assert [entry.name for entry in tmp_path.iterdir()] == ["a.json"]
 
 
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EDQUOT])
+@pytest.mark.parametrize("name", ["open", "write", "fsync", "replace"])
+def test_every_call_of_an_output_fails(tmp_path, monkeypatch, name, code):
+    """Whichever call fails on the way to an output's final name: a message, the old file, and nothing beside it."""
+    path = tmp_path / "a.json"
+    write_new(path, b"old", force=False)
+
+    def fail(*_, **__):
+        raise OSError(code, os.strerror(code))
+
+    if name == "write":
+        monkeypatch.setattr(Path, "write_bytes", fail)
+    elif name == "replace":
+        monkeypatch.setattr(Path, "replace", fail)
+    else:
+        monkeypatch.setattr(os, name, fail)
+    with pytest.raises(MachineError, match=os.strerror(code)):
+        write_new(path, b"new", force=True)
+    monkeypatch.undo()
+    assert path.read_bytes() == b"old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.json"]
+
+
 # -- the command line
 
 
@@ -277,6 +300,11 @@ def folder(tmp_path_factory) -> Path:
         (f"EXACTDRL walk a.json -o {'a' * 300}.drl", 2, "File name too long"),
         ("EXACTDRL minimum $'\\xff.json'", 2, "cannot be read"),
         ("ulimit -v 300000; EXACTDRL walk a.json -o b.drl --force", None, ""),
+        ("ulimit -v 220000; EXACTDRL walk a.json -o b.drl --force", 4, "too little memory"),
+        ("ulimit -v 100000; EXACTDRL walk a.json -o b.drl --force", 4, "too little memory"),
+        ("ulimit -n 6; EXACTDRL show a.json a.drl", None, ""),
+        ("EXACTDRL show a.json a.drl <&-", 0, ""),
+        ("EXACTDRL show a.json a.drl >&- 2>&-", 4, ""),
         ("ulimit -f 0; trap '' XFSZ; EXACTDRL walk a.json -o c.drl", 4, "File too large"),
         ("ulimit -f 0; trap '' XFSZ; EXACTDRL sample -o c.json", 4, "File too large"),
     ],
