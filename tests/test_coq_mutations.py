@@ -21,6 +21,11 @@ MUTATIONS = {
     "a slope may be over its bound": ("", "(n.le h high)"),
     "slopes need not add up to 0": ("Some rows ->", "all (all (is_zero n)) rows"),
     "slopes need not be those of an axis": ("Some rows ->", "is_axis_rows n b r c rows"),
+    "tied kinks need not be proportional": ("| Split (k, ties, plus0, minus) -> (&&)", "(all (is_tied n p k) ties)"),
+    "tied kinks need not be so for strictness": (
+        "| StrictSplit (k, ties, plus0, minus) -> (&&)",
+        "(all (is_tied n p k) ties)",
+    ),
     "the end may be another point": ("let check_end n p st u t = (&&)", "(is_point n st u)"),
     "a strict end may be another point": ("let check_strict_end n p st u t = (&&)", "(is_point n st u)"),
     "an edge may begin at another point": ("zero_of n st.values_there in (&&)", "(is_point n st u)"),
@@ -145,6 +150,23 @@ def make_false(folder):
     axes = {"point": [["1"]], "strict": {"axes": [[[[[1, 1, 0, "1"]], [[1, 1, 0, "-1"]]]]]}}
     strict = {"outcome": "strict-local-minimum", "by": "likq"}
     yield median(folder, "strict", "0", "8", [], strict, [vertex_at(0) | INVERSE, axes])
+    # two kinks that vanish together, said to have opposite signs
+    slope = regression(["0"], ["0", "0", "1", "1", "1"])
+    start = {"vertex": {"pattern": ["c0"], "basis": [[1, 0, 0]]}}
+
+    def opposite(plus, minus):
+        return {"kink": [1, 0, 0], "tied": [[[1, 1, 0], "-1"]], "plus": plus, "minus": minus}
+
+    def slopes_of(one, other):
+        return [[1, 0, 0, one], [1, 1, 0, other]]
+
+    proof = opposite({"slopes": slopes_of("1", "2")}, {"slopes": slopes_of("2", "1")})
+    end = {"outcome": "local-minimum", "by": "likq"}
+    hints = [vertex_at(0) | INVERSE, {"point": [["0"]], "tree": proof}]
+    yield write_case(folder, "tied", slope, [start, end], hints)
+    axes = [{"axes": [[[slopes_of(*up), slopes_of(*down)]]]} for up, down in (("13", "11"), ("31", "11"))]
+    hints = [vertex_at(0) | INVERSE, {"point": [["0"]], "strict": opposite(*axes)}]
+    yield write_case(folder, "tied-strictly", slope, [start, strict], hints)
     # two kinks for one parameter, and a step from one to the other at the same point
     twice = regression(["0"], ["0", "0", "2"])
     both = {"inverse": [[["1", "0"]]]}

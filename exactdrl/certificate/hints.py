@@ -13,6 +13,7 @@ from gmpy2 import mpq, mpz
 from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.arithmetic.protocol import Edge
 from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.cells.kinks import Kink
 from exactdrl.certificate.cell_normals import CellNormals
 from exactdrl.certificate.reader import Certificate
 from exactdrl.certificate.replay import replay
@@ -24,6 +25,7 @@ from exactdrl.minimality.slopes import (
     AxisTree,
     SlopeLeaf,
     SlopeTree,
+    Ties,
     find_slopes,
     find_strict_slopes,
 )
@@ -155,7 +157,14 @@ def _hexadecimal(number: mpz) -> str:
 def _axis_tree(tree: AxisTree) -> dict[str, object]:
     if isinstance(tree, AxisLeaf):
         return {"axes": [[[_slopes(up), _slopes(down)] for up, down in row] for row in tree.pairs]}
-    return {"kink": list(tree.kink), "plus": _axis_tree(tree.plus), "minus": _axis_tree(tree.minus)}
+    return _split(tree.kink, tree.ties, _axis_tree(tree.plus), _axis_tree(tree.minus))
+
+
+def _split(kink: Kink, ties: Ties, plus: dict[str, object], minus: dict[str, object]) -> dict[str, object]:
+    content: dict[str, object] = {"kink": list(kink), "plus": plus, "minus": minus}
+    if ties:
+        content["tied"] = [[list(other), to_text(factor)] for other, factor in ties]
+    return content
 
 
 def _slopes(leaf: SlopeLeaf) -> list[object]:
@@ -165,4 +174,4 @@ def _slopes(leaf: SlopeLeaf) -> list[object]:
 def _tree(tree: SlopeTree) -> dict[str, object]:
     if isinstance(tree, SlopeLeaf):
         return {"slopes": _slopes(tree)}
-    return {"kink": list(tree.kink), "plus": _tree(tree.plus), "minus": _tree(tree.minus)}
+    return _split(tree.kink, tree.ties, _tree(tree.plus), _tree(tree.minus))

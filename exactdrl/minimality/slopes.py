@@ -39,14 +39,26 @@ class SlopeLeaf:
 
 @dataclass(frozen=True, slots=True)
 class SlopeSplit:
-    """Two trees, one where the kink's value is >= 0 and one where it is <= 0."""
+    """Two trees, one where the kink's value is >= 0 and one where it is <= 0.
+
+    Attributes:
+        kink: the kink.
+        ties: kinks of its unit on samples with a proportional feature, so that their values have the kink's sign, or
+            the opposite one where the factor is negative.
+        plus: the tree where the value is >= 0.
+        minus: the tree where it is <= 0.
+    """
 
     kink: Kink
+    ties: "Ties"
     plus: "SlopeTree"
     minus: "SlopeTree"
 
 
 SlopeTree: TypeAlias = SlopeLeaf | SlopeSplit
+
+# kinks whose values are a multiple of another's, each with the factor
+Ties: TypeAlias = tuple[tuple[Kink, mpq], ...]
 
 # An affine function of the slopes that are chosen: coefficients by kink, the constant under None.
 Expression: TypeAlias = dict[Kink | None, mpq]
@@ -93,6 +105,7 @@ class AxisSplit:
     """Two trees, as of `SlopeSplit`."""
 
     kink: Kink
+    ties: Ties
     plus: "AxisTree"
     minus: "AxisTree"
 
@@ -111,7 +124,7 @@ def find_slopes(instance: Instance, parameters: Matrix, *, nodes: int = DEFAULT_
         nodes: how many linear programs may be solved.
     """
     kinks, balance = localise_slopes(instance, parameters)
-    return _close(kinks, balance, {}, [nodes])
+    return _Search(instance, kinks, balance).close({}, [nodes])
 
 
 def find_strict_slopes(instance: Instance, parameters: Matrix, *, nodes: int = DEFAULT_NODES) -> AxisTree | None:
@@ -124,8 +137,9 @@ def find_strict_slopes(instance: Instance, parameters: Matrix, *, nodes: int = D
             again for leaves that have to be split once more.
     """
     kinks, balance = localise_slopes(instance, parameters)
-    tree = _close(kinks, balance, {}, [nodes])
-    return None if tree is None else _sharpen(tree, kinks, balance, {}, [nodes])
+    search = _Search(instance, kinks, balance)
+    tree = search.close({}, [nodes])
+    return None if tree is None else search.sharpen(tree, {}, [nodes])
 
 
 def localise_slopes(instance: Instance, parameters: Matrix) -> tuple[list["VanishingKink"], list[list[Expression]]]:
@@ -182,48 +196,77 @@ def leaves(tree: SlopeTree) -> Iterator[tuple[dict[Kink, int], SlopeLeaf]]:
         return
     for side, part in ((1, tree.plus), (-1, tree.minus)):
         for signs, leaf in leaves(part):
-            yield {tree.kink: side, **signs}, leaf
+            yield {**_signs(tree.kink, tree.ties, side), **signs}, leaf
 
 
-def _close(
-    kinks: list[VanishingKink], balance: list[list[Expression]], signs: dict[Kink, int], budget: list[int]
-) -> SlopeTree | None:
-    """Returns a tree below the signs that are fixed."""
-    if budget[0] <= 0:
+def _signs(kink: Kink, ties: Ties, side: int) -> dict[Kink, int]:
+    """Returns the signs of a kink and of those tied to it on one side."""
+    return {kink: side} | {other: side if factor > 0 else -side for other, factor in ties}
+
+
+class _Search:
+    """The search for a tree: the vanishing kinks, what has to add up to 0, and which kinks have signs together."""
+
+    def __init__(self, instance: Instance, kinks: list[VanishingKink], balance: list[list[Expression]]) -> None:
+        self._kinks, self._balance = kinks, balance
+        self._features, self._first = instance.pushed_inputs(), int(instance.free)
+
+    def _ties(self, kink: Kink, signs: Mapping[Kink, int]) -> Ties:
+        """Returns the kinks without a sign that are tied to one."""
+        if kink.layer > self._first:
+            return ()
+        x = self._features[kink.sample]
+        found = []
+        for one in self._kinks:
+            other = one.kink
+            if other.layer == kink.layer and other.unit == kink.unit and other != kink and other not in signs:
+                factor = _ratio(x, self._features[other.sample])
+                if factor:
+                    found.append((other, factor))
+        return tuple(found)
+
+    def close(self, signs: dict[Kink, int], budget: list[int]) -> SlopeTree | None:
+        """Returns a tree below the signs that are fixed."""
+        if budget[0] <= 0:
+            return None
+        budget[0] -= 1
+        solved = _Program(self._kinks, self._balance, signs).solve()
+        if isinstance(solved, SlopeLeaf):
+            return solved
+        split = next((one.kink for one in self._kinks if one.kink in solved and one.kink not in signs), None)
+        if split is None:
+            return None
+        ties = self._ties(split, signs)
+        plus = self.close(signs | _signs(split, ties, 1), budget)
+        minus = self.close(signs | _signs(split, ties, -1), budget) if plus is not None else None
+        return None if plus is None or minus is None else SlopeSplit(split, ties, plus, minus)
+
+    def sharpen(self, tree: SlopeTree, signs: dict[Kink, int], budget: list[int]) -> AxisTree | None:
+        """Returns the tree with slopes in every direction at its leaves, which are split where there are none."""
+        if isinstance(tree, SlopeSplit):
+            plus = self.sharpen(tree.plus, signs | _signs(tree.kink, tree.ties, 1), budget)
+            if plus is None:
+                return None
+            minus = self.sharpen(tree.minus, signs | _signs(tree.kink, tree.ties, -1), budget)
+            return None if minus is None else AxisSplit(tree.kink, tree.ties, plus, minus)
+        leaf = _find_axes(_Program(self._kinks, self._balance, signs), self._balance)
+        if leaf is not None:
+            return leaf
+        # the trained layer's kinks first: theirs are the signs on which those above depend
+        split = min((one.kink for one in self._kinks if one.kink not in signs), default=None)
+        if split is None or budget[0] <= 0:
+            return None
+        budget[0] -= 1
+        return self.sharpen(SlopeSplit(split, self._ties(split, signs), tree, tree), signs, budget)
+
+
+def _ratio(x: Sequence[mpq], y: Sequence[mpq]) -> mpq | None:
+    """Returns the factor by which y is a multiple of x, None if there is none, or x is 0."""
+    place = next((k for k, entry in enumerate(x) if entry), None)
+    if place is None:
         return None
-    budget[0] -= 1
-    solved = _Program(kinks, balance, signs).solve()
-    if isinstance(solved, SlopeLeaf):
-        return solved
-    split = next((one.kink for one in kinks if one.kink in solved and one.kink not in signs), None)
-    if split is None:
-        return None
-    plus = _close(kinks, balance, signs | {split: 1}, budget)
-    minus = _close(kinks, balance, signs | {split: -1}, budget) if plus is not None else None
-    return None if plus is None or minus is None else SlopeSplit(split, plus, minus)
-
-
-def _sharpen(
-    tree: SlopeTree,
-    kinks: list[VanishingKink],
-    balance: list[list[Expression]],
-    signs: dict[Kink, int],
-    budget: list[int],
-) -> AxisTree | None:
-    """Returns the tree with slopes in every direction at its leaves, which are split where there are none."""
-    if isinstance(tree, SlopeSplit):
-        plus = _sharpen(tree.plus, kinks, balance, signs | {tree.kink: 1}, budget)
-        minus = _sharpen(tree.minus, kinks, balance, signs | {tree.kink: -1}, budget) if plus is not None else None
-        return None if plus is None or minus is None else AxisSplit(tree.kink, plus, minus)
-    leaf = _find_axes(_Program(kinks, balance, signs), balance)
-    if leaf is not None:
-        return leaf
-    # the trained layer's kinks first: theirs are the signs on which those above depend
-    split = min((one.kink for one in kinks if one.kink not in signs), default=None)
-    if split is None or budget[0] <= 0:
-        return None
-    budget[0] -= 1
-    return _sharpen(SlopeSplit(split, tree, tree), kinks, balance, signs, budget)
+    factor = y[place] / x[place]
+    return factor if all(factor * a == b for a, b in zip(x, y, strict=True)) else None
 
 
 def _find_axes(program: "_Program", balance: list[list[Expression]]) -> AxisLeaf | None:

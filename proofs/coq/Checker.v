@@ -98,17 +98,35 @@ Definition is_balanced (sign : signs) (P : problem T) (u : seq (seq T)) (hints :
   [&& size u == size (trained P), all (fun row => size row == m) u
     & if collect sign P u m 0 (samples P) hints is Some rows then all (all is_zero) rows else false].
 
-(* Kinks split the neighbourhood: below a Split, the kink's sign is + in the first tree, - in the second. *)
-Inductive tree := Leaf of seq (seq (seq T)) | Split of kink & tree & tree.
+(* Kinks split the neighbourhood: below a Split, the kink's sign is + in the first tree, - in the second. So is that of
+   each kink tied to it, whose value is a multiple of this kink's, or the opposite one where the factor is negative. *)
+Inductive tree := Leaf of seq (seq (seq T)) | Split of kink & seq (kink * T) & tree & tree.
+
+Definition same (x y : T) : bool := le N x y && le N y x.
+Definition multiple (c : T) (xs ys : seq T) : bool := all2 (fun x y => same (product N c x) y) xs ys.
+
+Definition feature_at (P : problem T) (i : nat) : option (seq T) :=
+  if drop i (samples P) is s :: _ then Some (feature_of P s) else None.
+
+(* Kinks of one unit of the trained layer, on samples whose features are proportional. *)
+Definition is_tied (P : problem T) (k : kink) (t : kink * T) : bool :=
+  [&& k.1.2 == 0, t.1.1.2 == 0, t.1.2 == k.2
+    & if feature_at P k.1.1 is Some x then
+        if feature_at P t.1.1.1 is Some y then multiple t.2 x y else false
+      else false].
 
 Definition fix_sign (sign : signs) (k : kink) (b : bool) : signs :=
   fun i d j => if (i, d, j) == k then Some b else sign i d j.
 
+Definition fix_signs (sign : signs) (k : kink) (ties : seq (kink * T)) (b : bool) : signs :=
+  foldr (fun t s => fix_sign s t.1 (if le N (zero N) t.2 then b else ~~ b)) (fix_sign sign k b) ties.
+
 Fixpoint is_closed (sign : signs) (P : problem T) (u : seq (seq T)) (t : tree) : bool :=
   match t with
   | Leaf hints => is_balanced sign P u hints
-  | Split k plus minus =>
-    is_closed (fix_sign sign k true) P u plus && is_closed (fix_sign sign k false) P u minus
+  | Split k ties plus minus =>
+    [&& all (is_tied P k) ties, is_closed (fix_signs sign k ties true) P u plus
+      & is_closed (fix_signs sign k ties false) P u minus]
   end.
 
 Definition no_signs : signs := fun _ _ _ => None.
@@ -137,7 +155,7 @@ Definition rises (sign : signs) (P : problem T) (u : seq (seq T)) (r c : nat) (b
 (* At a leaf: for each row and column of the parameters the hints for both signs. *)
 Inductive strict_tree :=
   | StrictLeaf of seq (seq (seq (seq (seq T)) * seq (seq (seq T))))
-  | StrictSplit of kink & strict_tree & strict_tree.
+  | StrictSplit of kink & seq (kink * T) & strict_tree & strict_tree.
 
 Fixpoint is_strict (sign : signs) (P : problem T) (u : seq (seq T)) (t : strict_tree) : bool :=
   match t with
@@ -147,7 +165,9 @@ Fixpoint is_strict (sign : signs) (P : problem T) (u : seq (seq T)) (t : strict_
       & all (fun r => all (fun c =>
           let pair := nth ([::], [::]) (nth [::] hints r) c in
           rises sign P u r c true pair.1 && rises sign P u r c false pair.2) (iota 0 m)) (iota 0 (size u))]
-  | StrictSplit k plus minus => is_strict (fix_sign sign k true) P u plus && is_strict (fix_sign sign k false) P u minus
+  | StrictSplit k ties plus minus =>
+    [&& all (is_tied P k) ties, is_strict (fix_signs sign k ties true) P u plus
+      & is_strict (fix_signs sign k ties false) P u minus]
   end.
 
 Definition check_strict_local_minimum (P : problem T) (u : seq (seq T)) (t : strict_tree) : bool :=

@@ -608,16 +608,54 @@ case/balanced_parts=> su fu [rows E zero_rows]; have [e p h] := collect_local fu
 by exists e => // theta near_u ag; apply: below_loss zero_rows (h _ near_u ag).
 Qed.
 
+(* Splits: where the kink's value has a sign, so have those that are tied to it. *)
+Lemma feature_at_value i s theta j : feature_at N P i = Some s ->
+  nth 0 (nth [::] (nth [::] (values_table theta) i) 0) j = dot (nth [::] theta j) (map f s).
+Proof.
+rewrite /feature_at /values_table /=; elim: (samples P) i => [|x ss IH] [|i] //= => [[<-]|]; last exact: IH.
+have -> : nth [::] (values_at theta (map_sample f x)) 0 = [seq dot row (feature PR (map_sample f x)) | row <- theta].
+  by rewrite /values_at /=; case: (map _ (after P)).
+rewrite read_feature {IH}; elim: theta j => [|row theta IHt] [|j] //=; by rewrite ?nth_nil.
+Qed.
+
+Lemma is_tied_value k t theta : is_tied N P k t ->
+  let v (k : kink) := nth 0 (nth [::] (nth [::] (values_table theta) k.1.1) k.1.2) k.2 in v t.1 = f t.2 * v k.
+Proof.
+case: k t => [[i d] j] [[[i' d'] j'] c]; case/and4P=> /= /eqP -> /eqP -> /eqP ->.
+case E1: feature_at => [x|] //; case E2: feature_at => [y|] // h; rewrite (feature_at_value _ _ E1) (feature_at_value _ _ E2).
+move: (nth [::] theta j) => row; elim: x y h {E1 E2} row => [|a x IH] [|b y] //= => [_|/andP[hab /IH {}IH]] [|r row] //=.
+- by rewrite mulr0.
+- by rewrite mulr0.
+- by rewrite mulr0.
+have -> : f b = f c * f a by apply/eqP; rewrite eq_sym -fM eq_le -!fle.
+by rewrite IH; ring.
+Qed.
+
+Lemma fix_signs_agrees sign k ties b theta : all (is_tied N P k) ties -> agrees_from sign 0 (values_table theta) ->
+  signed b (nth 0 (nth [::] (nth [::] (values_table theta) k.1.1) k.1.2) k.2) ->
+  agrees_from (fix_signs N sign k ties b) 0 (values_table theta).
+Proof.
+move=> tied ag hv; have fixed s k' b' : agrees_from s 0 (values_table theta) ->
+    signed b' (nth 0 (nth [::] (nth [::] (values_table theta) k'.1.1) k'.1.2) k'.2) ->
+    agrees_from (fix_sign s k' b') 0 (values_table theta).
+  case: k' => [[i d] j] /= ag' hv' i' d' j' b''; rewrite /fix_sign add0n; case: eqP => [[-> -> ->] [<-] //|_]; exact: ag'.
+elim: ties tied => [_|t ties IH /= /andP[ht /IH h]]; first exact: fixed.
+apply: fixed h _; have /= -> := is_tied_value theta ht; rewrite fle f0.
+move: hv {IH}; set v := nth _ _ _; case: (leP 0 (f t.2)) => hc; rewrite /signed; case: b => hv /=.
+- exact: mulr_ge0.
+- exact: mulr_ge0_le0.
+- by apply: mulr_le0_ge0 => //; exact: ltW.
+- by apply: mulr_le0 => //; exact: ltW.
+Qed.
+
 Lemma closed_local sign u t : is_closed N sign P u t ->
   exists2 e, 0 < e & forall theta, near e (map (map f) u) theta -> agrees_from sign 0 (values_table theta) ->
     loss PR (map (map f) u) <= loss PR theta.
 Proof.
-elim: t sign => [hints|k plus IHp minus IHm] sign /=; first exact: balanced_local.
-case/andP=> /IHp[e1 p1 h1] /IHm[e2 p2 h2]; exists (Num.min e1 e2); first by rewrite lt_minr p1.
-move=> theta near_u ag; case: k h1 h2 => [[i d] j] h1 h2.
-set v := nth 0 (nth [::] (nth [::] (values_table theta) i) d) j.
-have fixed b : signed b v -> agrees_from (fix_sign sign (i, d, j) b) 0 (values_table theta).
-  move=> hv i' d' j' b'; rewrite /fix_sign add0n; case: eqP => [[-> -> ->] [<-] //|_]; exact: ag.
+elim: t sign => [hints|k ties plus IHp minus IHm] sign /=; first exact: balanced_local.
+case/and3P=> tied /IHp[e1 p1 h1] /IHm[e2 p2 h2]; exists (Num.min e1 e2); first by rewrite lt_minr p1.
+move=> theta near_u ag; have fixed b := @fix_signs_agrees _ _ _ b theta tied ag.
+set v := nth 0 (nth [::] (nth [::] (values_table theta) k.1.1) k.1.2) k.2 in fixed.
 case: (leP 0 v) => hv; [apply: h1 | apply: h2]; try (by apply: fixed => //=; apply: ltW).
   by apply: near_mono near_u; rewrite le_minl lexx.
 by apply: near_mono near_u; rewrite le_minl lexx orbT.
@@ -698,12 +736,10 @@ Lemma strict_closed sign u t : is_strict N sign P u t ->
   exists2 e, 0 < e & forall theta, near e (map (map f) u) theta -> agrees_from sign 0 (values_table theta) ->
     theta <> map (map f) u -> loss PR (map (map f) u) < loss PR theta.
 Proof.
-elim: t sign => [hints|k plus IHp minus IHm] sign /=; last first.
-  case/andP=> /IHp[e1 p1 h1] /IHm[e2 p2 h2]; exists (Num.min e1 e2); first by rewrite lt_minr p1.
-  move=> theta near_u ag ne; case: k h1 h2 => [[i d] j] h1 h2.
-  set v := nth 0 (nth [::] (nth [::] (values_table theta) i) d) j.
-  have fixed b : signed b v -> agrees_from (fix_sign sign (i, d, j) b) 0 (values_table theta).
-    move=> hv i' d' j' b'; rewrite /fix_sign add0n; case: eqP => [[-> -> ->] [<-] //|_]; exact: ag.
+elim: t sign => [hints|k ties plus IHp minus IHm] sign /=; last first.
+  case/and3P=> tied /IHp[e1 p1 h1] /IHm[e2 p2 h2]; exists (Num.min e1 e2); first by rewrite lt_minr p1.
+  move=> theta near_u ag ne; have fixed b := @fix_signs_agrees _ _ _ b theta tied ag.
+  set v := nth 0 (nth [::] (nth [::] (values_table theta) k.1.1) k.1.2) k.2 in fixed.
   case: (leP 0 v) => hv; [apply: h1 | apply: h2] => //; try (by apply: fixed => //=; apply: ltW).
     by apply: near_mono near_u; rewrite le_minl lexx.
   by apply: near_mono near_u; rewrite le_minl lexx orbT.

@@ -31,22 +31,20 @@ Record move T := Move {
 Section Steps.
 Variables (T : Type) (N : numbers T).
 
-Definition same (x y : T) : bool := le N x y && le N y x.
 Definition positive (x : T) : bool := ~~ le N x (zero N).
-Definition multiple (c : T) (xs ys : seq T) : bool := all2 (fun x y => same (product N c x) y) xs ys.
-Definition same_slopes (s s' : slopes T) : bool := same (below s) (below s') && same (above s) (above s').
-Definition bent_of (s : slopes T) : bool := ~~ same (below s) (above s).
+Definition same_slopes (s s' : slopes T) : bool := same N (below s) (below s') && same N (above s) (above s').
+Definition bent_of (s : slopes T) : bool := ~~ same N (below s) (above s).
 
 (* The plan. *)
 Definition check_layer (l : layer T) (p : T * layer T) : bool :=
-  positive p.1 && all2 (fun u u' => [&& multiple p.1 (weight u) (weight u'), same (product N p.1 (bias u)) (bias u')
+  positive p.1 && all2 (fun u u' => [&& multiple N p.1 (weight u) (weight u'), same N (product N p.1 (bias u)) (bias u')
     & same_slopes (activation u) (activation u')]) l p.2.
 
 Definition check_view (P : problem T) (k : T) (s : sample T) (v : view T) : bool :=
-  [&& positive (spread v), multiple (spread v) (feature_of N P s) (vector v), positive (stretch v),
-      all2 (fun g g' => same (product N (stretch v) (target g)) (target g') && same_slopes (term g) (term g'))
+  [&& positive (spread v), multiple N (spread v) (feature_of N P s) (vector v), positive (stretch v),
+      all2 (fun g g' => same N (product N (stretch v) (target g)) (target g') && same_slopes (term g) (term g'))
         (goals s) (marks v)
-    & same (product N (factor v) (product N (spread v) (stretch v))) k].
+    & same N (product N (factor v) (product N (spread v) (stretch v))) k].
 
 Definition check_plan (P : problem T) (pl : plan T) : bool :=
   [&& all2 check_layer (after P) (scaled pl), all2 (check_view P (common pl)) (samples P) (views pl)
@@ -150,7 +148,7 @@ Fixpoint is_zero_row (free : seq bool) (row : seq T) : bool :=
 Fixpoint is_unit (free : seq bool) (c : nat) (row : seq T) : bool :=
   match row, c with
   | [::], _ => false
-  | x :: row', 0 => same x (one N) && is_zero_row (behead free) row'
+  | x :: row', 0 => same N x (one N) && is_zero_row (behead free) row'
   | x :: row', c'.+1 => (head true free ==> is_zero N x) && is_unit (behead free) c' row'
   end.
 
@@ -166,7 +164,7 @@ Fixpoint is_unit_rows (free : seq (seq bool)) (r c : nat) (rows : seq (seq T)) :
 
 Fixpoint keeps_row_of (free : seq bool) (x : seq T) (d : T) (y : seq T) (e : T) : bool :=
   if (x, y) is (a :: x', b :: y') then
-    (head true free || same (product N b d) (product N a e)) && keeps_row_of (behead free) x' d y' e
+    (head true free || same N (product N b d) (product N a e)) && keeps_row_of (behead free) x' d y' e
   else true.
 
 (* Of points given as numerators over a denominator. *)
@@ -300,7 +298,7 @@ Fixpoint follow (P : problem T) (pl : plan T) free (st : state T) (moves : seq (
 
 (* The state's point, and its end. *)
 Definition is_point (st : state T) (u : seq (seq T)) : bool :=
-  all2 (all2 (fun x y => same (product N x (denominator st)) y)) u (numerators st).
+  all2 (all2 (fun x y => same N (product N x (denominator st)) y)) u (numerators st).
 
 (* The start, in a cell c: the loss at the first vertex is not above the loss there. *)
 Definition check_start (P : problem T) (pl : plan T) free (st : state T) (c : pattern) (num : seq (seq T)) (den : T) : bool :=
@@ -394,7 +392,7 @@ Definition is_flat (P : problem T) (d : seq (seq T)) : bool :=
 
 (* For each held parameter a direction. *)
 Definition may_move (free : seq (seq bool)) (i j i' j' : nat) (x : T) : bool :=
-  if (i' == i) && (j' == j) then same x (one N)
+  if (i' == i) && (j' == j) then same N x (one N)
   else is_free free i' j' && ((i' < i) || (i' == i) && (j' < j)) || is_zero N x.
 
 Definition check_lineality (P : problem T) (free : seq (seq bool)) (u : seq (seq T))

@@ -46,19 +46,23 @@ let slopes_of inst place value =
       List.init widest (fun u -> Option.value (Hashtbl.find_opt found ((i, d), u)) ~default:Q.zero))) inst.problem.samples
 
 let split_of inst place value =
-  let field = fields place [ "kink"; "plus"; "minus" ] [] value in
-  (kink inst place (field "kink"), field "plus", field "minus")
+  let field = fields place [ "kink"; "plus"; "minus" ] [ "tied" ] value in
+  let tie entry = match list place entry with
+    | [ found; factor ] -> (kink inst place found, rational place factor)
+    | _ -> raise (Malformed (place ^ ": not a kink and a factor")) in
+  let ties = match field "tied" with Null -> [] | ties -> List.map tie (list place ties) in
+  (kink inst place (field "kink"), ties, field "plus", field "minus")
 
 let rec tree inst place value =
   if object_has "kink" value then
-    let k, plus, minus = split_of inst place value in
-    Split (k, tree inst place plus, tree inst place minus)
+    let k, ties, plus, minus = split_of inst place value in
+    Split (k, ties, tree inst place plus, tree inst place minus)
   else Leaf (slopes_of inst place (fields place [ "slopes" ] [] value "slopes"))
 
 let rec strict_tree inst place value =
   if object_has "kink" value then
-    let k, plus, minus = split_of inst place value in
-    StrictSplit (k, strict_tree inst place plus, strict_tree inst place minus)
+    let k, ties, plus, minus = split_of inst place value in
+    StrictSplit (k, ties, strict_tree inst place plus, strict_tree inst place minus)
   else
     let pair value = match list place value with
       | [ up; down ] -> (slopes_of inst place up, slopes_of inst place down)
@@ -207,7 +211,7 @@ let check_outcome inst free state hints outcome =
     let field = help [ "point"; "tree" ] [] in
     let u = rows spot (field "point") and t = tree inst spot (field "tree") in
     require (check_end numbers p state u t) "outcome: the hints do not show a local minimum";
-    let is_global = is_convex numbers p && (match t with Leaf h -> check_global_minimum numbers p u h | Split _ -> false) in
+    let is_global = is_convex numbers p && (match t with Leaf h -> check_global_minimum numbers p u h | Split (_, _, _, _) -> false) in
     ((if is_global then "a global minimum" else "a local minimum"), [])
   | "strict-local-minimum" ->
     by_slopes ();
