@@ -65,6 +65,9 @@ MUTATIONS = {
     "a ray may leave its cell": ("", "(goes_all n bits (all_slopes_of p s) (at_ u) (at_ v))"),
     "a ray may begin outside its cell": ("", "(obeys_all_of n bits (all_slopes_of p s) (at_ u))"),
     "the loss need not fall along a ray": ("", "(negb (n.le (loss_of n p u) (loss_of n p v)))"),
+    "a bound need not be reached": ("Some b ->", "n.le (loss_of n p u) b"),
+    "a constant loss may have two bounds": ("", "n.le b' b"),
+    "a constant loss need not be in its cell": ("", "(isSome (arrive n p pl c num den))"),
     "an edge need not keep the others": (
         "((&&) (keeps_of n free u n.one v n.one) ((&&)",
         "(all (Obj.magic zero_of n (table_of n p c v))",
@@ -199,6 +202,11 @@ def make_false(folder):
     edge = {"outcome": "unbounded", "flip": [[1, 0, 0]], "basis": [[1, 1, 0]], "leave": [1, 1, 0]}
     ray = {"point": [["1"]], "direction": [["-1"]], "between": [[["1"]]]}
     yield write_case(folder, "edge-elsewhere", line, [first("8", 0), edge], [vertex_at(1) | INVERSE, ray])
+    # a loss between 0 and 1 that is said to be constant
+    layers = [{"weight": [["0"]], "bias": None}, {"weight": [["-1"]], "bias": ["1"]}, {"weight": [["1"]], "bias": None}]
+    between = regression(["0"], ["0"]) | {"network": {"layers": layers}}
+    lines = [{"start": {"pattern": ["8", "8", "8"]}}, {"outcome": "local-minimum", "by": "bound"}]
+    yield write_case(folder, "between", between, lines, [])
     # a published stop with multipliers that have the right signs and give nothing
     instance, run = CORPUS / "reject" / "published-stop-falls.json", CORPUS / "reject" / "published-stop-falls.drl"
     hints = best_hints(instance, run)

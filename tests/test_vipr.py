@@ -144,9 +144,9 @@ LEAVES = {
     "deep-likq": 1,
     "tree-walk-deep-settled": 1,
     "tree-walk-strict-deep": 16,
-    "tree-lineality": 4,
+    "tree-lineality": 2,
     "slopes-activation-leaky-deep": 1,
-    "cover": 16,
+    "cover": 4,
 }
 
 
@@ -310,7 +310,7 @@ def test_feasible_sign_choices_fit_the_program():
 def test_export_of_leaves_and_cells(tmp_path, capsys):
     """`exactdrl export --vipr` numbers the files where there are several, and says where there are none."""
     for name, count in (
-        ("tree-lineality", 4),
+        ("tree-lineality", 2),
         ("deep-likq", 1),
         ("cells-judged-slopes", 12),
         ("cells-judged-zeros", 0),

@@ -33,8 +33,6 @@ from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum
 from exactdrl.problem.instance import Instance
 from exactdrl.steps.step import Outcome, Unbounded
 
-_NO_RANGES: dict[str, object] = {"unsupported": "the proved checker knows no ranges of outputs"}
-
 
 def hint_lines(
     instance: Instance,
@@ -56,10 +54,7 @@ def hint_lines(
     """
     yield _line({"format": "exactdrl-hints", "version": 1, "instance": instance.digest})
     if certificate.first.is_start:
-        # a ray is in the certificate
-        if certificate.outcome == LocalMinimum("bound"):
-            yield _line(_NO_RANGES)
-        return
+        return  # a ray is in the certificate, and a constant loss needs no proof
     problem = IntegerProblem.from_instance(instance)
     cells = CellNormals(problem)
     vertices = replay(problem, certificate)
@@ -110,9 +105,7 @@ def _outcome_lines(
                 content = {"unsupported": f"no slopes prove that the minimum is strict within {nodes} linear programs"}
             else:
                 content["strict"] = _axis_tree(strict)
-        case LocalMinimum("bound"):
-            content = _NO_RANGES
-        case LocalMinimum(by) if by != "zero-loss":
+        case LocalMinimum(by) if by not in {"zero-loss", "bound"}:
             tree = find_slopes(instance, point, nodes=nodes)
             if tree is None:
                 content = {"unsupported": f"no slopes prove the minimum within {nodes} linear programs"}

@@ -1,5 +1,5 @@
 (* What the theorems state, and what they rest on. *)
-From Exactdrl Require Import Minimum Cells Walk Outcome.
+From Exactdrl Require Import Minimum Cells Walk Outcome Ranges.
 Check accepted_local_minimum.
 Print Assumptions accepted_local_minimum.
 Check accepted_strict_local_minimum.
@@ -18,3 +18,7 @@ Check accepted_edge.
 Print Assumptions accepted_edge.
 Check accepted_lineality.
 Print Assumptions accepted_lineality.
+Check accepted_bound.
+Print Assumptions accepted_bound.
+Check accepted_constant.
+Print Assumptions accepted_constant.

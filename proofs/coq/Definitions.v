@@ -188,6 +188,9 @@ Definition only_lineality P free (u : seq (seq R)) : Prop :=
     exists d, [/\ shape d = shape u, flat P d, entry d i j = 1
       & forall i' j', entry d i' j' != 0 -> (i' == i) && (j' == j) || is_free free i' j' && ((i' < i) || (i' == i) && (j' < j))%N].
 
+Definition constant_loss P (u : seq (seq R)) : Prop :=
+  forall theta, shape theta = shape u -> loss P theta = loss P u.
+
 (* From u on along d the loss falls forever, with one slope in one cell. *)
 Definition falls_forever P pattern (u d : seq (seq R)) : Prop :=
   exists2 s : R, s < 0 & forall t, 0 <= t -> in_cell P pattern (moved t u d) /\ loss P (moved t u d) = loss P u + t * s.

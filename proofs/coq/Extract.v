@@ -6,5 +6,6 @@ Require Extraction.
 Require Import ExtrOcamlBasic ExtrOcamlNatInt.
 Extraction Language OCaml.
 Extraction "checker.ml" first_vertex next check_start check_zero check_end check_strict_end check_ray check_edge check_lineality
+  check_bound check_constant
   check_global_minimum check_unique_global_minimum is_convex
   feature_of preactivations_of bends_of residuals_of.

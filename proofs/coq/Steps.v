@@ -403,4 +403,63 @@ Definition check_lineality (P : problem T) (free : seq (seq bool)) (u : seq (seq
       & all (fun i' => all (fun j' => may_move free i j i' j' (nth (zero N) (nth [::] d i') j'))
           (iota 0 (size (nth [::] d i')))) (iota 0 (size d))])
     (iota 0 (size (nth [::] u i)))) (iota 0 (size u)).
+
+(* Ranges: bounds of a function over all parameters, None for none. *)
+Definition range := (option T * option T)%type.
+
+Definition scale_range (c : T) (r : range) : range :=
+  if is_zero N c then (Some (zero N), Some (zero N))
+  else if le N (zero N) c then (omap (product N c) r.1, omap (product N c) r.2)
+  else (omap (product N c) r.2, omap (product N c) r.1).
+
+Definition add_ends (x y : option T) : option T :=
+  if x is Some a then (if y is Some b then Some (plus N a b) else None) else None.
+
+Definition add_range (r s : range) : range := (add_ends r.1 s.1, add_ends r.2 s.2).
+
+Definition least_end (x y : option T) : option T :=
+  if x is Some a then (if y is Some b then Some (if le N a b then a else b) else None) else None.
+
+Definition greatest_end (x y : option T) : option T :=
+  if x is Some a then (if y is Some b then Some (if le N a b then b else a) else None) else None.
+
+Definition bend_range (s : slopes T) (r : range) : range :=
+  if same N (below s) (above s) || (if r.1 is Some l then le N (zero N) l else false) then scale_range (above s) r
+  else if (if r.2 is Some h then le N h (zero N) else false) then scale_range (below s) r
+  else let left := scale_range (below s) (r.1, Some (zero N)) in
+       let right := scale_range (above s) (Some (zero N), r.2) in
+       (least_end left.1 right.1, greatest_end left.2 right.2).
+
+Fixpoint bend_ranges (ss : seq (slopes T)) (rs : seq range) : seq range :=
+  if (ss, rs) is (s :: ss', r :: rs') then bend_range s r :: bend_ranges ss' rs' else [::].
+
+Definition point_range (x : T) : range := (Some x, Some x).
+
+Fixpoint dot_range (w : seq T) (rs : seq range) : range :=
+  if (w, rs) is (a :: w', r :: rs') then add_range (scale_range a r) (dot_range w' rs') else point_range (zero N).
+
+Definition layer_ranges (l : layer T) (rs : seq range) : seq range :=
+  [seq add_range (dot_range (weight u) rs) (point_range (bias u)) | u <- l].
+
+Fixpoint terms_range (gs : seq (goal T)) (rs : seq range) : range :=
+  if (gs, rs) is (g :: gs', r :: rs') then
+    add_range (bend_range (term g) (add_range r (point_range (opp N (target g))))) (terms_range gs' rs')
+  else point_range (zero N).
+
+Fixpoint cost_range (gs : seq (goal T)) (ss : seq (slopes T)) (ls : seq (layer T)) (rs : seq range) : range :=
+  if ls is l :: ls' then cost_range gs (map (@activation T) l) ls' (layer_ranges l (bend_ranges ss rs))
+  else terms_range gs (bend_ranges ss rs).
+
+Definition loss_range (P : problem T) : range :=
+  foldr (fun s r => add_range (cost_range (goals s) (trained P) (after P)
+    (nseq (size (trained P)) (if all (is_zero N) (feature_of N P s) then point_range (zero N) else (None, None)))) r)
+    (point_range (zero N)) (samples P).
+
+(* No parameters can do better than the state's point, or than the start, whose loss is all that there is. *)
+Definition check_bound (P : problem T) (st : state T) (u : seq (seq T)) : bool :=
+  is_point st u && (if (loss_range P).1 is Some b then le N (loss_of N P u) b else false).
+
+Definition check_constant (P : problem T) (pl : plan T) (c : pattern) (num : seq (seq T)) (den : T) : bool :=
+  [&& check_plan P pl, has_shape P num, isSome (arrive P pl c num den)
+    & if loss_range P is (Some b, Some b') then le N b' b else false].
 End Steps.

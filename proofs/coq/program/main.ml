@@ -114,18 +114,30 @@ let once inst place value =
 let replacing inst place = function Null -> None | value -> Some (kinks inst place value)
 let truth place = function Null -> false | Bool true -> true | _ -> raise (Malformed (place ^ ": not true"))
 
-(* A walk without a vertex: the loss falls forever along a ray from the start. *)
-let check_start_ray inst lines place value =
+(* A walk without a vertex: the loss falls forever along a ray from the start, or is constant. *)
+let check_start_alone inst lines place value =
   let cell = pattern inst place (fields place [ "pattern" ] [] (fields place [ "start" ] [] value "start") "pattern") in
   let place, outcome = lines.next () in
-  let field = fields place [ "outcome"; "flip"; "ray" ] [] outcome in
-  demand (field "outcome" = String "unbounded") (place ^ ": outcome: not unbounded");
-  demand (list place (field "flip") = []) (place ^ ": flip: not empty");
-  let ray = matrix "outcome: ray" (field "ray") in
-  demand (List.map List.length ray = List.map List.length inst.start) "outcome: ray: its shape";
-  require (check_ray numbers inst.problem cell inst.start ray) "outcome: no ray along which the loss falls forever";
+  let proved =
+    if object_has "by" outcome then begin
+      let field = fields place [ "outcome"; "by" ] [] outcome in
+      demand (field "outcome" = String "local-minimum" && field "by" = String "bound") (place ^ ": outcome: not by bound");
+      let num, den = common inst.start in
+      require (check_constant numbers inst.problem (plan inst.problem) cell num den)
+        "outcome: the start is in another cell, or the loss need not be constant";
+      "a global minimum, the loss is constant"
+    end
+    else begin
+      let field = fields place [ "outcome"; "flip"; "ray" ] [] outcome in
+      demand (field "outcome" = String "unbounded") (place ^ ": outcome: not unbounded");
+      demand (list place (field "flip") = []) (place ^ ": flip: not empty");
+      let ray = matrix "outcome: ray" (field "ray") in
+      demand (List.map List.length ray = List.map List.length inst.start) "outcome: ray: its shape";
+      require (check_ray numbers inst.problem cell inst.start ray) "outcome: no ray along which the loss falls forever";
+      "the loss is unbounded along a ray from the start"
+    end in
   check_end_line lines 0;
-  "0 steps, the loss is unbounded along a ray from the start"
+  "0 steps, " ^ proved
 
 (* The parameters that are held, as a mask, and a direction for each. *)
 let lineality inst place value =
@@ -206,6 +218,11 @@ let check_outcome inst free state hints outcome =
     expect [ "outcome"; "by" ] [];
     require (check_zero numbers p state) "outcome: the loss is not zero, or may fall below";
     ("a global minimum with loss 0", [])
+  | "local-minimum" when by = "bound" ->
+    expect [ "outcome"; "by" ] [];
+    let u = List.map (List.map (fun x -> Q.div x state.denominator)) state.numerators in
+    require (check_bound numbers p state u) "outcome: the ranges of the outputs allow a smaller loss";
+    ("a global minimum, by the ranges of the outputs", [])
   | "local-minimum" ->
     by_slopes ();
     let field = help [ "point"; "tree" ] [] in
@@ -227,7 +244,7 @@ let check instance_path run_path hints_path =
   let lines = certificate run_path and hints = open_lines hints_path max_int in
   check_header inst lines hints;
   let place, value = lines.next () in
-  if object_has "start" value then check_start_ray inst lines place value
+  if object_has "start" value then check_start_alone inst lines place value
   else begin
     let field = fields place [ "pattern"; "basis" ] [ "elsewhere" ] (fields place [ "vertex" ] [] value "vertex") in
     let is_elsewhere = truth (place ^ ": elsewhere") (field "elsewhere") in
