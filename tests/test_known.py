@@ -1,5 +1,7 @@
 """The pages of docs/known: they say what their tables say; their tables are what the scripts make; words follow intervals."""
 
+import gzip
+import hashlib
 import importlib
 import math
 import random
@@ -244,6 +246,33 @@ def test_the_page_on_walks(tables, tmp_path):
     assert found["published_loss"].startswith(f"{count}/{len(rows)} ")
     script("pages").fill((KNOWN / "pages" / "hinz.md.in").read_text(encoding="utf-8"), found)
     assert len(list(tmp_path.glob("*.svg"))) == 3
+
+
+def test_certificates_are_checked(tables, tmp_path, monkeypatch):
+    """A random choice of certificates is accepted, with the hashes of their contents; a changed one is not."""
+    verified, folder = script("verified"), tables.parent
+    (tmp_path / "walks.parquet").write_bytes((tables / "walks.parquet").read_bytes())
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    for path in (folder / "campaign" / "runs").glob("*.drl.gz"):
+        (runs / path.name).write_bytes(path.read_bytes())
+    table = tmp_path / "verified.parquet"
+    options = ["verified.py", str(folder / "slice.toml"), str(runs), str(table), "--fast", "2", "--checker", "2"]
+    monkeypatch.setattr(sys, "argv", options)
+    verified.main()
+    rows = pq.read_table(table).to_pylist()
+    assert [(row["method"], row["verdict"]) for row in rows] == [("checker", "accepted")] * 2 + [
+        ("fast", "accepted")
+    ] * 2
+    for row in rows:
+        content = gzip.decompress((runs / f"{row['name']}.drl.gz").read_bytes())
+        assert row["certificate"] == hashlib.sha256(content).hexdigest()
+    assert script("hinz").checked_words(table) == {"checked_checker": "2 of 2", "checked_fast": "2 of 2"}
+    for path in runs.iterdir():
+        lines = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
+        path.write_bytes(gzip.compress(b"".join([*lines[:3], *lines[4:]])))
+    verified.main()
+    assert script("hinz").checked_words(table) == {"checked_checker": "0 of 2", "checked_fast": "0 of 2"}
 
 
 # -- small starts

@@ -411,7 +411,18 @@ def values(tables: Path, figures: Path, published: str = PUBLISHED) -> dict[str,
     }
     found |= {f"word_{name.replace('-', '_')}": word for name, word in words.items()}
     found |= {f"finished_{name.replace('-', '_')}": word for name, word in finished.items()}
-    return found | similar(shares, chosen, words)
+    return found | similar(shares, chosen, words) | checked_words(tables / "verified.parquet")
+
+
+def checked_words(path: Path) -> dict[str, str]:
+    """Returns how many certificates were put through which check, and what it said."""
+    found: dict[str, list[Row]] = {"checker": [], "fast": []}
+    for row in read_rows(path) if path.exists() else []:
+        found[row["method"]].append(row)
+    return {
+        f"checked_{method}": f"{sum(row['verdict'] == 'accepted' for row in rows)} of {len(rows)}"
+        for method, rows in found.items()
+    }
 
 
 def groups_to_draw(groups: dict[str, list[Row]], samples: int) -> dict[str, list[Row]]:
