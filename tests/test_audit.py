@@ -524,7 +524,7 @@ def test_exit_codes(files, capsys, sampled):
         ("1,2,3,4,5,6,7,8,9\n1,2,3,4,,6,7,8,9\n", "row 2, column 5: the cell is empty"),
         ("1,2,3,4,5,6,7,8,9\n1,2,3\n", "row 2 has 3 cells, row 1 has 9: column 4 is missing"),
         ("1,2,3,4,5,6,7,8,nan\n", "row 1, column 9: 'nan' is not a number"),
-        ("1,2,3\n", "row 1 of the trajectory has 3 numbers, layer 1 has 9 parameters: 3 units, 3 a unit"),
+        ("1,2,3\n", "p.csv: row 1 has 3 numbers, layer 1 has 9 parameters: 3 units, 3 a unit"),
         ("a,b,c,d,e,f,g,h,i\n", "holds no rows below the header"),
         ("", "holds no rows"),
     ],
@@ -542,7 +542,7 @@ def test_bad_arrays(files, capsys):
     """The same for NumPy arrays; pickles are not opened."""
     cases = [
         (np.array([[1.0] * 8 + [np.nan]]), "row 1, column 9: not a finite number: nan"),
-        (np.zeros((2, 8)), "row 1 of the trajectory has 8 numbers"),
+        (np.zeros((2, 8)), "row 1 has 8 numbers"),
         (np.zeros(9), "has shape (9,)"),
         (np.zeros((0, 9)), "it is empty"),
         (np.array([[None] * 9]), "not a whole npy file"),

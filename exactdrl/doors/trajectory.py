@@ -94,10 +94,16 @@ class Trajectory:
         """Returns the parameters of the instance's trained layer at each point.
 
         Raises:
-            InputError: the layer was not recorded, the shapes are not the instance's, or another layer that was
-                recorded differs from the instance's: the problem is about one layer, with all others fixed.
+            InputError: the layer was not recorded, the shapes are not the instance's, a row has another number of
+                parameters, or another layer that was recorded differs from the instance's: the problem is about one
+                layer, with all others fixed.
         """
         if not self.shapes:
+            units, width = len(instance.start), len(instance.start[0])
+            for number, numbers in enumerate(self.points, 1):
+                if len(numbers) != units * width:
+                    need = f"layer {instance.layer} has {units * width} parameters: {units} units, {width} a unit"
+                    raise InputError(f"{self.place}: row {number} has {len(numbers)} numbers, {need}")
             return self.points
         shapes = self.shapes_in(instance)
         if all(shape.number != instance.layer for shape in shapes):

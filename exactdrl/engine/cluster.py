@@ -50,7 +50,8 @@ def run_on_cluster(jobs: Sequence[Job], address: str, command: Sequence[str] = (
     try:
         from distributed import Client, as_completed  # noqa: PLC0415 - an optional package
     except ImportError:
-        raise InputError("--scheduler needs Dask: pip install 'dask[distributed]'") from None
+        commands = "pip install 'dask[distributed]', or in a clone of exactdrl: pip install \".[cluster]\""
+        raise InputError(f"--scheduler needs Dask: {commands}") from None
     try:
         client = Client(address, timeout=_SECONDS_TO_CONNECT, set_as_default=False)
     except (OSError, ValueError, ImportError) as error:

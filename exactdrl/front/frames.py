@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from exactdrl.exact.rationals import InputError
+from exactdrl.doors.extras import import_extra
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -19,10 +19,10 @@ def to_frame(columns: Mapping[str, Sequence[object]], *, index: str | Sequence[s
     Raises:
         InputError: pandas is not installed.
     """
-    try:
-        import pandas as pd  # noqa: PLC0415 - optional
-    except ImportError:
-        raise InputError("to_pandas needs pandas: pip install pandas") from None
+    pd = import_extra("pandas", "pandas", "regression")
+    frame: DataFrame
     if isinstance(index, str):
-        return pd.DataFrame(dict(columns)).set_index(index)
-    return pd.DataFrame(dict(columns), index=None if index is None else list(index))
+        frame = pd.DataFrame(dict(columns)).set_index(index)
+    else:
+        frame = pd.DataFrame(dict(columns), index=None if index is None else list(index))
+    return frame

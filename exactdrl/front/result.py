@@ -3,18 +3,11 @@
 import html
 from abc import ABC, abstractmethod
 
-from exactdrl.problem.facts import Printer
-
 
 class Result(ABC):
     """The result of one call."""
 
     __slots__ = ()
-
-    def __init_subclass__(cls) -> None:
-        """Lets IPython find how the result prints itself before the repr of all fields that a dataclass has."""
-        super().__init_subclass__()
-        setattr(cls, "_repr_pretty_", cls._repr_pretty_)  # noqa: B010 - a plain assignment is no method to mypy
 
     @property
     @abstractmethod
@@ -33,9 +26,9 @@ class Result(ABC):
         """Returns the result in lines."""
         return "\n".join(self.lines())
 
-    def _repr_pretty_(self, printer: Printer, cycle: bool) -> None:  # noqa: FBT001 - IPython calls it so
-        del cycle
-        printer.text(str(self))
-
     def _repr_html_(self) -> str:
         return f"<b>{html.escape(self.message)}</b><pre>{html.escape(str(self))}</pre>"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        del include, exclude
+        return {"text/plain": str(self), "text/html": self._repr_html_()}
