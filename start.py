@@ -56,7 +56,7 @@ def demo() -> None:
     show("walk", instance, "-o", certificate, "--force")
     show("verify", instance, certificate, "--fast")
     show("observe", instance, certificate, "-o", folder / "walk.claims", "--figures", folder, "--force")
-    print(f"\nLook at {folder / 'walk.png'}. What a referee runs, who trusts none of this (some minutes):")  # noqa: T201
+    print(f"\nLook at {folder / 'walk.png'}. What a referee runs, who trusts none of this (a minute or more):")  # noqa: T201
     print(f"python3 -I -S proofs/check.py {instance} {certificate}")  # noqa: T201
 
 

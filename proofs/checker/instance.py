@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 from .exact import ONE, ZERO, Rows, dot
@@ -14,24 +15,19 @@ from .reading import read_lines
 Pair = tuple[Fraction, Fraction]  # slopes below and above 0
 
 
-def parse_list(value: Any, place: str) -> Any:
-    """Returns a number, or a list of numbers."""
-    return parse(value, [rational, SOME] if isinstance(value, list) else rational, place)
-
-
-def parse_activation(value: Any, place: str) -> Any:
-    """Returns a pair of slopes, or a list of pairs."""
-    pair, several = [rational, [2]], isinstance(value, list) and isinstance(next(iter(value), None), list)
-    return parse(value, [pair, SOME] if several else pair, place)
+def parse_several(value: Any, place: str, one: Any = rational) -> Any:
+    """Returns what one shape stands for, or a list of such; a number, or a pair in a list of pairs."""
+    inside = value if one is rational else next(iter(value), None) if isinstance(value, list) else None
+    return parse(value, [one, SOME] if isinstance(inside, list) else one, place)
 
 
 MATRIX, WIDE = [[rational, SOME], SOME], [[rational, ANY], SOME]  # without and with empty rows
 LAYER = {"weight": MATRIX, "bias~": [rational, SOME]}
 FIRST: Line = {"format": "exactdrl-instance", "version": ONCE, "network": {"layers": [LAYER, SOME]}, "layer": SOME}
 FIRST |= {"loss": {"kind": "absolute"}, "data": {"inputs": MATRIX, "targets": MATRIX}, "start?~": MATRIX}
-LAYER = LAYER | {"weight": WIDE, "activation?": parse_activation}
-LOSSES: Any = {"kind": "absolute|hinge|linear|squared"}, {"kind": "pinball", "level": parse_list}
-LOSSES += ({"kind": "two-slope", "below": parse_list, "above": parse_list},)
+LAYER = LAYER | {"weight": WIDE, "activation?": partial(parse_several, one=[rational, [2]])}
+LOSSES: Any = {"kind": "absolute|hinge|linear|squared"}, {"kind": "pinball", "level": parse_several}
+LOSSES += ({"kind": "two-slope", "below": parse_several, "above": parse_several},)
 DATA = {"inputs": WIDE, "targets?~": MATRIX, "weights?~": [rational, SOME]}
 SECOND: Line = {"format": "exactdrl-instance", "version": range(2, 3), "network": {"layers": [LAYER, SOME]}}
 SECOND |= {"loss": LOSSES, "data": DATA, "start?~": WIDE}
