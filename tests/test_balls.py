@@ -64,7 +64,7 @@ def check_vertex(problem, pattern, basis, exact, bits):
         (vertex._columns[0], 0, scan(problem, own, 0, pattern), int(scale)),
     ):
         shift = balls._to_integers(balls_, bits)[0]
-        middle, errors = vertex._scan(balls_, is_point)
+        middle, errors = vertex._scan(balls_, is_point, pattern)
         for layers in zip(middle, errors, truth, strict=True):
             for value, error, number in zip(*layers, strict=True):
                 assert abs(Fraction(int(value), 2**shift) - Fraction(int(number), den)) <= Fraction(

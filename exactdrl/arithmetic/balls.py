@@ -89,6 +89,7 @@ class BallVertex:
         entries = inverse.entries()
         self._columns = [entries[slot::n] for slot in range(n)]
         self._slot_of = {kink: slot for slot, kink in enumerate(self._kinks)}
+        self._values: tuple[Values, Values] | None = None
 
     # -- edges
 
@@ -147,6 +148,51 @@ class BallVertex:
 
     # -- the ratio test
 
+    def is_blocked(self, edge: Edge) -> bool:
+        """Returns False where an edge certainly does not leave its cell at once.
+
+        Kinks of the basis other than the edge's own rest along it, and all others that vanish rest, or move to the side
+        of their bits.
+
+        Raises:
+            UncertainError: a kink that may vanish may move to the other side.
+        """
+        unsure = self._unsure_kinks()
+        if unsure:
+            slot, pattern = self._slot_of[edge.kink], self._pattern.copy()
+            is_along = pattern.is_on(edge.kink) != edge.is_flipped
+            with ctx.workprec(self.bits):
+                column = self._bent_column(slot, self._multiples(edge.kink) if edge.is_flipped else {})
+                column = column if is_along else [-entry for entry in column]
+            if edge.is_flipped:
+                # other kinks of the basis rest along the edge, whatever their bits are
+                pattern.flip(edge.kink)
+            rates, errors = self._scan(column, mpz(0), pattern)
+            for depth, index in unsure:
+                rate, error = rates[depth][index], errors[depth][index]
+                if not (rate >= error if pattern.bits[depth][index] else rate <= -error):
+                    raise UncertainError
+        return False
+
+    def _vertex_values(self) -> tuple[Values, Values]:
+        """Returns each kink's scaled value at the point's midpoint, and a bound on its error."""
+        if self._values is None:
+            self._values = self._scan(self._point, mpz(1), self._pattern)
+        return self._values
+
+    def _unsure_kinks(self) -> list[tuple[int, int]]:
+        """Returns depth and number of each kink outside of the basis that may vanish."""
+        values, errors = self._vertex_values()
+        basis = set(map(self._problem.addresses.place, self._kinks))
+        return [
+            (depth, index)
+            for depth, bits in enumerate(self._pattern.bits)
+            for index, (value, error, on) in enumerate(zip(values[depth], errors[depth], bits, strict=True))
+            if not (value > error if on else value < -error)
+            and (depth, index) not in basis
+            and self._pattern.addresses.is_kink(depth, index)
+        ]
+
     def first_kink(self, leaving: Kink) -> Kink | None:
         """Returns the one kink that the current cell's edge meets first; None if it certainly meets none.
 
@@ -158,8 +204,8 @@ class BallVertex:
         with ctx.workprec(self.bits):
             # a negation rounds, too
             column = self._columns[slot] if is_on else [-entry for entry in self._columns[slot]]
-        values, value_errors = self._scan(self._point, mpz(1))
-        rates, rate_errors = self._scan(column, mpz(0))
+        values, value_errors = self._vertex_values()
+        rates, rate_errors = self._scan(column, mpz(0), self._pattern)
         rivals: list[tuple[fmpz, fmpz, fmpz, fmpz, Kink]] = []
         for depth, bits in enumerate(self._pattern.bits):
             layer = self._problem.first + depth
@@ -178,16 +224,17 @@ class BallVertex:
                     raise UncertainError
         return _first_of(rivals) if rivals else None
 
-    def _scan(self, balls: Sequence[arb], is_point: mpz) -> tuple[Values, Values]:
+    def _scan(self, balls: Sequence[arb], is_point: mpz, pattern: Pattern) -> tuple[Values, Values]:
         """Returns each kink's value at the balls' midpoints, as integers of one scale, and bounds on its error.
 
         Args:
             balls: a point, or a direction.
             is_point: 1 for values, 0 for rates.
+            pattern: the cell.
         """
         shift, numerators, errors = _to_integers(balls, self.bits)
-        middle = scan(self._problem, [to_mpz(value) for value in numerators], is_point << max(shift, 0), self._pattern)
-        return middle, self._reach.scan(self._problem, errors, self._pattern)
+        middle = scan(self._problem, [to_mpz(value) for value in numerators], is_point << max(shift, 0), pattern)
+        return middle, self._reach.scan(self._problem, errors, pattern)
 
     # -- moves
 
@@ -198,6 +245,7 @@ class BallVertex:
             self._slopes[slot] = self._bent_slope(slot, kink, multiples)
             self._columns[slot] = self._bent_column(slot, multiples)
         self._pattern.flip(kink)
+        self._values = None
 
 
 def steepest_columns(rows: Sequence[Row], slope: Row, slots: Sequence[int], bits: int) -> list[int]:

@@ -28,6 +28,7 @@ class ExactArithmetic:
     """
 
     __slots__ = (
+        "_extra",
         "_forms",
         "_found_point",
         "_gradient",
@@ -85,6 +86,7 @@ class ExactArithmetic:
         self._slopes: Scaled | None = None
         self._found_point: Scaled | None = None
         self._values: Values | None = None
+        self._extra: tuple[dict[int, list[Kink]], list[Kink]] | None = None
 
     def run_ahead(self, rule: str, limit: int) -> list[Move]:
         """Returns no steps: every decision is asked for one by one."""
@@ -179,6 +181,44 @@ class ExactArithmetic:
             raise ValueError("steepest of no edges")
         return best
 
+    def is_blocked(self, edge: Edge) -> bool:
+        """Returns whether an edge leaves its cell at once: a kink outside of the basis changes its sign there."""
+        own, deeper = self._extra_kinks()
+        if not own and not deeper:
+            return False
+        direction, _ = self.direction(edge)
+        rank, pattern = self._problem.rank, self.pattern
+        for unit, kinks in own.items():
+            part = direction[unit * rank : (unit + 1) * rank]
+            if any(part):
+                for kink in kinks:
+                    rate = dot(self._problem.rows[kink.sample], part)
+                    if rate and (rate > 0) != pattern.is_on(kink):
+                        return True
+        if not deeper:
+            return False
+        if edge.is_flipped:
+            # other kinks of the basis rest along the edge, whatever their bits are
+            pattern = pattern.copy()
+            pattern.flip(edge.kink)
+        met = first_breakpoint(pattern, self.values(), scan(self._problem, direction, mpz(0), pattern))
+        return met is not None and met.is_blocked
+
+    def _extra_kinks(self) -> tuple[dict[int, list[Kink]], list[Kink]]:
+        """Returns the kinks that vanish and are not in the basis: the trained layer's own by unit, and deeper ones."""
+        if self._extra is None:
+            own: dict[int, list[Kink]] = {}
+            deeper = []
+            for kink in vanishing_kinks(self.pattern, self.values()):
+                if kink in self._slot_of:
+                    continue
+                if kink.layer == self._problem.first:
+                    own.setdefault(self._problem.addresses.unit(kink), []).append(kink)
+                else:
+                    deeper.append(kink)
+            self._extra = own, deeper
+        return self._extra
+
     def first_kinks(self, leaving: Kink) -> Breakpoint | None:
         """Returns the ratio test along the current cell's edge that leaves a kink; None if the edge meets no kink."""
         direction, _ = self.direction(Edge(leaving, is_flipped=False))
@@ -211,7 +251,7 @@ class ExactArithmetic:
         self._forms[slot], self._kink_of[slot], self._slot_of[entering] = form, entering, slot
         self.basis.remove(leaving)
         self.basis.append(entering)
-        self._slopes = self._found_point = self._values = None
+        self._slopes = self._found_point = self._values = self._extra = None
 
     def rebase(self, pattern: Pattern, candidates: Sequence[Kink]) -> None:
         """Takes another cell at the same vertex; its basis are the first n independent ones of some kinks.

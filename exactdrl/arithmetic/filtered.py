@@ -139,7 +139,8 @@ class FilteredArithmetic:
         if taken:
             self._forget()
         self._is_loaded = end == kernel.FULL
-        return self._to_moves(basis, records[:taken].tolist(), flips.tolist() if taken else []), end
+        taken_flips = flips[: int(records[:taken, 0].sum())]
+        return self._to_moves(basis, records[:taken].tolist(), taken_flips.tolist()), end
 
     def _zero_edges(self) -> list[Edge]:
         """Returns the edges of the current vertex whose slope is exactly 0."""
@@ -190,9 +191,8 @@ class FilteredArithmetic:
             place += record[0]
             leaving, entering = self._kink(*record[1:4]), self._kink(*record[4:7])
             basis.remove(leaving)
-            another = (*basis, leaving) if record[8] else None
             basis.append(entering)
-            moves.append(Move(flipped, leaving, entering, bool(record[7]), another))
+            moves.append(Move(flipped, leaving, entering, bool(record[7])))
         return moves
 
     def _kink(self, depth: int, sample: int, unit: int) -> Kink:
@@ -288,20 +288,25 @@ class FilteredArithmetic:
     def _decide(
         self, kind: str, in_balls: Callable[[BallVertex], Result], exactly: Callable[[ExactArithmetic], Result]
     ) -> Result:
-        """Returns a decision from the lowest rung of the ladder that settles it.
+        """Returns a decision, and counts it."""
+        result, is_exact = self._settle(in_balls, exactly)
+        (self.counts.exact if is_exact else self.counts.balls)[kind] += 1
+        return result
+
+    def _settle(
+        self, in_balls: Callable[[BallVertex], Result], exactly: Callable[[ExactArithmetic], Result]
+    ) -> tuple[Result, bool]:
+        """Returns a decision from the lowest rung of the ladder that settles it, and whether that is the last.
 
         A cheap exact vertex that is there already is asked at once.
         """
         if self._is_dear or (self._exact is None and self._next_rest <= _SHORT_REST):
             for bits in BALL_BITS[:_DEAR_LADDER] if self._is_dear else BALL_BITS:
                 try:
-                    result = in_balls(self._balls_here(bits))
+                    return in_balls(self._balls_here(bits)), False
                 except UncertainError:
                     continue
-                self.counts.balls[kind] += 1
-                return result
-        self.counts.exact[kind] += 1
-        return exactly(self._exact_here())
+        return exactly(self._exact_here()), True
 
     def _balls_here(self, bits: int) -> BallVertex:
         """Returns the current vertex in balls of at least a precision."""
@@ -327,6 +332,10 @@ class FilteredArithmetic:
             return rivals[0]
 
         return self._decide("steepest edge", in_balls, lambda exact: exact.steepest(rivals))
+
+    def is_blocked(self, edge: Edge) -> bool:
+        """Returns whether an edge leaves its cell at once; a part of the ratio test, and counted with it."""
+        return self._settle(lambda balls: balls.is_blocked(edge), lambda exact: exact.is_blocked(edge))[0]
 
     def first_kinks(self, leaving: Kink) -> Breakpoint | None:
         """Returns the ratio test along the current cell's edge that leaves a kink; None if the edge meets no kink.

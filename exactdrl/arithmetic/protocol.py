@@ -29,14 +29,12 @@ class Move(NamedTuple):
         leaving: the kink that the edge left.
         entering: the kink that it met.
         is_published_stop: the published rule stops at the vertex where the step began.
-        basis: the basis there in a new order, where it is a degenerate vertex that the rule does not leave.
     """
 
     flips: tuple[Kink, ...]
     leaving: Kink
     entering: Kink
     is_published_stop: bool
-    basis: tuple[Kink, ...] | None = None
 
 
 class Arithmetic(Protocol):
@@ -64,6 +62,13 @@ class Arithmetic(Protocol):
         """Returns the edge with the largest -slope / |direction| of edges with negative slope.
 
         Ties go to the first in (kink, is_flipped) order.
+        """
+        ...
+
+    def is_blocked(self, edge: Edge) -> bool:
+        """Returns whether an edge leaves its cell at once.
+
+        A kink outside of the basis that vanishes at the vertex, too, changes its sign along such an edge.
         """
         ...
 

@@ -1,4 +1,8 @@
-"""Pivot rules: which edge a walk takes from a vertex. Each is a function of the vertex alone, by exact decisions."""
+"""Pivot rules: which edge a walk takes from a vertex. Each is a function of the vertex alone, by exact decisions.
+
+At a degenerate vertex an edge may leave its cell at once: a kink outside of the basis vanishes there, too, and changes
+its sign along the edge. Such an edge is blocked. Where the rule's is, the steepest of those that are not is taken.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +25,16 @@ class Choice:
     flips: tuple[Kink, ...]
     leaving: Kink
     is_published_stop: bool = False
+
+    @classmethod
+    def of(cls, edge: Edge) -> "Choice":
+        """Returns an edge as a choice that flips its own kink alone, where the edge is on its other side."""
+        return cls((edge.kink,) if edge.is_flipped else (), edge.kink)
+
+    @property
+    def edge(self) -> Edge:
+        """Returns the edge, as it is before the flips."""
+        return Edge(self.leaving, self.leaving in self.flips)
 
 
 PivotRule: TypeAlias = Callable[[Arithmetic], Choice | None]
@@ -53,21 +67,37 @@ def choose_reference(arithmetic: Arithmetic) -> Choice | None:
 
 def choose_steepest(arithmetic: Arithmetic) -> Choice | None:
     """Returns the steepest improving one of all 2n edges."""
-    improving = [edge for edge in _all_edges(arithmetic) if arithmetic.slope_sign(edge) < 0]
-    return _to_choice(arithmetic.steepest(improving)) if improving else None
+    improving = _improving(arithmetic)
+    return Choice.of(arithmetic.steepest(improving)) if improving else None
 
 
 def choose_first(arithmetic: Arithmetic) -> Choice | None:
     """Returns the first improving edge in address order; of one kink's two, the one in the current cell comes first."""
-    return next((_to_choice(edge) for edge in _all_edges(arithmetic) if arithmetic.slope_sign(edge) < 0), None)
+    return next((Choice.of(edge) for edge in _all_edges(arithmetic) if arithmetic.slope_sign(edge) < 0), None)
+
+
+def choose_instead(arithmetic: Arithmetic, blocked: Edge) -> Choice | None:
+    """Returns the steepest improving one of all 2n edges that are not blocked, None if there is none.
+
+    Args:
+        arithmetic: the vertex.
+        blocked: an edge that is.
+    """
+    rivals = [edge for edge in _improving(arithmetic) if edge != blocked]
+    while rivals:
+        edge = arithmetic.steepest(rivals)
+        if not arithmetic.is_blocked(edge):
+            return Choice.of(edge)
+        rivals.remove(edge)
+    return None
+
+
+def _improving(arithmetic: Arithmetic) -> list[Edge]:
+    return [edge for edge in _all_edges(arithmetic) if arithmetic.slope_sign(edge) < 0]
 
 
 def _all_edges(arithmetic: Arithmetic) -> list[Edge]:
     return [Edge(kink, is_flipped) for kink in sorted(arithmetic.basis) for is_flipped in (False, True)]
-
-
-def _to_choice(edge: Edge) -> Choice:
-    return Choice((edge.kink,) if edge.is_flipped else (), edge.kink)
 
 
 RULES: dict[str, PivotRule] = {"reference": choose_reference, "steepest": choose_steepest, "first": choose_first}

@@ -6,12 +6,11 @@ other kink active there. Theorem and proof: proofs/filter.md.
 """
 
 from exactdrl.arithmetic.float64.arrays import scan_rates
-from exactdrl.arithmetic.float64.leave import choose_settled, is_certainly_blocked, is_zero_unit_kink
+from exactdrl.arithmetic.float64.leave import is_certainly_blocked, is_zero_unit_kink
 from exactdrl.arithmetic.float64.marks import compiled, exported
 from exactdrl.arithmetic.float64.slopes import (
     choose_among_all,
     choose_reference,
-    clear_zeros,
     is_on,
     set_slopes,
 )
@@ -30,8 +29,8 @@ from exactdrl.arithmetic.float64.vertex import (
 )
 
 REFERENCE, STEEPEST, FIRST = 0, 1, 2
-# Columns of the table of steps: number of flips, leaving kink, entering kink, published stop, whether it is settling's
-RECORD = 9
+# Columns of the table of steps: number of flips, leaving kink, entering kink, published stop
+RECORD = 8
 # How a run ended
 FULL, NO_EDGE, UNSURE_SIGN, UNSURE_STEEPEST, UNSURE_FIRST = 0, 1, 2, 3, 4
 
@@ -58,15 +57,12 @@ def begin(problem: FloatProblem, vertex: FloatVertex) -> bool:
 
 
 @compiled
-def choose(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, rule: int) -> tuple[int, int, int]:
-    """Returns how the choice by a pivot rule ended, the slot that leaves, and the number of flips before."""
-    end, leaving, flips = 0, -1, 0
+def choose(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, rule: int) -> tuple[int, int, int, bool]:
+    """Returns how the choice ended, the slot that leaves, the number of flips, and whether it is the rule's own."""
+    end, leaving, flips, is_own = 0, -1, 0, True
     for attempt in range(3):
         set_slopes(vertex, slopes)
-        if rule == 0:
-            end, leaving, flips = choose_reference(problem, vertex, slopes)
-        else:
-            end, leaving, flips = choose_among_all(problem, vertex, slopes, rule == 2)
+        end, leaving, flips, is_own = choose_open(problem, vertex, slopes, rule)
         if end < 2 or attempt == 2:
             break
         # perhaps only the accumulated rounding: of the inverse, then of the gradient
@@ -76,36 +72,41 @@ def choose(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, rule: int
             if vertex.scalars[FLIPS] == 0.0:
                 break
             set_gradient(problem, vertex)
-    return end, leaving, flips
+    return end, leaving, flips, is_own
 
 
 @compiled
-def is_stuck(problem: FloatProblem, vertex: FloatVertex, leaving: int, flips: int, rule: int) -> bool:
-    """Returns whether a chosen edge certainly leaves its cell at once: it leaves a kink of a unit that is 0."""
-    if not is_zero_unit_kink(vertex, leaving):
-        return False
-    is_flipped = flips > 0
+def choose_open(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, rule: int) -> tuple[int, int, int, bool]:
+    """Returns the rule's choice, or the steepest edge where the rule's certainly is blocked.
+
+    Edges that certainly are blocked are marked on the way, and are no candidates after that.
+    """
+    slopes.blocked[:] = 0
     if rule == 0:
-        place = 0
-        while vertex.order[place] != leaving:
-            place += 1
-        is_flipped = place < flips
-    return is_certainly_blocked(problem, vertex, leaving, is_on(vertex, leaving) != is_flipped)
+        end, leaving, flips = choose_reference(problem, vertex, slopes)
+        across = 1 if is_among_first(vertex, leaving, flips) else 0
+    else:
+        end, leaving, flips = choose_among_all(problem, vertex, slopes, rule == 2)
+        across = flips
+    is_own = True
+    while (
+        end == 0
+        and is_zero_unit_kink(vertex, leaving)
+        and is_certainly_blocked(problem, vertex, leaving, is_on(vertex, leaving) != (across == 1))
+    ):
+        slopes.blocked[2 * leaving + across] = 1
+        end, leaving, flips = choose_among_all(problem, vertex, slopes, False)
+        across, is_own = flips, False
+    return end, leaving, flips, is_own
 
 
 @compiled
-def settle_on(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes) -> int:
-    """Returns the edge that settling takes where the rule's is blocked or there is none; negative where uncertain."""
-    edge = choose_settled(problem, vertex, slopes)
-    if edge == -2 and slopes.known[0] == 0:
-        clear_zeros(problem, vertex, slopes)
-        edge = choose_settled(problem, vertex, slopes)
-    if edge < 0 and enclose_inverse(vertex):
-        # perhaps only the accumulated rounding
-        set_slopes(vertex, slopes)
-        clear_zeros(problem, vertex, slopes)
-        edge = choose_settled(problem, vertex, slopes)
-    return edge
+def is_among_first(vertex: FloatVertex, slot: int, count: int) -> bool:
+    """Returns whether a slot is one of the first in the order of entry."""
+    place = 0
+    while place < count and vertex.order[place] != slot:
+        place += 1
+    return place < count
 
 
 @compiled
@@ -163,18 +164,13 @@ def walk_steps(
         # after that many flips, the gradient's accumulated rounding is worth a new computation
         if vertex.scalars[FLIPS] > FLIPS_A_GRADIENT:
             set_gradient(problem, vertex)
-        end, leaving, flipped = choose(problem, vertex, slopes, rule)
-        if end > 1:
+        end, leaving, flipped, is_own = choose(problem, vertex, slopes, rule)
+        if end > 0:
             return step, end
-        is_stop, is_settled = rule == 0 and flipped == 0, False
-        if end == 1 or is_stuck(problem, vertex, leaving, flipped, rule):
-            edge = settle_on(problem, vertex, slopes)
-            if edge < 0:
-                return step, 2 if edge == -2 else 1 if end == 1 else 4
-            leaving, flipped, is_settled = edge // 2, edge % 2, True
+        is_stop = rule == 0 and is_own and flipped == 0
         begin_of_flips, sound = filled, True
         for count in range(flipped):
-            slot = vertex.order[count] if rule == 0 and not is_settled else leaving
+            slot = vertex.order[count] if rule == 0 and is_own else leaving
             for part in range(3):
                 flips[filled, part] = vertex.kinks[slot, part]
             filled += 1
@@ -187,6 +183,5 @@ def walk_steps(
             return step, 4
         records[step, 0] = flipped
         records[step, 7] = 1 if is_stop else 0
-        records[step, 8] = 1 if is_settled else 0
         slopes.given[:] = 0
     return records.shape[0], 0

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
-from gmpy2 import gcd, mpq, mpz
+from gmpy2 import mpq
 
 from exactdrl.arithmetic.float64.scan import TINY, slack
 from exactdrl.arithmetic.float64.state import Cube, FloatProblem, Indices, Matrix
 from exactdrl.cells.integer_problem import IntegerProblem
-from exactdrl.exact.linear import independent_rows
 from exactdrl.exact.rationals import to_float_or_infinity
 from exactdrl.problem.instance import Instance
 
@@ -18,8 +17,6 @@ RANGE = (2.0**-200, 2.0**200)
 SLOPE_RANGE = (2.0**-100, 2.0**100)
 # What underflow loses in one layer is multiplied by no more than this in those above
 MOST_AMPLIFIED = 2.0**250
-# Bases of samples that are looked for: two have to be left where some samples' kinks have no effect
-MOST_BASES = 64
 
 
 def to_float_problem(problem: IntegerProblem) -> FloatProblem | None:
@@ -63,41 +60,8 @@ def to_float_problem(problem: IntegerProblem) -> FloatProblem | None:
     homogeneous = (offsets[0, : problem.widths[0]] == 0.0).all(axis=1)
     own = homogeneous * kinks.reshape(samples, -1).sum(axis=0).astype(np.int64)
     scalars = np.array([rounding])
-    # what is known of settling is known of ReLUs and the absolute loss
-    lists = find_bases(problem.rows, problem.rank) if problem.is_plain else []
-    bases = np.array(lists, dtype=np.int64).reshape(-1, problem.rank)
     own = own.astype(np.int64)
-    return FloatProblem(
-        widths, inputs, weights, offsets, slopes, loss_slopes, sizes, gains, levels, scalars, own, bases
-    )
-
-
-def find_bases(rows: Sequence[Sequence[mpz]], rank: int) -> list[list[int]]:
-    """Returns disjoint lists of indices of `rank` independent rows, none in proportion to another row. Exact.
-
-    Args:
-        rows: integers.
-        rank: the number of columns.
-    """
-    places: dict[tuple[mpz, ...], list[int]] = {}
-    for index, row in enumerate(rows):
-        lead = next((entry for entry in row if entry), None)
-        if lead is not None:
-            content = gcd(*row) if lead > 0 else -gcd(*row)
-            places.setdefault(tuple(entry // content for entry in row), []).append(index)
-    left = [indices[0] for indices in places.values() if len(indices) == 1]
-    bases: list[list[int]] = []
-    while len(left) >= rank and len(bases) < MOST_BASES:
-        # mostly the first rows are independent
-        chosen = independent_rows([rows[index] for index in left[: 2 * rank]], rank)
-        if len(chosen) < rank:
-            chosen = independent_rows([rows[index] for index in left], rank)
-            if len(chosen) < rank:
-                break
-        bases.append([left[place] for place in chosen])
-        taken = set(chosen)
-        left = [index for place, index in enumerate(left) if place not in taken]
-    return bases
+    return FloatProblem(widths, inputs, weights, offsets, slopes, loss_slopes, sizes, gains, levels, scalars, own)
 
 
 def read_slopes(problem: IntegerProblem) -> Cube:

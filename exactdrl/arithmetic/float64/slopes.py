@@ -328,7 +328,10 @@ def choose_reference(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes)
 def choose_among_all(
     problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, takes_first: bool
 ) -> tuple[int, int, int]:
-    """Returns how the choice of the steepest edge, or of the first in address order, ended; the slot; the flips."""
+    """Returns how the choice of the steepest edge, or of the first in address order, ended; the slot; the flips.
+
+    Edges that are marked as blocked are no candidates.
+    """
     n = vertex.matrix.shape[0]
     order_slots(vertex, slopes)
     for _ in range(2):
@@ -337,6 +340,8 @@ def choose_among_all(
             slot = slopes.slots[place // 2]
             if place % 2 == 1:
                 set_across(problem, vertex, slopes, slot)
+            if slopes.blocked[2 * slot + place % 2] != 0:
+                continue
             sign = sign_of(slopes, 2 * slot + place % 2)
             vertex.scalars[SIGNS] += 1.0
             if sign >= 0:

@@ -42,8 +42,6 @@ class FloatProblem(NamedTuple):
         rounding: (1,), K: rounding in a scan is at most K times these.
         homogeneous: (n_ℓ,), where nothing is added to a unit of the trained layer, so that its kinks vanish at 0: how
             many kinks it has; 0 for other units.
-        bases: (count, r), samples, none in two rows; those of a row have independent x̃, and no other sample has one in
-            proportion to theirs. None where not all is ReLU, and the loss absolute.
     """
 
     widths: Indices
@@ -57,7 +55,6 @@ class FloatProblem(NamedTuple):
     levels: Matrix
     rounding: Vector
     homogeneous: Indices
-    bases: Table
 
 
 class FloatVertex(NamedTuple):
@@ -167,17 +164,15 @@ class Slopes(NamedTuple):
         edges: room for 2n edges: candidates for the steepest.
         known: one entry, 1 if `off_zero` and `on_zero` have been found.
         given: 2n entries, 1 for edges whose slope has been found to be 0 exactly.
+        blocked: 2n entries, 1 for edges that have been found to leave their cell at once.
         lower: (2n,), bounds on the steepness of `edges`; working space, as all that follows.
         upper: the same from above.
         slots: (n,), in address order.
-        turns: (n,), in which a kink settles.
         below: (depths, width), the units one layer below that a unit depends on, as bits.
         passing: (depths, N), the units that have a slope, as bits.
         touched: (n_ℓ, N), whether the loss, and whether the basis, depends on a unit in a sample.
         reaches: (n, n_ℓ), whether the kink in a slot depends on a unit.
         groups: (n,), numbers of rows of one sample; 0 where the row counts for nothing.
-        effects: (n_ℓ, N), 1 where the loss of a sample certainly depends on a unit.
-        is_known: (N,), 1 where `effects` have been found.
     """
 
     multipliers: Vector
@@ -194,17 +189,15 @@ class Slopes(NamedTuple):
     edges: Indices
     known: Indices
     given: Indices
+    blocked: Indices
     lower: Vector
     upper: Vector
     slots: Indices
-    turns: Indices
     below: Table
     passing: Table
     touched: Table
     reaches: Table
     groups: Indices
-    effects: Table
-    is_known: Indices
 
 
 def empty_vertex(problem: FloatProblem) -> FloatVertex:
@@ -280,15 +273,13 @@ def empty_slopes(problem: FloatProblem) -> Slopes:
         edges=room(2 * n),
         known=room(1),
         given=room(2 * n),
+        blocked=room(2 * n),
         lower=np.zeros(2 * n),
         upper=np.zeros(2 * n),
         slots=room(n),
-        turns=room(n),
         below=room(depths, width),
         passing=room(depths, samples),
         touched=room(units, samples),
         reaches=room(n, units),
         groups=room(n),
-        effects=room(units, samples),
-        is_known=room(samples),
     )

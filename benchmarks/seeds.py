@@ -1,0 +1,106 @@
+"""How walks of the published experiment are distributed over its seeds: the slowest beside the median.
+
+    python benchmarks/seeds.py                                   seeds 0 to 99 at N = 100, 200 and 500; some minutes
+    python benchmarks/seeds.py --samples 100 --seeds 0-9,17      others
+
+Prints a table in Markdown, a row for each N: processor seconds of the whole walk (sampling and recording left out; the
+kernel is loaded before) at the least, the median, the ninth decile and the most, the ratio of the last to the median,
+steps, and how many of all steps were certain in float64. Below it the slowest seeds, with what takes their time: the
+seconds of the verdict on the last vertex, the walk's steps, and those that were not certain. Every walk is reproduced
+by its seed:
+
+    exactdrl sample --samples N --seed S -o a.json
+    exactdrl walk a.json -o a.drl
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from degenerate import parse_seeds, print_line
+from real_data import processor, seconds_of_additions
+
+from exactdrl import Walk, sample_experiment
+
+SLOWEST = 5
+STEPS_AT_ONCE = 256
+COLUMNS = ("N", "walks", "least, s", "median, s", "90 %, s", "most, s", "most / median", "steps", "certain in float64")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One walk.
+
+    Attributes:
+        seed: of the experiment.
+        seconds: of processor time, of the whole walk.
+        verdict: those of the last call, which ends with the verdict.
+        steps: of the walk.
+        certain: steps decided in float64 alone.
+        outcome: the verdict's name, and what proves it.
+    """
+
+    seed: int
+    seconds: float
+    verdict: float
+    steps: int
+    certain: int
+    outcome: str
+
+
+def run(samples: int, seed: int) -> Result:
+    """Walks from a sampled start to the end."""
+    instance = sample_experiment(samples=samples, seed=seed)
+    began = time.process_time()
+    walk = Walk(instance)
+    last = began
+    while walk.advance(STEPS_AT_ONCE):
+        last = time.process_time()
+    ended = time.process_time()
+    certain = walk.counts.steps[0] if walk.counts is not None else 0
+    outcome = " ".join([type(walk.outcome).__name__, getattr(walk.outcome, "by", "")]).strip()
+    return Result(seed, ended - began, ended - last, walk.steps, certain, outcome)
+
+
+def row(samples: int, results: Sequence[Result]) -> tuple[object, ...]:
+    """Returns a line of the table."""
+    times = sorted(result.seconds for result in results)
+    median, steps = statistics.median(times), sum(result.steps for result in results)
+    shown = [f"{value:.2f}" for value in (times[0], median, times[len(times) * 9 // 10], times[-1])]
+    share = 100 * sum(result.certain for result in results) / max(steps, 1)
+    return (samples, len(results), *shown, f"{times[-1] / median:.1f}", steps, f"{share:.2f} %")
+
+
+def notes(samples: int, results: Sequence[Result]) -> list[str]:
+    """Returns what took the slowest walks' time."""
+    slowest = sorted(results, key=lambda result: -result.seconds)[:SLOWEST]
+    return [
+        f"- N = {samples}, seed {result.seed}: {result.seconds:.2f} s, {result.verdict:.2f} of them the end, "
+        f"{result.steps} steps, {result.steps - result.certain} not certain in float64; {result.outcome}"
+        for result in slowest
+    ]
+
+
+def main() -> None:
+    """Prints table and slowest seeds."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--samples", default="100,200,500", help="N, several with commas")
+    parser.add_argument("--seeds", type=parse_seeds, default=parse_seeds("0-99"), help="as 0-9,17")
+    options = parser.parse_args()
+    # the kernel is loaded here, so that no seed pays for it
+    run(100, 0)
+    print(f"{processor()}; 5,000,000 additions in {seconds_of_additions():.2f} s\n")
+    print_line(COLUMNS)
+    print_line(["---"] * len(COLUMNS))
+    lines = []
+    for samples in map(int, options.samples.split(",")):
+        results = [run(samples, seed) for seed in options.seeds]
+        print_line(row(samples, results))
+        lines += notes(samples, results)
+    print("\n" + "\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
