@@ -132,9 +132,8 @@ def test_corpus_reject(instance, run):
 
 @pytest.mark.parametrize(("instance", "run"), cases("malformed"))
 def test_corpus_malformed(instance, run):
-    """What is malformed is accepted only where the fault is in a tree's witness, which is not read."""
-    verdict, _ = check(instance, run, best_hints(instance, run))
-    assert verdict != "accepted" or run.name.startswith(("tree-", "cover-"))
+    """What is malformed is never accepted."""
+    assert check(instance, run, best_hints(instance, run))[0] != "accepted"
 
 
 @pytest.fixture(scope="module")

@@ -185,6 +185,37 @@ let rec check_steps inst pl free lines hints state counts =
 
 let rows spot value = List.map (vector spot) (list spot value)
 
+(* The form of a tree's witness, which proves nothing here: the hints do. *)
+let check_tree_form inst settled blocks =
+  let place = "outcome" in
+  let address value = ignore (kink inst place value); List.map (integer place) (list place value) in
+  let rec increases = function a :: (b :: _ as rest) -> compare a b < 0 && increases rest | _ -> true in
+  let ordered found = demand (increases found) (place ^ ": kinks: not in order, each once"); found in
+  let numbers count value =
+    demand (List.length (vector place value) = count) (place ^ ": not a number for each kink of the block") in
+  ignore (ordered (List.map (fun entry -> match list place entry with
+      | [ k; number ] -> ignore (rational place number); address k
+      | _ -> raise (Malformed (place ^ ": settled: not a kink and a number"))) (list place settled)));
+  List.iter (fun block ->
+      let field = fields place [ "units"; "kinks"; "leaves" ] [] block in
+      let units = List.map (integer place) (list place (field "units")) in
+      demand (units <> [] && increases units && List.for_all (fun u -> u >= 0 && u < List.length inst.start) units)
+        (place ^ ": units");
+      let own = ordered (List.map address (list place (field "kinks"))) and leaves = list place (field "leaves") in
+      let count = List.length own in
+      demand (leaves <> []) (place ^ ": no leaves");
+      List.iter (fun leaf ->
+          let field = fields place [ "signs"; "empty"; "multipliers" ] [ "covers" ] leaf in
+          let signs = text place (field "signs") in
+          demand (String.length signs = count && String.for_all (fun c -> c = '+' || c = '-' || c = '.') signs) (place ^ ": signs");
+          (match field "empty" with Bool _ -> () | _ -> raise (Malformed (place ^ ": empty: not true or false")));
+          numbers count (field "multipliers");
+          List.iter (fun cover ->
+              let field = fields place [ "kink"; "shares" ] [] cover in
+              demand (List.mem (address (field "kink")) own) (place ^ ": a cover of no kink of the block");
+              numbers count (field "shares"))
+            (match field "covers" with Null -> [] | covers -> list place covers)) leaves) (list place blocks)
+
 (* The outcome: what is proved of it. *)
 let check_outcome inst free state hints outcome =
   let p = inst.problem in
@@ -198,7 +229,9 @@ let check_outcome inst free state hints outcome =
     fields spot needed optional last in
   let by_slopes () = match by with
     | "likq" -> expect [ "outcome"; "by" ] []
-    | "tree" -> expect [ "outcome"; "by"; "settled"; "blocks" ] []
+    | "tree" ->
+      expect [ "outcome"; "by"; "settled"; "blocks" ] [];
+      check_tree_form inst (value "settled") (value "blocks")
     | _ -> raise (Malformed "outcome: by") in
   match kind with
   | "undecided" ->
