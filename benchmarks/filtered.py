@@ -199,6 +199,8 @@ def build_plain(folder: Path) -> None:
         path = folder / "exactdrl" / "arithmetic" / "float64" / f"{module}.py"
         source = path.read_text(encoding="utf-8")
         for node in ast.parse(text).body:
+            # the translator copies what follows a function's docstring
+            node.body.insert(0, ast.Expr(ast.Constant("Plain.")))  # type: ignore[attr-defined]
             (old,) = [part for part in ast.parse(source).body if getattr(part, "name", "") == node.name]  # type: ignore[attr-defined]
             lines = source.splitlines()
             lines[old.decorator_list[0].lineno - 1 : old.end_lineno] = ast.unparse(node).splitlines()  # type: ignore[attr-defined]

@@ -63,10 +63,10 @@ Claim: TypeAlias = LossClaim | Bracket | EstimateClaim | TrajectoryDensity | Lin
 def enclose_number(number: EnclosedNumber, digits: int) -> tuple[mpq, mpq]:
     """Returns `enclose_decimal` of a number known by a ball."""
     low, high = number.ends
-    # a number strictly between two neighbouring decimals has these, and so has all of its ball
+    # two numbers that are no decimals and have the same neighbours have all between them in the same gap
     if low != high and low * high > 0:
         found = enclose_decimal(low, digits)
-        if found == enclose_decimal(high, digits) and found[0] < low and high < found[1]:
+        if found == enclose_decimal(high, digits):
             return found
     return enclose_decimal(number.exact, digits)
 
