@@ -6,8 +6,8 @@
 Prints a table in Markdown, a row for each N: processor seconds of the whole walk (sampling and recording left out; the
 kernel is loaded before) at the least, the median, the ninth decile and the most, the ratio of the last to the median,
 steps, and how many of all steps were certain in float64. Below it the slowest seeds, with what takes their time: the
-seconds of the verdict on the last vertex, the walk's steps, and those that were not certain. Every walk is reproduced
-by its seed:
+seconds of the last call, which ends with the verdict, the walk's steps, and those that were not certain. Each walk's
+seconds go to stderr as it ends. Every walk is reproduced by its seed:
 
     exactdrl sample --samples N --seed S -o a.json
     exactdrl walk a.json -o a.drl
@@ -15,6 +15,7 @@ by its seed:
 
 import argparse
 import statistics
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -96,7 +97,10 @@ def main() -> None:
     print_line(["---"] * len(COLUMNS))
     lines = []
     for samples in map(int, options.samples.split(",")):
-        results = [run(samples, seed) for seed in options.seeds]
+        results = []
+        for seed in options.seeds:
+            results.append(run(samples, seed))
+            print(f"N = {samples}, seed {seed}: {results[-1].seconds:.2f} s", file=sys.stderr, flush=True)
         print_line(row(samples, results))
         lines += notes(samples, results)
     print("\n" + "\n".join(lines))
