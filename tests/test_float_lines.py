@@ -151,3 +151,52 @@ def test_line_in_integers():
     assert to_integers(problem.to_reduced(origin)) == (line.point, line.scale)
     assert line.end == 2 * line.unit
     assert math.isfinite(float(line.unit))
+
+
+def certain(layers):
+    """What floats find on θ = t for one sample x = 1 and target 0, the first layer's weights (0, ...) + t (1, 2, ...)."""
+    instance = Instance.create(layers, [["1"]], [["-50"]])
+    problem = IntegerProblem.from_instance(instance)
+    units = problem.dimension
+    return find_certain(FloatProblem.of(problem), [mpq(0)] * units, [mpq(k + 1) for k in range(units)], 8.0)
+
+
+def test_zeros_at_one_place_are_left_open():
+    """Two units of a layer whose zeros coincide have no order."""
+    found = certain([([["0"], ["0"]], None), ([["1", "1"]], ["3"])])
+    assert found.is_open.tolist() == [True]
+
+
+def test_paths_that_cancel_are_left_open():
+    """Two live paths whose weights cancel: that the slope does not change there is for integers to say."""
+    found = certain([([["0"]], None), ([["0.1"], ["0.1"]], ["5", "7"]), ([["1", "-1"]], ["3"])])
+    assert found.is_open.tolist() == [True]
+    found = certain([([["0"]], None), ([["0.1"], ["0.1"]], ["5", "7"]), ([["1", "-2"]], ["3"])])
+    assert found.is_open.tolist() == [False] and len(found.place) == 1
+
+
+def test_units_without_a_bend_have_no_breakpoint():
+    """Where an activation's slopes are the same its zero is no breakpoint."""
+    relu, identity = ("0", "1"), ("1", "1")
+    # the second unit is -2 at t = 0, and 0 at t = 1: off, or passed on with nothing new at t = 1
+    for second, expected in ((relu, 1), (identity, 0)):
+        hidden = ([["1"]], ["-2"], [second])
+        found = certain([([["0"]], None, [("1", "2")]), hidden, ([["1"]], ["3"])])
+        assert found.is_open.tolist() == [False]
+        assert found.place.tolist() == pytest.approx([expected], abs=1e-9)
+
+
+def test_a_certain_place_that_an_open_sample_shares(monkeypatch):
+    """A breakpoint of which floats are certain counts once where a sample that they left open breaks, too."""
+    instance = Instance.create([([["0"]], None)], [["1"]] * 3, [["0"], ["1"], ["1"]])
+    problem = IntegerProblem.from_instance(instance)
+
+    def open_one(*arguments):
+        found = find_certain(*arguments)
+        kept = found.sample != 1
+        return type(found)(found.sample[kept], found.place[kept], found.error[kept], np.arange(3) == 1)
+
+    monkeypatch.setattr(lines, "find_certain", open_one)
+    line = [[mpq(1, 4)]], [[mpq(1)]]
+    floats = FloatProblem.of(problem)
+    assert count_breakpoints_within(problem, *line, (mpq(4),), floats) == by_integers(problem, *line, (mpq(4),))
