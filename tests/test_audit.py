@@ -43,6 +43,7 @@ from exactdrl.certificate.replay import first_cell, follow
 from exactdrl.doors.trajectory import read_trajectory
 from exactdrl.minimality.verdict import NotMinimum
 from exactdrl.series.export import export
+from exactdrl.steps.first_vertex import StartEnd
 
 
 def flat(rows):
@@ -87,6 +88,8 @@ def sampled():
 def test_an_exact_walk_is_whole(instance, rule, folder):
     """The exact vertices of a walk, degenerate ones too, are whole, and their certificate says what the walk's says."""
     vertices, walk = walked(instance, rule=rule)
+    # a walk that ends in its start visits no vertex
+    assume(not isinstance(walk.first_vertex, StartEnd))
     result = audit(instance, vertices, claims_minimum=not isinstance(walk.outcome, StepLimit))
     assert result.first_fault is None
     assert result.first_open is None
@@ -103,7 +106,7 @@ def matrix(instance, row):
     return [row[unit * width : (unit + 1) * width] for unit in range(len(instance.start))]
 
 
-CASES = [((1, 1), 20, 3), ((2, 3, 1), 20, 1), ((2, 3, 1), 20, 7), ((3, 4, 2, 1), 25, 0), ((2, 2, 2, 2), 15, 4)]
+CASES = [((1, 1), 20, 3), ((2, 3, 1), 20, 1), ((2, 3, 1), 20, 7), ((3, 4, 2, 1), 25, 0), ((2, 2, 2, 2), 15, 11)]
 
 
 @pytest.mark.parametrize(("widths", "samples", "seed"), CASES)
