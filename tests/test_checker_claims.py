@@ -147,10 +147,10 @@ def test_lines_from_anywhere(checker, observed):
 def test_verify_takes_claims(capsys):
     """`exactdrl verify INSTANCE RUN CLAIMS` and `verify` check claims; --steps and --gmpy2 reach the checker."""
     inputs = find_inputs(CORPUS / "accept" / "claims-example")
-    assert verify(*inputs).line == "accepted: 5 steps, strict-local-minimum by likq, 10 claims"
+    assert verify(*inputs).line == "accepted: 5 steps, strict-local-minimum by likq, 10 claims (global)"
     for arguments, code, part in (
-        ((*inputs,), 0, "accepted: 5 steps, strict-local-minimum by likq, 10 claims"),
-        ((*inputs, "--gmpy2"), 0, "accepted: 5 steps, strict-local-minimum by likq, 10 claims"),
+        ((*inputs,), 0, "accepted: 5 steps, strict-local-minimum by likq, 10 claims (global)"),
+        ((*inputs, "--gmpy2"), 0, "accepted: 5 steps, strict-local-minimum by likq, 10 claims (global)"),
         ((*inputs[:2], "--gmpy2"), 0, "accepted: 5 steps, strict-local-minimum by likq"),
         ((*inputs[:2], "--steps", "2:4"), 0, "accepted: steps 2 to 4 of 5 (part: "),
         ((*inputs[:2], "--steps", "4:", "--gmpy2"), 0, "accepted: steps 4 to 5 of 5, strict-local-minimum by likq"),
