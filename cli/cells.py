@@ -18,6 +18,7 @@ from exactdrl.front.surveyed import (
     cell_line,
     check_pattern,
     count_cells,
+    count_hidden_cells,
     count_lines,
     hidden_cells_beyond,
     judge_all_cells,
@@ -88,7 +89,8 @@ def cells_command(
     if beyond is not None:
         click.echo(beyond, err=True)
         return UNDECIDED
-    with progress("judge", unit="cell") as report:
+    total = count_hidden_cells(count.least, data.setting.units)[1]
+    with progress("judge", total=total, unit="cell") as report:
         judged = judge_all_cells(data, count, files=files, on_cell=report)
     say_instance(files, data)
     click.echo(json.dumps(judged.objects) if as_json else str(judged))

@@ -56,6 +56,7 @@ __all__ = [
     "cell_line",
     "check_pattern",
     "count_cells",
+    "count_hidden_cells",
     "count_lines",
     "hidden_cells_beyond",
     "judge_all_cells",
@@ -328,8 +329,7 @@ class LargeCells(Result):
 
 def hidden_cells_beyond(count: CellCount, units: int, budget: int) -> str | None:
     """Returns why not all hidden cells are judged within a budget, in words; None where they are."""
-    known = count.exact if count.exact is not None else count.least
-    total = count_hidden_cells(known, units)[1]
+    total = count_hidden_cells(count.least, units)[1]
     if count.exact is not None and total <= budget:
         return None
     words = f"{'at least ' if count.exact is None else ''}{total} hidden cells of {units} units"
