@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["ObserveResult", "Outputs", "Progress", "observe"]
 
 
-@dataclass(frozen=True, slots=True)
+# no slots: the series is kept
+@dataclass(frozen=True)
 class ObserveResult(Result):
     """What was observed on a walk. Numbers are exact `gmpy2.mpq` unless their name says otherwise.
 
@@ -79,7 +81,7 @@ class ObserveResult(Result):
         """Returns what is certain, as claims that the checker checks."""
         return tuple(self.observations.claims)
 
-    @property
+    @cached_property
     def series(self) -> Series:
         """Returns the walk's points as floats, the start and phase 1 included."""
         problem = IntegerProblem.from_instance(self.instance)

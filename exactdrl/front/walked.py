@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from exactdrl.arithmetic.counts import DecisionCounts
 from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.cells.integer_problem import IntegerProblem
-from exactdrl.cells.ranges import find_ranges
 from exactdrl.certificate.reader import read_certificate
 from exactdrl.certificate.record import record_walk
 from exactdrl.certificate.replay import final_vertex
@@ -117,6 +116,7 @@ class WalkResult(Facts):
 
     def to_dict(self) -> dict[str, object]:
         """Returns the result for JSON: fractions as text, floats beside them."""
+        problem = IntegerProblem.from_instance(self.instance)
         return {
             "outcome": self.status,
             "message": self.message,
@@ -128,8 +128,8 @@ class WalkResult(Facts):
             "parameters_float": self.x.tolist(),
             "published_stops": list(self.published_stops),
             "lineality": self.lineality,
-            "global": self.is_global,
-            "idle_units": list(find_ranges(self.instance).idle),
+            "global": is_global_minimum(problem, self.outcome, self.loss),
+            "idle_units": list(problem.ranges.idle),
         }
 
     def to_pandas(self) -> "DataFrame":
