@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: the float kernel is compiled, by native/extension.py."""
+"""Says what pyproject.toml cannot: native/extension.py compiles the float kernel of the filtered arithmetic."""
 
 import sys
 from pathlib import Path

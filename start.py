@@ -1,15 +1,19 @@
-"""Sets up exactdrl in a virtual environment of its own and does one job there. Needs nothing but Python 3.11.
+"""Sets up exactdrl in a virtual environment of its own, and does one job there.
 
-python3 start.py demo     sample the published experiment, walk, verify, observe; results in the folder demo
-python3 start.py test     all tests, ruff and strict mypy
-python3 start.py fuzz     the tests with many more random examples (long)
-python3 start.py soak     the nightly search: 100,000 verdicts and 1,000,000 damaged certificates against other oracles,
-                          walks timed (hours); smaller by options: soak --instances 2000 --mutants 5000 --seeds 20
-python3 start.py docs     the documentation site, into docs/_build
-python3 start.py bench    the benchmarks (long)
-python3 start.py coq      the proved checker: its proofs from clean, the program, its tests (minutes). Where Coq is
-                          missing and apt can be used as root, it is installed; else this says SKIPPED and exits with 3
-python3 start.py proofs   the same without the tests
+It needs Python 3.11 or later, and a package index that pip can reach.
+
+python3 start.py demo     samples the published experiment, walks on it, verifies and observes the walk (a minute);
+                          the results are in the folder demo
+python3 start.py test     runs all tests, ruff and strict mypy
+python3 start.py fuzz     runs the tests with many more random examples (long)
+python3 start.py soak     searches for faults (hours): 100,000 verdicts and 1,000,000 damaged certificates are compared
+                          with other oracles, and walks are timed. Options make it smaller:
+                          soak --instances 2000 --mutants 5000 --seeds 20
+python3 start.py docs     builds the documentation site in docs/_build
+python3 start.py bench    runs the benchmarks (long)
+python3 start.py coq      builds the proved checker and runs its tests (minutes). Where Coq is missing, it is installed
+                          by apt if this runs as root; else the job says SKIPPED and exits with code 3
+python3 start.py proofs   builds the proved checker without running its tests
 """
 
 import os
@@ -26,7 +30,7 @@ PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 
 
 def run(*command: object, **variables: str) -> None:
-    """Runs a command in the repository's folder, and ends with its exit code if that is not 0."""
+    """Runs a command in the repository's folder, and exits with the command's exit code if that is not 0."""
     done = subprocess.run(list(map(str, command)), cwd=ROOT, env=os.environ | variables, check=False)  # noqa: S603
     if done.returncode:
         sys.exit(done.returncode)
@@ -47,7 +51,7 @@ def set_up(extra: str) -> None:
 
 
 def demo() -> None:
-    """The main job on the published experiment, whole."""
+    """Samples the published experiment, walks on it, verifies the walk and observes it."""
     set_up("")
     folder = Path("demo")
     (ROOT / folder).mkdir(exist_ok=True)
@@ -56,12 +60,12 @@ def demo() -> None:
     show("walk", instance, "-o", certificate, "--force")
     show("verify", instance, certificate, "--fast")
     show("observe", instance, certificate, "-o", folder / "walk.claims", "--figures", folder, "--force")
-    print(f"\nLook at {folder / 'walk.png'}. What a referee runs, who trusts none of this (a minute or more):")  # noqa: T201
+    print(f"\nThe figure is {folder / 'walk.png'}. Python alone checks the walk (a minute or more):")  # noqa: T201
     print(f"python3 -I -S proofs/check.py {instance} {certificate}")  # noqa: T201
 
 
 def test() -> None:
-    """All tests, the linter and the type checker."""
+    """Runs all tests, the linter and the type checker."""
     set_up("[test]")
     run(PYTHON, "-m", "ruff", "check", ".")
     run(PYTHON, "-m", "ruff", "format", "--check", ".")
@@ -70,26 +74,26 @@ def test() -> None:
 
 
 def fuzz() -> None:
-    """The tests with many more random examples."""
+    """Runs the tests with many more random examples."""
     set_up("[test]")
     run(PYTHON, "-m", "pytest", "-n", "auto", HYPOTHESIS_PROFILE="long")
 
 
 def soak() -> None:
-    """The nightly search for faults; options go to tests/soak.py."""
+    """Runs the long search for faults; options go to tests/soak.py."""
     set_up("[test]")
     run(PYTHON, "tests/soak.py", *sys.argv[2:])
 
 
 def docs() -> None:
-    """The documentation site."""
+    """Builds the documentation site."""
     set_up("[docs]")
     run(PYTHON, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", "docs", "docs/_build")
-    print(f"open {Path('docs') / '_build' / 'index.html'}")  # noqa: T201
+    print(f"the site begins at {Path('docs') / '_build' / 'index.html'}")  # noqa: T201
 
 
 def bench() -> None:
-    """Every benchmark, one after another."""
+    """Runs every benchmark, one after another."""
     set_up("[test]")
     for script in sorted((ROOT / "benchmarks").glob("*.py")):
         print(f"\n== {script.name}", flush=True)  # noqa: T201
@@ -97,14 +101,14 @@ def bench() -> None:
 
 
 def coq() -> None:
-    """The proofs of proofs/coq, the program that is extracted from them, and its tests."""
+    """Builds the proofs of proofs/coq and the program that is extracted from them, and runs its tests."""
     proofs()
     set_up("[test]")
     run(PYTHON, "-m", "pytest", "-n", "auto", "tests/test_coq.py", "tests/test_coq_mutations.py")
 
 
 def proofs() -> None:
-    """The proofs of proofs/coq from clean, what they rest on, and the program that is extracted."""
+    """Builds the proofs of proofs/coq from clean, says what they rest on, and builds the extracted program."""
     if not has_coq() and shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
         print("installing Coq by apt ...", flush=True)  # noqa: T201
         for words in (["update"], ["install", "-y", "--no-install-recommends", *COQ_PACKAGES]):

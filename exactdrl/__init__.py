@@ -10,7 +10,11 @@ print(result.parameters, result.x)  # the last vertex, exact and in float64
 print(result.verify().line)  # accepted: ...
 ```
 
-Every number is an exact `gmpy2.mpq`.
+For fixed data and fixed other layers such a network's loss is piecewise affine in the parameters of one layer. A walk
+goes from vertex to vertex of the pieces until it ends in a local minimum. Numbers are exact (`gmpy2.mpq`), except where
+a name or a docstring says float64. The docs' glossary explains the terms.
+
+Public names are imported when they are first used.
 """
 
 from importlib import import_module
@@ -260,7 +264,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Returns a public name of the package."""
+    """Returns what a public name of the package stands for, and imports it.
+
+    Raises:
+        AttributeError: the package has no such public name.
+    """
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(_PLACES[name]), name)

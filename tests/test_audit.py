@@ -187,7 +187,7 @@ def test_above_the_start_nothing_is_certified(folder, sampled):
     assert result.chain.is_above_start
     assert not result.is_wrong
     assert not result.is_certifiable
-    with pytest.raises(InputError, match="not certified"):
+    with pytest.raises(InputError, match="not proved to be a walk"):
         record_audit(result, folder / "b.drl")
     assert audit(instance, vertices[-1:]).is_certifiable
 
@@ -478,7 +478,7 @@ def test_export_audit_verify(files, capsys):
         capsys, "audit", "a.json", "v.csv", "--columns", "theta_float_", "--certificate", "b.drl", "-o", "t.csv"
     )
     assert (code, err) == (0, "")
-    assert "verdict      a walk: all vertices adjacent, the loss never rising" in out
+    assert "verdict      a walk: consecutive vertices are adjacent, and the loss never rises" in out
     assert run(capsys, "verify", "a.json", "b.drl")[0] == 0
     steps = read_certificate("a.drl", instance).steps
     with (files / "t.csv").open(newline="") as stream:

@@ -183,7 +183,7 @@ def test_audit_result(recorded):
     assert (wrong.status, wrong.is_wrong) == ("wrong", True)
     assert wrong.message in str(wrong)
     assert wrong.to_dict()["first_fault"]["row"] == 2
-    with pytest.raises(InputError, match="the trajectory is not certified"):
+    with pytest.raises(InputError, match="the trajectory is not proved to be a walk"):
         wrong.save(instance.parent / "c.drl")
     pytest.importorskip("pandas")
     assert list(wrong.to_pandas().index) == [1, 2]

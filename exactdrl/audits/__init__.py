@@ -1,1 +1,1 @@
-"""Judges trajectories of other programs."""
+"""The audit: exact judgements on the trajectories of points that other programs computed in floats."""

@@ -1,6 +1,6 @@
-"""The audit of a trajectory that any other program made: every row judged in exact arithmetic.
+"""The audit of a trajectory that any other program made: every row is judged in exact arithmetic.
 
-What is decided, what is guessed, and the words used: proofs/audit.md.
+proofs/audit.md says what is decided, what is guessed, and what the words mean.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,19 +33,21 @@ class AuditRow:
     """What is known of one point of a trajectory, and of the way to it from the point before.
 
     Attributes:
-        row: from 1.
+        row: the row's number, from 1.
         vertex: the vertex that the point stands for, or why none was found.
-        active: how many kinks vanish at the vertex; None without one.
-        loss: at the vertex; None without one.
-        point_loss: at the point as given.
+        active: how many kinks vanish at the vertex; None without a vertex.
+        loss: the loss at the vertex; None without a vertex.
+        point_loss: the loss at the point as given.
         opposite: how many kinks have opposite signs at the given point and the given point before; None in row 1.
-        move: between the vertices of this row and the row before; None where one of them has none.
-        crossed: the first kink crossed between the vertices, or, where one of them is missing, between the points as
-            given; None for none, and in row 1.
-        loss_change: sign of the loss at this vertex minus that at the last vertex before; None where there is none.
-        point_loss_change: the same for the points as given; None in row 1.
-        fault: why the way to this row is no step of a walk, in words; None where nothing wrong was found.
-        is_open: after the first vertex, no vertex was found here or in the row before: nothing is known of the way.
+        move: how the vertices of the row before and of this row lie to each other; None where one of the rows has none.
+        crossed: the first kink that is crossed between the two vertices or, where one of them is missing, between the
+            points as given; None where no kink is crossed, and in row 1.
+        loss_change: the sign of the loss at this vertex minus the loss at the last vertex before; None where one of the
+            vertices is missing.
+        point_loss_change: the same sign for the points as given; None in row 1.
+        fault: why the way to this row is no step of a walk, in words; None where no fault was found.
+        is_open: whether nothing is known of the way to this row, since after the first vertex no vertex was found for
+            this row or for the row before.
     """
 
     row: int
@@ -67,10 +69,10 @@ class Audit:
     """The result of an audit.
 
     Attributes:
-        problem: the instance, scaled.
-        rows: one for each point.
-        last: the verdict on the last row's vertex; None where it has none.
-        chain: the certificate's steps, where the whole is a walk; else None.
+        problem: the instance, scaled to integers.
+        rows: what is known of each point.
+        last: the verdict on the last row's vertex; None where that row has no vertex.
+        chain: the steps of the certificate; None where the trajectory is no whole walk.
         claims_minimum: whether the trajectory claims to end in a local minimum.
     """
 
@@ -92,7 +94,7 @@ class Audit:
 
     @property
     def false_end(self) -> bool:
-        """Returns whether the trajectory claims to end in a local minimum and its last vertex is none."""
+        """Returns whether the trajectory claims to end in a local minimum, and its last vertex is proved to be none."""
         return self.claims_minimum and isinstance(self.last, NotMinimum)
 
     @property
@@ -108,7 +110,10 @@ class Audit:
 
     @property
     def is_certifiable(self) -> bool:
-        """Returns whether a certificate can be written: a whole walk, not above the instance's start."""
+        """Returns whether a certificate can be written.
+
+        It can where the rows are a whole walk whose first vertex has no greater loss than the instance's start.
+        """
         return self.chain is not None and not self.chain.is_above_start
 
 
@@ -131,14 +136,15 @@ def audit(
         instance: the problem.
         trajectory: rows of the full parameters, row-major [W | b].
         separation: see `find_vertex`.
-        first_vertex: the row, from 1, from which on all rows are claimed to be vertices; default: the first one that is
-            read as one.
-        claims_minimum: the trajectory claims that its last row is a local minimum.
-        budget: of the verdict on the last vertex, see `judge`.
-        on_row: called after each row.
+        first_vertex: the row, from 1, from which on all rows are claimed to be vertices; default: the first row that is
+            read as a vertex.
+        claims_minimum: whether the trajectory claims that its last row is a local minimum.
+        budget: how much work the verdict on the last vertex may take, see `judge`.
+        on_row: is called after each row.
 
     Raises:
-        InputError: no rows, fewer than `first_vertex`, or a row has another number of parameters.
+        InputError: the trajectory has no rows or fewer than `first_vertex`, or a row has another number of parameters
+            than the layer.
     """
     if not trajectory:
         raise InputError("the trajectory has no rows")
@@ -171,7 +177,7 @@ def _to_matrix(instance: Instance, parameters: Sequence[mpq], row: int) -> Matri
 
 
 class _Auditor:
-    """Judges row after row; keeps the point and the vertex before."""
+    """Judges row after row, and keeps the point and the vertex of the row before."""
 
     def __init__(self, problem: IntegerProblem, separation: int, first_vertex: int | None) -> None:
         self._problem, self._separation, self._first_vertex = problem, separation, first_vertex
@@ -227,7 +233,7 @@ class _Auditor:
         )
 
     def _judge_vertex(self, vertex: ExactPoint) -> tuple[Move | None, Crossed | None, int | None, str | None]:
-        """Returns move, crossing, sign of the loss's change and fault on the way to a vertex."""
+        """Returns the move to a vertex, the crossed kink, the sign of the loss's change, and the fault of the move."""
         before = self._vertex
         if before is None:
             self.chain = Chain(self._problem, self._start, vertex)
@@ -260,7 +266,7 @@ def _rise_words(before: mpq, after: mpq) -> str:
 
 
 def move_words(move: Move) -> str | None:
-    """Returns why a move is no step of a walk, None where it may be one."""
+    """Returns why a move is no step of a walk, None where it may be a step."""
     match move:
         case Crossed(kink, fraction, count):
             others = "" if count == 1 else f"; in all {count} kinks have opposite signs at the two ends"

@@ -1,4 +1,4 @@
-"""The steps of a certificate from the vertices that an audit found."""
+"""The steps of a certificate, made from the vertices that an audit found."""
 
 from collections.abc import Sequence
 
@@ -17,11 +17,12 @@ class Chain:
 
     Attributes:
         first_pattern: the first vertex's cell; it holds the instance's start unless `is_elsewhere`.
-        first_basis: n kinks.
-        is_elsewhere: no closed cell holds the instance's start and the first vertex.
-        is_above_start: the loss at the first vertex is greater than at the start: no certificate can be written.
-        pattern: the current cell.
-        steps: so far.
+        first_basis: the first vertex's basis, n kinks.
+        is_elsewhere: whether no closed cell holds both the instance's start and the first vertex.
+        is_above_start: whether the loss at the first vertex is greater than at the start, so that no certificate can be
+            written.
+        pattern: the activation pattern of the current cell.
+        steps: the steps so far.
     """
 
     def __init__(self, problem: IntegerProblem, start: ExactPoint, vertex: ExactPoint) -> None:
@@ -29,8 +30,8 @@ class Chain:
 
         Args:
             problem: the scaled problem.
-            start: the instance's.
-            vertex: the first one.
+            start: the instance's start.
+            vertex: the walk's first vertex.
         """
         self._problem = problem
         self.is_elsewhere = bool(start.signs.opposite(vertex.signs))
@@ -56,7 +57,7 @@ class Chain:
         shared = set(move.shared)
         kept = [kink for kink in self._basis if kink in shared]
         replaced: tuple[Kink, ...] | None = None
-        # flips of the basis' own kinks keep it independent; others may not
+        # flips of kinks in the basis keep it independent; flips of other kinks may not
         if len(kept) == n - 1 and set(flips) <= set(self._basis):
             leaving = next(kink for kink in self._basis if kink not in shared)
         else:

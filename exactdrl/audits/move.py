@@ -1,4 +1,4 @@
-"""What lies between two points of a trajectory: adjacency of vertices, kinks crossed on the way."""
+"""What lies between two points of a trajectory: whether vertices are adjacent, and which kinks are crossed."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -25,10 +25,10 @@ class Adjacent:
     """The vertices lie in one closed cell and share n-1 independent active kinks.
 
     Attributes:
-        shared: the kinks that vanish at both, in address order.
-        leaving: those that vanish at the first one only.
-        entering: those that vanish at the second one only.
-        on: bits of the kinks that are positive at one of them.
+        shared: the kinks that vanish at both vertices, in address order.
+        leaving: the kinks that vanish at the first vertex only.
+        entering: the kinks that vanish at the second vertex only.
+        on: a bit for each kink, 1 where the kink is positive at one of the vertices.
     """
 
     shared: tuple[Kink, ...]
@@ -42,9 +42,10 @@ class Crossed:
     """A kink is crossed between two points.
 
     Attributes:
-        kink: the first one that the segment meets in its interior; the least address of those met at once.
-        fraction: of the segment, where it is met, in (0, 1).
-        count: how many kinks have opposite signs at the ends.
+        kink: the first kink that the segment crosses in its interior; of several at one place, the one with the least
+            address.
+        fraction: where on the segment the kink is met, in (0, 1).
+        count: how many kinks have opposite signs at the segment's ends.
     """
 
     kink: Kink
@@ -57,7 +58,7 @@ class NoEdge:
     """The vertices lie in one closed cell, but on no common edge.
 
     Attributes:
-        dimension: of the least face of the cell's arrangement that holds both, at least 2.
+        dimension: the dimension of the least face that holds both vertices, at least 2.
     """
 
     dimension: int
@@ -85,13 +86,13 @@ def find_crossing(problem: IntegerProblem, before: ExactPoint, after: ExactPoint
 
 
 def judge_move(problem: IntegerProblem, cell: Pattern, before: ExactPoint, after: ExactPoint) -> Move:
-    """Returns how two vertices lie to each other. Exact.
+    """Returns how two vertices lie to each other, exactly.
 
     Args:
         problem: the scaled problem.
-        cell: one that holds the first vertex.
-        before: a vertex.
-        after: a vertex.
+        cell: a cell that holds the first vertex.
+        before: the first vertex.
+        after: the second vertex.
     """
     if (before.numerators, before.denominator) == (after.numerators, after.denominator):
         return Stays()
@@ -113,7 +114,10 @@ def judge_move(problem: IntegerProblem, cell: Pattern, before: ExactPoint, after
 
 
 def common_cell(problem: IntegerProblem, cell: Pattern, before: ExactPoint, after: ExactPoint) -> Pattern:
-    """Returns a cell that holds two points, no kink of which has opposite signs; bits of common kinks are kept."""
+    """Returns a cell that holds two points at which no kink has opposite signs.
+
+    Kinks that vanish at both points keep the bits that they have in `cell`.
+    """
     on = before.signs.positive | after.signs.positive
     both = pattern_from_bits(problem, before.signs.zero & after.signs.zero)
     pattern = pattern_from_bits(problem, on)

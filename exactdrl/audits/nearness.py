@@ -1,4 +1,4 @@
-"""The kinks around a point in the order of their distances, without computing them all."""
+"""The kinks around a point in the order of their distances; far kinks' distances are not computed."""
 
 import heapq
 from collections.abc import Iterator
@@ -20,14 +20,18 @@ class Bounds:
     """Bounds on the kinks' scaled normals that hold in every cell.
 
     Attributes:
-        lengths: for each layer ℓ..L+1, for each kink a number that its normal's squared length does not exceed.
+        lengths: for each layer ℓ..L+1 and each of its kinks, an upper bound on the squared length of the kink's normal.
     """
 
     lengths: tuple[tuple[mpz, ...], ...]
 
     @classmethod
     def of(cls, problem: IntegerProblem) -> "Bounds":
-        """Returns the bounds: |path coefficients| are at most those of the sizes of weights and steepest slopes."""
+        """Returns the bounds.
+
+        The size of a path coefficient is at most the coefficient with every weight and every activation's steeper slope
+        replaced by its absolute value.
+        """
         squares = [dot(row, row) for row in problem.rows]
         identity = [[mpz(u == v) for v in range(problem.widths[0])] for u in range(problem.widths[0])]
         paths, layers = identity, []
@@ -51,7 +55,7 @@ class Nearness:
     """The kinks around a point in order of their distance |value| / |normal| in the point's own cell."""
 
     def __init__(self, problem: IntegerProblem, bounds: Bounds, point: ExactPoint, values: Values) -> None:
-        """Takes a point; `values` are those of all kinks there."""
+        """Takes a point, with the values of all kinks at the point."""
         self._problem, self._values, self._denominator = problem, values, point.denominator
         self.pattern = point.pattern(problem)
         entries = [
@@ -60,7 +64,7 @@ class Nearness:
             for index, (value, bound) in enumerate(zip(layer, lengths, strict=True))
             if bound and problem.addresses.is_kink(depth, index)
         ]
-        # those that vanish come first whatever their normals are
+        # kinks that vanish come first whatever their normals are
         self._vanishing = [(depth, index) for bits, _, depth, index in entries if not bits]
         # elsewhere value² / bound lies in [2^(e-2), 2^(e+1)] for e = 2 · bits of the value - bits of the bound
         self._order = sorted((2 * bits - size, depth, index) for bits, size, depth, index in entries if bits)
@@ -88,7 +92,7 @@ class Nearness:
         for depth, index in self._vanishing:
             add(depth, index)
         for exponent, depth, index in self._order:
-            # what comes later is at least as far as this; equals are waited for
+            # what comes later is at least as far as this; kinks that are equally far are waited for
             while waiting and waiting[0][0] < _power(exponent - 2):
                 yield self._pop(waiting)
             add(depth, index)
@@ -100,7 +104,7 @@ class Nearness:
         return square / self._denominator**2, kink
 
     def are_others_beyond(self, vanishing: set[Kink], square: mpq) -> bool:
-        """Returns whether every kink outside a set is at least as far as the root of a number."""
+        """Returns whether the squared distance of every kink outside a set is at least `square`."""
         limit = square * self._denominator**2
 
         def is_near(depth: int, index: int) -> bool:

@@ -1,4 +1,4 @@
-"""Points with what the network is there, and ranks of kinks' normals."""
+"""Points together with the signs of all kinks and the loss there, and ranks of kinks' normals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ from exactdrl.cells.scan import Values, scaled_loss, scan
 from exactdrl.exact.basis import dot
 from exactdrl.exact.linear import PRIME, Row, independent_rows, to_integers, to_matrix, to_mpz
 
-# A float64 is known up to one part in 2^53
+# Rounding to float64 changes a number by at most one part in 2^53; twice as much is allowed
 DOUBLE_BITS = 52
 
 
 @dataclass(frozen=True, slots=True)
 class ExactPoint:
-    """A point with what the network is there.
+    """A point of a trajectory, with the signs of all kinks and the loss there.
 
     Attributes:
         numerators: n integers, the reduced parameters times the denominator.
-        denominator: positive.
-        signs: of the kinks' values.
-        loss: exact.
+        denominator: the common denominator, positive.
+        signs: the signs of all kinks' values.
+        loss: the exact loss.
     """
 
     numerators: tuple[mpz, ...]
@@ -35,14 +35,17 @@ class ExactPoint:
 
     @classmethod
     def at(cls, problem: IntegerProblem, numerators: Sequence[mpz], denominator: mpz) -> tuple["ExactPoint", Values]:
-        """Returns the point numerators / denominator, and the values of all kinks, which are too long to be kept."""
+        """Returns the point numerators / denominator, and the values of all kinks there.
+
+        The values are long integers, so that the point does not keep them.
+        """
         values = scan(problem, numerators, denominator, None)
         loss = mpq(to_mpz(scaled_loss(problem, values)), problem.loss_scale * denominator)
         return cls(tuple(numerators), denominator, signs_of(problem, values), loss), values
 
     @classmethod
     def of(cls, problem: IntegerProblem, parameters: Sequence[Sequence[mpq]]) -> tuple["ExactPoint", Values]:
-        """Returns the same for the point with these full parameters, shape (n_ℓ, m)."""
+        """Returns the point with these full parameters, shape (n_ℓ, m), and the values of all kinks there."""
         return cls.at(problem, *to_integers(problem.to_reduced(parameters)))
 
     def values(self, problem: IntegerProblem) -> Values:
@@ -56,21 +59,21 @@ class ExactPoint:
         return mpq(sum(((x * q - y * p) ** 2 for x, y in pairs), mpz(0)), (p * q) ** 2)
 
     def squared_rounding(self) -> mpq:
-        """Returns the square of how far the point may be off by the rounding of its numbers: a guess.
+        """Returns the squared distance by which rounding may have moved the point; this is a guess.
 
-        The greater of two: a part in 2^52 of its norm, as for float64, and, for numbers that are written with fewer
-        digits, the grid that they lie on.
+        It is the greater of two: one part in 2^52 of the point's norm, as for float64, and, for numbers that are
+        written with fewer digits, the spacing of the grid that they lie on.
         """
         squared_norm = dot(self.numerators, self.numerators)
         return mpq(max(squared_norm >> 2 * DOUBLE_BITS, mpz(len(self.numerators))), self.denominator**2)
 
     def pattern(self, problem: IntegerProblem) -> Pattern:
-        """Returns a cell that holds the point; kinks that vanish are off."""
+        """Returns the pattern of a cell that holds the point, with the kinks that vanish off."""
         return pattern_from_bits(problem, self.signs.positive)
 
 
 def is_independent(rows: Sequence[Row], width: int) -> bool:
-    """Returns whether integer rows are linearly independent. Exact."""
+    """Returns whether integer rows are linearly independent, exactly."""
     if not rows:
         return True
     if len(rows) > width:
@@ -81,7 +84,7 @@ def is_independent(rows: Sequence[Row], width: int) -> bool:
 
 
 def has_rank(rows: Sequence[Row], width: int, rank: int) -> bool:
-    """Returns whether integer rows, whose rank is at most `rank`, have that rank. Exact."""
+    """Returns whether integer rows, whose rank is at most `rank`, have exactly that rank."""
     if len(rows) < rank:
         return False
     if not rows or nmod_mat(to_matrix(rows, width), PRIME).rank() >= rank:

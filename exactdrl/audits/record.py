@@ -1,4 +1,4 @@
-"""What an audit leaves behind: the certificate of a whole walk, and the table of all rows."""
+"""What an audit writes: the certificate of a whole walk, and the table of all rows."""
 
 import csv
 import io
@@ -26,18 +26,20 @@ def record_audit(audit: Audit, path: Path | str, *, force: bool = False) -> Outc
     """Writes the certificate of a whole walk, and returns its outcome.
 
     Args:
-        audit: one that is certifiable.
-        path: `*.drl` or `*.drl.gz`.
-        force: write over an existing file.
+        audit: an audit with `is_certifiable`.
+        path: the certificate's path, `*.drl` or `*.drl.gz`.
+        force: whether an existing file is written over.
 
     Raises:
-        InputError: the audit is not certifiable, the path has another ending, exists and `force` is not set, or
-            cannot be written.
+        InputError: the audit is not certifiable, the path has another ending, the file exists and `force` is not set,
+            or it cannot be written.
     """
     path = Path(path)
     chain = audit.chain
     if chain is None or chain.is_above_start:
-        raise InputError(f"{path}: not written, the trajectory is not certified")
+        raise InputError(
+            f"{path}: not written, since the trajectory is not proved to be a walk from a loss at most the start's"
+        )
     outcome: Outcome = StepLimit()
     if audit.last is not None and not isinstance(audit.last, NotMinimum):
         outcome = audit.last
@@ -53,7 +55,10 @@ def record_audit(audit: Audit, path: Path | str, *, force: bool = False) -> Outc
 
 
 def to_row(row: AuditRow) -> dict[str, object]:
-    """Returns a row of the table: rationals as p/q, floats beside them, None where there is nothing to say."""
+    """Returns a row of the table, with rationals as p/q and floats beside them.
+
+    An entry is None where nothing is known.
+    """
     vertex = row.vertex
     crossed = row.crossed
     square = vertex.squared_distance
@@ -100,7 +105,7 @@ def write_table(audit: Audit, path: Path | str, *, force: bool = False) -> None:
     """Writes the table of all rows as CSV.
 
     Raises:
-        InputError: the path's ending is another, it exists and `force` is not set, or it cannot be written.
+        InputError: the path does not end in .csv, the file exists and `force` is not set, or it cannot be written.
     """
     path = Path(path)
     if path.suffix != ".csv":

@@ -15,8 +15,9 @@ class Signs:
     """Which kinks are positive and which negative at a point; the others vanish there.
 
     Attributes:
-        positive: a bit for each kink in address order, the first one most significant.
-        negative: the same.
+        positive: a bit for each kink in address order, the first kink's bit most significant, 1 where the kink is
+            positive.
+        negative: the same bits, 1 where the kink is negative.
         count: how many kinks there are.
     """
 
@@ -35,7 +36,7 @@ class Signs:
 
 
 def signs_of(problem: IntegerProblem, values: Values) -> Signs:
-    """Returns the signs of all kinks' values; addresses that are no kink count as positive."""
+    """Returns the signs of all kinks' values; addresses without a kink count as positive."""
     texts = ["".join(["1" if v > 0 else "0" for v in layer]) for layer in values]
     opposites = ["".join(["1" if v < 0 else "0" for v in layer]) for layer in values]
     for depth, bends in enumerate(problem.addresses.bends):
@@ -62,7 +63,7 @@ def bits_of(pattern: Pattern) -> int:
 
 
 def kinks_of(pattern: Pattern, bits: int) -> Iterator[Kink]:
-    """Yields the kinks whose bit is 1, in address order; the pattern says how they are laid out."""
+    """Yields the kinks whose bit is 1, in address order; the pattern gives the layers' sizes."""
     sizes = [len(layer) for layer in pattern.bits]
     count = sum(sizes)
     depth, begin = 0, 0

@@ -1,6 +1,6 @@
 """Which vertex a point of a float trajectory stands for: a guess by the nearest kinks, verified exactly.
 
-The rule, and what follows from it and what does not: proofs/audit.md.
+proofs/audit.md states the rule, what follows from it, and what does not.
 """
 
 import math
@@ -22,18 +22,19 @@ from exactdrl.cells.scan import Values, pattern_of
 from exactdrl.exact.linear import independent_rows, to_fmpz, to_matrix, to_mpz
 from exactdrl.exact.rationals import to_float
 
-# A point is read as a vertex only if every kink that does not pass through it is at least so many times as far away.
-# Of points on a line among many breakpoints about one in so many lies that near to one by chance.
+# A point is read as a vertex only if every kink that does not pass through the vertex is at least this many times as
+# far from the point as the vertex is. Of points on a line with many breakpoints, about one in 2^16 is as near to one of
+# them by chance.
 SEPARATION = 2**16
 
 
 @dataclass(frozen=True, slots=True)
 class FoundVertex:
-    """A vertex, proved to be one.
+    """A point that is proved to be a vertex.
 
     Attributes:
-        point: exact.
-        squared_distance: of the given point to it.
+        point: the vertex, exactly.
+        squared_distance: the squared distance of the given point to the vertex.
     """
 
     point: ExactPoint
@@ -42,11 +43,12 @@ class FoundVertex:
 
 @dataclass(frozen=True, slots=True)
 class NoVertex:
-    """No vertex was found for a point; it does not say that there is none.
+    """No vertex was found for a point; this does not say that there is none.
 
     Attributes:
-        reason: in words.
-        squared_distance: of the given point to the vertex of the guess, where that is one but not near enough.
+        reason: why none was found, in words.
+        squared_distance: the squared distance of the given point to the guessed vertex, where that is a vertex but not
+            near enough; else None.
     """
 
     reason: str
@@ -58,8 +60,8 @@ class OnFace:
     """A point stands for no vertex: the kinks that are near meet in a face, and the next ones are far.
 
     Attributes:
-        dimension: of the face, from 1 to n.
-        squared_distance: every vertex of the point's own closed cell is at least as far as its root. Exact.
+        dimension: the face's dimension, from 1 to n - 1.
+        squared_distance: an exact lower bound on the squared distance to every vertex of the point's own closed cell.
     """
 
     dimension: int
@@ -67,7 +69,7 @@ class OnFace:
 
     @property
     def reason(self) -> str:
-        """Returns it in words."""
+        """Returns why the point stands for no vertex, in words."""
         distance = math.sqrt(to_float(self.squared_distance))
         return f"it lies in a face of dimension {self.dimension}, at least {distance:.3g} from every vertex of its cell"
 
@@ -80,9 +82,9 @@ class _Near:
     """A kink near a point.
 
     Attributes:
-        kink: its address.
-        form: its affine function in the point's own cell.
-        square: the point's squared distance to the hyperplane where that vanishes.
+        kink: the kink's address.
+        form: the kink's affine function in the point's own cell.
+        square: the point's squared distance to the hyperplane where that function vanishes.
     """
 
     kink: Kink
@@ -101,15 +103,16 @@ def find_vertex(
 ) -> Reading:
     """Returns the vertex that a point stands for.
 
-    What is returned as a vertex is one, exactly. That it is the one that the point's author meant is a guess.
+    What is returned as a vertex is proved to be a vertex. That the point's author meant this vertex is a guess.
 
     Args:
         problem: the scaled problem.
         bounds: `Bounds.of(problem)`.
         point: the point as given.
-        values: of all kinks there, as `ExactPoint.at` returns them.
+        values: the values of all kinks at the point, as `ExactPoint.at` returns them.
         before: the trajectory's point before; its rounding counts too.
-        separation: the vertex must be so many times nearer to the point than every kink that does not pass through it.
+        separation: every kink that does not pass through the vertex must be at least this many times as far from the
+            point as the vertex is.
     """
     n = problem.dimension
     nearness = Nearness(problem, bounds, point, values)
@@ -144,11 +147,11 @@ def _find_face(rounding: mpq, squares: Sequence[mpq], separation: int) -> OnFace
     """Returns the face that a point stands for, None where its nearest kinks show no gap.
 
     Args:
-        rounding: squared, of the point's numbers.
+        rounding: the square of the rounding of the point's numbers.
         squares: the squared distances of the nearest independent kinks, increasing. A vertex of the closed cell lies on
-            n independent kinks, each of which is at most as far as the vertex; so the last of these squares is a bound.
-        separation: the gap that is needed: all kinks from some number on, not the first, are so many times as far away
-            as those before, and as the rounding.
+            n independent kinks, each of which is at most as far as the vertex. So the last of these squares is a bound.
+        separation: the gap that is needed. From some kink on, not the first, all kinks are at least this many times as
+            far away as the kinks before, and as the rounding.
     """
     near = rounding
     for index, square in enumerate(squares):
@@ -159,7 +162,7 @@ def _find_face(rounding: mpq, squares: Sequence[mpq], separation: int) -> OnFace
 
 
 def _nearest_independent(problem: IntegerProblem, nearness: Nearness) -> list[_Near]:
-    """Returns, from near to far, each kink that does not depend on those before it, up to n of them."""
+    """Returns, from near to far, up to n kinks, each independent of the kinks before it."""
     n = problem.dimension
     kinks: list[_Near] = []
     source = nearness.kinks()
@@ -175,7 +178,7 @@ def _nearest_independent(problem: IntegerProblem, nearness: Nearness) -> list[_N
 
 
 def _solve(forms: Sequence[AffineForm], n: int) -> tuple[list[mpz], mpz]:
-    """Returns numerators and positive denominator of the point where n independent affine functions vanish."""
+    """Returns the numerators and the positive denominator of the point where n independent affine functions vanish."""
     if not n:
         return [], mpz(1)
     right = fmpz_mat(n, 1, [to_fmpz(-form.offset) for form in forms])
@@ -187,7 +190,7 @@ def _solve(forms: Sequence[AffineForm], n: int) -> tuple[list[mpz], mpz]:
 
 
 def _is_vertex(problem: IntegerProblem, values: Values, vanishing: Sequence[Kink]) -> bool:
-    """Returns whether n of the vanishing kinks are independent in a cell around a point, and so in all of them."""
+    """Returns whether n of the vanishing kinks are independent in a cell around the point, and so in all such cells."""
     pattern = pattern_of(problem, values)
     rows = [affine_form(problem, pattern, kink).row for kink in vanishing]
     return has_rank(rows, problem.dimension, problem.dimension)

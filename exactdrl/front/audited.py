@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AuditResult(Result):
-    """What a trajectory is worth, row by row.
+    """The exact judgement on another program's trajectory, row by row.
 
     Attributes:
         instance: the problem.
-        audit: every row's vertex, move and fault, and the verdict on the last one.
+        audit: every row's vertex, move and fault, and the verdict on the last row's vertex.
     """
 
     instance: Instance
@@ -66,7 +66,10 @@ class AuditResult(Result):
 
     @property
     def is_certifiable(self) -> bool:
-        """Returns whether `save` can write a certificate: a whole walk, not above the instance's start."""
+        """Returns whether `save` can write a certificate.
+
+        It can where the rows are a whole walk whose first vertex has no greater loss than the instance's start.
+        """
         return self.audit.is_certifiable
 
     def table_lines(self) -> list[str]:
@@ -78,11 +81,15 @@ class AuditResult(Result):
         return audit_lines(self.audit)
 
     def to_dict(self, *, with_rows: bool = True) -> dict[str, object]:
-        """Returns the result for JSON, as `exactdrl audit --json` prints it."""
+        """Returns the result for JSON, as `exactdrl audit --json` prints it.
+
+        Args:
+            with_rows: whether the table of all rows is part of it.
+        """
         return audit_fields(self.audit, with_rows=with_rows)
 
     def to_pandas(self) -> "DataFrame":
-        """Returns a data frame with a row for each point, of the columns of the written table.
+        """Returns a data frame with a row for each point, and the columns of the written table.
 
         Raises:
             InputError: pandas is not installed.
@@ -91,10 +98,10 @@ class AuditResult(Result):
         return to_frame({name: [row[name] for row in rows] for name in rows[0]}, index="row")
 
     def save_table(self, path: Path | str, *, force: bool = False) -> None:
-        """Writes the table of all rows, exact, as CSV.
+        """Writes the table of all rows, with exact numbers, as CSV.
 
         Raises:
-            InputError: the path's ending is another, it exists and `force` is not set, or it cannot be written.
+            InputError: the path does not end in .csv, the file exists and `force` is not set, or it cannot be written.
         """
         write_table(self.audit, path, force=force)
 
@@ -102,7 +109,8 @@ class AuditResult(Result):
         """Writes the certificate of the walk that the trajectory is, `*.drl` or `*.drl.gz`.
 
         Raises:
-            InputError: it is none, the path exists and `force` is not set, or cannot be written.
+            InputError: the trajectory is no such walk, the path has another ending, the file exists and `force` is not
+                set, or it cannot be written.
         """
         record_audit(self.audit, path, force=force)
 
@@ -117,25 +125,30 @@ def audit(
     budget: int = DEFAULT_BUDGET,
     on_row: Callable[[AuditRow], None] | None = None,
 ) -> AuditResult:
-    """Returns what the trajectory of another program is worth, judged row by row in exact arithmetic.
+    """Judges the trajectory of another program row by row in exact arithmetic.
 
-    Every claim about a vertex is exact and holds for the vertex that a row is read as. That a row is read as the vertex
-    that its author meant is a guess: a row is read as a vertex if its kinks are near and all others far. Rows before
-    the first vertex are the way to it, and are not judged.
+    A vertex is a point where n independent kinks meet; a kink is a place where a preactivation or a residual is 0.
+    Every claim about a vertex is exact and holds for the vertex that a row is read as. That its author meant this
+    vertex is a guess: a row is read as a vertex if the vertex is near and all other kinks are far. Rows before the
+    first vertex are the way to it, and are not judged.
 
     Args:
         problem: an instance, or the path of its file.
-        trajectory: what `read_trajectory` returns, or rows of the trained layer's parameters, row-major [W | b], of any
-            exact numbers; floats mean the dyadic rationals that they are.
-        separation: a row is read as a vertex if all other kinks are so many times as far away.
-        first_vertex: the row, from 1, from which on all rows are claimed to be vertices; default: the first one that is
-            read as one.
-        claims_minimum: the trajectory claims that its last row is a local minimum.
-        budget: how much work the verdict on the last vertex may take.
-        on_row: called after each row.
+        trajectory: what `read_trajectory` returns, or rows of the trained layer's n_layer · (n_{layer-1} + 1)
+            parameters, row-major [W | b], of any exact numbers; floats mean the dyadic rationals that they are.
+        separation: a row is read as a vertex if every other kink is at least this many times as far from the row as the
+            vertex is.
+        first_vertex: the row, from 1, from which on all rows are claimed to be vertices; default: the first row that is
+            read as a vertex.
+        claims_minimum: whether the trajectory claims that its last row is a local minimum.
+        budget: how much work the verdict on the last vertex may take, in nodes of the proof's tree.
+        on_row: is called after each row.
 
     Raises:
-        InputError: no rows, fewer than `first_vertex`, or a row has another number of parameters.
+        InputError: the trajectory has no rows or fewer than `first_vertex`, or a row has another number of parameters
+            than the layer.
+
+    Source: proofs/audit.md.
     """
     instance = to_instance(problem)
     if isinstance(trajectory, Trajectory):

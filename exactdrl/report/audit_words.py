@@ -1,4 +1,4 @@
-"""How the result of an audit is worded."""
+"""The words in which the result of an audit is printed."""
 
 import math
 
@@ -48,12 +48,12 @@ def audit_verdict_words(result: Audit) -> str:
     if fault is not None:
         return f"wrong: row {fault.row}: {fault.fault}"
     if result.false_end:
-        return "wrong: the last row is claimed to be a local minimum, and is none"
+        return "wrong: the last row is claimed to be a local minimum, and its vertex is proved to be none"
     if result.is_undecided:
         return f"undecided: {_open_words(result)}"
     if result.chain is not None and result.chain.is_above_start:
-        return "a walk, but its first vertex has a greater loss than the instance's start: that is not certified"
-    return "a walk: all vertices adjacent, the loss never rising"
+        return "a walk, but its first vertex has a greater loss than the instance's start, which no certificate allows"
+    return "a walk: consecutive vertices are adjacent, and the loss never rises"
 
 
 def _open_words(result: Audit) -> str:
@@ -63,7 +63,7 @@ def _open_words(result: Audit) -> str:
         reason = "none was found for the row before" if isinstance(vertex, FoundVertex) else vertex.reason
         return f"no vertex was found for row {gap.row}: {reason}"
     if result.chain is None:
-        return "no row was read as a vertex; floats that are farther from their vertices need a smaller --separation"
+        return "no row was read as a vertex; rows that are rounded more coarsely need a smaller --separation"
     return "each step is one of a walk; whether the last vertex is a local minimum was not decided"
 
 
@@ -79,7 +79,7 @@ def end_words(result: Audit) -> str:
 
 
 def audit_counts(result: Audit) -> dict[str, int]:
-    """Returns how many rows are what, by name."""
+    """Returns how many rows there are of each kind, by the kind's name."""
     found = [row for row in result.rows if isinstance(row.vertex, FoundVertex)]
     return {
         "rows": len(result.rows),
@@ -91,7 +91,7 @@ def audit_counts(result: Audit) -> dict[str, int]:
 
 
 def farthest(result: Audit) -> AuditRow | None:
-    """Returns the row that is farthest from its vertex."""
+    """Returns the row that is farthest from its vertex, None where no row has a vertex."""
     found = [row for row in result.rows if isinstance(row.vertex, FoundVertex)]
     return max(found, key=lambda row: row.vertex.squared_distance or 0) if found else None
 
@@ -106,7 +106,7 @@ def audit_lines(result: Audit) -> list[str]:
     )
     if far is not None:
         lines.append(f"distance     at most {distance(far)} from a row to its vertex, in row {far.row}")
-    lines.append(f"as given     the loss at the points themselves rises at {numbers['point_loss_rises']} rows")
+    lines.append(f"as given     the loss at the given points themselves rises in {numbers['point_loss_rises']} rows")
     lines.append(f"end          {end_words(result)}")
     return lines
 
@@ -117,7 +117,7 @@ def audit_verdict_name(result: Audit) -> str:
 
 
 def audit_fields(result: Audit, *, with_rows: bool = True) -> dict[str, object]:
-    """Returns the result for programs; rows as in the written table."""
+    """Returns the result as a JSON object, with the rows of the written table."""
     fault, gap = result.first_fault, result.first_open
     end = result.last
     value: dict[str, object] = {
