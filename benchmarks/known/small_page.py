@@ -1,5 +1,6 @@
 """The page on small starts: Wu, Simsek and Ged's points judged, and where gradient descent from near 0 ends."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,14 +22,20 @@ from evidence import (
 )
 
 from exactdrl.campaigns.statistics import Share, clopper_pearson
-from exactdrl.exact.rationals import to_text
+from exactdrl.exact.rationals import parse_rational, to_text
 from exactdrl.front.judged import judge
 from exactdrl.problem.file import read_instance
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-RECORDS = Path(__file__).resolve().parent.parent.parent / "proofs" / "records" / "points"
+FOLDER = Path(__file__).resolve().parent.parent.parent / "proofs" / "records"
+RECORDS = FOLDER / "points"
+# each data set's affine fit, and the records of its least losses
+WIDTHS = (
+    ("W1", "w1-end", ("w1-width-1", "w1-width-2", "w1-width-3", "w1-width-4")),
+    ("B", "b-width-1", ("b-width-1", "b-width-2")),
+)
 POINTS = (
     ("w1-origin", "W1: the origin, width 50"),
     ("w1-plateau", "W1: the plateau, width 50"),
@@ -76,6 +83,34 @@ def judged_points() -> str:
             )
         )
     return table(("record", "point", "mean of squares", "verdict", "escape units"), lines)
+
+
+def least_losses() -> str:
+    """Returns a table of the certified least losses by width, and what the affine fit is beside each."""
+    lines = []
+    for data, fit, records in WIDTHS:
+        point = read_instance(RECORDS / f"{fit}.json")
+        affine = judge(point).mean_loss
+        for name in records:
+            with (FOLDER / "cells" / f"{name}.drl").open(encoding="ascii") as stream:
+                claim = json.loads(stream.read().splitlines()[1])
+            # the claim is about the sum of squares
+            least = parse_rational(claim["global"]) / len(point.targets)
+            lines.append(
+                (
+                    data,
+                    f"[{name}](../../proofs/records/cells/{name}.drl)",
+                    str(len(claim["units"])),
+                    to_text(least),
+                    to_text(affine),
+                    "no" if affine > least else "yes",
+                    str(claim["leaves"]),
+                )
+            )
+    return table(
+        ("data", "certificate", "units", "least mean of squares", "affine fit", "the affine fit is the least", "parts"),
+        lines,
+    )
 
 
 def draw_shares(groups: dict[tuple[float, int, int], list[Row]], path: Path) -> None:
@@ -152,6 +187,7 @@ def values(tables: Path, figures: Path) -> dict[str, str]:
     most = max(small, key=lambda key: affine[key].low, default=None)
     return {
         "points": judged_points(),
+        "least_losses": least_losses(),
         "ends": table(HEAD, lines),
         "runs": str(len(rows)),
         "width": ", ".join(sorted({str(row["width"]) for row in rows})),
@@ -163,5 +199,11 @@ def values(tables: Path, figures: Path) -> dict[str, str]:
         ),
         "least_affine": place_words(least, affine),
         "most_affine": place_words(most, affine),
-        "digests": digests([tables / "small_start.parquet", *(RECORDS / f"{name}.json" for name, _ in POINTS)]),
+        "digests": digests(
+            [
+                tables / "small_start.parquet",
+                *(RECORDS / f"{name}.json" for name, _ in POINTS),
+                *(FOLDER / "cells" / f"{name}.drl" for _, _, names in WIDTHS for name in names),
+            ]
+        ),
     }
