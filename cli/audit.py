@@ -18,23 +18,30 @@ WRONG, UNDECIDED = 1, 3
 @click.command("audit")
 @click.argument("instance", type=click.Path(path_type=Path))
 @click.argument("points", type=click.Path(path_type=Path))
-@click.option("-o", "--output", "table", type=click.Path(path_type=Path), help="the whole table, exact: *.csv")
 @click.option(
-    "--certificate", type=click.Path(path_type=Path), help="of the walk, if it is one: *.drl or *.drl.gz, for `verify`"
+    "-o",
+    "--output",
+    "table",
+    type=click.Path(path_type=Path),
+    help="write the whole table, with exact numbers, to *.csv",
 )
 @click.option(
-    "--claims-minimum", is_flag=True, help="the trajectory claims that its last row is a local minimum: judge that too"
+    "--certificate",
+    type=click.Path(path_type=Path),
+    help="write the certificate that `verify` checks, if the rows are a walk: *.drl or *.drl.gz",
 )
+@click.option("--claims-minimum", is_flag=True, help="judge also the claim that the last row is a local minimum")
 @click.option(
     "--first-vertex",
     type=click.IntRange(min=1),
     metavar="ROW",
-    help="the row from which on all are vertices; those before are not judged  [default: the first read as one]",
+    help="the row from which on all rows are claimed to be vertices; rows before it are not judged  "
+    "[default: the first row that is read as a vertex]",
 )
 @click.option(
     "--columns",
     metavar="PREFIX",
-    help="table: take the columns PREFIX0, PREFIX1, ...; *.npz: the array PREFIX  [default: all]",
+    help="take the columns PREFIX0, PREFIX1, ... of a table, or the array PREFIX of an *.npz  [default: all]",
 )
 @text_options
 @click.option(
@@ -42,16 +49,16 @@ WRONG, UNDECIDED = 1, 3
     type=click.IntRange(min=1),
     default=SEPARATION,
     show_default=True,
-    help="a row is read as a vertex if all other kinks are so many times as far away",
+    help="read a row as a vertex if every other kink is at least this many times as far from the row as the vertex",
 )
 @click.option(
     "--budget",
     type=click.IntRange(min=1),
     default=DEFAULT_BUDGET,
     show_default=True,
-    help="work of a proof at a degenerate last vertex, see `minimum`",
+    help="work that the proof at a degenerate last vertex may take, in nodes of the proof's tree",
 )
-@click.option("--summary", is_flag=True, help="print no table")
+@click.option("--summary", is_flag=True, help="print the summary without the table")
 @click.option("--force", is_flag=True, help="write over existing files")
 @click.option("--json", "as_json", is_flag=True, help="print table and result as JSON")
 def audit_command(
@@ -72,10 +79,12 @@ def audit_command(
 ) -> int:
     """Judge the float trajectory POINTS on INSTANCE that any other program made, row by row, exactly.
 
-    POINTS is a table (CSV, Parquet) with a row of n numbers for each point, the parameters row-major [W | b], a NumPy
-    array in *.npy or *.npz, or what `exactdrl.Recorder` has kept of a training. For each row: the vertex that it stands
-    for, whether that is adjacent to the one before, whether the loss falls, and which kink was crossed on the way. Exit
-    codes: 0 a whole walk, 1 something is wrong, 2 bad input, 3 a row's vertex was not found, or the end is undecided.
+    POINTS is a table (CSV, Parquet) with a row of n numbers for each point, the trained layer's parameters row-major
+    [W | b]; a NumPy array in *.npy or *.npz; or what `exactdrl.Recorder` has kept of a training. Each row is read as
+    the vertex that it stands for, a point where n independent kinks meet. The table says whether this vertex is
+    adjacent to the one before, whether the loss falls, and which kink, at the address [layer, sample, unit], was
+    crossed on the way. Exit codes: 0 the rows are a whole walk, 1 something is wrong, 2 bad input, 3 a row's vertex was
+    not found, or the end is undecided.
     """
     for path in (table, certificate):
         if path is not None:

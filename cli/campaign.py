@@ -13,14 +13,22 @@ REJECTED, STOPPED = 1, 3
 
 @click.command("campaign")
 @click.argument("config", type=click.Path(path_type=Path), required=False)
-@click.option("-o", "--output", "folder", type=click.Path(path_type=Path), help="a folder; goes on with what it holds")
-@click.option("--default", "use_default", is_flag=True, help="the shipped campaign instead of CONFIG")
+@click.option(
+    "-o",
+    "--output",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="a folder for the results; runs that it holds already are not run again",
+)
+@click.option("--default", "use_default", is_flag=True, help="run the shipped campaign instead of CONFIG")
 @click.option("--show-default", "show", is_flag=True, help="print the shipped campaign's CONFIG, and end")
-@click.option("--jobs", type=click.IntRange(min=1), help="runs at once  [default: all cores]")
-@click.option("--scheduler", metavar="ADDRESS", help="run on the Dask cluster of this scheduler, tcp://host:8786")
-@click.option("--retry-failed", is_flag=True, help="run those again that failed")
-@click.option("--keep-runs", is_flag=True, help="keep instances, certificates, sequences; keep_runs = true in CONFIG")
-@click.option("--verify", is_flag=True, help="check each certificate, as verify = true in CONFIG")
+@click.option("--jobs", type=click.IntRange(min=1), help="number of runs at once  [default: one for each processor]")
+@click.option("--scheduler", metavar="ADDRESS", help="run on the Dask cluster with this scheduler, tcp://host:8786")
+@click.option("--retry-failed", is_flag=True, help="run again what failed")
+@click.option(
+    "--keep-runs", is_flag=True, help="keep instances, certificates and sequences, as keep_runs = true in CONFIG does"
+)
+@click.option("--verify", is_flag=True, help="check each certificate, as verify = true in CONFIG does")
 @click.option("--json", "as_json", is_flag=True, help="print the summary as JSON")
 def campaign_command(
     *,
@@ -37,12 +45,13 @@ def campaign_command(
 ) -> int:
     """Run many walks from a small TOML file, tabulate them, and say which published observations hold how often.
 
-    Tables [[cells]] in the file draw data and judge their hidden cells exactly instead: how often a cell has a genuine
-    minimum, and how often a bad one.
+    CONFIG lists random problems and pivot rules; `--show-default` prints an example. A run of a table [[cells]] makes
+    no walk: it draws data, judges their hidden cells exactly, and counts how many cells have a genuine minimum and how
+    many a bad one (see `cells`).
 
-    A killed campaign goes on by the same command: nothing is lost, nothing is run twice. The table does not depend on
-    jobs, cluster or interruptions. Exit codes: 0 every run has a result or met a limit, 1 the checker rejects a
-    certificate, 3 some runs failed; they are recorded with their reasons.
+    The same command goes on with a campaign that was killed. No result is lost, and no run is done twice. The table
+    does not depend on the number of jobs, the cluster or interruptions. Exit codes: 0 every run has a result or met a
+    limit, 1 the checker rejects a certificate, 2 bad input, 3 some runs failed, which are recorded with their reasons.
     """
     if show:
         click.echo(default_config(), nl=False)

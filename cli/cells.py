@@ -33,22 +33,24 @@ UNDECIDED = 3
 
 @click.command("cells")
 @cells_options
-@click.option("--judge", is_flag=True, help="say which hidden cells have a genuine minimum, and which are bad")
-@click.option("--draw", type=click.IntRange(min=1), metavar="M", help="judge M cells of random weights, not all")
-@click.option("--seed", type=int, default=0, show_default=True, help="of --draw")
+@click.option("--judge", is_flag=True, help="decide which hidden cells have a genuine minimum, and which a bad one")
+@click.option(
+    "--draw", type=click.IntRange(min=1), metavar="M", help="judge the cells of M random weights, not all cells"
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="seed of the random weights of --draw")
 @click.option(
     "--budget",
     type=click.IntRange(min=1),
     default=DEFAULT_CELLS,
     show_default=True,
-    help="cells that are listed or judged at most",
+    help="the most cells that are listed or judged",
 )
-@click.option("--after", metavar="PATTERN", help="go on behind this cell of an enumeration that was stopped")
+@click.option("--after", metavar="PATTERN", help="go on behind the cell with this pattern, where a list was stopped")
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="the certificate, *.drl or *.drl.gz; for a table the instance is written beside it",
+    help="write the certificate, *.drl or *.drl.gz; for a table the instance is written beside it",
 )
 @click.option("--table", "table_path", type=click.Path(path_type=Path), help="write the cells to *.parquet or *.csv")
 @click.option("--force", is_flag=True, help="write over existing files")
@@ -68,9 +70,13 @@ def cells_command(
 ) -> int:
     """List the cells of one unit on DATA, count those of K units, and judge them.
 
-    DATA is a table (CSV, Parquet) or an instance file. A cell is a set of weights with the same signs of all
-    preactivations; its pattern has a bit for each sample. With --judge every hidden cell of K units is decided: does it
-    hold a minimum of its relaxation (a genuine minimum), and is another point better (a bad one)?
+    DATA is a table (CSV, Parquet) or an instance file. A cell of a unit is the set of its weights for which its
+    preactivations have given signs; the cell's pattern has a bit for each sample, 1 where the unit is on. A hidden cell
+    is a choice of such a cell for each of K units. On it the loss is a convex function of the units' outer weights
+    times their inner weights. The cell's relaxation minimises this function whether or not the signs are kept. With
+    --judge every hidden cell is decided: it has a genuine minimum if the relaxation's minimum is attained inside the
+    cell, and a bad one if moreover another point has a smaller loss. Exit codes: 0 all cells are listed or decided, 2
+    bad input, 3 the budget is too small or a cell is undecided.
     """
     if after is not None:
         check_pattern(data, after)
@@ -98,10 +104,10 @@ def cells_command(
 
 
 def say_instance(files: CellsFiles, data: CellsData) -> None:
-    """Says where the instance is that a certificate is about, where it was written beside it."""
+    """Says where the certificate's instance is, if it was written beside the certificate."""
     beside = files.instance_path(data)
     if beside is not None:
-        click.echo(f"note: the instance that {files.certificate} is about is {beside}", err=True)
+        click.echo(f"note: {files.certificate} is about the instance {beside}", err=True)
 
 
 def _list_cells(
@@ -124,10 +130,10 @@ def _list_cells(
         click.echo(json.dumps(found.objects))
     else:
         if found.done > SHOWN and files.table is None:
-            click.echo(f"...          {found.done - SHOWN} more; --json, --table and -o have all")
+            click.echo(f"...          {found.done - SHOWN} more are not shown; --json, --table and -o give all")
         click.echo(f"listed       {found.done} in {time.monotonic() - began:.1f} s")
         if found.is_whole:
-            click.echo("complete     as many as the recursion counts")
+            click.echo("complete     these are as many cells as the recursion counts")
     if found.is_whole or found.is_ended:
         return 0
     click.echo(found.message, err=True)

@@ -1,4 +1,4 @@
-"""The data of the commands about cells: a table, or an instance file; and what the options say about the network."""
+"""The data of the commands about cells, a table or an instance file, and what the options say about the network."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -36,20 +36,23 @@ def read_cells_data(
     """Returns the data of a command.
 
     Args:
-        source: a table or an instance file.
+        source: the path of a table or of an instance file.
         table: how the table is read.
-        units: K; default: 1, or the instance's.
-        loss: its kind; default: squared, or the instance's.
-        activation: slopes; default: ReLU, or the instance's.
-        no_bias: the hidden layer of a table's network has no bias.
-        output_bias: the output of a table's network has a bias.
+        units: the number K of hidden units; default: 1, or as many as the instance has.
+        loss: the kind of the loss; default: squared, or the instance's.
+        activation: the hidden units' activation by name; default: ReLU, or the instance's.
+        no_bias: whether the hidden layer of a table's network has no bias.
+        output_bias: whether the output of a table's network has a bias.
 
     Raises:
-        InputError: the data cannot be read, or are not of one hidden layer and one output.
+        InputError: the data cannot be read, the instance has not one hidden layer and one output, or an option is given
+            that the instance decides.
     """
     if is_instance(source):
         if not table.is_default or no_bias or output_bias or activation is not None or loss is not None:
-            raise InputError(f"{source}: an instance says itself what its columns, loss, biases and activation are")
+            raise InputError(
+                f"{source}: an instance has its own columns, loss, biases and activation; leave their options out"
+            )
         return read_cells_instance(source, units)
     hidden = parse_activation(activation or "relu")
     return to_cells_data(
@@ -74,15 +77,19 @@ def cells_options(command: Callable[..., R]) -> Callable[..., R]:
     for option in reversed(
         (
             click.argument("source", metavar="DATA", type=click.Path(path_type=Path)),
-            click.option("--units", type=click.IntRange(min=1), metavar="K", help="hidden units  [default: 1]"),
-            click.option("--loss", type=click.Choice(["squared", "absolute"]), help="[default: squared]"),
+            click.option(
+                "--units", type=click.IntRange(min=1), metavar="K", help="number of hidden units  [default: 1]"
+            ),
+            click.option(
+                "--loss", type=click.Choice(["squared", "absolute"]), help="loss of a residual  [default: squared]"
+            ),
             click.option(
                 "--activation",
                 metavar="BELOW,ABOVE",
-                help=f"of the hidden units: {ACTIVATION_NAMES}  [default: relu]",
+                help=f"activation of the hidden units: {ACTIVATION_NAMES}  [default: relu]",
             ),
-            click.option("--no-bias", is_flag=True, help="the hidden layer has no bias"),
-            click.option("--output-bias", is_flag=True, help="the output has a bias"),
+            click.option("--no-bias", is_flag=True, help="give the hidden layer no bias"),
+            click.option("--output-bias", is_flag=True, help="give the output a bias"),
         )
     ):
         added = option(added)

@@ -12,19 +12,37 @@ from exactdrl.front.options import DEFAULT_BUDGET, refuse_existing
 
 @click.command("embed")
 @click.argument("instance", type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="the wider network's instance")
 @click.option(
-    "--replicate", "unit", type=int, metavar="UNIT", help="replace this hidden unit, from 0, by copies; see --copies"
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="write the wider network's instance to *.json or *.json.gz",
 )
 @click.option(
-    "--copies", metavar="β,γ;β,γ", help="for --replicate: inner weights times β, outer weights times γ; Σ βγ = 1"
+    "--replicate",
+    "unit",
+    type=int,
+    metavar="UNIT",
+    help="replace this unit of the first hidden layer, from 0, by copies; see --copies",
 )
 @click.option(
-    "--inactive", metavar="w,...;h,...", help="add a unit that is off on every sample: inner and outer weights"
+    "--copies",
+    metavar="β,γ;β,γ",
+    help="for --replicate: a copy's inner weights are times β > 0, its outer weights times γ, with Σ βγ = 1",
 )
-@click.option("--propagate", metavar="w,...", help="add a unit with these inner weights, and outer weights 0")
 @click.option(
-    "--budget", type=click.IntRange(min=1), default=DEFAULT_BUDGET, show_default=True, help="work of each proof"
+    "--inactive",
+    metavar="w,...;h,...",
+    help="add a unit that is off on every sample, with these inner and outer weights",
+)
+@click.option("--propagate", metavar="w,...", help="add a unit with these inner weights and with outer weights 0")
+@click.option(
+    "--budget",
+    type=click.IntRange(min=1),
+    default=DEFAULT_BUDGET,
+    show_default=True,
+    help="work that each proof may take, in nodes of its tree",
 )
 @click.option("--json", "as_json", is_flag=True, help="print the result as JSON")
 @click.option("--force", is_flag=True, help="write over OUTPUT")
@@ -42,7 +60,8 @@ def embed_command(
 ) -> int:
     """Add hidden units to INSTANCE's network that keep its function, and judge what becomes of the point.
 
-    In inner weights the bias comes last. One of --replicate, --inactive and --propagate is needed.
+    The point is the network's own parameters. A unit's inner weights lead into it, the bias last; its outer weights
+    lead out of it. One of --replicate, --inactive and --propagate is needed.
     """
     if sum(value is not None for value in (unit, inactive, propagate)) != 1:
         raise click.UsageError("one of --replicate, --inactive and --propagate is needed")
@@ -54,7 +73,7 @@ def embed_command(
     elif inactive is not None:
         inner, separator, outer = inactive.partition(";")
         if not separator:
-            raise InputError("--inactive: a semicolon between inner and outer weights is needed")
+            raise InputError("--inactive: write w,...;h,... with a semicolon between the inner and the outer weights")
         weights = _numbers(inner, "--inactive"), _numbers(outer, "--inactive")
         found = embed(instance, inactive=weights, budget=budget)
     else:
@@ -68,7 +87,7 @@ def _pairs(text: str) -> list[tuple[mpq, mpq]]:
     pairs = [_numbers(part, "--copies") for part in text.split(";")]
     for pair in pairs:
         if len(pair) != 2:  # noqa: PLR2004 - β and γ
-            raise InputError(f"--copies: {len(pair)} numbers between semicolons, two are needed: β,γ")
+            raise InputError(f"--copies: a copy has {len(pair)} numbers, two are needed: β,γ")
     return [(pair[0], pair[1]) for pair in pairs]
 
 

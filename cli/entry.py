@@ -1,4 +1,4 @@
-"""The program's entry: an interrupt, or too little of something, while it still loads ends it in one line as later."""
+"""The program's entry: an interrupt, or too little memory, ends it with one line even while it still loads."""
 
 import sys
 
@@ -17,7 +17,7 @@ def main() -> None:
         sys.stderr.write("interrupted\n")
         code = 3
     except (OSError, MemoryError, ImportError) as error:
-        # 1 would say that a claim is false
+        # the exit code 1 would say that a claim is false
         sys.stderr.write(f"error: the program could not be loaded ({error})\n")
         code = 4
     sys.exit(code)

@@ -13,15 +13,19 @@ from exactdrl.front.progress import progress
 @click.argument("instance", type=click.Path(path_type=Path))
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
-    "--vertices", type=click.Path(path_type=Path), help="every point, with its parameters: *.jsonl, *.csv or *.parquet"
+    "--vertices",
+    type=click.Path(path_type=Path),
+    help="write every point with its parameters to *.jsonl, *.csv or *.parquet",
 )
-@click.option("--losses", type=click.Path(path_type=Path), help="every point's loss: *.jsonl, *.csv or *.parquet")
+@click.option(
+    "--losses", type=click.Path(path_type=Path), help="write every point's loss to *.jsonl, *.csv or *.parquet"
+)
 @click.option(
     "--vipr",
     type=click.Path(path_type=Path),
-    help="minima and infeasible sign choices as VIPR certificates, for checkers of exact linear programming",
+    help="write VIPR certificates, which checkers of exact linear programming read: *.vipr",
 )
-@click.option("--jobs", type=click.IntRange(min=1), help="processes; default: one for each processor")
+@click.option("--jobs", type=click.IntRange(min=1), help="number of processes  [default: one for each processor]")
 @click.option("--force", is_flag=True, help="write over existing files")
 def export_command(
     *,
@@ -35,9 +39,10 @@ def export_command(
 ) -> None:
     """Write the exact vertices and losses of the walk RUN on INSTANCE as tables.
 
-    Or, with --vipr, certificates of linear programming: the optimum of a regression; that another walk ended in a local
-    minimum, a file for each leaf of a tree of signs, NAME-1.vipr and so on; or, where RUN is a file about hidden cells,
-    why sign choices of its judged cells are infeasible, a file for each.
+    With --vipr certificates of linear programming are written. For a regression there is one, of its optimum. For
+    another walk that ended in a local minimum there is one for each leaf of the proof's tree, NAME-1.vipr and so on.
+    Where RUN is a file that `cells --judge` has written, there is one for each infeasible choice of signs of a judged
+    cell's outer weights.
     """
     named = [path for path in (vertices, losses, vipr) if path is not None]
     if not named:

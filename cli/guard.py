@@ -3,11 +3,12 @@
 Python looks at signals between two of its own instructions, so that an interrupt waits for the end of a long exact
 step: one determinant of 600 rows in FLINT takes minutes. Nothing that runs in the program's own process under Python's
 lock can help. So the program begins by forking a small process, the guard. The operating system calls Python's signal
-handler at once, and that writes a byte into a pipe which the guard reads. Where the program has not ended by itself two
-seconds later, the guard ends it with exit code 3 and says so. Certificates stand a kill at any instant
-(`exactdrl.certificate.stream`); other outputs are there under their final names only once they are whole. What is
-written beside them and temporary folders are told to the guard, which removes what is left when the program has ended,
-in whatever way.
+handler at once, and that writes a byte into a pipe which the guard reads. If the program has not ended by itself two
+seconds later, the guard ends it with exit code 3 and says so.
+
+A kill at any instant leaves a certificate valid (`exactdrl.certificate.stream`). Any other output has its final name
+only once it is whole. The program tells the guard the paths of files that are still being written and of temporary
+folders. When the program has ended, in whatever way, the guard removes those that are left.
 """
 
 import _thread
@@ -21,15 +22,15 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-# between an interrupt and the end of the program
+# seconds between an interrupt and the end of the program
 GRACE = 2.0
 # the exit code of what was stopped
 STOPPED = 3
 _SECONDS_TO_END = 1.0
 _SECONDS_TO_FINALISE = 0.01
-_MESSAGE = b"interrupted, in the middle of one long exact step; what a certificate holds stands, --resume goes on\n"
+_MESSAGE = b"interrupted in the middle of one long exact step; a certificate is valid so far, and --resume goes on\n"
 _CHUNK = 65536
-# what loading the libraries takes of the address space
+# bytes of address space that loading the libraries takes
 _MEMORY = 250 * 2**20
 _MOST_DESCRIPTORS = 65536
 
@@ -108,11 +109,11 @@ def allow_end() -> None:
 def check_memory() -> None:
     """Refuses to load the libraries where the address space is limited to less than they need.
 
-    OpenBLAS ends the whole program with exit code 1, which would say that a claim is false. It is told to use one
-    thread there, each of which reserves some of it.
+    OpenBLAS would end the whole program with exit code 1, which says that a claim is false. It is told to use one
+    thread, since each thread reserves address space.
 
     Raises:
-        MemoryError: there is too little.
+        MemoryError: the address space is too small.
     """
     try:
         import resource  # noqa: PLC0415 - not on every platform
@@ -137,7 +138,7 @@ def tell_temporary(path: Path) -> None:
 
 
 def end_guard() -> None:
-    """Ignores interrupts from here on: all is done, and the exit code stands."""
+    """Ignores interrupts from here on, since all is done and the exit code is decided."""
     if signal.getsignal(signal.SIGINT) is _interrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
@@ -149,7 +150,7 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _pass_on(problem: "sys.UnraisableHookArgs") -> None:
-    """Raises an interrupt again that came where Python drops exceptions, in a finalizer say."""
+    """Raises an interrupt again that came where Python drops exceptions, for example in a finalizer."""
     if issubclass(problem.exc_type, KeyboardInterrupt):
         # by a thread: what is raised in this function would be dropped as well
         _thread.start_new_thread(_interrupt_soon, ())
@@ -179,7 +180,7 @@ def _watch(pipe: int, program: int) -> NoReturn:
 
 
 def _close_others(pipe: int) -> None:
-    """Closes what the program has open but stderr: who reads its results must not wait for the guard, too."""
+    """Closes all that the program has open but stderr, so that no reader of its results waits for the guard."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1):
         os.dup2(nothing, descriptor)
@@ -197,7 +198,7 @@ def _read(pipe: int) -> tuple[bytes, bool]:
         data = os.read(pipe, _CHUNK)
         if not data:
             return told, False
-        # signals are told by their number, which is no hexadecimal digit
+        # a signal arrives as the byte of its number, which is no hexadecimal digit
         told += data.replace(bytes([signal.SIGINT]), b"")
         if bytes([signal.SIGINT]) in data and deadline is None:
             deadline = time.monotonic() + GRACE

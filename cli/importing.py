@@ -25,31 +25,52 @@ _SOURCES: tuple[NetworkKind, ...] = get_args(NetworkKind)
 
 
 @click.command("import", epilog=f"Named data sets: {_LISTED}.")
-@click.option("-o", "--output", "path", type=click.Path(path_type=Path), required=True, help="*.json or *.json.gz")
-@click.option("--dataset", type=click.Choice(list(DATASETS)), help="a named real problem, see below")
-@click.option("--network", type=click.Path(path_type=Path), help="*.npz with weight_1, bias_1, weight_2, ...")
+@click.option(
+    "-o",
+    "--output",
+    "path",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="write the instance to *.json or *.json.gz",
+)
+@click.option("--dataset", type=click.Choice(list(DATASETS)), help="a named problem on real data, see below")
+@click.option(
+    "--network",
+    type=click.Path(path_type=Path),
+    help="a network in *.npz, with the arrays weight_1, bias_1, weight_2, ...",
+)
 @click.option("--torch", type=click.Path(path_type=Path), help="a state dict that torch.save has written: *.pt, *.pth")
 @click.option("--onnx", type=click.Path(path_type=Path), help="a network in an ONNX file")
 @click.option("--safetensors", type=click.Path(path_type=Path), help="a state dict in a safetensors file")
-@click.option("--activation", help=f"after every layer but the last: {ACTIVATION_NAMES}  [default: relu]")
-@click.option("--order", help="state dicts: the layers' names from the input to the output, with commas")
-@click.option("--without-bias", multiple=True, metavar="LAYER", help="state dicts: this layer has no bias, others have")
-@click.option("--key", help="--torch: the name of the state dict in a checkpoint")
-@click.option("--keys", help="--network: the names of its arrays, W1,b1,W2,...")
+@click.option("--activation", help=f"activation of the hidden layers: {ACTIVATION_NAMES}  [default: relu]")
+@click.option("--order", help="for a state dict: the layers' names from input to output, with commas between")
 @click.option(
-    "--decimals", type=click.IntRange(min=0), metavar="K", help="read the network's floats as decimals with K places"
+    "--without-bias", multiple=True, metavar="LAYER", help="for a state dict: a layer without bias, if others have one"
+)
+@click.option("--key", help="with --torch: the name of the state dict in a checkpoint")
+@click.option("--keys", help="with --network: the names of its arrays, W1,b1,W2,...")
+@click.option(
+    "--decimals",
+    type=click.IntRange(min=0),
+    metavar="K",
+    help="read the network's floats as decimals with up to K places",
 )
 @click.option(
-    "--data-decimals", type=click.IntRange(min=0), metavar="K", help="with a network: the same for floats in the data"
+    "--data-decimals",
+    type=click.IntRange(min=0),
+    metavar="K",
+    help="with a network: read floats in the data as decimals with up to K places",
 )
 @click.option(
-    "--data", type=click.Path(path_type=Path), help="*.npz with inputs and targets, or a table: CSV, Parquet, *.npy"
+    "--data",
+    type=click.Path(path_type=Path),
+    help="the data: *.npz with the arrays inputs and targets, or a table (CSV, Parquet, *.npy)",
 )
 @table_options
-@click.option("--no-bias", "--no-intercept", "no_bias", is_flag=True, help="regression: no intercept")
-@click.option("--layer", type=int, help="the trained layer  [default: 1]")
-@click.option("--free", help="the same, or `all`: the parameters of all layers")
-@click.option("--loss", metavar="LOSS", help=f"{LOSS_NAMES}  [default: absolute]")
+@click.option("--no-bias", "--no-intercept", "no_bias", is_flag=True, help="fit a regression without intercept")
+@click.option("--layer", type=int, help="the trained layer, from 1  [default: 1]")
+@click.option("--free", help="the same as --layer, or `all` for the parameters of all layers")
+@click.option("--loss", metavar="LOSS", help=f"loss of a residual: {LOSS_NAMES}  [default: absolute]")
 @click.option("--force", is_flag=True, help="write over an existing file")
 def import_command(
     *,
@@ -67,10 +88,11 @@ def import_command(
 ) -> None:
     """Write an instance from a network and data, or from a named data set.
 
-    Binary floats are taken as the dyadic rationals that they are (--decimals takes 0.7 for float32's 0.7, and refuses
-    what is no such decimal), decimals in a table of text as they are written. Without a network the problem is a
-    regression of the targets on the inputs with an intercept, from start 0. What is decided by a rule (the sign
-    between cells, a decimal comma, names in the first row, an index column, the order of layers) is said on stderr.
+    A binary float means the dyadic rational that it is. With --decimals it means the decimal that rounds to it (0.7 for
+    float32's 0.7), and a float without such a decimal is refused. A number in a table of text means what is written.
+    Without a network the problem is a regression of the targets on the inputs with an intercept, from start 0. What is
+    decided by a rule is said on stderr: the sign between cells, a decimal comma, names in the first row, an index
+    column, the order of layers.
     """
     if (dataset is None) == (data is None):
         raise click.UsageError("give either --dataset or --data")
@@ -136,7 +158,9 @@ def _read_network(kind: NetworkKind, source: dict[str, object]) -> Network:
     if kind in {"network", "onnx"} and (order or without_bias):
         raise click.UsageError("--order and --without-bias need --torch or --safetensors")
     if kind == "onnx" and source["activation"] is not None:
-        raise click.UsageError("--activation is of no use with --onnx, whose file has the activations")
+        raise click.UsageError(
+            "--activation is of no use with --onnx, since the file has the activations; leave it out"
+        )
     network = read_network_file(
         _path(source[kind]),
         kind,
@@ -168,7 +192,7 @@ def _read_data(path: Path, table: TableArguments) -> FileSamples:
     if path.suffix == ".npz":
         if not table.has_only_names:
             raise click.UsageError(
-                "an npz file has its arrays by the names inputs and targets, or --inputs and --target"
+                "an npz file has arrays, not columns; of the options for tables only --inputs and --target name them"
             )
         return read_arrays(path, inputs=table.single("inputs"), targets=table.single("targets"))
     return to_file_samples(table.read(path))

@@ -12,6 +12,9 @@ from exactdrl.front.judged_layer import LayerResult
 from exactdrl.front.options import DEFAULT_BUDGET, SIZE_HELP, SIZES, Size, check_format, refuse_existing
 
 UNDECIDED = 3
+FREE_HELP = (
+    "the parameters that may change: of the instance's layer, of all layers, or of layer N  [default: the instance's]"
+)
 
 
 def parse_free(value: str | None) -> Literal["layer", "all"] | int | None:
@@ -34,19 +37,20 @@ def parse_free(value: str | None) -> Literal["layer", "all"] | int | None:
 
 @click.command("judge")
 @click.argument("instance", type=click.Path(path_type=Path))
-@click.option("--free", metavar="layer|all|N", help="what is free: the instance's layer, all parameters, or layer N")
+@click.option("--free", metavar="layer|all|N", help=FREE_HELP)
 @click.option(
     "--budget",
     type=click.IntRange(min=1),
     default=DEFAULT_BUDGET,
     show_default=True,
-    help="work of each proof, in nodes of a small tree",
+    help="work that each proof may take, in nodes of its tree",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="write the verdict with its witness: *.verdict")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="write the verdict with its proof to *.verdict")
 @click.option(
     "--figure",
     type=click.Path(path_type=Path),
-    help="draw the units among the samples' hyperplanes, the function, the loss along the curve; png, svg, pdf or pgf",
+    help="draw the point to *.png, *.svg, *.pdf or *.pgf: its units among the samples' hyperplanes, its function, and "
+    "the loss along the curve on which it falls",
 )
 @click.option("--size", type=click.Choice(SIZES), default="screen", show_default=True, help=SIZE_HELP)
 @click.option("--json", "as_json", is_flag=True, help="print the result as JSON")
@@ -64,8 +68,9 @@ def judge_command(
 ) -> int:
     """Is the point of INSTANCE a local minimum of one layer's loss, or of the loss in all parameters?
 
-    The point is the network with its parameters, in the trained layer the start. Every verdict is proved; what is not
-    proved is undecided, with the reason. A verdict file is checked by `exactdrl verify INSTANCE VERDICT`.
+    The point is the network's own parameters, with INSTANCE's start in the trained layer. Every verdict is proved. What
+    is not proved is undecided, and the reason is given. `exactdrl verify INSTANCE VERDICT` checks the file that -o
+    writes. Exit codes: 0 decided, 2 bad input, 3 undecided.
     """
     for path in (output, figure):
         if path is not None:

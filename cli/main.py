@@ -139,7 +139,7 @@ COMMANDS = {
 }
 
 BAD_INPUT, UNDECIDED, MACHINE = 2, 3, 4
-# errors of the system that lie in what was asked for, a name too long, say
+# errors of the system whose cause is what was asked for, for example a name that is too long
 _ASKED = {errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.EINVAL}
 
 
@@ -174,7 +174,19 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="exactdrl")
 def cli() -> None:
-    """Exact, certified verdicts on the loss landscapes of networks with piecewise linear activations."""
+    """Exact, certified verdicts on the loss landscapes of networks with piecewise linear activations.
+
+    For fixed data and fixed other layers, such a network's loss is piecewise affine in the parameters of one layer. Its
+    pieces are called cells. They meet along kinks, where a preactivation (the input of a unit's activation) or a
+    residual (output minus target) is 0. A vertex is a point where as many independent kinks meet as there are
+    parameters; it is degenerate if more kinks meet there.
+
+    INSTANCE is a file with network, data, loss and start, which `sample` or `import` writes. RUN is the certificate of
+    a walk, which `walk` writes. DATA is a table or an instance file. The glossary of the documentation explains all
+    other terms.
+
+    Exit codes: 0 done, 1 a claim is false, 2 bad input or usage, 3 stopped or undecided, 4 the machine failed.
+    """
 
 
 def _call(arguments: Sequence[str] | None) -> int:
@@ -183,10 +195,10 @@ def _call(arguments: Sequence[str] | None) -> int:
 
 
 def run(arguments: Sequence[str] | None = None, call: Callable[[Sequence[str] | None], int] = _call) -> int:
-    """Runs a command and returns its exit code; what goes wrong ends in one line on stderr.
+    """Runs a command and returns its exit code; an error is said in one line on stderr.
 
     Args:
-        arguments: default: the program's own.
+        arguments: the command and its arguments; default: the program's own.
         call: what runs the command.
     """
     for stream in (sys.stdout, sys.stderr):
@@ -218,7 +230,7 @@ def _explain(error: BaseException) -> int:
         case MachineError():
             _say(f"error: {error}")
         case MemoryError():
-            _say("error: too little memory")
+            _say("error: there is too little memory")
         case SystemExit():
             # click's own way out of a pipe whose reader went away
             pass
@@ -234,7 +246,7 @@ def _explain(error: BaseException) -> int:
 
 
 def _comes_of_interrupt(error: BaseException) -> bool:
-    """Returns whether an error is an interrupt, or what others made of one: in an import an ImportError, say."""
+    """Returns whether an error is an interrupt, or was caused by one, as an ImportError in an interrupted import."""
     found: BaseException | None = error
     while found is not None:
         if isinstance(found, (click.Abort, KeyboardInterrupt)):
@@ -258,9 +270,9 @@ def _say(text: str, usage: click.ClickException | None = None) -> None:
 
 
 def _flush() -> bool:
-    """Hands what was printed to the system, and returns whether it took it all.
+    """Hands what was printed to the system, and returns whether the system took all of it.
 
-    A stream that is closed or full is put aside: the interpreter would complain of it once more at its end.
+    A stream that is closed or full is replaced, since the interpreter would report it once more at its own end.
     """
     is_whole = sys.stdout is not None
     streams: list[TextIO | None] = [sys.stdout, sys.stderr]

@@ -19,14 +19,15 @@ from .judge import print_verdict
     type=click.IntRange(min=1),
     default=DEFAULT_BUDGET,
     show_default=True,
-    help="work of a proof at a degenerate point, in nodes of a small tree",
+    help="work that the proof at a degenerate point may take, in nodes of its tree",
 )
 @click.option("--json", "as_json", is_flag=True, help="print the result as JSON")
 def minimum_command(*, instance: Path, budget: int, as_json: bool) -> int:
     """Is INSTANCE's start a local minimum? The start may lie on a vertex, between vertices or inside a cell.
 
-    Prints a verdict, and for a point that is none, a direction and a step along it to a smaller loss. `exactdrl judge`
-    does the same for all parameters at once.
+    The verdict is about the trained layer's parameters. If the start is no local minimum, a direction and a step along
+    it to a smaller loss are printed. `exactdrl judge` also decides about all parameters at once. Exit codes: 0 decided,
+    2 bad input, 3 undecided.
     """
     began = time.monotonic()
     with progress("minimum", unit="node") as report:

@@ -14,6 +14,12 @@ from exactdrl.front.options import FORMATS, LINES, SIZE_HELP, SIZES, SPREAD, TAB
 from exactdrl.front.progress import progress
 
 
+LINES_HELP = "lines through the last vertex on which kinks are counted, and as many through control points"
+SEED_HELP = "seed of the random lines"
+JOBS_HELP = "number of processes  [default: one for each processor]"
+FORMAT_HELP = "format of the figures; may be repeated"
+
+
 @contextmanager
 def observing(title: str) -> Iterator[Callable[[Progress], None]]:
     """Yields what shows the progress of an observation."""
@@ -37,23 +43,48 @@ def parse_spread(text: str) -> mpq:
 @click.argument("instance", type=click.Path(path_type=Path))
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
-    "-o", "--output", "claims", type=click.Path(path_type=Path), required=True, help="*.claims or *.claims.gz"
+    "-o",
+    "--output",
+    "claims",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="write the claims to *.claims or *.claims.gz",
 )
-@click.option("--window", type=click.IntRange(min=1), default=WINDOW, show_default=True, help="step lengths in a mean")
+@click.option(
+    "--window", type=click.IntRange(min=1), default=WINDOW, show_default=True, help="step lengths in a running mean"
+)
 @click.option(
     "--spread",
     default=str(SPREAD),
     show_default=True,
     help="the decay phase keeps the loss gap within this factor of a geometric sequence",
 )
-@click.option("--between", type=(int, int), multiple=True, metavar="A B", help="a further window of steps to bracket")
-@click.option("--lines", type=click.IntRange(min=0), default=LINES, show_default=True, help="lines of each kind")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="of the lines")
-@click.option("--jobs", type=click.IntRange(min=1), help="processes; default: one for each processor")
-@click.option("--tables", type=click.Path(path_type=Path), help="a folder for tables of all that was observed")
-@click.option("--table-format", type=click.Choice(TABLE_ENDINGS), default="csv", show_default=True)
-@click.option("--figures", type=click.Path(path_type=Path), help="a folder for the figures of `plot`, too")
-@click.option("--format", "formats", type=click.Choice(FORMATS), multiple=True, default=("png",), show_default=True)
+@click.option(
+    "--between",
+    type=(int, int),
+    multiple=True,
+    metavar="A B",
+    help="bracket the decay in the steps A to B, too; may be repeated",
+)
+@click.option("--lines", type=click.IntRange(min=0), default=LINES, show_default=True, help=LINES_HELP)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help=SEED_HELP)
+@click.option("--jobs", type=click.IntRange(min=1), help=JOBS_HELP)
+@click.option(
+    "--tables", type=click.Path(path_type=Path), help="write tables of all that was observed into this folder"
+)
+@click.option(
+    "--table-format", type=click.Choice(TABLE_ENDINGS), default="csv", show_default=True, help="of the tables"
+)
+@click.option("--figures", type=click.Path(path_type=Path), help="draw the figures of `plot` into this folder, too")
+@click.option(
+    "--format",
+    "formats",
+    type=click.Choice(FORMATS),
+    multiple=True,
+    default=("png",),
+    show_default=True,
+    help=FORMAT_HELP,
+)
 @click.option("--size", type=click.Choice(SIZES), default="screen", show_default=True, help=SIZE_HELP)
 @click.option("--json", "as_json", is_flag=True, help="print the summary as JSON")
 @click.option("--force", is_flag=True, help="write over existing files")
@@ -76,7 +107,13 @@ def observe_command(
     as_json: bool,
     force: bool,
 ) -> None:
-    """Observe the walk RUN on INSTANCE: decay, early estimates, densities; write what is certain as claims."""
+    """Observe the walk RUN on INSTANCE: decay, early estimates, densities; write what is certain as claims.
+
+    Decay is how the loss gap (the loss minus the last loss), the distance to the last vertex and the step lengths
+    shrink. An early estimate tells the final loss from the losses up to a step. A density is the number of vertices or
+    kinks near the last vertex; for comparison kinks near control points are counted, random points of the box that
+    holds the walk. `exactdrl verify INSTANCE RUN CLAIMS` checks the claims.
+    """
     outputs = Outputs(claims, tables, table_format, figures, formats, size, force)
     with observing("observe") as report:
         found = observe(

@@ -21,13 +21,20 @@ _LONGEST = 28
     "levels",
     multiple=True,
     metavar="LEVEL",
-    help="between 0 and 1, 0.25 or 1/4; several times  [default: 1/2]",
+    help="level τ of the quantile, between 0 and 1, as 0.25 or 1/4; may be repeated  [default: 1/2]",
 )
-@click.option("--formula", metavar="TEXT", help='"foodexp ~ income + C(region)", in place of --target and --inputs')
-@click.option("--no-intercept", is_flag=True, help="without a column of ones")
-@click.option("--path", "with_path", is_flag=True, help="the coefficients for all levels, with all breakpoints")
+@click.option(
+    "--formula", metavar="TEXT", help='a formula like "foodexp ~ income + C(region)", in place of --target and --inputs'
+)
+@click.option("--no-intercept", is_flag=True, help="fit without a column of ones")
+@click.option("--path", "with_path", is_flag=True, help="print the coefficients for all levels, piece by piece")
 @click.option("--exact", is_flag=True, help="print fractions, however long")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="write the certificate, *.drl, and its instance")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="write the certificate, *.drl or *.drl.gz, and its instance beside it",
+)
 @click.option("--force", is_flag=True, help="write over existing files")
 @click.option("--json", "as_json", is_flag=True, help="print the result as JSON")
 @table_options
@@ -47,7 +54,8 @@ def regress_command(
 ) -> None:
     """Fit an exact quantile regression to the table DATA: least absolute deviations where no level is named.
 
-    The objective is convex, so that the coefficients are a global minimum, proved. DATA may also be an instance file.
+    The objective is convex, so that the coefficients are proved to be a global minimum. DATA is a table (CSV, Parquet)
+    or an instance file whose last layer is trained. A long fraction is shown by its length; --exact prints it.
     """
     if (data is None) == (dataset is None):
         raise click.UsageError("name a table DATA, or a --dataset")
@@ -103,7 +111,7 @@ def _path_values(result: RegressionResult) -> dict[str, object]:
 
 
 def _path_lines(result: RegressionResult, *, exact: bool) -> list[str]:
-    """Returns a line for each piece of the path, and its heads."""
+    """Returns a line for each piece of the path, below the number of pieces and a line of heads."""
     names = [name for name, value in result.coefficients.items() if value is not None]
     rows = [("from τ", "to τ", *names)]
     for piece in result.path:

@@ -12,7 +12,11 @@ from exactdrl.front.progress import progress
 @click.argument("instance", type=click.Path(path_type=Path))
 @click.argument("run", type=click.Path(path_type=Path))
 def rerun_command(*, instance: Path, run: Path) -> int:
-    """Walk again on INSTANCE in exact arithmetic, and demand the steps of RUN, one by one."""
+    """Walk again on INSTANCE in exact arithmetic, and demand the steps of RUN, one by one.
+
+    The rules are those that RUN names. Exit codes: 0 the steps and the outcome are the same, 1 they differ, 2 bad
+    input.
+    """
     problem = read_instance(instance)
     certificate = read_certificate(run, problem)
     with progress("rerun", total=len(certificate.steps)) as report:

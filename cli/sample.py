@@ -31,17 +31,17 @@ def _parse_widths(_context: click.Context, _parameter: click.Parameter, value: s
     "path",
     type=click.Path(path_type=Path),
     required=True,
-    help="*.json or *.json.gz, or - for standard output",
+    help="write the instance to *.json or *.json.gz, or - for standard output",
 )
 @click.option(
     "--widths",
     default=",".join(map(str, PUBLISHED_WIDTHS)),
     show_default=True,
     callback=_parse_widths,
-    help="n_0,...,n_{L+1}",
+    help="numbers of inputs, of units of each hidden layer, and of outputs: n_0,...,n_{L+1}",
 )
 @click.option("--samples", type=int, default=PUBLISHED_SAMPLES, show_default=True, help="number of samples N")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="seed of all draws")
 @click.option(
     "--bits",
     type=int,
@@ -49,8 +49,10 @@ def _parse_widths(_context: click.Context, _parameter: click.Parameter, value: s
     show_default=True,
     help="round every drawn number to this many bits after the binary point",
 )
-@click.option("--loss", default="absolute", show_default=True, help=LOSS_NAMES)
-@click.option("--activation", default="relu", show_default=True, help=f"of all layers but the last: {ACTIVATION_NAMES}")
+@click.option("--loss", default="absolute", show_default=True, help=f"loss of a residual: {LOSS_NAMES}")
+@click.option(
+    "--activation", default="relu", show_default=True, help=f"activation of the hidden layers: {ACTIVATION_NAMES}"
+)
 @click.option("--force", is_flag=True, help="write over an existing file")
 def sample_command(
     *,
@@ -65,8 +67,9 @@ def sample_command(
 ) -> None:
     """Draw the published experiment's random problem, or one like it with another loss or activation.
 
-    Layer 1 is trained; layers 2.. are uniform on [-1, 1], inputs and targets on [-3, 3], the start on [-20, 20]; hinge
-    targets are the draws' signs. The same seed gives the same file, byte for byte.
+    Layer 1 is trained. The parameters of the other layers are uniform on [-1, 1], inputs and targets on [-3, 3], and
+    the start on [-20, 20]. Targets for the hinge loss are the signs of their draws. The same seed gives the same file,
+    byte for byte.
     """
     try:
         instance = sample_experiment(

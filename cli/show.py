@@ -18,7 +18,7 @@ _LONGEST = 24
 def show_command(*, instance: Path, run: Path, exact: bool, as_json: bool) -> None:
     """Show how the walk RUN on INSTANCE ended: outcome, loss, and the parameters of the last vertex.
 
-    Nothing is checked here: `exactdrl verify` does that.
+    Nothing is checked here; `exactdrl verify` checks the certificate.
     """
     result = read_result(instance, run)
     if as_json:
@@ -27,7 +27,9 @@ def show_command(*, instance: Path, run: Path, exact: bool, as_json: bool) -> No
     click.echo(str(result))
     at = result.loss_at_x
     click.echo(f"rounded      at the parameters in float64 the loss is {to_float(at - result.loss):.3g} higher")
-    click.echo(f"parameters   of layer {result.instance.layer}, a row a unit" + _bias_words(result.instance.has_bias))
+    click.echo(
+        f"parameters   of layer {result.instance.layer}, one row for each unit" + _bias_words(result.instance.has_bias)
+    )
     for unit, row in enumerate(result.parameters):
         texts = [to_text(value) if exact else _short(to_text(value), to_float(value)) for value in row]
         click.echo(f"  unit {unit:<5} {'  '.join(texts)}")

@@ -8,22 +8,32 @@ import click
 from exactdrl import parse_rational, snap
 from exactdrl.front.options import DEFAULT_BUDGET, DEFAULT_TOLERANCES, refuse_existing
 
-from .judge import UNDECIDED, parse_free
+from .judge import FREE_HELP, UNDECIDED, parse_free
 
 
 @click.command("snap")
 @click.argument("instance", type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="the snapped instance")
-@click.option("--free", metavar="layer|all|N", help="what is free: the instance's layer, all parameters, or layer N")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="write the snapped point's instance to *.json or *.json.gz",
+)
+@click.option("--free", metavar="layer|all|N", help=FREE_HELP)
 @click.option(
     "--tolerance",
     "tolerances",
     multiple=True,
     metavar="T",
-    help="relative size below which a preactivation is proposed to be 0; may be repeated; default: several",
+    help="relative size below which a number is proposed to be 0; may be repeated  [default: several tolerances]",
 )
 @click.option(
-    "--budget", type=click.IntRange(min=1), default=DEFAULT_BUDGET, show_default=True, help="work of each proof"
+    "--budget",
+    type=click.IntRange(min=1),
+    default=DEFAULT_BUDGET,
+    show_default=True,
+    help="work that each proof may take, in nodes of its tree",
 )
 @click.option("--json", "as_json", is_flag=True, help="print the result as JSON")
 @click.option("--force", is_flag=True, help="write over OUTPUT")
@@ -39,8 +49,10 @@ def snap_command(
 ) -> int:
     """Find the exact point that INSTANCE's trained floats approximate: is it a local minimum?
 
-    A tolerance proposes which preactivations, residuals and outer weights are 0; exact algebra finds the stationary
-    point of that pattern that is nearest to the trained one. Both points are judged, and stand side by side.
+    A tolerance proposes which preactivations, residuals and outer weights are 0. Exact algebra then finds the
+    stationary point of that pattern that is nearest to the trained one. A point is stationary if every one-sided
+    derivative test holds there. Both points are judged, and their verdicts stand side by side. Exit codes: 0 a point
+    near the trained one was found and decided, 2 bad input, 3 undecided.
     """
     refuse_existing(output, force=force)
     chosen = tuple(parse_rational(text) for text in tolerances) or DEFAULT_TOLERANCES

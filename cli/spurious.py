@@ -22,23 +22,24 @@ _LONG = 6
 @click.option(
     "--widths",
     metavar="N0,...,NL",
-    help="inputs, hidden layers, outputs  [default: one hidden layer, two wider than the output]",
+    help="numbers of inputs, of units of each hidden layer, and of outputs  "
+    "[default: one hidden layer with two units more than outputs]",
 )
-@click.option("--loss", type=click.Choice(["squared", "absolute"]), help="[default: squared]")
+@click.option("--loss", type=click.Choice(["squared", "absolute"]), help="loss of a residual  [default: squared]")
 @click.option(
     "--activation",
     metavar="BELOW,ABOVE",
     default="relu",
     show_default=True,
-    help=f"of the hidden units: {ACTIVATION_NAMES}",
+    help=f"activation of the hidden units: {ACTIVATION_NAMES}",
 )
-@click.option("--no-output-bias", is_flag=True, help="the output has no bias")
+@click.option("--no-output-bias", is_flag=True, help="give the output no bias")
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
     required=True,
-    help="the instance, *.json or *.json.gz; its certificate is written beside it, *.drl",
+    help="write the instance to *.json or *.json.gz; its certificate is written beside it, to *.drl",
 )
 @click.option("--force", is_flag=True, help="write over existing files")
 @click.option("--json", "as_json", is_flag=True, help="print the result as JSON")
@@ -57,9 +58,9 @@ def spurious_command(
     """Build a spurious minimum for DATA: a local minimum in all parameters that another point beats.
 
     DATA is a table (CSV, Parquet) or an instance file, of which the data and the loss are taken. The point is the
-    best affine fit, passed through a network of any depth. The certificate holds its radius, a better point where one
-    was found, and a polyline of minima with the same loss. Where a hypothesis of the construction fails the refusal
-    names it.
+    best affine fit, passed through a network of any depth. The certificate holds a radius around the point within which
+    no point is better, a better point where one was found, and a polyline of minima with the same loss. If a hypothesis
+    of the construction fails, the refusal names it.
     """
     hidden = parse_activation(activation)
     slopes = (hidden.below, hidden.above)
@@ -69,7 +70,7 @@ def spurious_command(
     shape = None if widths is None else _parse_widths(widths)
     if is_instance(source):
         if not table.is_default or loss is not None:
-            raise InputError(f"{source}: an instance says itself what its columns and its loss are")
+            raise InputError(f"{source}: an instance has its own columns and loss; leave their options out")
         found = spurious_minimum_of(source, widths=shape, activation=slopes, has_output_bias=not no_output_bias)
     else:
         read = table.read(source)

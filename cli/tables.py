@@ -1,4 +1,4 @@
-"""The options of every command that takes a table, and how its notes are said."""
+"""The options of every command that takes a table, and the printing of the table's notes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,19 +18,25 @@ _FORM_OPTIONS = (
         "--header/--no-header",
         "has_header",
         default=None,
-        help="whether the first row names the columns  [default: look]",
+        help="whether the first row names the columns  [default: detected]",
     ),
-    click.option("--delimiter", metavar="SIGN", help="between cells: a character, `tab` or `space`  [default: look]"),
-    click.option("--decimal", type=click.Choice([".", ","]), help="the decimal sign  [default: look]"),
-    click.option("--thousands", metavar="SIGN", help="what groups thousands: , . ' _ or `space`  [default: nothing]"),
+    click.option(
+        "--delimiter", metavar="SIGN", help="the sign between cells: a character, `tab` or `space`  [default: detected]"
+    ),
+    click.option("--decimal", type=click.Choice([".", ","]), help="the decimal sign  [default: detected]"),
+    click.option(
+        "--thousands", metavar="SIGN", help="the sign that groups thousands: , . ' _ or `space`  [default: none]"
+    ),
     click.option(
         "--skip-rows",
         type=click.IntRange(min=0),
         default=0,
         metavar="K",
-        help="leave out so many lines at the beginning",
+        help="leave out the first K lines",
     ),
-    click.option("--encoding", metavar="NAME", help="of the text: utf-8, utf-16, latin-1, ...  [default: look]"),
+    click.option(
+        "--encoding", metavar="NAME", help="encoding of the text: utf-8, utf-16, latin-1, ...  [default: detected]"
+    ),
 )
 _COLUMN_OPTIONS = (
     click.option(
@@ -39,19 +45,28 @@ _COLUMN_OPTIONS = (
         "targets",
         multiple=True,
         metavar="NAMES",
-        help="the target columns: names or numbers from 1, with commas  [default: the last column]",
+        help="the target columns: names, or numbers from 1, with commas between  [default: the last column]",
     ),
-    click.option("--inputs", multiple=True, metavar="NAMES", help="the input columns  [default: all others]"),
-    click.option("--exclude", multiple=True, metavar="NAMES", help="columns to leave out"),
+    click.option(
+        "--inputs", multiple=True, metavar="NAMES", help="the input columns, named likewise  [default: all others]"
+    ),
+    click.option("--exclude", multiple=True, metavar="NAMES", help="columns that are left out"),
     click.option("--weights", metavar="NAME", help="a column of nonnegative weights, one for each sample"),
-    click.option("--index/--no-index", default=None, help="whether the first column is an index  [default: look]"),
+    click.option(
+        "--index/--no-index",
+        default=None,
+        help="whether the first column only numbers or names the rows  [default: detected]",
+    ),
     click.option("--drop-missing", is_flag=True, help="leave out rows with a missing value"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class TableArguments:
-    """What the options say about a table; a name given twice adds columns, and may hold a comma."""
+    """What the options say about a table.
+
+    An option that is given twice adds columns. A column's name may hold a comma.
+    """
 
     targets: tuple[str, ...]
     inputs: tuple[str, ...]
@@ -98,7 +113,7 @@ class TableArguments:
         """
         names = self.inputs if what == "inputs" else self.targets
         if len(names) > 1:
-            raise click.UsageError(f"name one array of {what}, not {len(names)}")
+            raise click.UsageError(f"{len(names)} arrays of {what} are named; name one")
         return names[0] if names else None
 
     @property

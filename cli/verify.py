@@ -14,18 +14,19 @@ _EXIT = {"accepted": 0, "rejected": 1, "malformed": 2}
 @click.argument("instance", type=click.Path(path_type=Path))
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("claims", type=click.Path(path_type=Path), required=False)
-@click.option("--steps", metavar="A:B", help="Check steps A to B alone, counted from 1; either end may be left out.")
-@click.option("--gmpy2", is_flag=True, help="Compute with gmpy2's integers: faster with many parameters.")
+@click.option("--steps", metavar="A:B", help="check only the steps A to B, counted from 1; either end may be left out")
+@click.option("--gmpy2", is_flag=True, help="compute with gmpy2's integers, which is faster with many parameters")
 @click.option(
-    "--fast", is_flag=True, help="The daily check: steps by this package's float filter, faster than the walk."
+    "--fast", is_flag=True, help="check the steps by this package's own filtered arithmetic, faster than the walk"
 )
 def verify_command(
     instance: Path, run: Path, claims: Path | None, *, steps: str | None, gmpy2: bool, fast: bool
 ) -> int:
     """Check the certificate RUN of a walk on INSTANCE, and CLAIMS about it, with the stand-alone checker.
 
-    The same as `python -I -S proofs/check.py INSTANCE RUN [CLAIMS]`, which needs no installation. Exit codes:
-    0 accepted, 1 rejected, 2 malformed, 4 failed: nothing is known.
+    This is the same as `python -I -S proofs/check.py INSTANCE RUN [CLAIMS]`, which needs no installation. RUN may also
+    be a verdict that `judge` has written, or a certificate of `cells`, `global` or `spurious`. Exit codes: 0 accepted,
+    1 rejected, 2 malformed, 4 the check failed, so that nothing is known.
     """
     if fast and (claims is not None or steps is not None or gmpy2):
         raise click.UsageError("--fast goes without CLAIMS, --steps and --gmpy2")

@@ -16,12 +16,20 @@ from .tables import say_notes, text_options
 @click.argument("instance", type=click.Path(path_type=Path))
 @click.argument("points", type=click.Path(path_type=Path))
 @click.option(
-    "--columns", metavar="PREFIX", help="table: take the columns PREFIX0, PREFIX1, ...; *.npz: the array PREFIX"
+    "--columns",
+    metavar="PREFIX",
+    help="take the columns PREFIX0, PREFIX1, ... of a table, or the array PREFIX of an *.npz  [default: all]",
 )
 @text_options
-@click.option("--row", type=int, help="the point that --output gets, from 1; -1 is the last one  [default: -1]")
-@click.option("-o", "--output", "path", type=click.Path(path_type=Path), help="write one point as an instance: *.json")
-@click.option("--summary", is_flag=True, help="print no table")
+@click.option("--row", type=int, help="the row of the point that -o writes, from 1; -1 is the last row  [default: -1]")
+@click.option(
+    "-o",
+    "--output",
+    "path",
+    type=click.Path(path_type=Path),
+    help="write one point as an instance to *.json or *.json.gz",
+)
+@click.option("--summary", is_flag=True, help="print the summary without the table")
 @click.option("--force", is_flag=True, help="write over an existing file")
 @click.option("--json", "as_json", is_flag=True, help="print the table as JSON")
 def visits_command(
@@ -38,11 +46,13 @@ def visits_command(
 ) -> None:
     """Show which cells the training POINTS visits on INSTANCE, with the exact loss at each recorded point.
 
-    POINTS is what `exactdrl.Recorder` has kept (*.npz, *.parquet), or any file that `audit` takes. With -o one point
-    becomes an instance, which `judge` and `snap` take.
+    POINTS is what `exactdrl.Recorder` has kept (*.npz, *.parquet), or any file that `audit` takes. The columns of the
+    table: the cell's number in the order of first visits, with * where the training comes back to it; how many kinks
+    have changed their sign since the point before; how many kinks are met exactly; and the dead units (layer, unit),
+    whose activation is 0 on every sample. With -o one point becomes an instance, which `judge` and `snap` take.
     """
     if row is not None and (path is None or not row):
-        raise click.UsageError("--row needs --output, and counts from 1, or from -1 backwards")
+        raise click.UsageError("--row needs --output; it counts from 1, or from -1 backwards")
     read = read_instance(instance)
     trajectory = read_trajectory(points, columns=columns, form=form)
     say_notes(trajectory.notes)

@@ -22,37 +22,52 @@ def _run(walk: Walk, path: Path, *, force: bool, resume: bool, has_heartbeat: bo
 
 @click.command("walk")
 @click.argument("instance", type=click.Path(path_type=Path))
-@click.option("-o", "--output", "path", type=click.Path(path_type=Path), required=True, help="*.drl or *.drl.gz")
+@click.option(
+    "-o",
+    "--output",
+    "path",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="write the certificate to *.drl or *.drl.gz",
+)
 @click.option(
     "--rule",
     type=click.Choice(ALL_RULES),
-    help="pivot rule  [default: long-step where the last layer is trained, a convex problem; else reference]",
+    help="pivot rule, which chooses the next edge  "
+    "[default: long-step where the last layer is trained, so that the loss is convex; else reference]",
 )
 @click.option(
     "--start-rule",
     type=click.Choice(["projected-gradient", "coordinate", "line-search"]),
-    help="way to the first vertex  [default: projected-gradient up to 60 parameters, else coordinate; "
-    "line-search for the rule long-step, and only for it]",
+    help="the way from the start to the first vertex  [default: projected-gradient up to 60 parameters, else "
+    "coordinate; for the rule long-step, and only for it, line-search]",
 )
 @click.option(
     "--arithmetic",
     type=click.Choice(ARITHMETICS),
     default="filtered",
     show_default=True,
-    help="the certificate is the same, byte for byte",
+    help="how decisions are computed: in floats with proved bounds where these are certain, or all exactly; the "
+    "certificate is the same, byte for byte",
 )
-@click.option("--max-steps", type=click.IntRange(min=0), help="stop after this many steps")
+@click.option("--max-steps", type=click.IntRange(min=0), help="stop after this many steps; --resume goes on")
 @click.option(
     "--budget",
     type=click.IntRange(min=1),
     default=DEFAULT_BUDGET,
     show_default=True,
-    help="work that each verdict on a degenerate vertex may take; beyond it the walk ends undecided",
+    help="work that each verdict on a degenerate vertex may take, in nodes of its proof's tree; beyond it the walk "
+    "ends undecided",
 )
 @click.option("--resume", is_flag=True, help="go on with the walk that OUTPUT holds")
 @click.option("--force", is_flag=True, help="write over an existing file")
-@click.option("--progress", "has_heartbeat", is_flag=True, help="in a pipe, too, say every ten seconds what is done")
-@click.option("--stats", is_flag=True, help="print how the decisions were made")
+@click.option(
+    "--progress",
+    "has_heartbeat",
+    is_flag=True,
+    help="say every ten seconds what is done, also where stderr is no terminal",
+)
+@click.option("--stats", is_flag=True, help="print how many decisions were made in floats, by balls and exactly")
 @click.option("--json", "as_json", is_flag=True, help="print the result as JSON")
 def walk_command(
     *,
@@ -69,7 +84,13 @@ def walk_command(
     stats: bool,
     as_json: bool,
 ) -> int:
-    """Walk from INSTANCE's start to a local minimum, and write the certificate as it goes."""
+    """Walk from INSTANCE's start to a local minimum, and write the certificate as it goes.
+
+    The trained layer's loss is piecewise affine. The walk first goes to a vertex, where as many independent kinks meet
+    as there are parameters, and then along edges from vertex to vertex. The loss never rises. A certificate that breaks
+    off is valid so far. Exit codes: 0 the walk ended in a local minimum, or on a ray along which the loss falls
+    forever, 2 bad input, 3 stopped or undecided.
+    """
     if resume and force:
         raise click.UsageError("--resume and --force exclude each other")
     problem = read_instance(instance)

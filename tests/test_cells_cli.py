@@ -173,7 +173,7 @@ def test_an_instance_says_its_loss_itself(capsys):
     run(capsys, "spurious", "three.csv", "--target", "y", "-o", "s.json")
     code, _, err = run(capsys, "cells", "s.json", "--loss", "absolute")
     assert code == 2
-    assert "an instance says itself" in err
+    assert "an instance has its own columns" in err
 
 
 @pytest.mark.usefixtures("folder")

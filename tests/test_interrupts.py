@@ -103,7 +103,7 @@ def test_long_call(tmp_path):
     seconds, _, err = interrupt(process)
     assert process.returncode == 3
     assert GRACE <= seconds < GRACE + 8  # the machine may be loaded
-    assert re.fullmatch("interrupted, in the middle of one long exact step; .*\n", err)
+    assert re.fullmatch("interrupted in the middle of one long exact step; .*\n", err)
     assert not folder.exists()
     assert list(tmp_path.iterdir()) == []
 

@@ -23,7 +23,7 @@ Size: TypeAlias = Literal["screen", "column", "page"]
 
 FORMATS = ("png", "svg", "pdf", "pgf")
 SIZES: tuple[Size, ...] = ("screen", "column", "page")
-SIZE_HELP = "of figures: for a screen, for one column of a paper with two, or for the width of the page"
+SIZE_HELP = "size of the figures: for a screen, for one column of a paper with two, or for the width of the page"
 # Okabe and Ito: colour-blind readers tell them apart
 BLUE, ORANGE, GREEN, PINK, SKY, YELLOW, BLACK = (
     "#0072B2",
