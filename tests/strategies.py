@@ -160,6 +160,35 @@ def general_instances(draw: Callable, *, extremes: bool = False, **sizes: int) -
 
 
 @st.composite
+def mixed_outputs(draw: Callable, *, max_samples: int = 6) -> Instance:
+    """The last layer is trained; one output's residuals have a kink, another's have none, a third's may do either.
+
+    Often the inputs sum to 0, so that an output without a kink does not make the loss fall forever. Weights down to 0.
+    """
+    small = st.fractions(-4, 4, max_denominator=2)
+    outputs, features, has_bias = draw(st.integers(2, 3)), draw(st.integers(1, 3)), draw(st.booleans())
+    bent = [mpq(draw(st.integers(-4, 1)), draw(st.integers(1, 3))) for _ in range(outputs)]
+    pairs = [(slope, slope + draw(st.sampled_from([1, 2, mpq(1, 3)]))) for slope in bent]
+    straight = [
+        (mpq(slope), mpq(slope)) for slope in draw(st.lists(st.sampled_from([0, -2, 1]), min_size=3, max_size=3))
+    ]
+    kinds = draw(st.permutations([True, False, draw(st.booleans())][:outputs]))
+    pairs = [pair if has_kink else even for has_kink, pair, even in zip(kinds, pairs, straight, strict=False)]
+    inputs = draw(matrices(draw(st.integers(1, max_samples)), features, small))
+    weight = st.sampled_from([Fraction(0), Fraction(1), Fraction(1, 3), Fraction(5)])
+    weights = draw(st.none() | st.lists(weight, min_size=len(inputs), max_size=len(inputs)))
+    if draw(st.sampled_from([True, True, False])):
+        inputs = [*inputs, *([-entry for entry in row] for row in inputs)]
+        weights = None if weights is None else weights * 2
+    layers: list[tuple[object, ...]] = [(draw(matrices(outputs, features, small)), [0] * outputs if has_bias else None)]
+    if draw(st.sampled_from([False, False, True])):
+        layers.insert(0, (draw(matrices(features, features, small)), None, draw(activations())))
+    targets = draw(matrices(len(inputs), outputs, small))
+    loss = Loss.two_slope([below for below, _ in pairs], [above for _, above in pairs])
+    return Instance.create(layers, inputs, targets, loss=loss, weights=weights, free=len(layers))
+
+
+@st.composite
 def starts(draw: Callable, units: int, m: int, numbers: st.SearchStrategy[Fraction]) -> Matrix:
     """Parameters of the trained layer: random, zero, or with a unit that is zero or negative throughout."""
     kind = draw(st.sampled_from(["plain", "plain", "zero", "unit", "dead"]))

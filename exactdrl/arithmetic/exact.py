@@ -12,9 +12,9 @@ from exactdrl.arithmetic.protocol import Edge, Move
 from exactdrl.cells.affine import AffineForm, affine_form, flip_multiple, gradient, gradient_jump
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
-from exactdrl.cells.scan import Breakpoint, Values, first_breakpoint, scaled_loss, scan, vanishing_kinks
+from exactdrl.cells.scan import Breakpoint, Values, first_breakpoint, loss_of_values, scan, vanishing_kinks
 from exactdrl.exact.basis import Scaled, dot
-from exactdrl.exact.linear import independent_rows, to_mpz
+from exactdrl.exact.linear import independent_rows
 from exactdrl.exact.rationals import InputError, to_float
 from exactdrl.exact.solved import DependentRowError, invert
 
@@ -113,7 +113,7 @@ class ExactArithmetic:
 
     def loss(self) -> mpq:
         """Returns the loss at the vertex."""
-        return mpq(to_mpz(scaled_loss(self._problem, self.values())), self._problem.loss_scale * self._point()[1])
+        return loss_of_values(self._problem, self.values(), self._point()[1])
 
     def loss_estimate(self) -> float:
         """Returns the loss in floats, for display only."""

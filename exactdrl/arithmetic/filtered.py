@@ -33,6 +33,7 @@ from exactdrl.arithmetic.protocol import Edge, Move
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.cells.scan import Breakpoint
+from exactdrl.exact.rationals import to_float
 from exactdrl.exact.solved import LARGEST_KEPT
 
 # Precisions of the balls, one after another; many parameters make the later ones dearer than an exact linear system
@@ -126,7 +127,8 @@ class FilteredArithmetic:
         records = np.zeros((limit, kernel.RECORD), dtype=np.int64)
         flips = np.zeros((limit * self._problem.dimension, 3), dtype=np.int64)
         slopes.given[:] = 0
-        place = {kink: slot for slot, kink in enumerate(self._kink(*at) for at in vertex.kinks.tolist())}
+        kink_of = self._problem.addresses.kink_of
+        place = {kink_of(*at): slot for slot, at in enumerate(vertex.kinks.tolist())}
         slopes.given[[2 * place[edge.kink] + edge.is_flipped for edge in zeros]] = 1
         taken, end = native.walk_steps(floats, vertex, slopes, rule, records, flips)
         # a step that was told exact signs is none in float64 alone
@@ -158,14 +160,12 @@ class FilteredArithmetic:
         """
         if not moves or self._is_out_of_range or not self._load():
             return 0
-        floats, vertex, slopes, first = self._floats, self._vertex, self._slopes, self._problem.first
+        floats, vertex, slopes, place = self._floats, self._vertex, self._slopes, self._problem.addresses.numbers
         assert floats is not None  # noqa: S101 - _load made them
         assert vertex is not None  # noqa: S101
         assert slopes is not None  # noqa: S101
-        steps = np.array([[*move.leaving, *move.entering] for move in moves], dtype=np.int64)
-        flips = np.array([kink for move in moves for kink in move.flips], dtype=np.int64).reshape(-1, 3)
-        steps[:, [0, 3]] -= first
-        flips[:, 0] -= first
+        steps = np.array([(*place(move.leaving), *place(move.entering)) for move in moves], dtype=np.int64)
+        flips = np.array([place(kink) for move in moves for kink in move.flips], dtype=np.int64).reshape(-1, 3)
         ends = np.cumsum([len(move.flips) for move in moves], dtype=np.int64)
         taken = int(native.follow_steps(floats, vertex, slopes, steps, ends, flips))
         self.counts.steps[0] += taken
@@ -185,18 +185,15 @@ class FilteredArithmetic:
 
     def _to_moves(self, basis: list[Kink], records: list[list[int]], flips: list[list[int]]) -> list[Move]:
         """Returns steps from a vertex on, whose basis is given and changed."""
-        moves, place = [], 0
+        moves, place, kink_of = [], 0, self._problem.addresses.kink_of
         for record in records:
-            flipped = tuple(self._kink(*kink) for kink in flips[place : place + record[0]])
+            flipped = tuple(kink_of(*kink) for kink in flips[place : place + record[0]])
             place += record[0]
-            leaving, entering = self._kink(*record[1:4]), self._kink(*record[4:7])
+            leaving, entering = kink_of(*record[1:4]), kink_of(*record[4:7])
             basis.remove(leaving)
             basis.append(entering)
             moves.append(Move(flipped, leaving, entering, bool(record[7])))
         return moves
-
-    def _kink(self, depth: int, sample: int, unit: int) -> Kink:
-        return Kink(self._problem.first + depth, sample, unit)
 
     def _back_off(self) -> int:
         """Returns how many exact steps pass before the next trial, and doubles it for the one after."""
@@ -214,9 +211,9 @@ class FilteredArithmetic:
                 return False
         if self._vertex is None:
             self._vertex, self._slopes = empty_vertex(self._floats), empty_slopes(self._floats)
-        vertex, first, basis = self._vertex, self._problem.first, self.basis
+        vertex, basis, numbers = self._vertex, self.basis, self._problem.addresses.numbers
         set_masks(vertex, self.pattern)
-        vertex.kinks[:] = [(kink.layer - first, kink.sample, kink.unit) for kink in basis]
+        vertex.kinks[:] = [numbers(kink) for kink in basis]
         vertex.order[:] = np.arange(len(basis))
         self.counts.loads += 1
         self._is_loaded = native.set_up(self._floats, vertex)
@@ -259,7 +256,8 @@ class FilteredArithmetic:
         if self._recorded is not None:
             return self._recorded[1]
         assert self._vertex is not None  # noqa: S101 - there is one or the other
-        return [self._kink(*self._vertex.kinks[slot].tolist()) for slot in self._vertex.order]
+        kink_of = self._problem.addresses.kink_of
+        return [kink_of(*self._vertex.kinks[slot].tolist()) for slot in self._vertex.order]
 
     def vertex(self) -> tuple[mpq, ...]:
         """Returns the reduced parameters, n rationals."""
@@ -277,7 +275,8 @@ class FilteredArithmetic:
         if self._exact is not None or self._vertex is None or (self._recorded is not None and not self._is_loaded):
             return self._exact_here().loss_estimate()
         assert self._floats is not None  # noqa: S101 - the vertex has room for it
-        return estimate_loss(self._floats, self._vertex)
+        apart = to_float(mpq(self._problem.loss_apart, self._problem.loss_scale))
+        return estimate_loss(self._floats, self._vertex) + apart
 
     def vanishing_kinks(self) -> list[Kink]:
         """Returns all kinks that vanish at the vertex, in address order."""

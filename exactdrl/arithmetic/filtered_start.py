@@ -61,21 +61,18 @@ class FilteredSearch:
         count, rivals = native.take_in_kinks(
             self._floats, self._vertex, self._slopes, self._start, len(entered), is_flat, self._found, self._rivals
         )
-        first = self._problem.first
-        taken = [
-            (slot, Kink(first + depth, sample, unit))
-            for slot, depth, sample, unit in self._found[len(entered) : count].tolist()
-        ]
+        kink_of = self._problem.addresses.kink_of
+        taken = [(slot, kink_of(*at)) for slot, *at in self._found[len(entered) : count].tolist()]
         return taken, self._rivals[:rivals].tolist()
 
     def _load(self, entered: Sequence[Entry]) -> bool:
-        floats, vertex, first = self._floats, self._vertex, self._problem.first
+        floats, vertex, numbers = self._floats, self._vertex, self._problem.addresses.numbers
         assert floats is not None  # noqa: S101 - take_in has asked
         assert vertex is not None  # noqa: S101
         set_masks(vertex, self._pattern)
         set_coordinates(vertex, self._start)
         for slot, kink in entered:
-            vertex.kinks[slot] = kink.layer - first, kink.sample, kink.unit
+            vertex.kinks[slot] = numbers(kink)
         return native.set_up(floats, vertex)
 
 

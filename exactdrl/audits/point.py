@@ -9,9 +9,9 @@ from gmpy2 import mpq, mpz
 from exactdrl.audits.signs import Signs, pattern_from_bits, signs_of
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Pattern
-from exactdrl.cells.scan import Values, scaled_loss, scan
+from exactdrl.cells.scan import Values, loss_of_values, scan
 from exactdrl.exact.basis import dot
-from exactdrl.exact.linear import PRIME, Row, independent_rows, to_integers, to_matrix, to_mpz
+from exactdrl.exact.linear import PRIME, Row, independent_rows, to_integers, to_matrix
 
 # Rounding to float64 changes a number by at most one part in 2^53; twice as much is allowed
 DOUBLE_BITS = 52
@@ -40,7 +40,7 @@ class ExactPoint:
         The values are long integers, so that the point does not keep them.
         """
         values = scan(problem, numerators, denominator, None)
-        loss = mpq(to_mpz(scaled_loss(problem, values)), problem.loss_scale * denominator)
+        loss = loss_of_values(problem, values, denominator)
         return cls(tuple(numerators), denominator, signs_of(problem, values), loss), values
 
     @classmethod

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from gmpy2 import mpq, mpz
+from gmpy2 import mpq
 
 from exactdrl.cells.affine import AffineForm, affine_form, gradient
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.cells.point import Point
-from exactdrl.cells.scan import is_in_cell, scan
+from exactdrl.cells.scan import is_in_cell, loss_constant
 from exactdrl.exact.program import BoundedForms, Conflict
 
 
@@ -52,13 +52,7 @@ class Cell:
     @cached_property
     def constant(self) -> mpq:
         """Returns the loss's affine function at 0, which need not lie in the cell."""
-        problem = self.problem
-        values = scan(problem, [mpz(0)] * problem.dimension, mpz(1), self.pattern)
-        outputs = self.pattern.bits[-1]
-        total = mpz(0)
-        for value, on, slopes in zip(values[-1], outputs, problem.loss_slopes, strict=True):
-            total += mpz(int(value)) * slopes[on]
-        return mpq(total, problem.loss_scale)
+        return mpq(loss_constant(self.problem, self.pattern), self.problem.loss_scale)
 
     def loss_at(self, point: Point) -> mpq:
         """Returns the value of the loss's affine function, which is the loss where the cell holds the point."""

@@ -8,8 +8,9 @@ value. Residuals have one more factor T_i, for the targets' denominators.
 
 Lineality. Where the x̃_i do not span Q^m, parameters outside the pivot columns of x̃ keep the start's values: column f
 = Σ_p M_pf · column p, so with u_p = θ_p + Σ_f M_pf θ_f the preactivations are those of the pivot columns alone at u.
-Where the trained layer has no kinks, the same holds of its units, whose columns are those of the kinks above
-(`lineality`). Inside, parameters are these u, n = |units| · |pivots| of them. Source: proofs/FORMAT.md, section 3.
+Where units of the trained layer have no kinks, the same holds of the units, whose columns are those of the kinks above
+(`lineality`); if it is the last layer, outputs whose residuals have no kinks are left out. Inside, parameters are these
+u, n = |units| · |pivots| of them. Source: proofs/FORMAT.md, section 3.
 """
 
 from collections.abc import Callable, Sequence
@@ -47,11 +48,13 @@ class IntegerProblem:
         slopes: for each layer ℓ..L, the slopes of each unit's activation, scaled by C_l.
         weights: for each layer ℓ+1..L+1, (n_l, n_{l-1}), scaled by E_l.
         offsets: for each layer ℓ..L+1, (N, n_l): scaled biases, in the last layer minus the targets, with the factor
-            T_i.
+            T_i. Of the trained layer only the units that remain have a column.
         residual_factors: T_i; 1 for all samples if the trained layer is the last.
         scales: for each layer ℓ..L+1 the product of the C and E up to it.
         loss_unit: a common denominator of the slopes of the true loss, by which the scaled one is multiplied too.
         loss_scale: the scaled loss at num/den is loss_scale · den times the loss; a squared loss has no scaled loss.
+        loss_apart: what outputs of a trained last layer that do not remain add to the scaled loss at denominator 1,
+            whatever the parameters, if the loss is constant along directions that change no kink; else 0 stands here.
         reduction: which parameters remain.
         find_weights: returns `sample_weights`.
         find_loss_slopes: returns `loss_slopes`.
@@ -68,6 +71,7 @@ class IntegerProblem:
     scales: tuple[mpz, ...]
     loss_unit: mpz
     loss_scale: mpz
+    loss_apart: mpz
     reduction: Reduction
     find_weights: Callable[[], tuple[mpz, ...]] = field(repr=False, compare=False)
     find_loss_slopes: Callable[[], tuple[Slopes, ...]] = field(repr=False, compare=False)
@@ -118,14 +122,15 @@ class IntegerProblem:
         scale = scales[-1]
         factors: list[mpz] = []
         for sample, (y, denominator) in enumerate(zip(instance.targets, denominators, strict=True)):
-            scaled = [value * scale * denominator for value in y]
+            scaled = [y[output] * scale * denominator for output in kept]
             factor = common_denominator(scaled)
             factors.append(factor)
             own = offsets[-1][sample]
             offsets[-1][sample] = [o * factor - mpz(t * factor) for o, t in zip(own, scaled, strict=True)]
         common = lcm(*(d * t for d, t in zip(denominators, factors, strict=True)))
         sample_weights = tuple(common // (d * t) for d, t in zip(denominators, factors, strict=True))
-        loss_slopes, unit = _scale_loss(instance, sample_weights)
+        every_slope, unit = _scale_loss(instance, sample_weights)
+        loss_slopes, loss_apart = _keep_outputs(instance, every_slope, denominators, kept)
         return cls(
             instance,
             reduction.addresses,
@@ -137,6 +142,7 @@ class IntegerProblem:
             tuple(scales),
             unit,
             common * scale * unit,
+            loss_apart,
             reduction,
             lambda: sample_weights,
             lambda: loss_slopes,
@@ -164,6 +170,7 @@ class IntegerProblem:
             (mpz(1),),
             unit,
             (mpz(1) << samples.greatest) * unit,
+            mpz(0),
             Reduction(addresses, tuple(range(outputs)), (), pivots, combination, None),
             samples.weights,
             lambda: _scale_loss(instance, samples.weights())[0],
@@ -326,6 +333,30 @@ class IntegerProblem:
 
 def _to_matrix(rows: IntegerRows, width: int) -> fmpz_mat:
     return fmpz_mat(len(rows), width, rows.flat()) if isinstance(rows, DyadicRows) else to_matrix(rows, width)
+
+
+def _keep_outputs(
+    instance: Instance, slopes: tuple[Slopes, ...], denominators: Sequence[mpz], kept: Sequence[int]
+) -> tuple[tuple[Slopes, ...], mpz]:
+    """Returns the loss's slopes for the outputs that remain, and what the others add to the scaled loss.
+
+    Args:
+        instance: the problem.
+        slopes: for each residual.
+        denominators: by which each sample's residuals are multiplied, if some outputs do not remain.
+        kept: the outputs that remain.
+    """
+    outputs = len(instance.targets[0])
+    apart = [output for output in range(outputs) if output not in kept]
+    if not apart:
+        return slopes, mpz(0)
+    total = mpz(0)
+    for sample, (target, denominator) in enumerate(zip(instance.targets, denominators, strict=True)):
+        for output in apart:
+            # without a kink, and the same for all the output's parameters: also where these are 0
+            total -= slopes[sample * outputs + output][1] * mpz(target[output] * denominator)
+    own = tuple(slopes[sample * outputs + output] for sample in range(len(denominators)) for output in kept)
+    return own, total
 
 
 def _scale_loss(instance: Instance, sample_weights: Sequence[mpz]) -> tuple[tuple[Slopes, ...], mpz]:

@@ -47,15 +47,17 @@ class Addresses:
         """Returns addresses all of which are kinks."""
         return cls(first, samples, tuple(widths), (None,) * len(widths), widths[0], tuple(range(widths[0])))
 
-    @property
-    def renumbers(self) -> bool:
-        """Returns whether units of the trained layer are fixed while others of it have kinks."""
-        return len(self.kept) < self.units and (self.bends[0] is None or any(self.bends[0]))
-
     def kink(self, depth: int, index: int) -> Kink:
         """Returns the address number `index` of the layer `depth` above the trained one."""
-        sample, unit = divmod(index, self.widths[depth])
-        return Kink(self.first + depth, sample, unit if depth else self.kept[unit])
+        return self.kink_of(depth, *divmod(index, self.widths[depth]))
+
+    def kink_of(self, depth: int, sample: int, number: int) -> Kink:
+        """Returns an address by the number of its unit among those of its layer that are not fixed."""
+        return Kink(self.first + depth, sample, number if depth else self.kept[number])
+
+    def numbers(self, kink: Kink) -> tuple[int, int, int]:
+        """Returns the depth, the sample and the number of the unit of an address: what `kink_of` takes."""
+        return kink.layer - self.first, kink.sample, self.unit(kink)
 
     def place(self, kink: Kink) -> tuple[int, int]:
         """Returns the depth and the number within its layer of an address."""
@@ -138,10 +140,10 @@ class Pattern:
 
     def flip_all(self, kinks: Iterable[Kink]) -> None:
         """Inverts the bits of some kinks, one after another."""
-        first, widths, bits = self.addresses.first, self.addresses.widths, self.bits
-        for layer, sample, unit in kinks:
-            depth = layer - first
-            bits[depth][sample * widths[depth] + unit] ^= 1
+        place, bits = self.addresses.place, self.bits
+        for kink in kinks:
+            depth, index = place(kink)
+            bits[depth][index] ^= 1
 
     def unit_bits(self, depth: int, sample: int) -> bytearray:
         """Returns the bits of one sample in the layer `depth` above the trained one."""

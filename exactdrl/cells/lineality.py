@@ -107,8 +107,7 @@ def reduce_parameters(instance: Instance, pushed: Rows) -> Reduction:
         pushed: x̃.
 
     Raises:
-        InputError: samples' kinks depend on the trained layer in different spaces, or outputs of a trained last layer
-            differ in having kinks.
+        InputError: samples' kinks depend on the trained layer in different spaces.
     """
     first, samples = instance.layer, len(pushed)
     units = len(instance.layers[first - 1].weight)
@@ -122,9 +121,11 @@ def reduce_parameters(instance: Instance, pushed: Rows) -> Reduction:
     reached = [sample for sample in range(samples) if spaces[sample]]
     different = {spaces[sample] for sample in reached}
     if len(different) > 1:
+        # what has a kink differs between samples only where some have the weight 0, and so no share in the loss
+        weightless = next(sample for sample in range(samples) if not instance.sample_weight(sample))
         raise InputError(
-            f"layer {first}: its kinks differ from sample to sample in a way that is not handled (weights of 0, or "
-            "units without a kink)"
+            f"data.weights[{weightless}] is 0, and kinks of layer {first} see other units on such samples than on the "
+            "others; leave samples of weight 0 out, which does not change the loss"
         )
     space = [list(row) for row in (different.pop() if different else ())]
     chosen = pivot_columns([to_integers(row)[0] for row in space], units) if space else ()
@@ -135,11 +136,6 @@ def reduce_parameters(instance: Instance, pushed: Rows) -> Reduction:
         # no column remains, and so no parameter, whatever the units
         chosen = tuple(range(units))
     if len(chosen) < units:
-        if first == len(instance.layers):
-            raise InputError(
-                f"layer {first}: some outputs of the trained last layer have a kink and others have none, which is not "
-                "handled"
-            )
         own = bytes(bends[0][s * units + unit] for s in range(samples) for unit in chosen)
         inner = Addresses(
             first, samples, (len(chosen), *widths[1:]), (None if all(own) else own, *bends[1:]), units, chosen

@@ -8,8 +8,8 @@ from gmpy2 import mpq, mpz
 
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
-from exactdrl.cells.scan import Values, pattern_of, scaled_loss, scan, vanishing_kinks
-from exactdrl.exact.linear import to_integers, to_mpz
+from exactdrl.cells.scan import Values, loss_of_values, pattern_of, scan, vanishing_kinks
+from exactdrl.exact.linear import to_integers
 from exactdrl.problem.instance import Instance, Matrix, to_matrix
 
 
@@ -54,7 +54,7 @@ class Point:
     @cached_property
     def loss(self) -> mpq:
         """Returns the loss; of a problem whose loss has slopes."""
-        return mpq(to_mpz(scaled_loss(self.problem, self.values)), self.problem.loss_scale * self.denominator)
+        return loss_of_values(self.problem, self.values, self.denominator)
 
     @property
     def reduced(self) -> tuple[mpq, ...]:

@@ -9,7 +9,7 @@ from gmpy2 import mpq, mpz
 
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
-from exactdrl.exact.linear import to_fmpz
+from exactdrl.exact.linear import to_fmpz, to_mpz
 
 Values: TypeAlias = list[list[fmpz]]
 
@@ -109,12 +109,26 @@ def is_in_cell(pattern: Pattern, values: Values) -> bool:
     )
 
 
-def scaled_loss(problem: IntegerProblem, values: Values) -> fmpz:
-    """Returns loss_scale · denominator · loss for the values of a point."""
+def scaled_loss(problem: IntegerProblem, values: Values, denominator: mpz) -> mpz:
+    """Returns loss_scale · denominator · loss for the values of a point over this denominator."""
     total = fmpz(0)
     for value, slopes in zip(values[-1], problem.loss_slopes, strict=True):
         total += value * to_fmpz(slopes[value > 0])
-    return total
+    return to_mpz(total) + problem.loss_apart * denominator
+
+
+def loss_of_values(problem: IntegerProblem, values: Values, denominator: mpz) -> mpq:
+    """Returns the loss for the values of a point over this denominator."""
+    return mpq(scaled_loss(problem, values, denominator), problem.loss_scale * denominator)
+
+
+def loss_constant(problem: IntegerProblem, pattern: Pattern) -> mpz:
+    """Returns the constant part of the scaled loss's affine function in a cell: its value at parameters 0."""
+    residuals = scan(problem, [mpz(0)] * problem.dimension, mpz(1), pattern)[-1]
+    total = fmpz(0)
+    for value, slopes, is_on in zip(residuals, problem.loss_slopes, pattern.bits[-1], strict=True):
+        total += value * to_fmpz(slopes[is_on])
+    return to_mpz(total) + problem.loss_apart
 
 
 def first_breakpoint(pattern: Pattern, values: Values, rates: Values) -> Breakpoint | None:

@@ -80,7 +80,8 @@ def _decide(
         if qualified.is_strict and not problem.lineality:
             return StrictLocalMinimum()
         return LocalMinimum("likq", flat=_to_flat(qualified.flat or find_still(reduced)))
-    is_zero = problem.instance.loss.is_nonnegative and scaled_loss(problem, values) == 0
+    # of a loss that is nowhere negative, outputs that do not remain have no share: the denominator does not matter
+    is_zero = problem.instance.loss.is_nonnegative and scaled_loss(problem, values, mpz(1)) == 0
     if is_zero or is_least:
         # a minimum without any work, and with a little of it perhaps a strict one
         strict = None

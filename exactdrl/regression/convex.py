@@ -105,7 +105,7 @@ def _merge(problem: IntegerProblem, unit: int, optimum: UnitOptimum) -> list[_Me
         if shape not in found:
             sample = regression.samples[place]
             share = regression.shares.factor * regression.shares.weight_of(sample)
-            found[shape] = size, _Merged(Kink(problem.first, sample, unit), row, share, multiplier, mpq(1))
+            found[shape] = size, _Merged(problem.addresses.kink_of(0, sample, unit), row, share, multiplier, mpq(1))
         else:
             first, merged = found[shape]
             merged.multiplier += multiplier * size / first

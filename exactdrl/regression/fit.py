@@ -108,8 +108,8 @@ def fit(instance: Instance, *, arithmetic: str = "filtered") -> Fit:
     """
     problem = IntegerProblem.from_instance(instance)
     check_long_step(problem)
-    if problem.widths != (1,):
-        raise InputError(f"one target is needed, not {problem.widths[0]}: fit each by itself")
+    if len(instance.start) != 1:
+        raise InputError(f"one target is needed, not {len(instance.start)}: fit each by itself")
     steps = LongSteps(problem, arithmetic)
     count = 0
     if steps.start_end is None:

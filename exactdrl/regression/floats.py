@@ -290,13 +290,13 @@ def _find_data(regression: Regression) -> tuple[list[tuple[mpq, ...]] | None, Fl
 
     The true ones are None if they are binary floats.
     """
-    problem, unit, members = regression.problem, regression.unit, list(regression.samples)
+    problem, output, members = regression.problem, regression.shares.output, list(regression.samples)
     dyadic = problem.dyadic
     if dyadic is not None:
         chosen = dyadic.doubles if len(members) == problem.samples else dyadic.doubles[members]
-        return None, np.hstack([chosen[:, list(problem.pivots)], -chosen[:, [dyadic.columns + unit]]])
+        return None, np.hstack([chosen[:, list(problem.pivots)], -chosen[:, [dyadic.columns + output]]])
     pushed, targets = problem.instance.pushed_inputs(), problem.instance.targets
-    source = [(*(pushed[i][c] for c in problem.pivots), -targets[i][unit]) for i in members]
+    source = [(*(pushed[i][c] for c in problem.pivots), -targets[i][output]) for i in members]
     if problem.instance.weights is not None:
         weights = (regression.shares.weight_of(sample) for sample in members)
         source = [tuple(weight * entry for entry in row) for weight, row in zip(weights, source, strict=True)]

@@ -20,7 +20,7 @@ from gmpy2 import mpq
 from exactdrl.arithmetic.counts import LONG_KINDS, DecisionCounts
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
-from exactdrl.exact.rationals import InputError
+from exactdrl.exact.rationals import InputError, to_float
 from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum
 from exactdrl.problem.instance import Instance
 from exactdrl.regression.convex import UnitOptimum, judge_convex
@@ -169,7 +169,7 @@ class LongSteps:
             problem: its trained layer is the last.
             arithmetic: `filtered` or `exact`.
         """
-        self._problem, self._layer = problem, problem.first
+        self._problem = problem
         self._counts = None if arithmetic == "exact" else DecisionCounts(LONG_KINDS)
         self._regressions = [Regression.of_unit(problem, unit) for unit in range(problem.widths[0])]
         self._units: list[RegressionArithmetic] = []
@@ -237,8 +237,8 @@ class LongSteps:
     def _places_of(self, basis: Sequence[Kink]) -> list[tuple[Regression, list[int]]]:
         """Returns each output's regression with its places of a basis; -1 for a kink that is no member."""
         return [
-            (regression, [regression.places.get(kink.sample, -1) for kink in basis if kink.unit == unit])
-            for unit, regression in enumerate(self._regressions)
+            (regression, [regression.places.get(k.sample, -1) for k in basis if k.unit == regression.shares.output])
+            for regression in self._regressions
         ]
 
     def resume(self, pattern: Pattern, basis: Sequence[Kink]) -> None:
@@ -250,14 +250,14 @@ class LongSteps:
         problem = self._problem
         problem.check_dimension(len(basis))
         units: list[RegressionArithmetic] = []
-        for unit, (regression, places) in enumerate(self._places_of(basis)):
+        for regression, places in self._places_of(basis):
             if len(places) != problem.rank or -1 in places or not ExactRegression.is_basis(regression, places):
-                raise InputError(f"the kinks of unit {unit} are no basis")
+                raise InputError(f"the kinks of unit {regression.shares.output} are no basis")
             units.append(self._make(regression, places))
         self._units, self._pattern, self._basis, self._optima = units, pattern.copy(), list(basis), []
 
     def _kink(self, unit: int, place: int) -> Kink:
-        return Kink(self._layer, self._regressions[unit].samples[place], unit)
+        return self._problem.addresses.kink_of(0, self._regressions[unit].samples[place], unit)
 
     def _pattern_of(self, units: Sequence[RegressionArithmetic]) -> Pattern:
         """Returns the pattern of the point by its signs; a residual that vanishes is off."""
@@ -290,7 +290,7 @@ class LongSteps:
         if not self._problem.dimension:
             instance = self._problem.instance
             return instance.loss_of(instance.start)
-        return sum((unit.loss() + unit.regression.shares.loss_apart() for unit in self._at()), mpq(0))
+        return sum((unit.loss() for unit in self._at()), self._loss_apart())
 
     @property
     def optima(self) -> tuple[UnitOptimum, ...]:
@@ -304,7 +304,12 @@ class LongSteps:
 
     def loss_estimate(self) -> float:
         """Returns the loss in floats, for display."""
-        return sum(unit.loss_estimate() for unit in self._at())
+        return sum((unit.loss_estimate() for unit in self._at()), to_float(self._loss_apart()))
+
+    def _loss_apart(self) -> mpq:
+        """Returns what residuals that never change add to the loss, and outputs without a kink."""
+        own = mpq(self._problem.loss_apart, self._problem.loss_scale)
+        return sum((regression.shares.loss_apart() for regression in self._regressions), own)
 
     def advance(self, index: int, limit: int) -> list[Step] | Outcome:
         """Takes at least one and up to `limit` steps, or returns the outcome.
@@ -349,7 +354,7 @@ class LongSteps:
         basis = None
         if edge.basis != tuple(unit.basis):
             unit.rebase(edge.basis)
-            self._basis = [kink for kink in self._basis if kink.unit != u]
+            self._basis = [kink for kink in self._basis if kink.unit != unit.regression.shares.output]
             self._basis += [self._kink(u, place) for place in edge.basis]
             basis = tuple(self._basis)
         met = unit.go(edge.leaving, edge.side) or unit.go_far(edge.leaving, edge.side)
@@ -360,8 +365,8 @@ class LongSteps:
             kink, sign = self._kink(u, place), unit.sign(place)
             if sign and (sign > 0) != pattern.is_on(kink):
                 flips.append(kink)
-        layer, samples = self._layer, unit.regression.samples
-        crossed = [Kink(layer, samples[place], u) for place in met.crossed]
+        kink_of, samples = self._problem.addresses.kink_of, unit.regression.samples
+        crossed = [kink_of(0, samples[place], u) for place in met.crossed]
         pattern.flip_all([*flips, *crossed])
         leaving, entering = self._kink(u, edge.leaving), self._kink(u, met.entering)
         self._basis.remove(leaving)

@@ -108,7 +108,7 @@ class Regression:
 
     @property
     def unit(self) -> int:
-        """Returns the output."""
+        """Returns the output's number among those that remain."""
         return self.shares.unit
 
     def local(self, members: Sequence[int], find_pull: Callable[[], Sequence[mpz]]) -> "Regression":
@@ -172,7 +172,7 @@ class Regression:
             multiple = self.shares.multiple
             if multiple != 1:
                 sums = [multiple * entry for entry in sums]
-            return [sums[column] for column in self.problem.pivots], -sums[dyadic.columns + self.unit]
+            return [sums[column] for column in self.problem.pivots], -sums[dyadic.columns + self.shares.output]
         return self.sums([s * w for s, w in zip(signs, self.weights, strict=True)])
 
     def sums(self, counts: Sequence[mpz]) -> tuple[list[mpz], mpz]:

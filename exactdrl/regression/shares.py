@@ -22,7 +22,7 @@ class Shares:
 
     Attributes:
         problem: the scaled problem, whose trained layer is the last.
-        unit: of that layer.
+        unit: its number among the outputs that remain.
         factor: h; 0 where no entry has a kink.
         tilt: t of all entries; None for the hinge, where it is minus the target.
         refinement: by what the shares' scale is multiplied once more, for a linear term with denominators of its own.
@@ -38,11 +38,16 @@ class Shares:
     def of_unit(cls, problem: IntegerProblem, unit: int) -> "Shares":
         """Returns the shares of an output; the loss must have two slopes."""
         loss = problem.instance.loss
-        below, above = loss.slopes(unit, mpq(1))
+        below, above = loss.slopes(problem.reduction.units[unit], mpq(1))
         factor = (above - below) / 2
         if loss.kind == "hinge":
             return cls(problem, unit, factor, None)
         return cls(problem, unit, factor, (above + below) / (above - below) if factor else mpq(0))
+
+    @property
+    def output(self) -> int:
+        """Returns the output, from 0, as the instance has it."""
+        return self.problem.reduction.units[self.unit]
 
     @property
     def is_tilted(self) -> bool:
@@ -94,7 +99,7 @@ class Shares:
 
     def tilt_of(self, sample: int) -> mpq:
         """Returns t of a sample's residual."""
-        return -self.problem.instance.targets[sample][self.unit] if self.tilt is None else self.tilt
+        return -self.problem.instance.targets[sample][self.output] if self.tilt is None else self.tilt
 
     def tilts(self, samples: Sequence[int]) -> list[mpz]:
         """Returns `weights` times t."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from flint import arb, arb_mat, ctx, fmpz
+from flint import arb, arb_mat, ctx
 from gmpy2 import mpz
 from numpy.typing import NDArray
 
@@ -21,10 +21,10 @@ from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.cells.affine import gradient, unit_form
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
-from exactdrl.cells.scan import is_in_cell, scan
+from exactdrl.cells.scan import is_in_cell, loss_constant
 from exactdrl.exact.balls import to_arb
 from exactdrl.exact.enclosed import PRECISION
-from exactdrl.exact.linear import to_fmpz, to_mpz
+from exactdrl.exact.linear import to_fmpz
 from exactdrl.exact.rationals import InputError
 from exactdrl.series.jumps import GradientJumps
 from exactdrl.series.segments import Segment
@@ -122,7 +122,7 @@ class EnclosedVertex:
         with ctx.workprec(PRECISION):
             self._place_all()
             self._gradient = arb_mat(1, n, [_to_ball(entry) for entry in gradient(problem, self.pattern)])
-            self._constant = _to_ball(_loss_constant(problem, self.pattern))
+            self._constant = _to_ball(loss_constant(problem, self.pattern))
             self._scale = _to_ball(problem.loss_scale)
 
     def _place_all(self) -> None:
@@ -314,16 +314,6 @@ def _pass_on(problem: IntegerProblem, depth: int, pattern: Pattern, values: list
 def _to_ball(value: mpz, power: int = 0) -> arb:
     """Returns the ball of radius 0 that is an integer times a power of 2."""
     return arb((int(value), power))
-
-
-def _loss_constant(problem: IntegerProblem, pattern: Pattern) -> mpz:
-    """Returns the constant part of the scaled loss's affine function in a cell: its value at parameters 0."""
-    zero = [mpz(0)] * problem.dimension
-    residuals = scan(problem, zero, mpz(1), pattern)[-1]
-    total = fmpz(0)
-    for value, slopes, is_on in zip(residuals, problem.loss_slopes, pattern.bits[-1], strict=True):
-        total += value * to_fmpz(slopes[is_on])
-    return to_mpz(total)
 
 
 def replay_enclosed(problem: IntegerProblem, segment: Segment) -> Iterator[tuple[arb_mat, arb]]:

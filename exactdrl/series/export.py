@@ -15,10 +15,10 @@ from gmpy2 import mpq, mpz
 from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.local_form import localise
-from exactdrl.cells.scan import scaled_loss, scan
+from exactdrl.cells.scan import loss_of_values, scan
 from exactdrl.certificate.reader import Certificate
 from exactdrl.certificate.replay import final_vertex
-from exactdrl.exact.linear import to_integers, to_mpz
+from exactdrl.exact.linear import to_integers
 from exactdrl.exact.rationals import InputError, to_float, to_text
 from exactdrl.problem.output import new_file, refuse_existing
 from exactdrl.series.parallel import map_segments
@@ -132,8 +132,7 @@ def phase_one_points(problem: IntegerProblem, certificate: Certificate) -> Seque
 def exact_loss(problem: IntegerProblem, at: Sequence[mpq]) -> mpq:
     """Returns the loss at reduced parameters, by a scan."""
     numerators, denominator = to_integers(at)
-    total = scaled_loss(problem, scan(problem, numerators, denominator, None))
-    return mpq(to_mpz(total), problem.loss_scale * denominator)
+    return loss_of_values(problem, scan(problem, numerators, denominator, None), denominator)
 
 
 def _is_degenerate(problem: IntegerProblem, arithmetic: ExactArithmetic) -> bool:

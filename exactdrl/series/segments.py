@@ -16,7 +16,6 @@ from exactdrl.cells.scan import is_in_cell, scaled_loss
 from exactdrl.certificate.reader import Certificate
 from exactdrl.certificate.replay import advance, first_cell, follow
 from exactdrl.exact.basis import dot
-from exactdrl.exact.linear import to_mpz
 from exactdrl.exact.rationals import InputError
 from exactdrl.walks.driver import Step
 
@@ -69,7 +68,7 @@ class CellLoss(ExactArithmetic):
         super()._set_cell(pattern, basis, forms)
         self.check_cell()
         point, den = self.point()
-        here = to_mpz(scaled_loss(self._problem, self.values()))
+        here = scaled_loss(self._problem, self.values(), den)
         self._constant: mpz = divexact(here - dot(self._gradient, point), den)
 
     def check_cell(self) -> None:

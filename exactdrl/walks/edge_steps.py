@@ -11,8 +11,8 @@ from exactdrl.arithmetic.protocol import Arithmetic, Edge
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.cells.reach import tangent_cell
-from exactdrl.cells.scan import Values, scaled_loss, scan, vanishing_kinks
-from exactdrl.exact.linear import to_integers, to_mpz
+from exactdrl.cells.scan import Values, loss_of_values, scan, vanishing_kinks
+from exactdrl.exact.linear import to_integers
 from exactdrl.exact.rationals import InputError
 from exactdrl.minimality.descent.ray import to_edge
 from exactdrl.minimality.judge import judge
@@ -210,4 +210,4 @@ def _values(problem: IntegerProblem, arithmetic: Arithmetic) -> tuple[Values, mp
     """Returns the scaled values at the vertex, and the loss."""
     numerators, denominator = to_integers(arithmetic.vertex())
     values = scan(problem, numerators, denominator, arithmetic.pattern)
-    return values, mpq(to_mpz(scaled_loss(problem, values)), problem.loss_scale * denominator)
+    return values, loss_of_values(problem, values, denominator)

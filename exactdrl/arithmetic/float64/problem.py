@@ -22,10 +22,10 @@ MOST_AMPLIFIED = 2.0**250
 def to_float_problem(problem: IntegerProblem) -> FloatProblem | None:
     """Returns the problem in float64.
 
-    None where a number is outside its range, there are no parameters, or units that have kinks are renumbered.
+    None where a number is outside its range, or there are no parameters.
     """
     instance = problem.instance
-    if not problem.dimension or problem.addresses.renumbers:
+    if not problem.dimension:
         return None
     pushed = instance.pushed_inputs()
     widest, depths, samples = max(problem.widths), len(problem.widths), problem.samples
@@ -41,10 +41,10 @@ def to_float_problem(problem: IntegerProblem) -> FloatProblem | None:
             offsets[depth, unit] = to_float_or_infinity(bias)
         kept = range(problem.widths[depth])
     last_bias = instance.layers[-1].bias if depths > 1 else None
-    for unit in range(problem.widths[-1]):
-        bias = last_bias[unit] if last_bias is not None else mpq(0)
-        offsets[-1, unit] = [to_float_or_infinity(bias - target[unit]) for target in instance.targets]
-    slopes, loss_slopes = read_slopes(problem), read_loss_slopes(instance)
+    for place, output in enumerate(kept):
+        bias = last_bias[output] if last_bias is not None else mpq(0)
+        offsets[-1, place] = [to_float_or_infinity(bias - target[output]) for target in instance.targets]
+    slopes, loss_slopes = read_slopes(problem), read_loss_slopes(instance, kept)
     ranges = ((inputs, RANGE), (weights, RANGE), (offsets, RANGE), (slopes, SLOPE_RANGE), (loss_slopes, RANGE))
     for array, (least, largest) in ranges:
         sizes = np.abs(array[array != 0.0])
@@ -75,15 +75,17 @@ def read_slopes(problem: IntegerProblem) -> Cube:
     return slopes
 
 
-def read_loss_slopes(instance: Instance) -> Cube:
-    """Returns `loss_slopes` of `FloatProblem`."""
-    slopes = np.zeros((3, len(instance.targets[0]), len(instance.targets)))
+def read_loss_slopes(instance: Instance, outputs: Sequence[int]) -> Cube:
+    """Returns `loss_slopes` of `FloatProblem`, for the outputs that remain."""
+    slopes = np.zeros((3, len(outputs), len(instance.targets)))
     known: dict[tuple[mpq, mpq], tuple[float, float, float]] = {}
     for sample in range(len(instance.targets)):
-        for output, pair in enumerate(instance.entry_slopes(sample)):
+        pairs = instance.entry_slopes(sample)
+        for place, output in enumerate(outputs):
+            pair = pairs[output]
             if pair not in known:
                 known[pair] = to_slopes(*pair)
-            slopes[:, output, sample] = known[pair]
+            slopes[:, place, sample] = known[pair]
     return slopes
 
 
