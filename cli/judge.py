@@ -2,14 +2,17 @@
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 import click
 
-from exactdrl import JudgeResult, judge
+from exactdrl import Instance, JudgeResult, judge
 from exactdrl.front.judged_layer import LayerResult
 from exactdrl.front.options import DEFAULT_BUDGET, SIZE_HELP, SIZES, Size, check_format, refuse_existing
+
+from .points import point_options
 
 UNDECIDED = 3
 FREE_HELP = (
@@ -37,6 +40,7 @@ def parse_free(value: str | None) -> Literal["layer", "all"] | int | None:
 
 @click.command("judge")
 @click.argument("instance", type=click.Path(path_type=Path))
+@point_options
 @click.option("--free", metavar="layer|all|N", help=FREE_HELP)
 @click.option(
     "--budget",
@@ -58,6 +62,7 @@ def parse_free(value: str | None) -> Literal["layer", "all"] | int | None:
 def judge_command(
     *,
     instance: Path,
+    read: Callable[[Path], Instance],
     free: str | None,
     budget: int,
     output: Path | None,
@@ -68,9 +73,9 @@ def judge_command(
 ) -> int:
     """Is the point of INSTANCE a local minimum of one layer's loss, or of the loss in all parameters?
 
-    The point is the network's own parameters, with INSTANCE's start in the trained layer. Every verdict is proved. What
-    is not proved is undecided, and the reason is given. `exactdrl verify INSTANCE VERDICT` checks the file that -o
-    writes. Exit codes: 0 decided, 2 bad input, 3 undecided.
+    The point is the network's own parameters, with INSTANCE's start in the trained layer, or with --points those that a
+    training had at ROW. Every verdict is proved. What is not proved is undecided, and the reason is given.
+    `exactdrl verify INSTANCE VERDICT` checks the file that -o writes. Exit codes: 0 decided, 2 bad input, 3 undecided.
     """
     for path in (output, figure):
         if path is not None:
@@ -78,7 +83,13 @@ def judge_command(
     if figure is not None:
         check_format(figure)
     began = time.monotonic()
-    judged = judge(instance, free=parse_free(free), budget=budget)
+    problem = read(instance)
+    if output is not None and problem.file_digest is None:
+        raise click.UsageError(
+            "a verdict names the file of its instance: write the point first by `exactdrl visits ... --row ROW "
+            "-o POINT`, and judge POINT"
+        )
+    judged = judge(problem, free=parse_free(free), budget=budget)
     if output is not None:
         judged.save(output, force=force)
     if figure is not None:

@@ -1,18 +1,21 @@
 """`exactdrl snap`."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
-from exactdrl import parse_rational, snap
+from exactdrl import Instance, parse_rational, snap
 from exactdrl.front.options import DEFAULT_BUDGET, DEFAULT_TOLERANCES, refuse_existing
 
 from .judge import FREE_HELP, UNDECIDED, parse_free
+from .points import point_options
 
 
 @click.command("snap")
 @click.argument("instance", type=click.Path(path_type=Path))
+@point_options
 @click.option(
     "-o",
     "--output",
@@ -40,6 +43,7 @@ from .judge import FREE_HELP, UNDECIDED, parse_free
 def snap_command(
     *,
     instance: Path,
+    read: Callable[[Path], Instance],
     output: Path,
     free: str | None,
     tolerances: tuple[str, ...],
@@ -56,7 +60,7 @@ def snap_command(
     """
     refuse_existing(output, force=force)
     chosen = tuple(parse_rational(text) for text in tolerances) or DEFAULT_TOLERANCES
-    found = snap(instance, free=parse_free(free), tolerances=chosen, budget=budget)
+    found = snap(read(instance), free=parse_free(free), tolerances=chosen, budget=budget)
     if found.snapped is not None:
         found.save(output, force=force)
     if as_json:

@@ -7,7 +7,7 @@ import click
 
 from exactdrl import read_instance, read_trajectory, write_instance
 from exactdrl.front.options import TextForm
-from exactdrl.front.visited import TITLES, Visit, visit_fields, visit_line, visits
+from exactdrl.front.visited import TITLES, Visit, point_of, visit_fields, visit_line, visits
 
 from .tables import say_notes, text_options
 
@@ -49,17 +49,18 @@ def visits_command(
     POINTS is what `exactdrl.Recorder` has kept (*.npz, *.parquet), or any file that `audit` takes. The columns of the
     table: the cell's number in the order of first visits, with * where the training comes back to it; how many kinks
     have changed their sign since the point before; how many kinks are met exactly; and the dead units (layer, unit),
-    whose activation is 0 on every sample. With -o one point becomes an instance, which `judge` and `snap` take.
+    whose activation is 0 on every sample. With -o one point becomes an instance. `judge` and
+    `snap` take POINTS, too, by their option --points.
     """
-    if row is not None and (path is None or not row):
-        raise click.UsageError("--row needs --output; it counts from 1, or from -1 backwards")
+    if row is not None and path is None:
+        raise click.UsageError("--row needs --output")
     read = read_instance(instance)
     trajectory = read_trajectory(points, columns=columns, form=form)
     say_notes(trajectory.notes)
     trajectory.shapes_in(read)
     if path is not None:
-        chosen = -1 if row is None else row - 1 if row > 0 else row
-        write_instance(trajectory.instance_at(read, chosen), path, force=force)
+        chosen = -1 if row is None else row
+        write_instance(point_of(read, trajectory, chosen), path, force=force)
     is_shown = not as_json and not summary
     if is_shown:
         click.echo(TITLES)
@@ -74,5 +75,5 @@ def visits_command(
         return
     click.echo(found.message)
     if path is not None:
-        place = found.visits[chosen]
+        place = found.visits[chosen - 1 if chosen > 0 else chosen]
         click.echo(f"{path}: the point of row {place.row}, step {place.step}")

@@ -330,6 +330,23 @@ def test_visits_are_the_cells_of_the_points(torch, tmp_path, capsys, monkeypatch
     assert out.splitlines()[-1] == "p.json: the point of row 3, step 2"
     point = read_instance("p.json")
     assert point.loss_at(point.layers) == visits[2].loss
+    # `judge` and `snap` take the recorded point themselves, and say the same as of the instance
+    for command in ("judge", "snap"):
+        files = {place: () if command == "judge" else ("--free", 1, "-o", f"{place}.json") for place in ("a", "b")}
+        code, out, err = run(capsys, command, "p.json", *files["a"], "--json")
+        found = run(capsys, command, "i.json", "--points", "r.npz", "--row", 3, *files["b"], "--json")
+        assert (found[0], found[2]) == (code, err)
+        told, asked = json.loads(found[1]), json.loads(out)
+        assert told.pop("seconds", None) is None or asked.pop("seconds")
+        assert told == asked
+    last = json.loads(run(capsys, "judge", "i.json", "--points", "r.npz", "--json")[1])
+    assert last["loss"] == table[-1]["loss"] != table[2]["loss"] == asked["trained"]["loss"]
+    code, out, err = run(capsys, "judge", "i.json", "--points", "r.npz", "-o", "p.verdict")
+    assert (code, out) == (2, "")
+    assert "a verdict names the file of its instance: write the point first by `exactdrl visits" in err
+    code, out, err = run(capsys, "judge", "i.json", "--points", "r.npz", "--row", 27)
+    assert (code, out, err) == (2, "", "error: r.npz: there is no row 27; the rows are 1 to 26, or -1 backwards\n")
+    assert "--row needs --points" in run(capsys, "judge", "i.json", "--row", 3)[2]
     assert run(capsys, "visits", "i.json", "r.npz", "--row", 0, "-o", "q.json")[0] == 2
     assert run(capsys, "visits", "i.json", "r.npz", "--row", 3)[0] == 2
     assert run(capsys, "visits", "i.json", "r.npz", "--row", 27, "-o", "q.json")[0] == 2

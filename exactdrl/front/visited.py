@@ -6,12 +6,12 @@ from itertools import pairwise
 
 from exactdrl.doors.trajectory import Trajectory
 from exactdrl.doors.visits import Visit, find_visits
-from exactdrl.exact.rationals import to_float, to_text
+from exactdrl.exact.rationals import InputError, to_float, to_text
 from exactdrl.front.problems import Problem, to_instance
 from exactdrl.front.result import Result
 from exactdrl.problem.instance import Instance
 
-__all__ = ["TITLES", "Visit", "VisitResult", "visit_fields", "visit_line", "visits"]
+__all__ = ["TITLES", "Visit", "VisitResult", "point_of", "visit_fields", "visit_line", "visits"]
 
 # units that are listed one by one
 _LISTED = 6
@@ -70,6 +70,23 @@ def visit_fields(visit: Visit) -> dict[str, object]:
         "zeros": visit.zeros,
         "dead_units": [list(unit) for unit in visit.dead_units],
     }
+
+
+def point_of(problem: Problem, trajectory: Trajectory, row: int = -1) -> Instance:
+    """Returns the problem at a recorded point of a training: to be judged, snapped or written.
+
+    Args:
+        problem: an instance, or the path of its file: the data and the loss.
+        trajectory: what `read_trajectory` returns.
+        row: of the trajectory, from 1; from -1 backwards.
+
+    Raises:
+        InputError: there is no such row, or the trajectory's shapes are not the instance's.
+    """
+    count = len(trajectory.points)
+    if not row or not -count <= row <= count:
+        raise InputError(f"{trajectory.place}: there is no row {row}; the rows are 1 to {count}, or -1 backwards")
+    return trajectory.instance_at(to_instance(problem), row - 1 if row > 0 else row)
 
 
 def visits(problem: Problem, trajectory: Trajectory, *, on_visit: Callable[[Visit], None] | None = None) -> VisitResult:

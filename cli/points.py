@@ -1,0 +1,45 @@
+"""The options of commands that judge one point of a recorded training."""
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from exactdrl import Instance, read_instance, read_trajectory
+from exactdrl.front.visited import point_of
+
+from .tables import say_notes
+
+R = TypeVar("R")
+
+_LAST = -1
+
+
+def point_options(command: Callable[..., R]) -> Callable[..., R]:
+    """Adds --points and --row to a command, which gets the function that reads its instance as `read`."""
+
+    @wraps(command)
+    def wrapped(*args: Any, points: Path | None, row: int | None, **options: Any) -> R:  # noqa: ANN401 - click passes what the command's options are
+        if row is not None and points is None:
+            raise click.UsageError("--row needs --points")
+
+        def read(path: Path) -> Instance:
+            instance = read_instance(path)
+            if points is None:
+                return instance
+            trajectory = read_trajectory(points)
+            say_notes(trajectory.notes)
+            return point_of(instance, trajectory, _LAST if row is None else row)
+
+        return command(*args, read=read, **options)
+
+    added: Callable[..., R] = click.option(
+        "--row", type=int, help="of --points, from 1; -1 is the last one  [default: -1]"
+    )(wrapped)
+    return click.option(
+        "--points",
+        type=click.Path(path_type=Path),
+        help="a recorded training, as in `visits`: take its parameters in place of INSTANCE's",
+    )(added)
