@@ -94,11 +94,7 @@ def import_command(
     decided by a rule is said on stderr: the sign between cells, a decimal comma, names in the first row, an index
     column, the order of layers.
     """
-    if (dataset is None) == (data is None):
-        raise click.UsageError("give either --dataset or --data")
-    given = [name for name in _SOURCES if source[name] is not None]
-    if len(given) > 1:
-        raise click.UsageError(f"--{given[0]} and --{given[1]} both bring a network; give one of them")
+    given = _find_sources(source, dataset=dataset, data=data)
     if no_bias and (dataset is not None or given):
         raise click.UsageError("--no-bias is for regressions, which have neither --dataset nor a network")
     if layer is not None and free is not None:
@@ -127,9 +123,22 @@ def import_command(
                 loss=chosen,
                 data_decimals=data_decimals,
             )
-            lines = (*lines, *_check(source["onnx"], samples))
+            notes = (f"note     {note}" for note in network.notes)
+            lines = (*lines, *notes, *_check(source["onnx"], samples))
     write_instance(instance, path, force=force)
     _show(path, instance, lines)
+
+
+def _find_sources(source: dict[str, object], *, dataset: str | None, data: Path | None) -> list[NetworkKind]:
+    """Returns the option that brings a network, if there is one."""
+    given = [name for name in _SOURCES if source[name] is not None]
+    if given and dataset is None and data is None:
+        raise click.UsageError(f"--{given[0]} needs --data: the loss is about a network and its data")
+    if (dataset is None) == (data is None):
+        raise click.UsageError("give either --dataset or --data")
+    if len(given) > 1:
+        raise click.UsageError(f"--{given[0]} and --{given[1]} both bring a network; give one of them")
+    return given
 
 
 def _show(path: Path, instance: Instance, lines: tuple[str, ...]) -> None:
@@ -164,7 +173,7 @@ def _read_network(kind: NetworkKind, source: dict[str, object]) -> Network:
     network = read_network_file(
         _path(source[kind]),
         kind,
-        activation=str(source["activation"] or "relu"),
+        activation=None if source["activation"] is None else str(source["activation"]),
         order=order,
         without_bias=without_bias,
         key=None if key is None else str(key),

@@ -15,7 +15,8 @@ import pytest
 from exactdrl_cli.main import main
 from pyarrow import parquet
 
-from exactdrl import Walk, record_walk, sample_experiment, write_instance
+from exactdrl import InputError, Walk, read_instance, record_walk, sample_experiment, write_instance
+from exactdrl.problem.file_kinds import find_kind, kind_name
 
 ROOT = Path(__file__).parent.parent
 # what a command does with a file: the option or argument that takes the file, among others that are right
@@ -139,6 +140,36 @@ NAMES = (
     "a folder",
     "nowhere.json",
 )
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("model.pt", "a PyTorch file"),
+        ("weights.safetensors", "a safetensors file"),
+        ("model.onnx", "an ONNX file"),
+        ("weights.npz", "an npz file"),
+        ("array.npy", "a NumPy array"),
+        ("data.parquet", "a Parquet file"),
+        ("picture.png", "a picture"),
+        ("right.json", "an instance"),
+        ("right.drl", "the certificate of a run"),
+        ("right.csv", ""),
+        ("huge.safetensors", ""),
+        ("zeros.drl", ""),
+        ("empty.json", ""),
+    ],
+)
+def test_kinds_of_files_are_known_by_their_beginning(name, kind, folder):
+    """A file at the wrong option is named for what it is; what to do with it is said where that helps."""
+    content = (folder / name).read_bytes()
+    assert kind_name(content) == kind
+    assert find_kind(content).startswith(kind)
+    path = folder / name
+    if kind and kind != "an instance":
+        with pytest.raises(InputError) as raised:
+            read_instance(path)
+        assert str(raised.value) == f"{path}: no instance, but {kind}; `exactdrl import` writes an instance"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -421,9 +421,9 @@ def test_other_modules_are_refused_by_name(torch):
         (nn.utils.parametrizations.weight_norm(nn.Linear(3, 2)), "a ParametrizationList; take the parametrization off"),
         (Custom(lambda net, x: net.b(x + net.a(x).relu())), "its forward pass calls add"),
         (Custom(lambda net, x: net.b(torch.sigmoid(net.a(x)))), "its forward pass calls sigmoid"),
-        (Custom(lambda net, x: net.b(net.a(x)).T), "returns something else than the last layer"),
+        (Custom(lambda net, x: net.b(net.a(x)).T), "and not the last layer's outputs; one tensor is needed"),
         (Custom(lambda net, x: net.b(net.a(x) * 2)), "its forward pass calls mul"),
-        (Custom(lambda net, x: (net.b(x), x)), "returns something else than the last layer"),
+        (Custom(lambda net, x: (net.b(x), x)), "its forward pass returns more than one tensor; one tensor is needed"),
         (Custom(lambda net, x: net.b(torch.relu(net.a(x)).view(2, -1))), "another shape than rows of samples"),
         (Custom(branch), "cannot be traced"),
         (torch.jit.trace(nn.Linear(3, 2), inputs), "cannot be traced"),
@@ -479,7 +479,13 @@ def test_data_may_be_of_any_kind(torch):
 def test_compiled_modules_are_what_is_inside(torch):
     """torch.compile wraps a module; nothing is compiled here."""
     module, inputs, targets = trained(torch)
-    assert from_torch(torch.compile(module), inputs, targets) == from_torch(module, inputs, targets)
+    expected = from_torch(module, inputs, targets)
+    assert from_torch(torch.compile(module), inputs, targets) == expected
+    assert from_torch(torch.nn.DataParallel(module), inputs, targets) == expected
+    assert "; from_torch reads a module" in refusal(from_state_dict, module, inputs, targets)
+    scripted = torch.jit.script(module)
+    assert "cannot be traced" in refusal(from_torch, scripted, inputs, targets)
+    assert "give the module that was scripted" in refusal(from_torch, scripted, inputs, targets)
 
 
 # State dicts
@@ -583,6 +589,7 @@ def test_state_dicts_are_refused_by_name():
     ):
         assert words in refusal(read_state_dict, {**state, **change}, "x"), words
     assert "holds no tensors" in refusal(read_state_dict, {}, "x")
+    assert refusal(read_state_dict, [1], "x") == "a state dict is needed, names with tensors, not 'list'"
 
 
 def test_torch_files_are_opened_safely(torch, tmp_path):
@@ -614,7 +621,8 @@ def test_torch_files_are_opened_safely(torch, tmp_path):
     path.write_bytes(pickle.dumps({"0.weight": Bomb()}))
     assert "cannot be opened safely" in refusal(load_torch_file, path)
     torch.save({"0.weight": Bomb()}, path)
-    assert "cannot be opened safely" in refusal(load_torch_file, path)
+    unsafe = "cannot be opened safely (PyTorch's weights_only refuses what is in it)"
+    assert unsafe in refusal(load_torch_file, path)
     assert not mark.exists()
     torch.save(module.state_dict(), path)
     whole = path.read_bytes()
@@ -681,8 +689,8 @@ F32 = {"dtype": "F32", "shape": [1, 2], "data_offsets": [0, 8]}
         (header_bytes(b"{"), "the header is no JSON"),
         (header_bytes(b"\xff\xfe"), "the header is no JSON"),
         (header_bytes(b"[" * 100_000), "the header is no JSON"),
-        (b"PK\x03\x04" + bytes(50), "its header has"),
-        (b"\x93NUMPY\x01\x00" + bytes(50), "its header has"),
+        (b"PK\x03\x04" + bytes(50), "no safetensors file, but a zip archive"),
+        (b"\x93NUMPY\x01\x00" + bytes(50), "no safetensors file, but a NumPy array"),
     ],
 )
 def test_damaged_safetensors_are_refused(tmp_path, content, words):
@@ -897,7 +905,8 @@ def test_damaged_onnx_files_are_refused(onnx, tmp_path):
             assert str(error).startswith((f"{path}: ", "network.layers", "data."))
     for content in (b"a,b\n1,2\n", b"PK\x03\x04" + bytes(99), b"\x93NUMPY\x01", b"\x00" * 64):
         path.write_bytes(content)
-        assert "not a whole ONNX file" in refusal(read_onnx, path)
+        kind = {b"PK": "no ONNX file, but a zip archive", b"\x93N": "no ONNX file, but a NumPy array"}.get(content[:2])
+        assert (kind or "not a whole ONNX file") in refusal(read_onnx, path)
     assert "cannot be read" in refusal(read_onnx, tmp_path / "none.onnx")
     onnx.save(model, path, save_as_external_data=True, location="weights.bin", size_threshold=0)
     assert "its weights are in a second file; save it as one file" in refusal(read_onnx, path)
@@ -1025,9 +1034,13 @@ def test_import_takes_networks(torch, onnx, tmp_path, capsys, monkeypatch):
         ["--onnx", "m.onnx"],
         ["--network", "m.npz", "--keys", "W,b,V,c"],
     ):
+        # a file without activations is taken to have ReLU, which is said
+        assumed = "the file names no activations: ReLU is taken after every layer but the last; --activation chooses another one"
+        is_assumed = "--onnx" not in source and "--activation" not in source
         for data in (["--data", "d.csv", "--target", "y"], ["--data", "d.npz", "--inputs", "X", "--target", "t"]):
             code, out, err = run(capsys, "import", *source, *data, "--layer", 2, "-o", "i.json", "--force")
-            assert (code, err) == (0, ""), source
+            assert (code, err) == (0, f"note: {assumed}\n" if is_assumed else ""), source
+            assert (f"note     {assumed}\n" in out) == is_assumed
             assert out.startswith("i.json: widths 3,4,1, layer 2 trained, 8 samples\n")
             assert ("check    the program's own outputs on 8 samples" in out) == ("--onnx" in source)
             assert Path("i.json").read_text() == expected
@@ -1045,6 +1058,7 @@ def test_import_takes_networks(torch, onnx, tmp_path, capsys, monkeypatch):
     [
         (["--torch", "d.csv", "--onnx", "d.csv"], "--torch and --onnx both bring a network"),
         (["--safetensors", "d.csv"], "its header has"),
+        (["--torch", "d.csv"], "no file that torch.save has written"),
         (["--safetensors", "none"], "cannot be read"),
         (["--network", "d.csv"], "not a whole npz file"),
         (["--onnx", "d.csv", "--activation", "relu"], "--activation is of no use with --onnx"),

@@ -90,6 +90,15 @@ def test_names_with_commas(read):
     text = '"height, cm",weight\n1,2\n'
     assert read(text, "height, cm").target_names == ("height, cm",)
     assert read(text, "weight", inputs="height, cm").input_names == ("height, cm",)
+    text = '"height, cm",age,weight\n1,2,2\n'
+    assert read(text, "weight", inputs=["height, cm", "age"]).input_names == ("height, cm", "age")
+    message = refusal(read, text, "weight", inputs='"height, cm",age')
+    assert (
+        "no column is named '\"height'; the names are height, cm, age, weight; a name with a comma is given alone"
+        in message
+    )
+    assert "given alone" not in refusal(read, text, "heigt")
+    assert "given alone" not in refusal(read, "a,b\n1,2\n", "b", inputs="c,d")
 
 
 @pytest.mark.parametrize(
@@ -206,6 +215,7 @@ def test_grouped_thousands_are_never_guessed(read):
     [
         ("1,234.5", "--thousands ,"),
         ("1.234,5", "--decimal , --thousands ."),
+        ("1.234.500", "--decimal , --thousands ."),
         ("1 234", "--thousands"),
         ("12'345", "--thousands"),
         ("\u22124", "U+2212"),
@@ -221,6 +231,20 @@ def test_numbers_in_other_signs_say_what_to_type(read, cell, hint):
     message = refusal(read, f"x;y\n{cell};2\n3.5;4\n")
     assert "row 2, column 1 ('x'): not a number: " in message
     assert hint in message
+
+
+def test_points_that_may_group_thousands_are_said(read):
+    """Between semicolons `1.250` may be 1250: it is 5/4, and that is said, unless a point cannot group thousands."""
+    note = "the point is the decimal sign, as in 1.250; if it groups thousands, type --decimal , --thousands ."
+    table = read("a;y\n1.250;2\n-12.300;3\n7;5\n")
+    assert note in table.notes
+    assert rows(table.inputs) == [[mpq(5, 4)], [mpq(-123, 10)], [7]]
+    typed = read("a;y\n1.250;2\n-12.300;3\n", decimal=",", thousands=".")
+    assert rows(typed.inputs) == [[1250], [-12300]]
+    silent = ("a;y\n1.250;2.5\n", "a;y\n0.250;2\n2.300;3\n", "a,y\n1.250,2\n", "a;y\n1;2\n", "a;y\n1.2500;2\n3.250;2\n")
+    for text in silent:
+        assert not any("groups" in said for said in read(text).notes), text
+    assert not any("groups" in said for said in read("a;y\n1.250;2\n", decimal=".").notes)
 
 
 def test_points_beside_decimal_commas_are_refused(read):

@@ -20,6 +20,7 @@ from exactdrl.certificate.lines import (
 from exactdrl.exact.rationals import InputError
 from exactdrl.problem.facts import Facts
 from exactdrl.problem.file import read_bytes
+from exactdrl.problem.file_kinds import kind_name
 from exactdrl.problem.instance import Instance
 from exactdrl.walks.driver import Outcome, Step
 
@@ -103,6 +104,9 @@ def check_instance(path: Path, certificate: Certificate, instance: Instance) -> 
 
 def _parse(path: Path, content: bytes, *, is_damaged: bool = False) -> Certificate:
     """Returns the certificate in some lines; of a damaged file that of the lines before the first false one."""
+    kind = kind_name(content)
+    if kind and "certificate" not in kind:
+        raise InputError(f"{path}: no certificate of a run, but {kind}")
     lines = content.split(b"\n")
     if lines.pop():
         raise InputError(f"{path}: the last line has no newline")

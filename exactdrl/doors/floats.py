@@ -156,6 +156,8 @@ def to_array(values: object, place: str) -> tuple[np.ndarray, FloatKind | None]:
             array = np.asarray(values)
             name = array.dtype.name
     except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{place} cannot be read as an array ({error})") from None
     kind = KINDS.get(name)
     if kind is not None or name.startswith("float8"):

@@ -12,6 +12,7 @@ from exactdrl.doors.floats import check_decimals
 from exactdrl.doors.network import AnyActivation, Chain, Network, to_activation
 from exactdrl.exact.rationals import InputError, shown
 from exactdrl.problem.file import read_bytes
+from exactdrl.problem.file_kinds import find_kind
 from exactdrl.problem.instance import to_samples
 
 _LAYER_KEY = re.compile(r"(?:weight|bias)_[1-9][0-9]{0,3}")
@@ -125,6 +126,9 @@ def read_npz(path: Path | str) -> dict[str, np.ndarray]:
         named = _load_npz(content)
     except Exception as error:  # noqa: BLE001 - a damaged file makes NumPy's parsers raise anything, tokenize.TokenError too
         raise InputError(f"{path}: not a whole npz file of plain arrays ({error})") from None
+    kind = find_kind(content)
+    if "PyTorch" in kind:
+        raise InputError(f"{path}: no npz file, but {kind}")
     if named is None:
         raise InputError(f"{path}: holds a single array; an npz file is needed")
     arrays: dict[str, np.ndarray] = {}

@@ -20,6 +20,7 @@ _EXPONENT = r"(?:[eE][+-]?[0-9]+)?"
 _COMMA = re.compile(rf"{_SIGN}[0-9]*,[0-9]+{_EXPONENT}")
 _POINT = re.compile(rf"{_SIGN}[0-9]*\.[0-9]+{_EXPONENT}")
 _GROUPED = re.compile(rf"{_SIGN}[1-9][0-9]{{0,2}}(?:,[0-9]{{3}})+")
+_POINTED = re.compile(rf"{_SIGN}[1-9][0-9]{{0,2}}\.[0-9]{{3}}")
 _HINTS = (
     (
         _GROUPED,
@@ -33,10 +34,14 @@ _HINTS = (
         re.compile(rf"{_SIGN}[0-9]{{1,3}}(?:\.[0-9]{{3}})+,[0-9]*{_EXPONENT}"),
         "if the point groups thousands, type --decimal , --thousands . (decimal=',', thousands='.')",
     ),
+    (
+        re.compile(rf"{_SIGN}[0-9]{{1,3}}(?:\.[0-9]{{3}}){{2,}}"),
+        "if the point groups thousands, type --decimal , --thousands . (decimal=',', thousands='.')",
+    ),
     (_COMMA, "if the comma is the decimal sign, type --decimal , (decimal=',')"),
     (
         re.compile(rf"{_SIGN}[0-9]{{1,3}}(?:[ '_][0-9]{{3}})+(?:[.,][0-9]*)?{_EXPONENT}"),
-        "if thousands are grouped, type --thousands and the sign between them, `space` for a blank (thousands=' ')",
+        "if thousands are grouped, type --thousands and the sign between them, `space` for any blank (thousands=' ')",
     ),
     (re.compile(r"\u2212.*"), "the sign is the character U+2212; write the hyphen `-`"),
     (re.compile(r".*%"), "write the number without the percent sign"),
@@ -131,6 +136,18 @@ class Numerals:
         except InputError:
             return False
         return True
+
+
+def find_doubtful_point(cells: Iterable[str]) -> str | None:
+    """Returns the first cell like `1.250` if every cell with a point is like that; None otherwise."""
+    first = None
+    for cell in cells:
+        text = cell.strip()
+        if _POINTED.fullmatch(text):
+            first = first or text
+        elif _POINT.fullmatch(text):
+            return None
+    return first
 
 
 def find_numerals(cells: Iterable[str]) -> tuple[Numerals, str | None]:

@@ -22,6 +22,7 @@ from exactdrl.doors.network import Chain, Network, to_float_inputs, to_instance
 from exactdrl.exact.rationals import InputError, shown, to_rational
 from exactdrl.problem.activation import ABSOLUTE_VALUE, RELU, Activation
 from exactdrl.problem.file import read_bytes
+from exactdrl.problem.file_kinds import find_kind
 from exactdrl.problem.instance import Instance
 from exactdrl.problem.loss import Loss
 
@@ -157,6 +158,9 @@ def _load(onnx: ModuleType, path: Path | str) -> Any:  # noqa: ANN401 - a messag
     except Exception as error:  # noqa: BLE001 - protobuf and the checker raise errors of their own
         if _has_external_data(locals().get("model")):
             raise InputError(f"{path}: its weights are in a second file; save it as one file") from None
+        kind = find_kind(content)
+        if kind and "ONNX" not in kind:
+            raise InputError(f"{path}: no ONNX file, but {kind}") from None
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(f"{path}: not a whole ONNX file ({reason[:160]})") from None
     if _has_external_data(model):

@@ -18,6 +18,7 @@ from exactdrl.doors.network import AnyActivation, Network, to_instance
 from exactdrl.doors.state_dict import read_state_dict
 from exactdrl.exact.rationals import InputError, shown
 from exactdrl.problem.file import read_bytes
+from exactdrl.problem.file_kinds import find_kind
 from exactdrl.problem.instance import Instance
 from exactdrl.problem.loss import Loss
 
@@ -150,6 +151,8 @@ def _split(content: bytes, path: Path | str) -> tuple[dict[str, object], bytes]:
         raise InputError(f"{path}: no safetensors file: it has {len(content)} bytes")
     length = int.from_bytes(content[:_LENGTH_BYTES], "little")
     if length > min(_MOST_HEADER_BYTES, len(content) - _LENGTH_BYTES):
+        if kind := find_kind(content):
+            raise InputError(f"{path}: no safetensors file, but {kind}")
         raise InputError(
             f"{path}: no whole safetensors file: its header has {length} bytes, the file has {len(content)}"
         )

@@ -117,10 +117,19 @@ class Sheet:
         indices: list[int] = []
         for column in listed:
             if isinstance(column, str) and column not in (self.names or ()):
-                indices += [self.column_index(part.strip()) for part in column.split(",")]
+                indices += self._listed_indices(column.split(","))
             else:
                 indices.append(self.column_index(column))
         return tuple(indices)
+
+    def _listed_indices(self, parts: Sequence[str]) -> list[int]:
+        try:
+            return [self.column_index(part.strip()) for part in parts]
+        except InputError as error:
+            if len(parts) == 1 or not any("," in name for name in self.names or ()):
+                raise
+            hint = "a name with a comma is given alone, and the option again for other names"
+            raise InputError(f"{error}; {hint} (in Python as an entry of a list)") from None
 
     def is_missing(self, row: int, index: int) -> bool:
         """Returns whether a cell holds no value."""

@@ -12,9 +12,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from exactdrl.doors.numerals import Numerals, find_hint, find_numerals, is_missing
+from exactdrl.doors.numerals import Numerals, find_doubtful_point, find_hint, find_numerals, is_missing
 from exactdrl.doors.sheet import Sheet
 from exactdrl.exact.rationals import InputError, shown
+from exactdrl.problem.file_kinds import find_kind
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig", "UTF-8"),
@@ -22,15 +23,6 @@ _MARKS = (
     (codecs.BOM_UTF32_BE, "utf-32", "UTF-32"),
     (codecs.BOM_UTF16_LE, "utf-16", "UTF-16"),
     (codecs.BOM_UTF16_BE, "utf-16", "UTF-16"),
-)
-_KINDS = (
-    (b"PK\x03\x04", "a zip archive: an npz file, a spreadsheet (*.xlsx) or a PyTorch file"),
-    (b"PAR1", "a Parquet file; its name should end in .parquet"),
-    (b"\x93NUMPY", "a NumPy array; its name should end in .npy"),
-    (b"\x89HDF", "an HDF5 file"),
-    (b"\x1f\x8b", "a gzip file; its name should end in .gz"),
-    (b"\x80", "a pickle"),
-    (b"%PDF", "a PDF file"),
 )
 # Control characters that no table of text holds
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
@@ -126,9 +118,8 @@ def _decode(content: bytes, place: str, encoding: str) -> str:
 
 
 def _refuse_other_kinds(content: bytes, place: str) -> None:
-    for magic, kind in _KINDS:
-        if content.startswith(magic):
-            raise InputError(f"{place}: no table in text, but {kind}")
+    if kind := find_kind(content):
+        raise InputError(f"{place}: no table in text, but {kind}")
     if b"\x00" in content[:4]:
         likely = "utf-16-le" if content[1:2] == b"\x00" else "utf-16-be"
         if _is_text(content, likely):
@@ -176,6 +167,8 @@ def parse_sheet(text: str, place: str, form: TextForm = TextForm(), notes: Seque
     rows = _without_empty_ends(_read_rows(kept, place, delimiter, said, skip_blank=form.skip_blank), said)
     numerals, rows_said = _to_numerals(rows, form)
     said += rows_said
+    if delimiter == ";" and form.decimal is None and numerals.is_plain:
+        said += _say_doubtful_points(rows)
     header, from_comment = _find_names(
         rows, _to_cells(comment, delimiter), place, has_header=form.has_header, numerals=numerals, said=said
     )
@@ -308,6 +301,18 @@ def _to_numerals(rows: Sequence[TextRow], form: TextForm) -> tuple[Numerals, lis
     return numerals, [] if witness is None else [
         f"the comma is the decimal sign, as in {witness}; --decimal . overrules"
     ]
+
+
+def _say_doubtful_points(rows: Sequence[TextRow]) -> list[str]:
+    """Returns what is said where every point may group thousands: semicolons are often those of a decimal comma."""
+    doubtful = find_doubtful_point(cell for row in rows for cell in row.cells)
+    return (
+        []
+        if doubtful is None
+        else [
+            f"the point is the decimal sign, as in {doubtful}; if it groups thousands, type --decimal , --thousands ."
+        ]
+    )
 
 
 def _find_names(

@@ -16,7 +16,7 @@ _MATRIX_AXES = 2
 
 
 def read_state_dict(
-    state: Mapping[str, object],
+    state: object,
     place: str,
     *,
     activation: AnyActivation = "relu",
@@ -41,9 +41,12 @@ def read_state_dict(
         is_ordered: whether the dict's order is that of the module.
 
     Raises:
-        InputError: other names than weights and biases, tensors of other shapes, a bias without a weight, layers that
-            do not fit on each other, a missing bias; the message names the tensor.
+        InputError: it is no dict; other names than weights and biases, tensors of other shapes, a bias without a
+            weight, layers that do not fit on each other, a missing bias; the message names the tensor.
     """
+    if not isinstance(state, Mapping):
+        hint = "; from_torch reads a module" if hasattr(state, "state_dict") else ""
+        raise InputError(f"a state dict is needed, names with tensors, not {shown(type(state).__name__)}{hint}")
     hidden = to_activation(activation)
     layers = _group(state, place)
     notes: list[str] = []
@@ -72,7 +75,7 @@ def read_state_dict(
     return chain.build(notes)
 
 
-def _group(state: Mapping[str, object], place: str) -> dict[str, dict[str, object]]:
+def _group(state: Mapping[object, object], place: str) -> dict[str, dict[str, object]]:
     """Returns the tensors of each layer, by the layer's name."""
     layers: dict[str, dict[str, object]] = {}
     for key, tensor in state.items():

@@ -26,6 +26,7 @@ from exactdrl.doors.state_dict import read_state_dict
 from exactdrl.exact.rationals import InputError, shown
 from exactdrl.problem.activation import ABSOLUTE_VALUE, RELU, Activation
 from exactdrl.problem.file import read_bytes
+from exactdrl.problem.file_kinds import find_kind
 from exactdrl.problem.instance import Instance
 from exactdrl.problem.loss import Loss
 
@@ -118,9 +119,15 @@ def _open(module: object, decimals: int | None) -> "_Reader":
     torch = import_extra("torch", "torch", "torch")
     if not isinstance(module, torch.nn.Module):
         raise InputError(f"a module of PyTorch is needed, not {shown(type(module).__name__)}")
-    # What torch.compile returns computes what the module inside of it does
-    inner = getattr(module, "_orig_mod", module)
+    inner: Any = _inner(torch, module)
     return _Reader(torch, inner, Chain(f"the module {type(inner).__name__}", check_decimals(decimals)))
+
+
+def _inner(torch: ModuleType, module: object) -> object:
+    """Returns the module that a wrapper computes with: torch.compile's, or one for several devices."""
+    inner: Any = getattr(module, "_orig_mod", module)
+    several = (torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel)
+    return _inner(torch, inner.module) if isinstance(inner, several) else inner
 
 
 def from_state_dict(
@@ -187,10 +194,16 @@ def load_torch_file(path: Path | str, *, key: str | None = None) -> dict[str, ob
     """
     torch = import_extra("torch", "torch", "torch")
     content = read_bytes(Path(path))
+    kind = find_kind(content)
+    if "PyTorch" not in kind and kind != "a pickle":
+        raise InputError(f"{path}: no file that torch.save has written{f', but {kind}' if kind else ''}")
     try:
         loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001 - a damaged file makes PyTorch raise anything
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if reason.startswith("Weights only"):
+            # What follows in PyTorch's message is how to open it unsafely
+            reason = "PyTorch's weights_only refuses what is in it"
         hint = (
             "a file made by torch.save(module.state_dict(), path) is needed; a whole module is a pickle: it runs code"
         )
@@ -230,7 +243,7 @@ def check_module(module: object, inputs: object) -> ForwardCheck:
         InputError: they differ by more than rounding explains, or the module refuses the data.
     """
     network = read_module(module)
-    own: Any = getattr(module, "_orig_mod", module)
+    own: Any = _inner(import_extra("torch", "torch", "torch"), module)
     place = f"the module {type(own).__name__}"
     dtypes = {str(parameter.dtype).removeprefix("torch.") for parameter in own.parameters()}
     if len(dtypes) != 1 or not dtypes <= set(KINDS):
@@ -315,7 +328,8 @@ class _Reader:
             graph = fx.Tracer().trace(self.module)
         except Exception as error:  # noqa: BLE001 - tracing runs the module's own code
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise InputError(f"{self.chain.place}: its forward pass cannot be traced ({reason})") from None
+            hint = "; give the module that was scripted" if isinstance(self.module, self.torch.jit.ScriptModule) else ""
+            raise InputError(f"{self.chain.place}: its forward pass cannot be traced ({reason}){hint}") from None
         current: object = None
         for node in graph.nodes:
             if node.op == "placeholder":
@@ -328,7 +342,9 @@ class _Reader:
                 continue
             elif node.op == "output":
                 if node.args[0] is not current:
-                    raise InputError(f"{self.chain.place}: its forward pass returns something else than the last layer")
+                    made = getattr(node.args[0], "name", None)
+                    what = f"{made}, and not the last layer's outputs" if made else "more than one tensor"
+                    raise InputError(f"{self.chain.place}: its forward pass returns {what}; one tensor is needed")
             else:
                 self._step(node, current)
                 current = node
@@ -343,6 +359,8 @@ class _Reader:
             handler = self.modules.get(type(part))
             if handler is None:
                 known = ", ".join(known.__name__ for known in self.modules)  # type: ignore[attr-defined] # types have it
+                if any(kind == known.__name__ for known in self.modules):  # type: ignore[attr-defined] # the same
+                    kind = f"{type(part).__module__}.{kind}"
                 raise InputError(f"{place}: {node.target} is a {kind}{_ADVICE.get(kind, '')}; {known} are possible")
         elif (node.target if node.op == "call_function" else None) not in self.functions and name not in self.methods:
             raise InputError(f"{place}: its forward pass calls {name} ({node.name}), which is no layer or activation")

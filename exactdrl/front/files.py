@@ -1,7 +1,7 @@
 """Networks and data in files, read by their kind."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -40,11 +40,16 @@ class FileSamples:
     lines: tuple[str, ...] = ()
 
 
+_ASSUMED = (
+    "the file names no activations: ReLU is taken after every layer but the last; --activation chooses another one"
+)
+
+
 def read_network_file(
     path: Path | str,
     kind: NetworkKind,
     *,
-    activation: AnyActivation = "relu",
+    activation: AnyActivation | None = None,
     order: Sequence[str] | None = None,
     without_bias: Sequence[str] = (),
     key: str | None = None,
@@ -56,7 +61,8 @@ def read_network_file(
     Args:
         path: of the file.
         kind: `network` for `*.npz`, `torch` for a state dict that torch.save has written, `onnx`, or `safetensors`.
-        activation: after every layer but the last; an ONNX file says itself what it is.
+        activation: after every layer but the last; default: ReLU, which a note of the network says. An ONNX file says
+            itself what it is.
         order: state dicts: the layers' names from the input to the output.
         without_bias: state dicts: layers that have none while others have.
         key: `torch`: the name of the state dict in a checkpoint.
@@ -66,25 +72,28 @@ def read_network_file(
     Raises:
         InputError: the file cannot be read, or is not of its kind.
     """
-    source = Path(path)
+    source, chosen = Path(path), "relu" if activation is None else activation
     match kind:
         case "onnx":
             return read_onnx(source, decimals=decimals)
         case "network":
-            return read_network_npz(source, keys=keys, activation=activation, decimals=decimals)
+            network = read_network_npz(source, keys=keys, activation=chosen, decimals=decimals)
         case "torch":
-            return read_state_dict(
+            network = read_state_dict(
                 load_torch_file(source, key=key),
                 str(source),
-                activation=activation,
+                activation=chosen,
                 order=order,
                 without_bias=without_bias,
                 decimals=decimals,
             )
         case "safetensors":
-            return read_safetensors_network(
-                source, activation=activation, order=order, without_bias=without_bias, decimals=decimals
+            network = read_safetensors_network(
+                source, activation=chosen, order=order, without_bias=without_bias, decimals=decimals
             )
+    if activation is not None or len(network.layers) == 1:
+        return network
+    return replace(network, notes=(*network.notes, _ASSUMED))
 
 
 def read_arrays(path: Path | str, *, inputs: str | None = None, targets: str | None = None) -> FileSamples:

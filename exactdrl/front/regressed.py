@@ -402,6 +402,12 @@ def regress(
     if source is not None:
         if formula is not None or target is not None or weights is not None:
             raise InputError("an instance has its own target and weights; target, formula and weights go with tables")
+        if len(source.layers) > 1 and source.free != len(source.layers):
+            trained = "all layers are" if source.free == "all" else f"layer {source.free} is"
+            raise InputError(
+                f"a regression trains the last layer, here layer {len(source.layers)}; in this instance {trained} "
+                "trained, and `exactdrl walk` or `exactdrl judge` are what can be asked"
+            )
         return _fit_instance(source, level)
     options = DesignOptions(intercept, inputs, exclude, None, index, drop_missing, form or TextForm())
     return fit_design(read_regression(data, target, options, formula=formula, weights=weights), level)
@@ -477,4 +483,5 @@ def _float(value: mpq | None) -> float | None:
 
 def _words(value: mpq) -> str:
     text = to_text(value)
-    return f"{to_float(value):.10g}" + (f" = {text}" if len(text) <= _LONGEST else "")
+    short = f"{to_float(value):.10g}"
+    return short if short == text or len(text) > _LONGEST else f"{short} = {text}"

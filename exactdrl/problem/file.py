@@ -11,6 +11,7 @@ from pathlib import Path
 
 from exactdrl.exact.rationals import InputError, shown, to_number_text, to_rational
 from exactdrl.problem.activation import IDENTITY, RELU, Activation
+from exactdrl.problem.file_kinds import kind_name
 from exactdrl.problem.instance import Instance, Layer, Samples, Vector, to_vector
 from exactdrl.problem.loss import KINDS, Loss, LossKind
 from exactdrl.problem.output import STREAM, write_new
@@ -51,6 +52,9 @@ def read_instance(path: Path | str) -> Instance:
     """
     content = read_bytes(Path(path))
     place = None if Path(path) == STREAM else Path(path).absolute()
+    kind = kind_name(content)
+    if kind and kind != "an instance":
+        raise InputError(f"{path}: no instance, but {kind}; `exactdrl import` writes an instance")
     try:
         return replace(parse_instance(content), file_digest=hashlib.sha256(content).hexdigest(), file_path=place)
     except InputError as error:
@@ -73,9 +77,10 @@ def parse_instance(content: bytes) -> Instance:
             parse_constant=_Written,
         )
     except UnicodeDecodeError as error:
-        raise InputError(f"byte {error.start} is not UTF-8") from None
+        raise InputError(f"no instance: byte {error.start} is not UTF-8") from None
     except json.JSONDecodeError as error:
-        raise InputError(f"not JSON: {error}") from None
+        hint = "" if text.lstrip().startswith("{") else "; `exactdrl import` writes an instance of a table or a network"
+        raise InputError(f"not JSON: {error}{hint}") from None
     except RecursionError:
         raise InputError("not JSON of this format: nested too deeply") from None
     if not isinstance(data, dict):
