@@ -215,7 +215,7 @@ def spoiled(witness):
 
 def test_spoiled_covers_are_refused():
     """The test's own checker refuses a cover that is no relation, takes too much, gives too little, or names another kink."""
-    instance = many_concave(3, 12, 9)
+    instance = many_concave(5, 24, 9)
     problem = Problem(instance)
     witness = judged(instance).verdict.witness
     assert witness.blocks[0].leaves[0].covers

@@ -79,6 +79,15 @@ def independent_rows(rows: Sequence[Row], width: int) -> tuple[int, ...]:
     return pivot_columns([list(column) for column in zip(*rows, strict=True)], len(rows))
 
 
+def independent_modulo_prime(residues: Sequence[Sequence[int]], width: int) -> tuple[int, ...]:
+    """Returns, from first to last, the rows that are no combination modulo the prime of the rows before them.
+
+    The integer rows with these residues are independent. There may be more of them.
+    """
+    flat = [entry for row in residues for entry in row]
+    return _pivots(nmod_mat(len(residues), width, flat, PRIME).transpose()) if flat else ()
+
+
 def _independent_by_prime(matrix: fmpz_mat) -> tuple[int, ...] | None:
     """Returns the independent rows as they are modulo a prime, if they are the true ones and that is cheap to prove.
 
@@ -182,6 +191,18 @@ def solve_combination(rows: Sequence[Row], target: Sequence[mpq]) -> list[mpq] |
     if any(value != integer for value, integer in zip(sums, integers, strict=True)):
         return None
     return [multiplier / scale for multiplier in multipliers]
+
+
+def solve_columns(square: Sequence[Row], rights: Sequence[Sequence[mpq]]) -> list[list[mpq]]:
+    """Returns, for each right side, the x with square · x = right. Exact.
+
+    Raises:
+        ZeroDivisionError: the square matrix is not regular.
+    """
+    scaled = [to_integers(right) for right in rights]
+    columns = fmpz_mat([[int(integers[i]) for integers, _ in scaled] for i in range(len(square))])
+    solved = fmpq_mat(to_matrix(square, len(square))).solve(fmpq_mat(columns))
+    return [[to_mpq(solved[i, c]) / scale for i in range(len(square))] for c, (_, scale) in enumerate(scaled)]
 
 
 def solve_rows(rows: Sequence[Row], right: Sequence[mpq]) -> list[mpq]:

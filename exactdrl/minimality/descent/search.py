@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from gmpy2 import mpq, mpz
 
-from exactdrl.exact.linear import independent_rows, solve_rows, to_integers
+from exactdrl.exact.linear import PRIME, independent_modulo_prime, solve_columns, solve_rows, to_integers
 from exactdrl.minimality.rules.blocks import Block
 
 _REACH = 9
@@ -17,9 +17,10 @@ _REACH = 9
 def scatter(block: Block, count: int) -> Iterator[tuple[mpz, ...]]:
     """Yields directions in general position, in pairs d, -d: small values for the kinks of pseudo-random bases."""
     numbers = pseudo_random()
+    residues = [[int(entry % PRIME) for entry in row] for row in block.rows]
     for _ in range(count):
         order = sorted(range(len(block.rows)), key=lambda _: next(numbers))
-        basis = [order[k] for k in independent_rows([block.rows[j] for j in order], block.width)]
+        basis = [order[k] for k in independent_modulo_prime([residues[j] for j in order], block.width)]
         direction = _solve(block, basis, [mpq(next(numbers) % (2 * _REACH + 1) - _REACH) for _ in basis])
         if any(direction):
             yield direction
@@ -27,7 +28,11 @@ def scatter(block: Block, count: int) -> Iterator[tuple[mpz, ...]]:
 
 
 def _solve(block: Block, basis: Sequence[int], right: Sequence[mpq]) -> tuple[mpz, ...]:
-    return tuple(to_integers(solve_rows([block.rows[j] for j in basis], right))[0])
+    rows = [block.rows[j] for j in basis]
+    if len(rows) < block.width:
+        return tuple(to_integers(solve_rows(rows, right))[0])
+    (solved,) = solve_columns(rows, [right])
+    return tuple(to_integers(solved)[0])
 
 
 def pseudo_random() -> Iterator[int]:

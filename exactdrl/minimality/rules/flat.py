@@ -9,7 +9,7 @@ from exactdrl.exact.linear import independent_rows, to_integers, to_matrix
 from exactdrl.exact.program import BoundedForms, Conflict
 from exactdrl.minimality.rules.blocks import Block, cell_row
 from exactdrl.minimality.rules.settle import Settled, SettledKink
-from exactdrl.minimality.tree.tree import CellLeaf, Closed, strict_kinks
+from exactdrl.minimality.tree.tree import CellLeaf, Closed, slacks, strict_kinks
 
 # leaves that are looked at: a linear program each
 _LEAVES = 512
@@ -66,20 +66,30 @@ def is_loose(state: Settled, kink: SettledKink) -> bool:
 def flat_in_leaf(block: Block, leaf: CellLeaf) -> list[mpz] | None:
     """Returns a direction other than 0 in a leaf's cone with F = 0; None only says that none was found.
 
-    F is a sum of terms ≥ 0, one for each kink: F = 0 where kinks with a strict inequality rest and the others, which
-    have |λ_j| = c_j or are fixed, do not move to the side on which their term is positive.
+    F is at least a sum of terms ≥ 0, one for each kink: that is 0 where kinks with a strict inequality rest and the
+    others, which have |λ_j| = c_j or are fixed, do not move to the side on which their term is positive. Kinks whose
+    term is 0 on both sides, as those that are covered, may move.
     """
     strict = set(strict_kinks(block, leaf))
-    signs = {j: leaf.signs.get(j) or (-1 if m > 0 else 1) for j, m in enumerate(leaf.multipliers)}
+    folded = {k for fold in block.folds for k in fold}
+    slack, multipliers = slacks(block, leaf), leaf.multipliers
+    free = {j for j, s in enumerate(slack) if j not in leaf.signs and not s and not multipliers[j]} - folded
+    signs = {
+        j: leaf.signs.get(j) or (-1 if multiplier > 0 else 1)
+        for j, multiplier in enumerate(multipliers)
+        if j not in free
+    }
     rows = [to_integers(cell_row(block, signs, j))[0] for j in signs]
-    moving = [[signs[j] * entry for entry in rows[j]] for j in signs if j not in strict]
+    moving = [
+        [sign * entry for entry in row] for (j, sign), row in zip(signs.items(), rows, strict=True) if j not in strict
+    ]
     if not moving:
         return None
     forms = BoundedForms([*rows, [sum(column, mpz(0)) for column in zip(*moving, strict=True)]], block.width)
     zero = mpq(0)
-    for j, sign in signs.items():
+    for place, (j, sign) in enumerate(signs.items()):
         bounds = (zero, zero) if j in strict else (zero, None) if sign > 0 else (None, zero)
-        forms.set_bounds(block.width + j, *bounds)
+        forms.set_bounds(block.width + place, *bounds)
     forms.set_bounds(block.width + len(rows), mpq(1), None)
     solved = forms.solve()
     if isinstance(solved, Conflict):

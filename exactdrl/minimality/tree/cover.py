@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from flint import fmpq_mat, fmpz_mat
-from gmpy2 import mpq, mpz
+from gmpy2 import mpq
 
-from exactdrl.exact.linear import independent_rows, to_integers, to_matrix
+from exactdrl.exact.linear import independent_rows, solve_columns, to_integers, to_matrix
 from exactdrl.minimality.rules.blocks import Block
 
 _ZERO = mpq(0)
@@ -51,10 +51,12 @@ def lowered(block: Block, covers: Sequence[Cover]) -> Block:
     for cover in covers:
         bent = [_ZERO] * len(weights)
         for i, share in enumerate(cover.shares):
+            if not share:
+                continue
             weights[i] += abs(share) if i == cover.kink else -abs(share)
             for k, fold in block.folds[i].items():
                 bent[k] += share * fold
-        weights = [weight - abs(entry) for weight, entry in zip(weights, bent, strict=True)]
+        weights = [weight - abs(entry) if entry else weight for weight, entry in zip(weights, bent, strict=True)]
     return replace(block, weights=tuple(weights))
 
 
@@ -105,7 +107,7 @@ def find_covers(block: Block, concave: Sequence[int], multipliers: Sequence[mpq]
         [head * row[p] - sum((r * rows[i][p] for i, r in relation.items()), _ZERO) for p in pivots]
         for head, row, relation in zip(heads, wanted, relations, strict=True)
     ]
-    solved = _solve_all([[rows[i][p] for i in basis] for p in pivots], rest)
+    solved = solve_columns([[rows[i][p] for i in basis] for p in pivots], rest)
     covers = []
     for j, head, relation, exact in zip(concave, heads, relations, solved, strict=True):
         shares = [_ZERO] * len(block.rows)
@@ -164,14 +166,3 @@ def _short(value: mpq) -> mpq:
     quotient = abs(value) / unit
     size = (quotient.numerator // quotient.denominator) * unit
     return size if value > 0 else -size
-
-
-def _solve_all(square: Sequence[Sequence[mpz]], rights: Sequence[Sequence[mpq]]) -> list[list[mpq]]:
-    """Returns, for each right side, the x with square · x = right. Exact."""
-    scaled = [to_integers(right) for right in rights]
-    columns = fmpz_mat([[int(integers[i]) for integers, _ in scaled] for i in range(len(square))])
-    solved = fmpq_mat(to_matrix(square, len(square))).solve(fmpq_mat(columns))
-    return [
-        [mpq(int(solved[i, c].p), int(solved[i, c].q)) / scale for i in range(len(square))]
-        for c, (_, scale) in enumerate(scaled)
-    ]

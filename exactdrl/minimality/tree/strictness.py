@@ -15,6 +15,7 @@ from gmpy2 import mpq, mpz
 
 from exactdrl.minimality.rules.blocks import Block, cell_row
 from exactdrl.minimality.rules.flat import flat_in_leaf
+from exactdrl.minimality.tree.chords import close_by_chords, is_narrow
 from exactdrl.minimality.tree.cover import lowered
 from exactdrl.minimality.tree.tree import (
     CellLeaf,
@@ -38,32 +39,37 @@ def find_strict(block: Block, tree: Closed, spend: Callable[[int], bool]) -> Clo
         tree: its closed tree.
         spend: called with the work of each step before it; False ends the search, with None.
     """
-    waiting, leaves = list(reversed(tree.leaves)), []
+    waiting, leaves = list(tree.leaves), []
     while waiting:
-        leaf = waiting.pop()
-        if is_strict(block, leaf):
-            leaves.append(leaf)
-            continue
-        loosened = _loosen(block, leaf, spend)
-        if loosened is None:
-            return None
-        if is_strict(block, loosened):
-            leaves.append(loosened)
-            continue
-        flat = flat_in_leaf(block, loosened)
-        if flat is not None:
-            return flat
-        parts = _split(block, loosened, spend)
-        if parts is None:
-            return None
-        waiting += reversed(parts)
+        # a direction with F = 0 in any leaf ends the search: it is looked for in all of them before one is split
+        loose: list[CellLeaf] = []
+        for leaf in waiting:
+            loosened = _loosen(block, leaf, spend)
+            if loosened is None:
+                return None
+            if is_strict(block, loosened):
+                leaves.append(loosened)
+                continue
+            flat = flat_in_leaf(block, loosened)
+            if flat is not None:
+                return flat
+            loose.append(loosened)
+        waiting = []
+        for leaf in loose:
+            parts = _split(block, leaf, spend)
+            if parts is None:
+                return None
+            waiting += parts
     return Closed(tuple(leaves))
 
 
 def _loosen(block: Block, leaf: CellLeaf, spend: Callable[[int], bool]) -> CellLeaf | None:
-    """Returns a leaf of the same cone and covers with as many strict inequalities as they allow; None for no budget."""
+    """Returns a leaf of the same cone and covers that shows F > 0 off 0; None for no budget.
+
+    Where there is none, it is one with as many strict inequalities as cone and covers allow.
+    """
     low = lowered(block, leaf.covers)
-    while sides := zero_sides(low, replace(leaf, covers=())):
+    while not is_strict(block, leaf) and (sides := zero_sides(low, replace(leaf, covers=()))):
         program = Multipliers(low, raised=sides)
         if not spend(program.cost):
             return None
@@ -85,7 +91,7 @@ def _split(block: Block, leaf: CellLeaf, spend: Callable[[int], bool]) -> list[C
         return [replace(leaf, signs={**leaf.signs, kink: 0})]
     found: list[CellLeaf] = []
     for node in children(leaf.signs, kink, row, leaf.point):
-        match close_tree(block, leaf.point, spend, root=node):
+        match (close_by_chords if is_narrow(block) else close_tree)(block, leaf.point, spend, root=node):
             case Closed(leaves):
                 found += leaves
             case OutOfBudget():

@@ -19,10 +19,13 @@ from gmpy2 import mpq, mpz
 
 from exactdrl.exact.linear import common_denominator, independent_rows, to_integers
 from exactdrl.exact.program import BoundedForms, Conflict
+from exactdrl.exact.sparse import add_multiple
 from exactdrl.minimality.rules.blocks import Block, cell_row
 from exactdrl.minimality.tree.cover import Cover, lowered
 
-_ZERO = mpq(0)
+_ZERO, _ONE = mpq(0), mpq(1)
+# coefficients of the variables by their number, the constant behind the last
+_Affine: TypeAlias = dict[int, mpq]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,21 +162,28 @@ def _empty_leaf(block: Block, signs: dict[int, int], relation: dict[int, mpz]) -
 def slacks(block: Block, leaf: CellLeaf) -> list[mpq]:
     """Returns, for each kink, by how much a leaf's inequality holds; it need not where the kink rests on the cone."""
     found: list[mpq] = []
-    weights = lowered(block, leaf.covers).weights
-    for j, multiplier in enumerate(leaf.multipliers):
-        later = range(j + 1, len(block.rows))
-        c = weights[j] - sum((block.folds[k].get(j, _ZERO) * leaf.multipliers[k] for k in later), _ZERO)
+    most = _unfolded(lowered(block, leaf.covers), leaf.multipliers)
+    for j, (multiplier, c) in enumerate(zip(leaf.multipliers, most, strict=True)):
         sign = leaf.signs.get(j)
         found.append(c - abs(multiplier) if sign is None else sign * multiplier + c)
     return found
 
 
+def _unfolded(block: Block, multipliers: Sequence[mpq]) -> list[mpq]:
+    """Returns c for a λ: the weights without what later kinks' folds take."""
+    most = list(block.weights)
+    for multiplier, fold in zip(multipliers, block.folds, strict=True):
+        if multiplier:
+            for k, factor in fold.items():
+                most[k] -= factor * multiplier
+    return most
+
+
 def zero_sides(block: Block, leaf: CellLeaf) -> list[Side]:
     """Returns the inequalities of a leaf without covers that hold with equality, but for kinks that rest."""
     found: list[Side] = []
-    for j, multiplier in enumerate(leaf.multipliers):
-        later = range(j + 1, len(block.rows))
-        c = block.weights[j] - sum((block.folds[k].get(j, _ZERO) * leaf.multipliers[k] for k in later), _ZERO)
+    most = _unfolded(block, leaf.multipliers)
+    for j, (multiplier, c) in enumerate(zip(leaf.multipliers, most, strict=True)):
         sign = leaf.signs.get(j)
         found += [(j, side) for side in (1, -1) if sign in (None, side) and c + side * multiplier == 0]
     return found
@@ -194,6 +204,22 @@ def is_strict(block: Block, leaf: CellLeaf) -> bool:
     return leaf.is_empty or len(independent_rows([block.rows[j] for j in strict], block.width)) == block.width
 
 
+def _to_affine(block: Block) -> tuple[list[_Affine], list[_Affine]]:
+    """Returns λ_j and c_j in the variables of `Multipliers`, from the deepest kink up."""
+    count = len(block.rows)
+    folded = {j for fold in block.folds for j in fold}
+    bounds: list[_Affine] = [{count: weight} if weight else {} for weight in block.weights]
+    multipliers: list[_Affine] = [{}] * count
+    for j in range(count - 1, -1, -1):
+        multipliers[j] = {j: _ONE}
+        if j in folded:
+            multipliers[j] = dict(bounds[j])
+            add_multiple(multipliers[j], -_ONE, {j: _ONE})
+        for k, fold in block.folds[j].items():
+            add_multiple(bounds[k], -fold, multipliers[j])
+    return multipliers, bounds
+
+
 class Multipliers:
     """The inequalities for λ on a block as bounds, changed as the search goes from node to node.
 
@@ -210,28 +236,21 @@ class Multipliers:
         self.block, self.raised = block, raised
         count = len(block.rows)
         self.folded = sorted({j for fold in block.folds for j in fold})
-        # c_j and λ_j as a constant and coefficients of the variables, from the deepest kink up
-        bounds: list[list[mpq]] = [[]] * count
-        self.affine: list[list[mpq]] = [[]] * count
-        for j in range(count - 1, -1, -1):
-            bounds[j] = [_ZERO] * count + [block.weights[j]]
-            for k in range(j + 1, count):
-                fold = block.folds[k].get(j)
-                if fold:
-                    bounds[j] = [c - fold * m for c, m in zip(bounds[j], self.affine[k], strict=True)]
-            unit = [mpq(k == j) for k in range(count + 1)]
-            self.affine[j] = [c - u for c, u in zip(bounds[j], unit, strict=True)] if j in self.folded else unit
-        self.rows: list[list[mpq]] = [
-            [
-                sum((m[k] * row[i] for m, row in zip(self.affine, block.rows, strict=True) if m[k]), _ZERO)
-                for k in range(count + 1)
-            ]
-            for i in range(block.width)
-        ]
-        self.rows += [[c + m for c, m in zip(bounds[j], self.affine[j], strict=True)] for j in self.folded]
+        self.affine, bounds = _to_affine(block)
+        forms: list[_Affine] = [{} for _ in range(block.width)]
+        for multiplier, own in zip(self.affine, block.rows, strict=True):
+            for form, entry in zip(forms, own, strict=True):
+                if entry:
+                    add_multiple(form, mpq(entry), multiplier)
+        for j in self.folded:
+            forms.append(dict(bounds[j]))
+            add_multiple(forms[-1], _ONE, self.affine[j])
         if raised:
-            sides = [[c + s * m for c, m in zip(bounds[j], self.affine[j], strict=True)] for j, s in raised]
-            self.rows.append([sum(column, _ZERO) for column in zip(*sides, strict=True)])
+            forms.append({})
+            for j, side in raised:
+                add_multiple(forms[-1], _ONE, bounds[j])
+                add_multiple(forms[-1], mpq(side), self.affine[j])
+        self.rows = [[form.get(k, _ZERO) for k in range(count + 1)] for form in forms]
         scaled = [to_integers(row[:-1]) for row in self.rows]
         self.scales = [scale for _, scale in scaled]
         self.forms = BoundedForms([row for row, _ in scaled], count)
@@ -325,8 +344,8 @@ class Multipliers:
             self._bound_form(self.block.width + self.folded.index(j), _ZERO, one / self.size)
 
     def _to_multipliers(self, values: Sequence[mpq]) -> tuple[mpq, ...]:
-        point = [*(value / self.size for value in values), mpq(1)]
-        return tuple(sum((a * x for a, x in zip(row, point, strict=True) if a), _ZERO) for row in self.affine)
+        point = [*(value / self.size for value in values), _ONE]
+        return tuple(sum((a * point[k] for k, a in row.items()), _ZERO) for row in self.affine)
 
 
 def _largest(left: mpq | None, right: mpq | None) -> mpq | None:
