@@ -13,7 +13,6 @@ from exactdrl.front.observed import Outputs, Progress
 from exactdrl.front.options import FORMATS, LINES, SIZE_HELP, SIZES, SPREAD, TABLE_ENDINGS, WINDOW, Size
 from exactdrl.front.progress import progress
 
-
 LINES_HELP = "lines through the last vertex on which kinks are counted, and as many through control points"
 SEED_HELP = "seed of the random lines"
 JOBS_HELP = "number of processes  [default: one for each processor]"

@@ -27,7 +27,7 @@ from exactdrl.arithmetic.float64 import structure as float_structure
 from exactdrl.arithmetic.float64 import vertex as float_vertex
 from exactdrl.arithmetic.float64.problem import RANGE, to_float_problem
 from exactdrl.arithmetic.float64.state import empty_slopes, empty_vertex
-from exactdrl.arithmetic.protocol import Edge
+from exactdrl.arithmetic.protocol import Edge, EdgeSearch
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.problem.loss import Loss
@@ -417,7 +417,7 @@ def test_bounds_hold(case):
 def moved(case, steps=4):
     """The case's instance, and its vertex after steps that updated everything instead of computing it anew."""
     instance, arithmetic, _ = ready(case)
-    arithmetic.run_ahead("steepest", steps)
+    arithmetic.run_ahead(EdgeSearch.STEEPEST, steps)
     if not arithmetic._is_loaded:
         return None
     exact = ExactArithmetic(arithmetic._problem, arithmetic.pattern, arithmetic.basis)
@@ -511,7 +511,7 @@ def test_point_far_off_is_bounded(case):
     assert vertex.scalars[float_vertex.POINT_ERROR] >= 2.0**-22
     before = vertex.scalars[float_vertex.SPREAD]
     # a step that the floats take; its point keeps the error that is along the edge's hyperplanes, its values theirs
-    arithmetic.run_ahead("steepest", 1)
+    arithmetic.run_ahead(EdgeSearch.STEEPEST, 1)
     if arithmetic._is_loaded and vertex.scalars[float_vertex.AGE] == 1:
         assert vertex.scalars[float_vertex.SPREAD] > before
         exact = ExactArithmetic(arithmetic._problem, arithmetic.pattern, arithmetic.basis)

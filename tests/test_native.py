@@ -24,7 +24,7 @@ from exactdrl.arithmetic.float64.state import empty_slopes, empty_vertex
 
 ROOT = Path(__file__).parent.parent
 SHAPES = [((2, 3, 1), 30, 53), ((3, 4, 2, 1), 300, 53), ((2, 3, 2), 25, 6), ((1, 8, 1), 60, 53), ((4, 9, 1), 40, 20)]
-RULES = (kernel.REFERENCE, kernel.STEEPEST, kernel.FIRST)
+SEARCHES = (kernel.CUMULATIVE, kernel.STEEPEST, kernel.FIRST)
 
 
 def variants():
@@ -67,7 +67,7 @@ def test_compiled_and_plain_agree_bit_for_bit(monkeypatch, shape):
     walk = Walk(instance)
     problem, at = walk.problem, walk.arithmetic
     python, steps = plain(monkeypatch), 0
-    for rule in RULES:
+    for search in SEARCHES:
         results = []
         for functions in (python, *variants()):
             floats = to_float_problem(problem)
@@ -80,7 +80,7 @@ def test_compiled_and_plain_agree_bit_for_bit(monkeypatch, shape):
                 np.zeros((12, kernel.RECORD), dtype=np.int64),
                 np.zeros((12 * problem.dimension, 3), np.int64),
             )
-            taken, end = functions.walk_steps(floats, state, slopes, rule, records, flips) if sound else (0, -1)
+            taken, end = functions.walk_steps(floats, state, slopes, search, records, flips) if sound else (0, -1)
             steps += taken
             results.append((sound, taken, end, bits(floats, state, slopes, [records, flips])))
         for result in results[1:]:

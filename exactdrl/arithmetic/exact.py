@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from gmpy2 import mpq, mpz, sign
 
-from exactdrl.arithmetic.protocol import Edge, Move
+from exactdrl.arithmetic.protocol import Edge, EdgeSearch, Move
 from exactdrl.cells.affine import AffineForm, affine_form, flip_multiple, gradient, gradient_jump
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
@@ -88,10 +88,15 @@ class ExactArithmetic:
         self._values: Values | None = None
         self._extra: tuple[dict[int, list[Kink]], list[Kink]] | None = None
 
-    def run_ahead(self, rule: str, limit: int) -> list[Move]:
+    def run_ahead(self, search: EdgeSearch, limit: int) -> list[Move]:
         """Returns no steps: every decision is asked for one by one."""
-        del rule, limit
+        del search, limit
         return []
+
+    @property
+    def counts(self) -> None:
+        """Returns None: every decision is made by integers."""
+        return
 
     # -- positions
 

@@ -18,6 +18,7 @@ from exactdrl.arithmetic.counts import KINDS, DecisionCounts
 from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.arithmetic.float64 import kernel
 from exactdrl.arithmetic.float64.problem import to_float_problem
+from exactdrl.arithmetic.float64.slopes import NO_EDGE, UNSURE_SIGN
 from exactdrl.arithmetic.float64.state import (
     CONDITION,
     SIGNS,
@@ -29,7 +30,7 @@ from exactdrl.arithmetic.float64.state import (
     empty_vertex,
 )
 from exactdrl.arithmetic.float64.vertex import estimate_loss, set_masks
-from exactdrl.arithmetic.protocol import Edge, Move
+from exactdrl.arithmetic.protocol import Edge, EdgeSearch, Move
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.cells.scan import Breakpoint
@@ -45,6 +46,13 @@ _SHORT_REST = 2
 # After a vertex that floats cannot hold, so many exact steps pass before the next trial, twice as many after each
 # failure
 _LONGEST_REST = 64
+
+# the kernel's numbers
+_SEARCHES = {
+    EdgeSearch.CUMULATIVE: kernel.CUMULATIVE,
+    EdgeSearch.STEEPEST: kernel.STEEPEST,
+    EdgeSearch.FIRST: kernel.FIRST,
+}
 
 Result = TypeVar("Result")
 
@@ -85,7 +93,7 @@ class FilteredArithmetic:
 
     # -- steps in floats
 
-    def run_ahead(self, rule: str, limit: int) -> list[Move]:
+    def run_ahead(self, search: EdgeSearch, limit: int) -> list[Move]:
         """Takes up to `limit` steps whose decisions are certain in float64, but for slopes that are exactly 0.
 
         Fewer, or none, where another decision is not certain.
@@ -95,28 +103,27 @@ class FilteredArithmetic:
         if not self._is_loaded and self._rest:
             self._rest -= 1
             return []
-        rules = {"reference": kernel.REFERENCE, "steepest": kernel.STEEPEST, "first": kernel.FIRST}
-        if rule not in rules or not self._load():
+        if not self._load():
             return []
-        moves, end = self._walk_on(rules[rule], limit, [])
-        while end == kernel.UNSURE_SIGN and len(moves) < limit:
+        moves, end = self._walk_on(search, limit, [])
+        while end == UNSURE_SIGN and len(moves) < limit:
             # mostly a slope is exactly 0, by some structure of the data; a linear system finds all that are
             zeros = self._zero_edges() if self._load() else []
             more: list[Move] = []
             if zeros:
-                more, end = self._walk_on(rules[rule], limit - len(moves), zeros)
+                more, end = self._walk_on(search, limit - len(moves), zeros)
                 moves += more
             if not more:
                 break
-        if end not in (kernel.FULL, kernel.NO_EDGE):
+        if end not in (kernel.FULL, NO_EDGE):
             self._rest = 1 if moves else self._back_off()
         return moves
 
-    def _walk_on(self, rule: int, limit: int, zeros: Sequence[Edge]) -> tuple[list[Move], int]:
+    def _walk_on(self, search: EdgeSearch, limit: int, zeros: Sequence[Edge]) -> tuple[list[Move], int]:
         """Takes up to `limit` steps from a vertex that is loaded; returns them, and how that ended.
 
         Args:
-            rule: the kernel's number of it.
+            search: how the edge is chosen.
             limit: at least 1.
             zeros: edges of the vertex whose slope is exactly 0.
         """
@@ -130,7 +137,7 @@ class FilteredArithmetic:
         kink_of = self._problem.addresses.kink_of
         place = {kink_of(*at): slot for slot, at in enumerate(vertex.kinks.tolist())}
         slopes.given[[2 * place[edge.kink] + edge.is_flipped for edge in zeros]] = 1
-        taken, end = native.walk_steps(floats, vertex, slopes, rule, records, flips)
+        taken, end = native.walk_steps(floats, vertex, slopes, _SEARCHES[search], records, flips)
         # a step that was told exact signs is none in float64 alone
         helped = min(taken, 1) if zeros else 0
         self.counts.steps[0] += taken - helped

@@ -1,10 +1,12 @@
 """What a walk asks of an arithmetic, which holds a vertex as pattern and basis and decides exactly."""
 
 from collections.abc import Sequence
+from enum import Enum, auto
 from typing import NamedTuple, Protocol
 
 from gmpy2 import mpq
 
+from exactdrl.arithmetic.counts import DecisionCounts
 from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.cells.scan import Breakpoint
 
@@ -19,6 +21,21 @@ class Edge(NamedTuple):
 
     kink: Kink
     is_flipped: bool
+
+
+class EdgeSearch(Enum):
+    """How an arithmetic that takes steps by itself chooses among the 2n edges of a vertex.
+
+    Attributes:
+        CUMULATIVE: the basis' kinks are flipped one after another, in order of entry, until the cell has an improving
+            edge; the steepest one of that cell is chosen.
+        STEEPEST: the steepest of all edges.
+        FIRST: the first improving one in address order.
+    """
+
+    CUMULATIVE = auto()
+    STEEPEST = auto()
+    FIRST = auto()
 
 
 class Move(NamedTuple):
@@ -50,8 +67,16 @@ class Arithmetic(Protocol):
         """Returns the basis in order of entry; read only."""
         ...
 
-    def run_ahead(self, rule: str, limit: int) -> list[Move]:
-        """Takes up to `limit` steps of a pivot rule as it would be decided exactly; none, if it has no faster way."""
+    @property
+    def counts(self) -> DecisionCounts | None:
+        """Returns how the decisions were made so far; None where all are exact."""
+        ...
+
+    def run_ahead(self, search: EdgeSearch, limit: int) -> list[Move]:
+        """Takes up to `limit` steps as they would be decided exactly; none, if there is no faster way.
+
+        Where the edge that is chosen is blocked, the steepest one that is not is taken.
+        """
         ...
 
     def slope_sign(self, edge: Edge) -> int:

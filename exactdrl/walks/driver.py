@@ -111,7 +111,7 @@ class Walk:
         named = to_start_rule(start_rule) if start_rule is not None else default_start_rule(self.problem)
         if named is None:
             raise InputError(f"start rule is {start_rule!r}; one of projected-gradient, coordinate is needed")
-        return named, EdgeSteps(self.problem, self.rule, named, arithmetic=arithmetic, budget=budget)
+        return named, EdgeSteps(self.problem, RULES[self.rule], named, arithmetic=arithmetic, budget=budget)
 
     @property
     def on_node(self) -> Callable[[int], None] | None:

@@ -19,7 +19,7 @@ from exactdrl.minimality.judge import judge
 from exactdrl.minimality.verdict import NotMinimum
 from exactdrl.steps.first_vertex import FirstVertex, StartEnd, StartRule, find_constant, find_first_vertex
 from exactdrl.steps.step import Outcome, Step, Unbounded
-from exactdrl.walks.rules import RULES, Choice, choose_instead
+from exactdrl.walks.rules import Choice, PivotRule, choose_instead
 
 # by name; each takes a problem, a pattern and a basis, and the trajectory is the same with every one
 ARITHMETICS: dict[str, Callable[[IntegerProblem, Pattern, Sequence[Kink]], Arithmetic]] = {
@@ -33,18 +33,18 @@ class EdgeSteps:
 
     Attributes:
         problem: the scaled problem.
-        rule: the pivot rule's name.
+        rule: the pivot rule.
         on_node: called with the number of nodes so far, while a vertex is proved to be a minimum; None for nothing.
     """
 
     def __init__(
-        self, problem: IntegerProblem, rule: str, start_rule: StartRule, *, arithmetic: str, budget: int
+        self, problem: IntegerProblem, rule: PivotRule, start_rule: StartRule, *, arithmetic: str, budget: int
     ) -> None:
         """Prepares the steps; phase 1 runs when the first vertex is asked for.
 
         Args:
             problem: the scaled problem.
-            rule: the pivot rule's name.
+            rule: the pivot rule.
             start_rule: of phase 1.
             arithmetic: one of `ARITHMETICS`.
             budget: how much work a proof at a degenerate vertex may take.
@@ -101,7 +101,7 @@ class EdgeSteps:
     @property
     def counts(self) -> DecisionCounts | None:
         """Returns how the decisions were made so far; None where all are exact."""
-        return self._arithmetic.counts if isinstance(self._arithmetic, FilteredArithmetic) else None
+        return None if self._arithmetic is None else self._arithmetic.counts
 
     def parameters(self) -> tuple[mpq, ...]:
         """Returns the reduced parameters of the vertex."""
@@ -122,7 +122,8 @@ class EdgeSteps:
             index: of the first step taken, from 1.
             limit: at least 1.
         """
-        moves = self.arithmetic.run_ahead(self.rule, limit)
+        search = self.rule.search
+        moves = [] if search is None else self.arithmetic.run_ahead(search, limit)
         if moves:
             return [
                 Step(number, move.flips, None, move.leaving, move.entering, move.is_published_stop)
@@ -138,7 +139,7 @@ class EdgeSteps:
     def _step(self, index: int) -> Step | None:
         """Takes one step, or sets the outcome and returns None."""
         arithmetic = self.arithmetic
-        choice = RULES[self.rule](arithmetic)
+        choice = self.rule.choose(arithmetic)
         # the published rule stops where it sees no edge, and where all that is left is the one that it never looks at
         is_published_stop = self._is_published and (choice is None or choice.is_published_stop)
         if choice is not None and arithmetic.is_blocked(choice.edge):
@@ -154,7 +155,7 @@ class EdgeSteps:
 
     @property
     def _is_published(self) -> bool:
-        return self.rule == "reference" and bool(self.problem.dimension)
+        return self.rule.is_published and bool(self.problem.dimension)
 
     def _take(self, index: int, choice: Choice) -> Step | None:
         """Goes along the chosen edge; where it meets no kink the outcome is set, and None returned."""

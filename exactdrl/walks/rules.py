@@ -6,9 +6,8 @@ its sign along the edge. Such an edge is blocked. Where the rule's is, the steep
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
 
-from exactdrl.arithmetic.protocol import Arithmetic, Edge
+from exactdrl.arithmetic.protocol import Arithmetic, Edge, EdgeSearch
 from exactdrl.cells.kinks import Kink
 
 
@@ -37,7 +36,19 @@ class Choice:
         return Edge(self.leaving, self.leaving in self.flips)
 
 
-PivotRule: TypeAlias = Callable[[Arithmetic], Choice | None]
+@dataclass(frozen=True, slots=True)
+class PivotRule:
+    """A pivot rule.
+
+    Attributes:
+        choose: returns the edge from a vertex, None where the rule sees no improving one.
+        search: how an arithmetic makes the same choices by itself, steps on end; None where it cannot.
+        is_published: the rule is the published one with an edge more, and stops of that one are recorded.
+    """
+
+    choose: Callable[[Arithmetic], Choice | None]
+    search: EdgeSearch | None = None
+    is_published: bool = False
 
 
 def choose_reference(arithmetic: Arithmetic) -> Choice | None:
@@ -100,4 +111,8 @@ def _all_edges(arithmetic: Arithmetic) -> list[Edge]:
     return [Edge(kink, is_flipped) for kink in sorted(arithmetic.basis) for is_flipped in (False, True)]
 
 
-RULES: dict[str, PivotRule] = {"reference": choose_reference, "steepest": choose_steepest, "first": choose_first}
+RULES = {
+    "reference": PivotRule(choose_reference, EdgeSearch.CUMULATIVE, is_published=True),
+    "steepest": PivotRule(choose_steepest, EdgeSearch.STEEPEST),
+    "first": PivotRule(choose_first, EdgeSearch.FIRST),
+}

@@ -1,6 +1,6 @@
 """Whole steps of a walk in float64, each of whose decisions is certain; the first that is not ends the run.
 
-The kernel follows the pivot rules of exactdrl.walks.rules step by step. Signs are certain when they exceed their
+The kernel chooses edges as a pivot rule's `EdgeSearch` says, step by step. Signs are certain when they exceed their
 bounds, comparisons when intervals do not meet, the ratio test when the next vertex certainly lies in the cell with no
 other kink active there. Theorem and proof: proofs/filter.md.
 """
@@ -9,8 +9,10 @@ from exactdrl.arithmetic.float64.arrays import scan_rates
 from exactdrl.arithmetic.float64.leave import is_certainly_blocked, is_zero_unit_kink
 from exactdrl.arithmetic.float64.marks import compiled, exported
 from exactdrl.arithmetic.float64.slopes import (
+    CHOSEN,
+    UNSURE_SIGN,
     choose_among_all,
-    choose_reference,
+    choose_cumulative,
     is_on,
     set_slopes,
 )
@@ -28,11 +30,12 @@ from exactdrl.arithmetic.float64.vertex import (
     settle_anew,
 )
 
-REFERENCE, STEEPEST, FIRST = 0, 1, 2
+# How an edge is chosen: `EdgeSearch` in exactdrl.arithmetic.protocol
+CUMULATIVE, STEEPEST, FIRST = 0, 1, 2
 # Columns of the table of steps: number of flips, leaving kink, entering kink, published stop
 RECORD = 8
-# How a run ended
-FULL, NO_EDGE, UNSURE_SIGN, UNSURE_STEEPEST, UNSURE_FIRST = 0, 1, 2, 3, 4
+# How a run ended, where it was not by a choice of `slopes` that is none
+FULL, UNSURE_FIRST = 0, 4
 
 
 @exported
@@ -57,13 +60,13 @@ def begin(problem: FloatProblem, vertex: FloatVertex) -> bool:
 
 
 @compiled
-def choose(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, rule: int) -> tuple[int, int, int, bool]:
-    """Returns how the choice ended, the slot that leaves, the number of flips, and whether it is the rule's own."""
+def choose(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, search: int) -> tuple[int, int, int, bool]:
+    """Returns how the choice ended, the slot that leaves, the number of flips, and whether it is the search's own."""
     end, leaving, flips, is_own = 0, -1, 0, True
     for attempt in range(3):
         set_slopes(vertex, slopes)
-        end, leaving, flips, is_own = choose_open(problem, vertex, slopes, rule)
-        if end < 2 or attempt == 2:
+        end, leaving, flips, is_own = choose_open(problem, vertex, slopes, search)
+        if end < UNSURE_SIGN or attempt == 2:
             break
         # perhaps only the accumulated rounding: of the inverse, then of the gradient
         if attempt == 0 and not enclose_inverse(vertex):
@@ -76,21 +79,21 @@ def choose(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, rule: int
 
 
 @compiled
-def choose_open(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, rule: int) -> tuple[int, int, int, bool]:
-    """Returns the rule's choice, or the steepest edge where the rule's certainly is blocked.
+def choose_open(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, search: int) -> tuple[int, int, int, bool]:
+    """Returns the choice of a search, or the steepest edge where that choice certainly is blocked.
 
     Edges that certainly are blocked are marked on the way, and are no candidates after that.
     """
     slopes.blocked[:] = 0
-    if rule == 0:
-        end, leaving, flips = choose_reference(problem, vertex, slopes)
+    if search == CUMULATIVE:
+        end, leaving, flips = choose_cumulative(problem, vertex, slopes)
         across = 1 if is_among_first(vertex, leaving, flips) else 0
     else:
-        end, leaving, flips = choose_among_all(problem, vertex, slopes, rule == 2)
+        end, leaving, flips = choose_among_all(problem, vertex, slopes, search == FIRST)
         across = flips
     is_own = True
     while (
-        end == 0
+        end == CHOSEN
         and is_zero_unit_kink(vertex, leaving)
         and is_certainly_blocked(problem, vertex, leaving, is_on(vertex, leaving) != (across == 1))
     ):
@@ -144,7 +147,7 @@ def take(problem: FloatProblem, vertex: FloatVertex, leaving: int, records: Tabl
 
 @exported
 def walk_steps(
-    problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, rule: int, records: Table, flips: Table
+    problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, search: int, records: Table, flips: Table
 ) -> tuple[int, int]:
     """Takes as many certain steps as `records` has rows, or fewer; returns how many, and how it ended.
 
@@ -155,7 +158,7 @@ def walk_steps(
         problem: the data.
         vertex: after `load` and `begin`.
         slopes: room for them; `given` tells of edges of the first vertex whose slope is 0 exactly.
-        rule: REFERENCE, STEEPEST or FIRST.
+        search: CUMULATIVE, STEEPEST or FIRST.
         records: (steps, RECORD), filled in.
         flips: (steps · n, 3), filled in: the kinks flipped by one step after another.
     """
@@ -164,13 +167,13 @@ def walk_steps(
         # after that many flips, the gradient's accumulated rounding is worth a new computation
         if vertex.scalars[FLIPS] > FLIPS_A_GRADIENT:
             set_gradient(problem, vertex)
-        end, leaving, flipped, is_own = choose(problem, vertex, slopes, rule)
-        if end > 0:
+        end, leaving, flipped, is_own = choose(problem, vertex, slopes, search)
+        if end != CHOSEN:
             return step, end
-        is_stop = rule == 0 and is_own and flipped == 0
+        is_stop = search == CUMULATIVE and is_own and flipped == 0
         begin_of_flips, sound = filled, True
         for count in range(flipped):
-            slot = vertex.order[count] if rule == 0 and is_own else leaving
+            slot = vertex.order[count] if search == CUMULATIVE and is_own else leaving
             for part in range(3):
                 flips[filled, part] = vertex.kinks[slot, part]
             filled += 1
@@ -180,8 +183,8 @@ def walk_steps(
             for entry in range(begin_of_flips, filled):
                 depth, sample, unit = flips[entry, 0], flips[entry, 1], flips[entry, 2]
                 vertex.masks[depth, unit, sample] = 1.0 - vertex.masks[depth, unit, sample]
-            return step, 4
+            return step, UNSURE_FIRST
         records[step, 0] = flipped
         records[step, 7] = 1 if is_stop else 0
         slopes.given[:] = 0
-    return records.shape[0], 0
+    return records.shape[0], FULL

@@ -287,7 +287,7 @@ def bound_steepness(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, 
 
 
 @compiled
-def choose_reference(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes) -> tuple[int, int, int]:
+def choose_cumulative(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes) -> tuple[int, int, int]:
     """Returns how the published rule's choice ended, the chosen edge's slot, and the number of flips before it.
 
     CHOSEN without flips: the published rule stops, and the one edge that it never looks at improves.
@@ -308,20 +308,20 @@ def choose_reference(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes)
         if total > 0 and sure == 0:
             # whether the rule goes on flipping hangs on signs that are not certain
             if slopes.known[0] != 0:
-                return 2, -1, 0
+                return UNSURE_SIGN, -1, 0
             clear_zeros(problem, vertex, slopes)
             continue
         if total > 0:
             best = find_steepest(problem, vertex, slopes, total)
             if best < 0:
-                return 3, -1, 0
+                return UNSURE_STEEPEST, -1, 0
             vertex.scalars[STEEPEST_EDGES] += 1.0
-            return 0, slopes.edges[best] // 2, count
+            return CHOSEN, slopes.edges[best] // 2, count
         count += 1
     sign = sign_of(slopes, 2 * vertex.order[0])
     if sign == 0:
-        return 2, -1, 0
-    return (0 if sign > 0 else 1), vertex.order[0], 0
+        return UNSURE_SIGN, -1, 0
+    return (CHOSEN if sign > 0 else NO_EDGE), vertex.order[0], 0
 
 
 @compiled
@@ -351,16 +351,16 @@ def choose_among_all(
                 if takes_first:
                     break
         if total == 0:
-            return 1, -1, 0
+            return NO_EDGE, -1, 0
         if sure > 0:
             best = find_steepest(problem, vertex, slopes, total)
             if best < 0:
-                return 3, -1, 0
+                return UNSURE_STEEPEST, -1, 0
             vertex.scalars[STEEPEST_EDGES] += 1.0
-            return 0, slopes.edges[best] // 2, slopes.edges[best] % 2
+            return CHOSEN, slopes.edges[best] // 2, slopes.edges[best] % 2
         if slopes.known[0] == 0:
             clear_zeros(problem, vertex, slopes)
-    return 2, -1, 0
+    return UNSURE_SIGN, -1, 0
 
 
 @compiled
