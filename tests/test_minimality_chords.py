@@ -148,7 +148,7 @@ def shallow(rows, weights):
 
 
 def test_out_of_budget():
-    """Beyond its purse the tree with chords says nothing."""
+    """Beyond its allowance the tree with chords says nothing."""
     assert isinstance(close_by_chords(next(_dead_blocks()), (mpz(1), mpz(0)), work(3)), OutOfBudget)
 
 

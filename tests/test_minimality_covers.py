@@ -29,8 +29,8 @@ AMPLE = 10**6
 
 
 def work(amount: int):
-    """Returns a purse."""
-    return Budget(amount, None).purse(amount)
+    """Returns a allowance."""
+    return Budget(amount, None).allowance(amount)
 
 
 def relations(block: Block) -> list[list[mpq]]:
@@ -255,7 +255,7 @@ def many_block() -> Block:
 
 
 def test_out_of_budget():
-    """Beyond its purse the tree with covers says nothing."""
+    """Beyond its allowance the tree with covers says nothing."""
     block = many_block()
     assert isinstance(close_covered(block, (mpz(1), mpz(0)), work(0)), OutOfBudget)
 

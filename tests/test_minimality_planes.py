@@ -14,7 +14,7 @@ from test_minimality_search import blocks
 from exactdrl import Walk, sample_experiment
 from exactdrl.exact.linear import to_integers, to_matrix
 from exactdrl.minimality.descent.planes import _best_ray, _Forms, descend_on_planes
-from exactdrl.minimality.descent.slide import slide
+from exactdrl.minimality.descent.subgradient_steps import search_by_subgradients
 from exactdrl.minimality.rules.blocks import Block
 from exactdrl.minimality.verdict import Undecided
 
@@ -90,11 +90,11 @@ def narrow(width: int, seed: int) -> Block:
 
 
 def test_narrow_descents():
-    """Beside a wide cone where F is 0, planes find descents that nothing finds by sliding."""
+    """Beside a wide cone where F is 0, planes find descents that no subgradient step finds."""
     missed = found = 0
     for width, seed in itertools.product((3, 4), range(6)):
         block = narrow(width, seed)
-        if slide(block)[0] is None:
+        if search_by_subgradients(block)[0] is None:
             missed += 1
             direction = descend_on_planes(block)
             found += direction is not None

@@ -21,10 +21,10 @@ from exactdrl.exact.linear import PRIME, independent_rows, to_integers
 from exactdrl.minimality.descent.block_edge import to_block_edge
 from exactdrl.minimality.descent.machine_form import REACH, to_machine_form
 from exactdrl.minimality.descent.ray import to_edge
-from exactdrl.minimality.descent.slide import slide
+from exactdrl.minimality.descent.subgradient_steps import search_by_subgradients
 from exactdrl.minimality.point import judge_point
 from exactdrl.minimality.rules.blocks import Block
-from exactdrl.minimality.rules.settle import lonely_rows, lonely_rows_modular
+from exactdrl.minimality.rules.settle import coloops, coloops_modular
 from exactdrl.minimality.tree import witness as witness_module
 from exactdrl.minimality.tree.witness import is_writable
 from exactdrl.minimality.verdict import NotMinimum, Undecided
@@ -100,8 +100,8 @@ def test_machine_form_is_the_block_rounded(block, data):
 @strategies.examples(50)
 @given(blocks())
 def test_slide_and_edge(block):
-    """What slides down is a descent; its edge has as much slope, and all kinks but a line's rest in the cell."""
-    direction, proposals = slide(block)
+    """What subgradient steps find is a descent; its edge has as much slope, and all kinks but a line's rest in the cell."""
+    direction, proposals = search_by_subgradients(block)
     if direction is None:
         assert all(any(proposal) for proposal in proposals)
         return
@@ -157,15 +157,15 @@ def test_edges_at_vertices(instance):
 def test_rows_that_move_alone(rows):
     """Modulo a large prime the same rows are found as over Q."""
     integers = [[mpz(entry) for entry in row] for row in rows]
-    assert lonely_rows_modular(integers, len(rows[0])) == lonely_rows(integers, len(rows[0]))
+    assert coloops_modular(integers, len(rows[0])) == coloops(integers, len(rows[0]))
 
 
 def test_a_prime_in_the_data():
     """Rows that are dependent modulo the prime alone: what seems to move alone is checked over Q, and refused."""
     prime = mpz(PRIME)
     rows = [[mpz(1), mpz(0)], [mpz(0), mpz(1)], [prime, prime]]
-    assert lonely_rows_modular(rows, 2)[1] == [0, 1]
-    assert lonely_rows(rows, 2)[1] == []
+    assert coloops_modular(rows, 2)[1] == [0, 1]
+    assert coloops(rows, 2)[1] == []
     samples = [((1, 0), 1), ((0, 1), 1), ((prime, prime), 1)]
     instance = Instance.create([([[0, 0]], None), ([[1]], None)], [x for x, _ in samples], [[y] for _, y in samples])
     problem = Problem(instance)

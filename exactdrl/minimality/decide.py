@@ -9,7 +9,7 @@ from exactdrl.exact.linear import independent_rows, to_integers
 from exactdrl.minimality.descent.block_edge import to_block_edge
 from exactdrl.minimality.descent.planes import descend_on_planes
 from exactdrl.minimality.descent.search import scatter
-from exactdrl.minimality.descent.slide import slide
+from exactdrl.minimality.descent.subgradient_steps import search_by_subgradients
 from exactdrl.minimality.rules.blocks import Block, split
 from exactdrl.minimality.rules.flat import find_still, is_loose
 from exactdrl.minimality.rules.settle import Settled
@@ -39,7 +39,7 @@ class Budget:
         self.work = work
         self._nodes, self._on_node = 0, on_node
 
-    def purse(self, work: int) -> Callable[[int], bool]:
+    def allowance(self, work: int) -> Callable[[int], bool]:
         """Returns a function that spends the work of a node, and returns False where it is too much."""
         left = work
 
@@ -58,7 +58,7 @@ def decide_blocks(blocks: Sequence[Block], budget: Budget) -> list[Closed] | tup
     """Returns each block's closed tree, or a block and an edge of it where F < 0, or None for out of budget."""
     searches = []
     for block in blocks:
-        descent, proposals = slide(block)
+        descent, proposals = search_by_subgradients(block)
         if descent is not None:
             return block, to_block_edge(block, descent)
         searches.append(proposals)
@@ -108,14 +108,14 @@ def prove_strict(
         whole = []
         for block in split(state, units):
             begin = tuple(mpz(not index) for index in range(block.width))
-            tree = close_tree(block, begin, budget.purse(min(SMALL, budget.work)))
+            tree = close_tree(block, begin, budget.allowance(min(SMALL, budget.work)))
             if not isinstance(tree, Closed):
                 return None
             whole.append((block, tree))
         closed = whole
     found: list[tuple[Block, Closed]] = []
     for block, tree in closed:
-        strict = find_strict(block, tree, budget.purse(min(SMALL, budget.work)))
+        strict = find_strict(block, tree, budget.allowance(min(SMALL, budget.work)))
         if strict is None:
             return None
         if not isinstance(strict, Closed):
@@ -127,13 +127,13 @@ def prove_strict(
 def _decide_block(block: Block, proposals: Sequence[tuple[mpz, ...]], budget: Budget) -> TreeResult:
     begin = proposals[0] if proposals else tuple(mpz(not index) for index in range(block.width))
     # first what proves only: which descent a block has, where it has one, is up to the searches below
-    chords = close_by_chords(block, begin, budget.purse(min(_CHORDS, budget.work))) if is_narrow(block) else None
+    chords = close_by_chords(block, begin, budget.allowance(min(_CHORDS, budget.work))) if is_narrow(block) else None
     if isinstance(chords, Closed):
         return chords
-    result = close_tree(block, begin, budget.purse(min(SMALL, budget.work)))
+    result = close_tree(block, begin, budget.allowance(min(SMALL, budget.work)))
     if not isinstance(result, OutOfBudget) or budget.work <= SMALL:
         return result
-    covered = close_covered(block, begin, budget.purse(SMALL))
+    covered = close_covered(block, begin, budget.allowance(SMALL))
     if isinstance(covered, Closed):
         return covered
     descent = descend_on_planes(block) or _search_cells(block, proposals)
@@ -141,8 +141,8 @@ def _decide_block(block: Block, proposals: Sequence[tuple[mpz, ...]], budget: Bu
         return Refuted(descent)
     if isinstance(chords, Refuted):
         return chords
-    result = close_covered(block, begin, budget.purse(budget.work // 2))
-    return close_tree(block, begin, budget.purse(budget.work)) if isinstance(result, OutOfBudget) else result
+    result = close_covered(block, begin, budget.allowance(budget.work // 2))
+    return close_tree(block, begin, budget.allowance(budget.work)) if isinstance(result, OutOfBudget) else result
 
 
 def _search_cells(block: Block, proposals: Sequence[tuple[mpz, ...]]) -> tuple[mpz, ...] | None:

@@ -28,9 +28,9 @@ def to_block_edge(block: Block, direction: Sequence[mpz]) -> tuple[mpz, ...]:
         if len(chosen) >= block.width - 1:
             return primitive(point)
         kernel, _ = to_matrix([*(resting[index] for index in chosen), gradient], block.width).nullspace()
-        turn = primitive([mpz(int(kernel[row, 0])) for row in range(block.width)])
-        turns = [dot(row, turn) for row in rows]
-        # the rates are rate + t · turning; the cone holds no line, so that one side meets a kink
-        met = [-mpq(rate, turning) for rate, turning in zip(rates, turns, strict=True) if rate and turning]
+        kernel_vector = primitive([mpz(int(kernel[row, 0])) for row in range(block.width)])
+        kernel_rates = [dot(row, kernel_vector) for row in rows]
+        # the rates are rate + t · change; the cone holds no line, so that one side meets a kink
+        met = [-mpq(rate, change) for rate, change in zip(rates, kernel_rates, strict=True) if rate and change]
         length = min((t for t in met if t > 0), default=None) or max(t for t in met if t < 0)
-        point = [length.denominator * d + length.numerator * e for d, e in zip(point, turn, strict=True)]
+        point = [length.denominator * d + length.numerator * e for d, e in zip(point, kernel_vector, strict=True)]

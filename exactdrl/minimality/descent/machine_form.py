@@ -4,9 +4,9 @@ It only proposes: what it finds is evaluated exactly by whoever asks. No float t
 the proposals are the same on every machine.
 
 Scales. Variables y are turned and stretched so that the kinks, each in proportion to its weight, spread evenly over
-all of them: d = turn · y. Then, with `_ENTRY` bits for y, each kink is divided by the power of two that bounds it by
-2^`_KINK` for all those y, and all weights on kinks by one power of two that bounds them by 2^`_WEIGHT`. A fold is then
-at most 1, and is held in units of 2^-`_FOLD`.
+all of them: d = transform · y. Then, with `_ENTRY` bits for y, each kink is divided by the power of two that bounds it
+by 2^`_KINK` for all those y, and all weights on kinks by one power of two that bounds them by 2^`_WEIGHT`. A fold is
+then at most 1, and is held in units of 2^-`_FOLD`.
 """
 
 from collections.abc import Sequence
@@ -50,14 +50,14 @@ class MachineForm:
     """F of a block, rounded.
 
     Attributes:
-        turn: (width, width) integers, d = turn · y.
+        transform: (width, width) integers, d = transform · y.
         rows: (kinks, width).
         levels: from the shallowest kinks that fold others to the deepest.
         slope: (width,).
         weights: (kinks, 1).
     """
 
-    turn: tuple[tuple[mpz, ...], ...]
+    transform: tuple[tuple[mpz, ...], ...]
     rows: Integers
     levels: tuple[_Level, ...]
     slope: Integers
@@ -91,7 +91,7 @@ class MachineForm:
 
     def to_direction(self, point: Sequence[int]) -> tuple[mpz, ...]:
         """Returns the block's direction at a point."""
-        return tuple(sum((t * int(y) for t, y in zip(row, point, strict=True)), mpz(0)) for row in self.turn)
+        return tuple(sum((t * int(y) for t, y in zip(row, point, strict=True)), mpz(0)) for row in self.transform)
 
 
 def to_machine_form(block: Block) -> MachineForm | None:
@@ -103,29 +103,29 @@ def to_machine_form(block: Block) -> MachineForm | None:
     influence = _influence(block, weights)
     if not all(influence):
         return None
-    turn = _turn(block, influence)
-    columns = (to_matrix(block.rows, block.width) * to_matrix(turn, block.width)).tolist()
-    turned = [[mpz(int(entry)) for entry in row] for row in columns]
+    transform = _find_transform(block, influence)
+    columns = (to_matrix(block.rows, block.width) * to_matrix(transform, block.width)).tolist()
+    transformed = [[mpz(int(entry)) for entry in row] for row in columns]
     # the power of two that bounds each kink, for |y| ≤ 2^_ENTRY
     bounds: list[mpq] = []
     exponents: list[int] = []
-    for row, fold in zip(turned, block.folds, strict=True):
+    for row, fold in zip(transformed, block.folds, strict=True):
         bound = mpq(sum(map(abs, row)) << _ENTRY) + sum((abs(c) * bounds[k] for k, c in fold.items()), mpq(0))
         if not bound:
             return None
         bounds.append(bound)
         exponents.append(_exponent(bound) - _KINK)
-    rows = [[_shift(mpq(entry), -e) for entry in row] for row, e in zip(turned, exponents, strict=True)]
-    turned_slope = [mpq(sum(g * turn[i][c] for i, g in enumerate(slope))) for c in range(block.width)]
+    rows = [[_shift(mpq(entry), -e) for entry in row] for row, e in zip(transformed, exponents, strict=True)]
+    slopes_of_y = [mpq(sum(g * transform[i][c] for i, g in enumerate(slope))) for c in range(block.width)]
     # one power of two for weights and slope
     largest = max(_exponent(a) + e for a, e in zip(influence, exponents, strict=True)) - _WEIGHT
-    steepest = max(map(_exponent, turned_slope)) + _ENTRY + block.width.bit_length() - 60
+    steepest = max(map(_exponent, slopes_of_y)) + _ENTRY + block.width.bit_length() - 60
     scale = max(largest, steepest)
     return MachineForm(
-        tuple(tuple(row) for row in turn),
+        tuple(tuple(row) for row in transform),
         np.array(rows, dtype=np.int64),
         _levels(block, exponents),
-        np.array([_shift(g, -scale) for g in turned_slope], dtype=np.int64),
+        np.array([_shift(g, -scale) for g in slopes_of_y], dtype=np.int64),
         np.array([[_shift(b, e - scale)] for b, e in zip(weights, exponents, strict=True)], dtype=np.int64),
     )
 
@@ -159,7 +159,7 @@ def _influence(block: Block, weights: Sequence[mpq]) -> list[mpq]:
     return influence
 
 
-def _turn(block: Block, influence: Sequence[mpq]) -> list[list[mpz]]:
+def _find_transform(block: Block, influence: Sequence[mpq]) -> list[list[mpz]]:
     """Returns a nonsingular matrix, its columns nearly orthogonal for Σ (influence_j rows_j · d)² and of equal length.
 
     By Gram and Schmidt in rationals, rounded once at the end; the rounding does no harm, see the module.

@@ -42,21 +42,24 @@ def to_edge(problem: IntegerProblem, values: Values, direction: Sequence[mpq]) -
         if len(rank) >= n - 1:
             return tuple(mpq(entry) for entry in numerators)
         kernel, _ = to_matrix([*(resting[index] for index in rank), gradient(problem, cell)], n).nullspace()
-        turn = primitive([to_mpz(kernel[row, 0]) for row in range(n)])
-        turns = scan(problem, turn, mpz(0), cell)
-        # lengths t > 0 at which a kink's rate, rate + t · turning, comes to 0; least for either side of the turn
+        kernel_vector = primitive([to_mpz(kernel[row, 0]) for row in range(n)])
+        kernel_rates = scan(problem, kernel_vector, mpz(0), cell)
+        # lengths t > 0 at which a kink's rate, rate + t · change, comes to 0; least for either side
         best: dict[int, tuple[fmpz, fmpz]] = {}
         for kink, rate in moving.items():
             depth, index = problem.addresses.place(kink)
-            turning = turns[depth][index]
-            if turning:
-                side = 1 if (turning > 0) != (rate > 0) else -1
+            change = kernel_rates[depth][index]
+            if change:
+                side = 1 if (change > 0) != (rate > 0) else -1
                 top, bottom = best.get(side, (fmpz(0), fmpz(0)))
-                if side not in best or abs(rate) * bottom < top * abs(turning):
-                    best[side] = abs(rate), abs(turning)
+                if side not in best or abs(rate) * bottom < top * abs(change):
+                    best[side] = abs(rate), abs(change)
         # one of both is met: no line fits into the cone of a vertex
         side = 1 if 1 in best else -1
         top, bottom = best[side]
         numerators = primitive(
-            [to_mpz(fmpz(int(d)) * bottom + side * top * fmpz(int(e))) for d, e in zip(numerators, turn, strict=True)]
+            [
+                to_mpz(fmpz(int(d)) * bottom + side * top * fmpz(int(e)))
+                for d, e in zip(numerators, kernel_vector, strict=True)
+            ]
         )

@@ -3,7 +3,8 @@
 Let r be a kink whose |z_r| occurs in no other kink's form, and Z_r independent of the other rows: Z_r·e = 1 and
 Z_k·e = 0 for all others, for some e. With λ = g·e, F(d) = F'(d) + λ z_r + b_r |z_r|, where F' has the slope g - λ Z_r,
 the weights b_k - λ L_rk, and no kink r. So F ≥ 0 iff F' ≥ 0 and |λ| ≤ b_r. A kink whose |z| occurs nowhere is settled
-with λ = 0. At a degenerate vertex this leaves the kinks that cause the degeneracy. Source: proofs/minimality-tree.md.
+with λ = 0. At a degenerate vertex this leaves the kinks that cause the degeneracy. (Rows that are independent of all
+others together are the coloops of the rows' matroid.) Source: proofs/minimality-tree.md.
 """
 
 from collections.abc import Sequence
@@ -26,13 +27,13 @@ class SettledKink:
         position: in the form.
         multiplier: λ.
         escape: e, up to a factor; None for a kink without effect.
-        turn: kinks with the same turn were found together: the escape of one moves no other's row.
+        round: in which it was found; the escape of one kink moves no other's row of the same round.
     """
 
     position: int
     multiplier: mpq
     escape: tuple[mpz, ...] | None
-    turn: int
+    round: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Settled:
         direction = _move(self.form, [_ZERO] * len(self.slope), kink, mpq(-1 if kink.multiplier > 0 else 1))
         before = self.kinks[: self.kinks.index(kink)]
         # those found together with it rest already, unless they fold something
-        return self._rest(direction, [k for k in before if k.turn != kink.turn or self.form.folds[k.position]])
+        return self._rest(direction, [k for k in before if k.round != kink.round or self.form.folds[k.position]])
 
     def _rest(self, direction: list[mpq], kinks: Sequence[SettledKink]) -> tuple[mpq, ...]:
         """Returns a direction along which some settled kinks rest too, and those after them change as before."""
@@ -122,15 +123,15 @@ def _find(state: Settled, rows: Sequence[Sequence[mpz]]) -> list[SettledKink]:
     idle = [SettledKink(position, _ZERO, None, len(state.kinks)) for position in last if not state.weights[position]]
     if idle:
         return idle
-    found = _find_lonely(state, [rows[k] for k in state.remaining], last, n, is_modular=True)
-    # a kink may look alone modulo a prime only, or be missed; then all is done again over Q
-    return found if found is not None else _find_lonely(state, [rows[k] for k in state.remaining], last, n) or []
+    found = _find_coloops(state, [rows[k] for k in state.remaining], last, n, is_modular=True)
+    # a row may be a coloop modulo a prime only, or be missed; then all is done again over Q
+    return found if found is not None else _find_coloops(state, [rows[k] for k in state.remaining], last, n) or []
 
 
-def _find_lonely(
+def _find_coloops(
     state: Settled, rows: Sequence[Sequence[mpz]], last: Sequence[int], n: int, *, is_modular: bool = False
 ) -> list[SettledKink] | None:
-    """Returns the kinks that no other folds, the deepest first, whose rows are independent of all others.
+    """Returns the kinks that no other folds, the deepest first, whose rows are coloops.
 
     Args:
         state: whose remaining kinks are looked at.
@@ -140,12 +141,12 @@ def _find_lonely(
         is_modular: look for them modulo a prime. What is found is checked over Q, and that none is missed; None if that
             fails.
     """
-    chosen, alone = (lonely_rows_modular if is_modular else lonely_rows)(rows, n)
-    # with as much rank modulo the prime as over Q no row that is alone is missed: without it the rank falls here too
+    chosen, found_rows = (coloops_modular if is_modular else coloops)(rows, n)
+    # with as much rank modulo the prime as over Q no coloop is missed: without it the rank falls here too
     if is_modular and len(chosen) < n and len(chosen) < to_matrix(rows, n).rank():
         return None
     place = {position: index for index, position in enumerate(state.remaining)}
-    free = [position for position in last if place[position] in set(alone)]
+    free = [position for position in last if place[position] in set(found_rows)]
     if not free:
         return []
     matrix = to_matrix(rows, n)
@@ -164,28 +165,28 @@ def _find_lonely(
         if any(row[c] != 0 for index, row in enumerate(moved) if index != place[position]):
             if is_modular:
                 return None
-            raise AssertionError("a kink that moves alone moves others: this is a bug")
+            raise AssertionError("a coloop moves other rows: this is a bug")
         escape = primitive([to_mpz(escapes[k, c]) for k in range(n)])
         multiplier = _dot(state.slope, escape) / _dot(state.form.rows[position], escape)
         found.append(SettledKink(position, multiplier, escape, len(state.kinks)))
     return found
 
 
-def lonely_rows(rows: Sequence[Sequence[mpz]], width: int) -> tuple[tuple[int, ...], list[int]]:
-    """Returns the first independent rows, and those of them that are independent of all other rows together. Exact."""
+def coloops(rows: Sequence[Sequence[mpz]], width: int) -> tuple[tuple[int, ...], list[int]]:
+    """Returns the first independent rows, and the coloops: rows that are independent of all others together. Exact."""
     columns = [list(column) for column in zip(*rows, strict=True)]
     pivots = pivot_columns(columns, len(rows)) if rows and width else ()
     reduced = to_matrix(columns, len(rows)).rref()[0] if pivots else None
-    alone = [
+    found = [
         pivot
         for index, pivot in enumerate(pivots)
         if reduced is not None and all(reduced[index, other] == 0 for other in range(len(rows)) if other != pivot)
     ]
-    return pivots, alone
+    return pivots, found
 
 
-def lonely_rows_modular(rows: Sequence[Sequence[mpz]], width: int) -> tuple[tuple[int, ...], list[int]]:
-    """Returns rows that are independent, and some of them that look independent of all other rows together.
+def coloops_modular(rows: Sequence[Sequence[mpz]], width: int) -> tuple[tuple[int, ...], list[int]]:
+    """Returns rows that are independent, and those of them that are coloops modulo a prime.
 
     Rows that are independent modulo a prime are so over Q; the converse fails, so that there may be more, and where the
     rank is less than over Q some may be missed.
@@ -194,13 +195,13 @@ def lonely_rows_modular(rows: Sequence[Sequence[mpz]], width: int) -> tuple[tupl
         return (), []
     reduced, rank = nmod_mat(to_matrix(rows, width).transpose(), PRIME).rref()
     pivots: list[int] = []
-    alone: list[int] = []
+    found: list[int] = []
     for line in reduced.tolist()[:rank]:
         places = [index for index, entry in enumerate(line) if int(entry)]
         pivots.append(places[0])
         if len(places) == 1:
-            alone.append(places[0])
-    return tuple(pivots), alone
+            found.append(places[0])
+    return tuple(pivots), found
 
 
 def _without(state: Settled, kink: SettledKink) -> Settled:

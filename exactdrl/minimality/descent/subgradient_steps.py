@@ -1,4 +1,4 @@
-"""The search for a descent of a block: many directions slide down F at once, in machine integers.
+"""The search for a descent of a block: subgradient steps down F from many directions at once, in machine integers.
 
 It proves nothing where it finds none. Deterministic: integers alone, and always the same pseudo-random starts.
 """
@@ -22,7 +22,7 @@ _NOISE_BITS = 20
 _STEP_BITS = 10
 
 
-def slide(block: Block) -> tuple[tuple[mpz, ...] | None, list[tuple[mpz, ...]]]:
+def search_by_subgradients(block: Block) -> tuple[tuple[mpz, ...] | None, list[tuple[mpz, ...]]]:
     """Returns a direction with F < 0, or None and the directions with the least F in proportion to Σ |b_j z_j|."""
     form = to_machine_form(block)
     if form is None:
