@@ -1,4 +1,4 @@
-"""The figures of docs/cells.md.
+"""Draws the figures of docs/cells.md.
 
 python benchmarks/cell_figures.py docs/cells/probability.csv docs/figures [--png]
 """

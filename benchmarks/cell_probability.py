@@ -3,11 +3,12 @@
     python benchmarks/cell_probability.py draws.csv --inputs 1 --samples 3,5,10,20 --units 1 --draws 200
     python benchmarks/cell_probability.py draws.csv --summary
 
-A row is one draw: inputs and targets, independent, Gaussian or uniform on [-1, 1], rounded to multiples of 1/1000; a
-bias is appended. All hidden cells are judged (squared loss). A minimum is bad here if another cell of the same draw
-has a genuine minimum with a smaller loss. `mass_*` are enclosures of the share of weight space, by Gaussian weights,
-for one input. `drawn_*` is the verdict of the cell in which one random weight vector a unit lies: its share over many
-draws has Clopper-Pearson intervals. The table is resumed: rows that the file has are not computed again.
+A row is one draw. Its inputs and targets are independent, Gaussian or uniform on [-1, 1], and rounded to multiples of
+1/1000. A bias is appended. All hidden cells are judged, for the squared loss. A minimum is genuine if the minimum of
+the cell's convex relaxation is attained in the cell. It is bad here if another cell of the same draw has a genuine
+minimum with a smaller loss. `mass_*` are enclosures of the share of weight space, by Gaussian weights, for one input.
+`drawn_*` is the verdict of the cell in which random weights lie, one vector for each unit. Its share over many draws
+has Clopper-Pearson intervals. Rows that the file has already are not computed again.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""What a step costs the stand-alone checker, in CPU time: first steps, with Python's integers and with gmpy2's."""
+"""Measures a step of the stand-alone checker in CPU time, with Python's integers and with gmpy2's."""
 
 import contextlib
 import importlib.util

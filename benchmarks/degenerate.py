@@ -1,15 +1,16 @@
-"""Walks at degenerate vertices: how often they are met, what is decided there, where the published rule stops wrongly.
+"""Counts how often walks meet degenerate vertices, what is decided there, and where the published rule stops wrongly.
 
-Prints a table in Markdown, and the seeds of the cases: for each architecture, how many walks meet a degenerate vertex,
-how many the published rule stops at a vertex that is no local minimum, and how the verdicts at the ends are
-distributed. docs/published-stop.md shows them. Every walk is reproduced by its architecture and seed:
+A vertex is degenerate if more kinks meet there than there are parameters. The script prints a table in Markdown, and
+the seeds of the cases. The table says for each architecture how many walks meet a degenerate vertex, how many the
+published rule stops at a vertex that is no local minimum, and how the verdicts at the ends are distributed.
+docs/published-stop.md shows both. Every walk is reproduced by its architecture and seed:
 
     exactdrl sample --widths W --samples N --seed S --bits B -o a.json
     exactdrl walk a.json -o a.drl
 
-With --check, each end is judged anew from an instance that starts there, and its certificate put through
-proofs/check.py. With --records, each walk's result is kept in a file as it ends, and walks that are there are not run
-again, so that a long table can be made in parts. A record does not say which version of the package made it.
+With --check, each end is judged anew from an instance that starts there, and proofs/check.py checks the certificate.
+With --records, each walk's result is kept in a file as it ends. Walks whose results are there are not run again, so
+that a long table can be made in parts. A record does not say which version of the package made it.
 
     python benchmarks/degenerate.py [--widths 2,3,1] [--seeds 0-9,17] [--bits 12] [--processes 2] [--limit 300]
                                     [--check] [--records FILE]
@@ -268,7 +269,7 @@ def main() -> None:
     parser.add_argument("--bits", type=int, default=12, help="of the random numbers")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--limit", type=int, default=300, help="CPU seconds of one walk")
-    parser.add_argument("--check", action="store_true", help="put each end through the checker")
+    parser.add_argument("--check", action="store_true", help="have the checker check each end")
     parser.add_argument("--records", type=Path, help="keep results in this file, and take from it what is there")
     options = parser.parse_args()
     print_line(COLUMNS)

@@ -1,12 +1,12 @@
-"""Genuine minima in hidden cells of the digits (1,797 images of 8 x 8 pixels), and the cells that training visits.
+"""Looks for genuine minima in hidden cells of the digits (1,797 images, 8 x 8 pixels), and in cells of a training.
 
     python benchmarks/digit_cells.py start cells.csv --units 1,2,4,8 --draws 20
     python benchmarks/digit_cells.py train visits.csv --units 1,2,4,8 --seeds 3 --steps 2000
 
-`start`: hidden cells in which random weights lie, as Liu (arXiv:2006.09192) drew them; each is decided exactly.
-`train`: gradient descent in float64; the hidden cell at every step is exact, and the last one is decided. Tables are
-resumed: rows that the file has are not computed again. Inputs are the pixels, 0 to 16, and a 1; one output without
-bias; the target is 1 for one digit and 0 for the others, or the digit's value.
+`start` draws random weights as Liu (arXiv:2006.09192) did, and decides the hidden cells in which they lie, exactly.
+`train` makes gradient descent in float64. The hidden cell at every step is exact, and the last one is decided. Rows
+that the file has already are not computed again. Inputs are the pixels, 0 to 16, and a 1. There is one output without
+bias. The target is 1 for one digit and 0 for the others, or the digit's value.
 """
 
 import argparse

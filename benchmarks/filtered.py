@@ -1,4 +1,4 @@
-"""The filtered arithmetic: its cost a step in float64 forward passes, its tax, its growth, and its factor over exact.
+"""Measures the filtered arithmetic: a step in float64 forward passes, its tax, its growth, and its factor over exact.
 
     python benchmarks/filtered.py                   all tables; about ten minutes
     python benchmarks/filtered.py --part forward    a step against a forward pass, N = 500 and 5,000, whole walks
@@ -7,9 +7,10 @@
     python benchmarks/filtered.py --part growth     in n, on scikit-learn's digits and on random data, and in N
     python benchmarks/filtered.py --part exact      against the exact arithmetic
 
-Ratios are taken in one process, the two sides in turn. The bars: tax at most 1.25, a step at most 3 forward passes at
-N = 500 and 2 at N = 5,000, leaky ReLU and pinball at most 1.15 times the plain problem, exponents at most 1.1 in N and
-2.2 in n.
+The filtered arithmetic decides by floats with error bounds, and exactly where these are not enough. Its tax is the time
+of a step over that of the same code without error bounds. Ratios are taken in one process, the two sides in turn. The
+bars are: tax at most 1.25, a step at most 3 forward passes at N = 500 and 2 at N = 5,000, leaky ReLU and pinball at
+most 1.15 times the plain problem, exponents at most 1.1 in N and 2.2 in n.
 """
 
 import argparse
@@ -188,7 +189,7 @@ def bound_slopes(vertex: FloatVertex, slopes: Slopes) -> None:
 
 
 def build_plain(folder: Path) -> None:
-    """Makes a copy of the package whose kernel lacks what only certifies, and compiles it.
+    """Makes a copy of the package whose kernel has no error bounds, and compiles it.
 
     Every STEPS_A_SCAN steps values are still computed anew, as a plain code would, and the inverse with them.
     """

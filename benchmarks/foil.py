@@ -1,4 +1,4 @@
-"""A float walk in the style of the published code against exact arithmetic: how often and how it goes wrong.
+"""Compares a float walk in the style of the published code with exact arithmetic: how it goes wrong, and how often.
 
 Runs tests/foil.py on problems of `exactdrl sample` and variants of them, audits each of its trajectories exactly, and
 runs the exact walk beside it. Prints a table in Markdown, and the seeds behind its entries on stderr.

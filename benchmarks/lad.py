@@ -1,19 +1,20 @@
-"""Least absolute deviations, exact: rule long-step against HiGHS, HiGHS with one exact check, and exact LP solvers.
+"""Compares exact least absolute deviations (rule long-step) with HiGHS, HiGHS and an exact check, and exact LP solvers.
 
-    python benchmarks/lad.py                      # as in the README: up to 20 minutes, most of it over limits
+    python benchmarks/lad.py                      # as in docs/speed.md: up to 20 minutes, most of it over limits
     python benchmarks/lad.py --limit 10 --sizes 5x500,25x500 --solvers highs,qsopt
 
-Random float64 data, an intercept beside p inputs, three families: generic; columns collinear up to 1e-10; targets
-interpolated, y = fl(X b). Every solver gets the same LP, max y·λ with Xᵀλ = 0 and |λ| ≤ 1: p + 1 rows, the form that is
-fastest for all of them. Solvers other than exactdrl and HiGHS run in a process of their own, so that they can be
-stopped; a solver over its limit of CPU time at few inputs is not run again in that family. Needed beside the package:
-scipy; optional: qsopt-ex and glpk-utils (Debian), pplpy and z3-solver (PyPI).
+The data are random float64 numbers, with an intercept beside p inputs. There are three families: generic data, columns
+that are collinear up to 1e-10, and interpolated targets y = fl(X b). Every solver gets the same LP, max y·λ with
+Xᵀλ = 0 and |λ| ≤ 1. It has p + 1 rows and is the form that is fastest for all of them. Solvers other than exactdrl and
+HiGHS run in another process, so that they can be stopped. A solver over its limit of CPU time at few inputs is not run
+again in that family. The script needs scipy beside the package; qsopt-ex and glpk-utils (Debian), pplpy and z3-solver
+(PyPI) are optional.
 
 HiGHS + check is what a careful user would do: solve, take the final basis, solve that exactly by FLINT, and look at the
 exact signs of all residuals and the exact multipliers. Where the basis is not optimal the value is no optimum.
 
 glpsol --exact is exact on other data than given: it replaces each number by a short ratio within 1e-9 (set_d_eps in its
-source). On the last two families that moves the optimum, and its value is told as WRONG.
+source). On the last two families that moves the optimum, and the table says WRONG.
 """
 
 import argparse

@@ -1,7 +1,7 @@
-"""What an observation costs: CPU time a step of the exact sequences, against a replay that scans every vertex.
+"""Measures what an observation costs: CPU time a step of the exact sequences, against scans at every vertex.
 
-Walks the published experiment for some steps and times each part in one process; with more processes the sequences and
-the lines take their share of the time.
+The script walks the published experiment for some steps, and times each part in one process. With more processes the
+sequences and the lines take their share of the time.
 
     python benchmarks/observe.py [--steps 1000] [--samples 500]
 """

@@ -1,13 +1,13 @@
-"""Real data and degenerate vertices: whole walks to their ends, each certificate checked.
+"""Times whole walks on real data and through degenerate vertices, and checks each certificate.
 
     python benchmarks/real_data.py                   the table; some minutes
     python benchmarks/real_data.py --only iris       rows whose name holds this
     python benchmarks/real_data.py --check           the stand-alone checker on every step, too, with its time
 
-Prints a table in Markdown: steps, how many were certain in float64 alone, processor seconds of the walk (a process of
-its own, its instance read and its kernel loaded, compiled before), the outcome, what the fast check says, and the
-seconds that the stand-alone checker takes on the whole certificate. Seconds are those of the machine that is named,
-where five million additions of Python integers in a loop take the time that is said.
+The script prints a table in Markdown. It has the steps, how many of them were certain in float64 alone, the processor
+seconds of the walk, the outcome, the answer of the fast check, and the seconds that the stand-alone checker takes on
+the whole certificate. Each walk is a separate process, which reads its instance and loads the compiled kernel. The
+first line names the machine, and the time of five million additions of Python integers in a loop on it.
 """
 
 import argparse

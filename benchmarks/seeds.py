@@ -1,13 +1,13 @@
-"""How walks of the published experiment are distributed over its seeds: the slowest beside the median.
+"""Times the walks of the published experiment over its seeds, and shows the slowest beside the median.
 
     python benchmarks/seeds.py                                   seeds 0 to 99 at N = 100, 200 and 500; some minutes
     python benchmarks/seeds.py --samples 100 --seeds 0-9,17      others
 
-Prints a table in Markdown, a row for each N: processor seconds of the whole walk (sampling and recording left out; the
-kernel is loaded before) at the least, the median, the ninth decile and the most, the ratio of the last to the median,
-steps, and how many of all steps were certain in float64. Below it the slowest seeds, with what takes their time: the
-seconds of the last call, which ends with the verdict, the walk's steps, and those that were not certain. Each walk's
-seconds go to stderr as it ends. Every walk is reproduced by its seed:
+The script prints a table in Markdown, with a row for each N. The row has processor seconds of the whole walk (without
+sampling and recording, with the kernel loaded before): the least, the median, the ninth decile and the most, and the
+ratio of the last to the median. It also has the steps, and how many of all steps were certain in float64. Below the
+table stand the slowest seeds, with the seconds of their last call, which ends with the verdict, their steps, and the
+steps that were not certain. Each walk's seconds go to stderr as it ends. Every walk is reproduced by its seed:
 
     exactdrl sample --samples N --seed S -o a.json
     exactdrl walk a.json -o a.drl

@@ -1,4 +1,4 @@
-"""The build backend: setuptools', which asks for a C compiler from the package index where the machine has none."""
+"""Has the build backend of setuptools ask for a C compiler from the package index where the machine has none."""
 
 from __future__ import annotations
 

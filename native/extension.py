@@ -1,8 +1,9 @@
-"""The compiled kernel as extension modules: how they are built, with which compiler, and what happens without one.
+"""Builds the compiled kernel as extension modules, with the compiler that there is, or goes on without it.
 
-A kernel that cannot be built is no failure: the package works without it, slowly, and says so when it is used. Where it
-has to be there, as in wheels that are published, EXACTDRL_REQUIRE_KERNEL=1 makes it one. EXACTDRL_CHECKED_KERNEL=1
-makes a kernel that looks whether every place in an array is there: slow, for a test.
+If the kernel cannot be built, the installation does not fail. The package works without the kernel, slowly, and a
+warning says so when it is used. Where the kernel has to be there, as in published wheels, EXACTDRL_REQUIRE_KERNEL=1
+makes the installation fail. EXACTDRL_CHECKED_KERNEL=1 makes a slow kernel for a test, which checks every index into an
+array.
 """
 
 from __future__ import annotations
@@ -28,21 +29,21 @@ ROOT = Path(__file__).resolve().parent.parent
 KERNEL = ROOT / "exactdrl" / "arithmetic" / "float64"
 PACKAGE = "exactdrl.arithmetic"
 # The last flags win: whatever comes from the environment, every operation rounds once, in the order that is written.
-# Errno and traps of floating point are nobody's business here, and leaving them out changes no value
+# errno and floating-point traps are not used here, and leaving them out changes no value
 STRICT = ["-O3", "-g0", "-fno-fast-math", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
 STRICT_MSVC = ["/O2", "/fp:precise"]
 WIDE = "_kernel_avx2"
 
 
 def is_x86() -> bool:
-    """Returns whether this is a processor whose instructions come in several sets."""
+    """Returns whether the processor is an x86 one, of which some have AVX2 and some have not."""
     return platform.machine().lower() in {"x86_64", "amd64"} and sys.maxsize > 2**32
 
 
 def kernel_extensions() -> list[Extension]:
     """Returns the kernel for every processor of this kind and, where there may be AVX2, one that uses it.
 
-    The source that they name is what makes theirs.
+    The source that an extension names is the one from which its own source is made.
     """
     names = ["_kernel", WIDE] if is_x86() and os.name != "nt" else ["_kernel"]
     return [Extension(f"{PACKAGE}.{name}", ["native/translate.py"], optional=not is_required()) for name in names]
@@ -76,7 +77,7 @@ def read_sources() -> ModuleType:
 
 # setuptools has no annotations
 class BuildKernel(build_ext):  # type: ignore[misc]
-    """Makes the source in Cython, of it the source in C, and compiles that: ten seconds, or nothing if it is there."""
+    """Makes the source in Cython, from it the source in C, and compiles that in ten seconds, unless it is there."""
 
     def run(self) -> None:
         """Remembers whether the modules go beside their sources: setuptools builds them elsewhere first."""

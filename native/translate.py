@@ -1,9 +1,9 @@
-"""Makes the Cython source of the compiled kernel of the Python modules that run where there is none.
+"""Makes the Cython source of the compiled kernel from the Python modules that run where there is no compiled kernel.
 
-What is compiled is what is tested: bodies of functions are copied as they stand. Only what surrounds them changes:
-annotations become types of C, constants become its constants, and imports between the modules vanish, since all of
-them become one module, whose functions a compiler can put into each other. A function that would need Python while it
-runs is an error of Cython's: all are `nogil`.
+The code that is compiled is the code that is tested, since bodies of functions are copied unchanged. Only what
+surrounds them changes. Annotations become types of C, and constants become constants of C. Imports between the modules
+vanish, since all modules become one, whose functions a compiler can inline. All functions are `nogil`, so that Cython
+reports an error if one needs Python while it runs.
 """
 
 from __future__ import annotations

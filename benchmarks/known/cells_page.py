@@ -1,9 +1,10 @@
-"""The page on hidden cells: how often they have minima and bad ones, by samples, inputs, units and loss; digits.
+"""Computes the page on hidden cells: how often they have minima, and bad ones, by samples, inputs, units and loss.
 
     exactdrl campaign docs/known/cells.toml -o cells
     python benchmarks/known/cells_page.py docs/known/cells.toml cells docs/known/tables/hidden_cells.parquet
 
-writes the table; the page reads it, and the table of the digits.
+The second command writes the table of a campaign's data sets. The page is made from it and from the table of the
+digits.
 """
 
 import csv

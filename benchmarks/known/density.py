@@ -3,13 +3,14 @@
     python benchmarks/known/density.py docs/known/tables/lines.parquet --widths 4,5,4,3,2,1 --samples 100 --seeds 40
     python benchmarks/known/density.py docs/known/tables/cells.parquet --widths 2,3,1 --samples 20 --bits 12 --cells
 
-For each seed two walks on one problem, from its own start and from another. The one that ends higher ends at a minimum
-M; the other passes the loss of M on some edge, at a point E that is no minimum: the same loss, exactly. Counted are all
-breakpoints of the loss on lines through M, through E, and through both turned: each unit's weights in a random
-direction, at the same distance from 0. And through the vertices of M's own walk after each quarter of its steps. With
-`--cells` it is cells in a square window of random planes. All counts are exact. A seed of which a walk takes more than
-`--seconds` of processor time has one row with the place `limit`; `none` says that there is no pair. Seeds come in
-order, and the table is written after each; seeds that it has are not computed again.
+For each seed two walks are made on one problem, from its own start and from another. The walk that ends higher ends at
+a minimum M. The other one passes the loss of M on some edge, at a point E that is no minimum and has exactly the same
+loss. Lines are laid through M, through E, and through both points turned, which means that each unit's weights get a
+random direction and keep their distance from 0. Lines are also laid through the vertices of M's own walk after each
+quarter of its steps. All breakpoints of the loss on these lines are counted. With `--cells` the cells in a square
+window of random planes are counted instead. All counts are exact. A seed with a walk that takes more than `--seconds`
+of processor time has one row with the place `limit`. The place `none` says that there is no pair. Seeds come in order,
+and the table is written after each. Seeds that the table has are not computed again.
 """
 
 import argparse

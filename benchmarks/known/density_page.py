@@ -1,4 +1,4 @@
-"""The page on density: kinks and cells at minima against other points."""
+"""Computes the page on density: kinks and cells at minima against those at other points."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COMPARED = (
-    ("minimum", "equal", "a minimum against a point of the same loss that is none"),
+    ("minimum", "equal", "a minimum against a point of the same loss that is no minimum"),
     ("minimum", "minimum turned", "a minimum against the same distance from 0, unit by unit"),
     ("equal", "equal turned", "a point of that loss that is no minimum against the same distance from 0"),
     *(
@@ -62,7 +62,7 @@ def compare(seeds: Sequence[Counts], one: str, two: str, parts: int) -> tuple[Sh
 
 
 def combine(words: Sequence[str]) -> str:
-    """Returns what a claim comes to that has several readings: holds or fails if all do, with conditions if some do."""
+    """Returns a claim's verdict from several comparisons: holds or fails if all do, with conditions if some do."""
     if all(word == HOLDS for word in words):
         return HOLDS
     if all(word == FAILS for word in words):

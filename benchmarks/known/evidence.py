@@ -1,6 +1,6 @@
-"""What the pages of docs/known have in common: reading tables, shares and medians in words, verdicts, exponents.
+"""Has what the pages of docs/known share: reading tables, shares and medians in words, verdicts, exponents.
 
-No verdict is typed: `decide` takes shares with their intervals, and says which word they allow.
+`decide` computes every verdict: it takes shares with their intervals, and returns the word that they allow.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""The front page: every published statement, what certified runs make of it, and where."""
+"""Computes the overview: every published statement, its verdict by certified runs, and the page that has them."""
 
 import tempfile
 from collections.abc import Sequence
@@ -78,21 +78,23 @@ def of_walks(tables: Path) -> list[Statement]:
     return [
         Statement(
             f"{HINZ}; {GEER}",
-            "where the published rule stops is a local minimum",
+            "the published rule stops at local minima only",
             by_instances(0, stops),
             "[the published stop](../published-stop.md), with a certificate",
         ),
         Statement(HINZ, "in one phase the loss decays exponentially", hinz["word_decay_loss"], page),
-        Statement(HINZ, "so does the distance to the minimum", hinz["word_decay_distance"], page),
-        Statement(HINZ, "so does the running mean of step lengths", hinz["word_decay_length"], page),
-        Statement(HINZ, "all three do in the same phase", hinz["word_decay_together"], page),
-        Statement(HINZ, "then, fine-tuning, the loss falls more slowly", hinz["word_tuning_slower"], page),
-        Statement(HINZ, "lengths show no systematic behaviour then", hinz["word_unsystematic"], page),
+        Statement(HINZ, "the distance to the minimum decays exponentially, too", hinz["word_decay_distance"], page),
+        Statement(HINZ, "the running mean of step lengths decays exponentially, too", hinz["word_decay_length"], page),
+        Statement(HINZ, "all three decay in the same phase", hinz["word_decay_together"], page),
+        Statement(
+            HINZ, "in the fine-tuning phase after it the loss falls more slowly", hinz["word_tuning_slower"], page
+        ),
+        Statement(HINZ, "step lengths show no systematic behaviour in that phase", hinz["word_unsystematic"], page),
         Statement(
             HINZ,
             "with other layers and widths the results are similar",
             hinz["word_similar"],
-            f"{page}; groups are apart in: {hinz['apart']}",
+            f"{page}; criteria with groups whose intervals do not overlap: {hinz['apart']}",
         ),
         Statement(
             HINZ,
@@ -110,7 +112,7 @@ def of_walks(tables: Path) -> list[Statement]:
         ),
         Statement(
             HINZ,
-            "(a question) trainings end near local minima",
+            "trainings end near local minima (asked as a question)",
             training["word_near"],
             f"[trainings](training.md), within 1 % of the loss; the walk ends lower: {training['word_walk_better']}",
         ),
@@ -188,13 +190,13 @@ def of_points(tables: Path) -> list[Statement]:
     return [
         Statement(
             WU,
-            "stationary and no escape neuron: a local minimum",
+            "a stationary point without escape neuron is a local minimum",
             by_instances(sum(calm), len(calm) - sum(calm)),
             f"{page}: {sum(calm)} of {len(calm)} recorded points; [proved](../../proofs/all-parameters.md)",
         ),
         Statement(
             WU,
-            "one output and an escape neuron: no local minimum",
+            "with one output, a point with an escape neuron is no local minimum",
             by_instances(sum(moved), len(moved) - sum(moved)),
             f"{page}: {sum(moved)} of {len(moved)} recorded points; [proved](../../proofs/all-parameters.md)",
         ),
@@ -212,7 +214,7 @@ def of_points(tables: Path) -> list[Statement]:
         ),
         Statement(
             WU,
-            "(the same) it leads to a spurious minimum",
+            "(and Boursier and Flammarion) a small start leads to a spurious minimum",
             small["word_spurious"],
             page,
         ),

@@ -1,4 +1,4 @@
-"""The page on the published experiment: which observations hold how often, how sensitive that is, and how it scales."""
+"""Computes the page on the published experiment: how often observations hold, how sensitive that is, how it scales."""
 
 import math
 from collections import Counter
@@ -445,7 +445,7 @@ def quantile_words(together: Sequence[Row], lost: int) -> str:
     if not together:
         return "unknown"
     share = bounded(sum(row["fall"] < FALL for row in together), len(together), lost)
-    return f"{share.count / share.total:.0%} of the finished runs [{share.low:.0%}, {share.high:.0%}] do so less"
+    return f"{share.count / share.total:.0%} of the finished runs [{share.low:.0%}, {share.high:.0%}]"
 
 
 def similar(shares: dict[str, dict[str, Share]], chosen: dict[str, list[Row]], words: dict[str, str]) -> dict[str, str]:

@@ -1,8 +1,8 @@
-"""The page on the information leak: the best estimate of the final loss found on half of the runs, tried on the others.
+"""Computes the page on the information leak: the best estimate of the final loss, chosen on half of the runs.
 
-An estimate after step k uses the losses of the steps 0..k alone, and not the number of steps that are to come: losses
-are taken at fractions of k. What is trained is trained on the runs with even seeds, chosen there by leaving out each
-run in turn, and tried once on the runs with odd seeds.
+An estimate after step k uses only the losses of the steps 0..k, at fractions of k. It does not use the number of steps
+that are to come. Estimates are trained on the runs with even seeds, and the best one is chosen there by leaving out
+each run in turn. It is then tried once on the runs with odd seeds.
 """
 
 import math

@@ -1,7 +1,8 @@
 """Writes the pages of docs/known from their tables: python benchmarks/known/pages.py [PAGE ...].
 
-Each page is a text with places, docs/known/pages/NAME.md.in, and a module with a function `values`, which returns what
-stands in the places: numbers, tables, and verdicts, all computed from the tables. It draws the page's figures, too.
+Each page has a text with places to fill, docs/known/pages/NAME.md.in, and a module with a function `values`. The
+function computes numbers, tables and verdicts for the places from the tables in docs/known/tables. It draws the page's
+figures, too.
 """
 
 import argparse

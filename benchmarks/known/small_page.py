@@ -1,4 +1,4 @@
-"""The page on small starts: Wu, Simsek and Ged's points judged, and where gradient descent from near 0 ends."""
+"""Computes the page on small starts: Wu, Simsek and Ged's points, and the ends of gradient descent from near 0."""
 
 import json
 from collections.abc import Mapping, Sequence

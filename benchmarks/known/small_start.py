@@ -2,11 +2,11 @@
 
     python benchmarks/known/small_start.py docs/known/tables/small_start.parquet --samples 3,5,8 --draws 200
 
-A row is one data set of `hidden_cells.draws` (one input, Gaussian, multiples of 2^-12; a number added to
-all targets): a network of some width, inner
-weights on (x, 1), no output bias, squared loss; gradient descent on all data in float64 from a Gaussian start of a
-small deviation, all data sets of one size at once. The end is snapped, and the snapped point is judged in all
-parameters. Trainings are float computations, and may end elsewhere on another machine; what is said of an end is exact.
+A row of the table is one data set of `hidden_cells.draws`, with one input. Inputs and targets are Gaussian and
+multiples of 2^-12, and a number is added to all targets. The network has inner weights on (x, 1), no output bias and
+the squared loss. It is trained by gradient descent on all data in float64, from Gaussian weights of a small deviation.
+All data sets of one size are trained at once. The end is snapped to an exact stationary point, which is judged in all
+parameters. Trainings are float computations, and may end elsewhere on another machine. What is said of an end is exact.
 """
 
 import argparse

@@ -4,10 +4,11 @@
 
 For each seed of the published experiment one layer is trained on the absolute loss by stochastic (sub)gradient descent
 and by Adam, in float64, with rates that fall to 0 along a cosine. From the end of each training the exact walk goes on
-to a proved local minimum; from the start it does, too. Losses are exact, at the floats as they are. At some epochs the
-signs of all kinks are decided exactly: how many have changed since the epoch before, and how many cells were seen.
-Trainings are float computations, and may end elsewhere on another machine. A walk that takes more than `--seconds` of
-processor time has a row without its numbers. Seeds come in order; those that the table has are not computed again.
+to a proved local minimum. Another walk goes there from the start. Losses are exact, at the floats as they are. At some
+epochs the signs of all kinks are decided exactly, which tells how many have changed since the epoch before and how many
+cells were seen. Trainings are float computations, and may end elsewhere on another machine. A walk that takes more than
+`--seconds` of processor time has a row without its numbers. Seeds come in order, and those that the table has are not
+computed again.
 """
 
 import argparse

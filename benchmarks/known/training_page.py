@@ -1,4 +1,4 @@
-"""The page on trainings: where they end, against the minima that the exact walk finds from the same starts."""
+"""Computes the page on trainings: their ends against the minima that the exact walk finds from the same starts."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Puts certificates of a campaign's runs through the checks, a random choice, and writes what they said.
+"""Checks a random choice of the certificates of a campaign's runs, and writes the answers as a table.
 
     python benchmarks/known/verified.py docs/known/hinz.toml FOLDER docs/known/tables/verified.parquet --fast 25
 

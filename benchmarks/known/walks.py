@@ -1,15 +1,16 @@
-"""From a campaign's folder to the tables of docs/known: what each run came to, its sequences in brief, its falls.
+"""Makes the tables of docs/known from a campaign's folder: each run's results, its losses in brief, its falls.
 
     exactdrl campaign docs/known/hinz.toml -o FOLDER
     python benchmarks/known/walks.py docs/known/hinz.toml FOLDER docs/known/tables
 
-The campaign need not be finished: runs that are not there are left out, and the pages say how many are. Three tables:
+The campaign need not be finished. Runs that are not there are left out, and the pages say how many there are. The
+tables are:
 
-- `walks.parquet`: a row a run, the campaign's table without the long rationals that have floats beside them.
-- `losses.parquet`: a row a run, the losses after each 240th of its steps, as nearest floats.
-- `falls.parquet`: for each run, quantity and choice of the criteria's constants, the greatest factor by which the
-  quantity falls in a window. In floats, on every step; the campaign's own windows are certified.
-- `shapes.parquet`: loss, running mean and distance of the first ten runs of the published experiment.
+- `walks.parquet` has a row for each run: the campaign's table without the long rationals that have floats beside them.
+- `losses.parquet` has a row for each run: the losses after each 240th of its steps, as nearest floats.
+- `falls.parquet` has, for each run, quantity and choice of the criteria's constants, the greatest factor by which the
+  quantity falls in a window. It is computed in floats on every step; the campaign's own windows are certified.
+- `shapes.parquet` has loss, running mean and distance of the first ten runs of the published experiment.
 """
 
 import argparse
