@@ -1,1 +1,1 @@
-"""Cells. Activation patterns, affine pieces, kink normals, what a flip changes; all in scaled integers."""
+"""Cells: activation patterns, affine pieces, kink normals, what a flip changes; all in scaled integers."""

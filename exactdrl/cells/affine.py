@@ -1,8 +1,8 @@
 """Affine pieces of a cell: kinks' normals, the loss's gradient, and what one flip changes.
 
-All by backpropagation through one sample; the network over all samples is never built. Slopes follow the pattern: an
-activation is its preactivation times the slope above 0 where the bit is on, below where it is off (ReLU: 1 and 0); so
-is a residual's share of the loss (absolute loss: 1 and -1).
+All of these come from backpropagation through one sample. The network over all samples is never built. Slopes follow
+the pattern. An activation is its preactivation times the slope above 0 where the bit is on, below where it is off
+(ReLU: 1 and 0). So is a residual's share of the loss (absolute loss: 1 and -1).
 """
 
 from collections.abc import Collection

@@ -1,4 +1,4 @@
-"""Least absolute deviations on binary floats, in integers that are made when they are asked for.
+"""The data of a regression on binary floats, in integers that are made when they are asked for.
 
 A float64 number is an odd integer of at most 53 bits times a power of 2. So samples are held as such integers and
 exponents, in arrays; sample i's common denominator is 2^bits_i. All is exact: integers only.

@@ -56,8 +56,8 @@ class IntegerProblem:
         loss_apart: what outputs of a trained last layer that do not remain add to the scaled loss at denominator 1,
             whatever the parameters, if the loss is constant along directions that change no kink; else 0 stands here.
         reduction: which parameters remain.
-        find_weights: returns `sample_weights`.
-        find_loss_slopes: returns `loss_slopes`.
+        find_weights: returns what `sample_weights` holds.
+        find_loss_slopes: returns what `loss_slopes` holds.
         dyadic: the samples, where the network is one layer and they are binary floats.
     """
 
@@ -82,7 +82,7 @@ class IntegerProblem:
         """Returns the scaled, reduced problem.
 
         Raises:
-            InputError: all parameters are free, or the directions that change no kink are of no form that is handled.
+            InputError: all parameters are free, or the directions that change no kink have a form that is not handled.
         """
         doubles = instance.regression_doubles()
         if doubles is not None:
@@ -360,7 +360,7 @@ def _keep_outputs(
 
 
 def _scale_loss(instance: Instance, sample_weights: Sequence[mpz]) -> tuple[tuple[Slopes, ...], mpz]:
-    """Returns the scaled loss's slopes in the scaled residuals, and the number by which they are scaled once more.
+    """Returns the scaled loss's slopes in the scaled residuals, and the number by which they are multiplied besides.
 
     A squared loss has none: its entries are 0.
     """

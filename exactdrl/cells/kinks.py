@@ -93,9 +93,9 @@ class Addresses:
 
 
 class Pattern:
-    """An activation pattern: on (1) or off (0) for every kink, on for addresses that are none.
+    """An activation pattern: on (1) or off (0) for every kink, on for addresses that are no kink.
 
-    Mutable; copy before you keep it.
+    A pattern is mutable. Copy it before you keep it.
 
     Attributes:
         addresses: what the bits belong to.
@@ -194,8 +194,8 @@ class Pattern:
         """Returns the pattern that `to_hex` wrote.
 
         Raises:
-            InputError: a string has the wrong length or filling bits that are not 0, there are too few or many, or an
-                address that is no kink is off.
+            InputError: a string has the wrong length or filling bits that are not 0, there are too few or too many
+                strings, or an address that is no kink is off.
         """
         first = addresses.first
         widths = (addresses.units, *addresses.widths[1:])

@@ -27,9 +27,9 @@ class Reduction:
     Attributes:
         addresses: the kinks, without the units that do not remain.
         units: the units that remain.
-        unit_combination: for each of these, how many of it each unit that does not remain counts for.
+        unit_combination: for each of these, the multiple of it for which each unit that does not remain stands.
         columns: the columns that remain.
-        combination: for each of these, how many of it each column that does not remain counts for.
+        combination: for each of these, the multiple of it for which each column that does not remain stands.
         ray: a direction in all parameters, row-major, along which no kink changes and the loss falls forever; None
             where there is none.
     """

@@ -1,7 +1,7 @@
 """The loss near a point in abs-normal form: F(d) = g·d + Σ b_j |z_j|, z_j = Z_j·d + Σ_{k<j} L_jk |z_k|.
 
-Exact at any rational point, vertex or not: L(u + d) = L(u) + F(d) for small d. Source: Griewank and Walther's
-abs-normal form; proofs/FORMAT.md, section 5.
+The form is exact at any rational point, vertex or not: L(u + d) = L(u) + F(d) for small d. Source: Griewank and
+Walther's abs-normal form; proofs/FORMAT.md, section 5.
 
 The format goes forward: from each layer's changes to the next layer's. Here the same coefficients are found backwards,
 which is linear as well: a coefficient c on an activation is c times the slope of its preactivation's sign where that is
@@ -27,7 +27,7 @@ _HALF = mpq(1, 2)
 
 @dataclass(frozen=True, slots=True)
 class LocalForm:
-    """F, in the scaled units of `IntegerProblem` (kinks by their factors, the loss by loss_scale).
+    """The form F, in the units of `IntegerProblem`: kinks are scaled by their factors, the loss by loss_scale.
 
     Attributes:
         kinks: the active kinks, in address order.
@@ -147,7 +147,8 @@ def _pull_loss_back(
 ) -> tuple[tuple[mpq, ...], tuple[mpq, ...]]:
     """Returns g and b: the loss's coefficients on the parameters and on the |z_k|.
 
-    In integers: the residuals' coefficients are multiplied by 2, each layer's once more than the layer's above.
+    It computes in integers: the residuals' coefficients are multiplied by 2, and each layer's once more than those of
+    the layer above.
     """
     top = len(problem.widths) - 1
     active: list[dict[int, int]] = [{} for _ in problem.widths]

@@ -3,8 +3,8 @@
 The trained layer's preactivations take every value, and depend on the parameters in a linear way. From there, layer by
 layer, a range and a curvature is kept for each unit: a weighted sum of convex functions with weights ≥ 0 is convex, an
 activation that bends upwards and does not fall keeps convexity, one that a range shows on one side of its kink only is
-linear. So units without effect are found whatever the depth, losses that are constant or convex, and a lower bound of
-the loss. All is proved, and sufficient only: what is not found may still be true. Source: proofs/convexity.md.
+linear. So units without effect are found at any depth, and losses that are constant or convex, and a lower bound of the
+loss. All that is found is proved. What is not found may still be true. Source: proofs/convexity.md.
 """
 
 from collections.abc import Sequence
@@ -22,11 +22,11 @@ class Quantity:
     """What is known of a function of the trained layer's parameters.
 
     Attributes:
-        low: nowhere is it smaller; None for no bound.
-        high: nowhere is it greater; None for no bound.
+        low: a lower bound; None where none is known.
+        high: an upper bound; None where none is known.
         is_convex: whether it is convex for certain.
         is_concave: whether it is concave for certain; with both it is affine.
-        units: of the trained layer, on which it may depend.
+        units: the units of the trained layer on which it may depend.
     """
 
     low: mpq | None
@@ -41,7 +41,7 @@ class Ranges:
     """What is known of the loss.
 
     Attributes:
-        bound: nowhere is the loss smaller; None for no bound.
+        bound: a lower bound of the loss; None where none is known.
         is_constant: whether the loss is the same everywhere for certain.
         is_convex: whether it is convex for certain, so that every local minimum is a global one.
         idle: units of the trained layer that have no effect on the loss for certain, from 0.

@@ -20,7 +20,7 @@ class Breakpoint:
 
     Attributes:
         kinks: all that it meets first, in address order.
-        distance: the ray's parameter t there, at point + t · direction; None where `is_blocked`, or not asked for.
+        distance: the t at which the ray point + t · direction meets them; None where `is_blocked`, or not asked for.
         is_blocked: the ray leaves the cell at once: the kinks vanish at its origin already.
     """
 
@@ -177,7 +177,7 @@ def first_on_line(
         met = first_breakpoint(pattern, values, scan(problem, candidate, mpz(0), pattern))
         if met is not None:
             return candidate, met
-    raise AssertionError("a line meets no kink, yet the parameters are reduced: this is a bug")
+    raise AssertionError("a line meets no kink, yet the parameters are reduced: this is a bug in exactdrl")
 
 
 def first_ahead(problem: IntegerProblem, pattern: Pattern, values: Values, direction: list[mpz]) -> Breakpoint | None:

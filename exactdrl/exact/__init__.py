@@ -1,1 +1,1 @@
-"""Exact numbers and exact linear algebra. Knows nothing of networks."""
+"""Exact numbers and exact linear algebra. This package knows nothing of networks."""

@@ -1,4 +1,4 @@
-"""Rationals and the balls of FLINT's arithmetic (Arb), both ways."""
+"""Conversions between rationals and the balls of FLINT's arithmetic (Arb)."""
 
 from typing import TypeAlias
 
@@ -46,5 +46,5 @@ def to_parts(ball: arb) -> BallParts:
 
 
 def from_parts(parts: BallParts) -> arb:
-    """Returns the ball again."""
+    """Returns the ball that `to_parts` took apart."""
     return arb(*parts)

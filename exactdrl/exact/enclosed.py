@@ -1,8 +1,8 @@
 """Exact rationals known by enclosures, and computed only where an enclosure leaves a question open.
 
 A number has a ball that holds it, and a way to find it. Questions (which sign, which side of a bound, which float,
-which decimal) are put to the ball first; where it does not settle one, the rational is found and settles it. So an
-answer never hangs on how wide the balls are, only its cost does.
+which decimal) are put to the ball first. Where the ball does not decide one, the rational is found and decides it. So
+the width of the balls changes only the cost of an answer, never the answer.
 """
 
 import math
@@ -22,7 +22,7 @@ _LEAST_FLOAT = 1e-290
 
 
 class EnclosedNumber:
-    """A rational known by a ball.
+    """A rational of which a ball is known that holds it.
 
     Attributes:
         ball: holds the rational.
@@ -76,7 +76,7 @@ def _nearest_float(ball: arb) -> float | None:
 
 
 class EnclosedSequence(Sequence[mpq]):
-    """A sequence of rationals known by balls. An entry, and an iteration, are the rationals: found when asked for.
+    """A sequence of rationals with balls that hold them; entries and iteration give rationals, found when asked for.
 
     Attributes:
         balls: one a number.

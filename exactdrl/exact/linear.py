@@ -103,8 +103,9 @@ def _independent_by_prime(matrix: fmpz_mat) -> tuple[int, ...] | None:
 def _are_combinations(matrix: fmpz_mat, chosen: Sequence[int], others: Sequence[int]) -> bool:
     """Returns whether some rows are combinations of those of the chosen rows that come before them.
 
-    By the chosen rows' inverse on as many columns: a row's coefficients at later chosen rows must be 0, and its other
-    entries what the coefficients make of the chosen rows'. False also where that is as dear as an elimination.
+    It uses the chosen rows' inverse on as many columns. A row's coefficients at later chosen rows must be 0, and its
+    other entries must be those of the combination. The answer is False, too, where this costs as much as an
+    elimination.
     """
     basis = _part(matrix, chosen, range(matrix.ncols()))
     columns = _pivots(nmod_mat(basis, PRIME))

@@ -1,8 +1,9 @@
-"""Exact feasibility of bounds on variables and on integer linear forms of them: values, or Farkas multipliers.
+"""Decides exactly whether variables and linear forms of them can keep bounds: finds values or Farkas multipliers.
 
 The general simplex of Dutertre and de Moura: each form is a variable too, bounds may change between calls, and the
-basis stays, so that the nodes of a tree are solved one from another. The last word has Bland's rule in both choices, so
-it ends. The tableau is integers over one positive denominator (Edmonds), every entry a minor of the forms' matrix.
+basis stays, so that the nodes of a tree are solved one from another. In the end Bland's rule makes both choices, so
+that it terminates. The tableau has integers over one positive denominator (Edmonds); every entry is a minor of the
+forms' matrix.
 
 Source: Dutertre and de Moura, A fast linear-arithmetic solver for DPLL(T), sections 3 and 4.
 """
@@ -21,7 +22,7 @@ _GREEDY, _GREEDY_EACH = 200, 4
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Why nothing fits: within the bounds Σ_i y_i (form_i - row_i · x), which is 0, would be positive throughout.
+    """Shows that no values keep the bounds: within them Σ_i y_i (form_i - row_i · x), which is 0, would be positive.
 
     Attributes:
         multipliers: y, one for each form.
@@ -31,9 +32,9 @@ class Conflict:
 
 
 class BoundedForms:
-    """Variables x_0..x_{v-1} and forms row_i · x, all with bounds; starts without any bound, at x = 0.
+    """Variables x_0..x_{v-1} and forms row_i · x, of which each may have bounds; the form i has the index v + i.
 
-    A form i has the index v + i.
+    There is no bound at first, and x is 0.
     """
 
     __slots__ = ("_basic", "_den", "_lower", "_nonbasic", "_rows", "_tableau", "_upper", "_values", "width")

@@ -1,4 +1,4 @@
-"""Exact numbers: what a text or a Python number means as a rational, and back.
+"""Converts texts and Python numbers to the rationals that they mean, and back.
 
 Every number of the public interface is a `gmpy2.mpq`. The grammar and its limits are proofs/FORMAT.md, section 1.
 """
@@ -22,7 +22,7 @@ _LONGEST_DECIMAL = 17
 
 
 class InputError(ValueError):
-    """Input that is refused at the border; the message names the place and the value."""
+    """Input was refused; the message names the place and the value."""
 
 
 def shown(value: object) -> str:
@@ -116,7 +116,7 @@ def to_text(value: mpq) -> str:
 def to_float(value: mpq) -> float:
     """Returns the nearest float64, correctly rounded (ties to even), with the right infinity beyond the range.
 
-    Nothing is decided by it. (Conversion by gmpy2 truncates; Python's division of integers rounds.)
+    It decides nothing. (gmpy2's own conversion truncates; Python's division of integers rounds.)
     """
     try:
         return int(value.numerator) / int(value.denominator)
@@ -125,9 +125,10 @@ def to_float(value: mpq) -> float:
 
 
 def to_float_or_infinity(value: mpq) -> float:
-    """Returns the nearest float64; infinity for a number other than 0 that is 0 there, outside any range too.
+    """Returns the nearest float64, but infinity for a number other than 0 that would round to 0.
 
-    To the float filter 0 means that nothing is there: a path through a weight that is 0 leads nowhere.
+    For the float filter a weight that is 0 means that no path leads through it, so no other number may become 0.
+    Infinity is outside the filter's range.
     """
     nearest = to_float(value)
     return nearest if nearest or not value else math.inf

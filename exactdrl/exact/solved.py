@@ -1,7 +1,7 @@
-"""The inverse of a large integer matrix, of which only what is asked for is computed: a linear system each.
+"""The inverse of a large integer matrix: each part that is asked for is found by a linear system.
 
 From some size on one system, solved by lifting digits (Dixon), costs far less than an exchange in the whole inverse.
-Nothing but the rows is carried from one exchange to the next.
+Only the rows are kept from one exchange to the next.
 Source: Dixon, Exact solution of linear equations using p-adic expansions, Numer. Math. 40 (1982); FLINT.
 """
 
@@ -63,7 +63,7 @@ class SolvedBasis:
         return _solve(self._matrix.transpose(), row)
 
     def is_regular(self) -> bool:
-        """Returns whether the matrix is regular modulo a large prime: if so, it is."""
+        """Returns whether the matrix is regular modulo a large prime; if it is, it is regular over Q, too."""
         return nmod_mat(self._matrix, PRIME).rank() == len(self._rows)
 
     def replace(self, slot: int, row: Row, products: Sequence[mpz] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Sparse linear combinations over Q: mappings without zeros, from whatever is combined to its coefficient."""
+"""Sparse linear combinations over Q: mappings without zeros, from what is combined to its coefficient."""
 
 from collections.abc import Hashable, Mapping
 from typing import TypeVar
