@@ -1,1 +1,1 @@
-"""The decisions that a walk needs, as one small protocol; its implementations agree on every decision."""
+"""The decisions that a walk needs, as one small protocol. Its implementations agree on every decision."""

@@ -1,7 +1,7 @@
-"""A vertex in FLINT's ball arithmetic: what floats leave open, decided at a precision of choice or passed on.
+"""A vertex in FLINT's ball arithmetic, which decides at a chosen precision what floats leave open, or raises an error.
 
-Every number is a ball that holds the exact one. A decision that the balls do not settle raises `UncertainError`: a tie,
-a slope or a value that is exactly 0, or too little precision. Theorem and proof: proofs/filter.md, 7.
+Every number is a ball that holds the exact one. A decision that the balls leave open raises `UncertainError`: a tie, a
+slope or a value that is exactly 0, or too little precision. Theorem and proof: proofs/filter.md, section 7.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from exactdrl.exact.linear import Row, to_fmpz, to_mpz
 
 
 class UncertainError(Exception):
-    """The balls do not settle a decision."""
+    """The balls leave a decision open."""
 
 
 @dataclass(frozen=True, slots=True)

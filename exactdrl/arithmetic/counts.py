@@ -1,4 +1,4 @@
-"""How the decisions of a walk were made: on which rung of the ladder, by kind."""
+"""Counts of how the decisions of a walk were made, by kind: in floats, in balls or exactly."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -14,11 +14,11 @@ class DecisionCounts:
 
     Attributes:
         kinds: what is counted.
-        steps: (in float64 alone, others).
+        steps: the number of steps decided in float64 alone, and the number of others.
         floats: decisions made in float64, by kind.
         balls: decisions made in balls, by kind.
         exact: decisions made exactly, by kind.
-        loads: vertices at which floats were set up anew.
+        loads: the number of vertices at which floats were set up anew.
         condition: the largest condition number met, ‖ |R| |A| ‖.
     """
 

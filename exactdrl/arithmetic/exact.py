@@ -1,7 +1,7 @@
-"""The exact arithmetic: integers only, one scan of all kinks a step.
+"""The exact arithmetic, which has integers only and scans all kinks at each step.
 
-The inverse of the basis is kept without fractions up to 60 parameters, 200 in walks; beyond, its columns are solved
-for one by one.
+The inverse of the basis is kept without fractions up to 60 parameters, in walks up to 200. With more parameters its
+columns are solved for one by one.
 """
 
 from collections.abc import Sequence
@@ -59,8 +59,8 @@ class ExactArithmetic:
             problem: the scaled problem.
             pattern: a cell; copied.
             basis: n kinks, in order of entry.
-            is_walked: a whole walk will be made from here; else vertices are looked at.
-            is_brief: few things are asked of one vertex, so that no inverse is worth its computation.
+            is_walked: whether a whole walk will be made from here, or only single vertices are looked at.
+            is_brief: whether few things are asked of one vertex, so that an inverse is not worth its computation.
 
         Raises:
             InputError: the normals are not independent, or not n.

@@ -1,7 +1,7 @@
-"""The filtered arithmetic: a ladder of whole steps in float64, decisions in balls of growing precision, exact integers.
+"""The filtered arithmetic: whole steps in float64, else decisions in balls of growing precision, else exact integers.
 
-The trajectory is that of the exact arithmetic, since a decision is certain by a proved bound (proofs/filter.md) or
-goes up the ladder.
+The trajectory is that of the exact arithmetic: a decision is certain by a proved bound (proofs/filter.md), or the next
+of these three makes it.
 """
 
 from __future__ import annotations
@@ -302,7 +302,7 @@ class FilteredArithmetic:
     def _settle(
         self, in_balls: Callable[[BallVertex], Result], exactly: Callable[[ExactArithmetic], Result]
     ) -> tuple[Result, bool]:
-        """Returns a decision from the lowest rung of the ladder that settles it, and whether that is the last.
+        """Returns a decision from the cheapest arithmetic that is certain of it, and whether that is the exact one.
 
         A cheap exact vertex that is there already is asked at once.
         """
@@ -362,7 +362,7 @@ class FilteredArithmetic:
         recorded = self._leave_floats()
         if self._exact is not None:
             self._exact.flip(kink)
-        # balls first: they look at the cell before the flip
+        # balls come first, since they look at the cell before the flip
         if self._balls is not None:
             self._balls.flip(kink)
         if recorded is not None:

@@ -1,4 +1,4 @@
-"""Phase 1 by the coordinate rule, as far as floats are certain of it; balls narrow down what they leave open."""
+"""Phase 1 by the coordinate rule, as far as floats are certain of it. Balls narrow down what floats leave open."""
 
 from collections.abc import Sequence
 from typing import TypeAlias

@@ -18,14 +18,14 @@ from exactdrl.arithmetic.float64.vertex import approximate_inverse
 SWITCH = "EXACTDRL_PURE_PYTHON"
 _BASELINE, _WIDE = "exactdrl.arithmetic._kernel", "exactdrl.arithmetic._kernel_avx2"
 _ADVICE = (
-    "the float kernel runs as plain Python, and steps are slow. To compile it install exactdrl anew, from a package"
-    " index or in its folder (python -m pip install ., with -e where it was), where there is a C compiler or ziglang"
-    " can be installed"
+    "the float kernel runs as plain Python, and steps are slow. To compile it, install exactdrl again, from a package"
+    " index or in its folder (python -m pip install ., with -e if it was installed so). That needs a C compiler, or the"
+    " package ziglang"
 )
 
 
 class SlowKernelWarning(RuntimeWarning):
-    """The float kernel is not compiled, or not of these sources: results are the same, and take much longer."""
+    """The float kernel is not compiled, or not from these sources. Results are the same, but take much longer."""
 
 
 def find_compiled() -> ModuleType | None:

@@ -55,7 +55,7 @@ class Move(NamedTuple):
 
 
 class Arithmetic(Protocol):
-    """A vertex under flips and pivots. Each decision is exact, whatever way it was computed."""
+    """A vertex that flips and pivots change. Each decision is exact, whatever way it was computed."""
 
     @property
     def pattern(self) -> Pattern:

@@ -1,1 +1,1 @@
-"""The certificate. Claims, writer, reader, replay, exports; the format's page is proofs/FORMAT.md."""
+"""The certificate: lines, writer, reader, replay, checks, exports. The format's page is proofs/FORMAT.md."""

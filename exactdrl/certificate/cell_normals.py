@@ -1,4 +1,4 @@
-"""What a cell's kinks and loss are as affine functions, in true units: what the proved checker multiplies out.
+"""Kinks and loss of a cell as affine functions, not scaled, which the proved checker multiplies out.
 
 Shapes are those of the trained layer's parameters. Where there is lineality, forms are taken in the parameters that
 remain, and the others are held.
@@ -18,7 +18,7 @@ _ZERO = mpq(0)
 
 
 class CellNormals:
-    """Normals, gradients and their combinations, cell by cell."""
+    """Normals, gradients and their combinations for one cell after another."""
 
     def __init__(self, problem: IntegerProblem) -> None:
         """Takes the problem; nothing is computed yet but the inputs pushed through the layers before."""

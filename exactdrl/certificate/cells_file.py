@@ -1,4 +1,4 @@
-"""Writing a cells file: claims about hidden cells, global and spurious minima (proofs/CELLS.md)."""
+"""Writes a cells file: claims about hidden cells, global and spurious minima (proofs/CELLS.md)."""
 
 import gzip
 import hashlib

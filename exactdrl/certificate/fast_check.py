@@ -1,4 +1,4 @@
-"""The daily check of a certificate: steps by the float filter, exactly where floats are not certain.
+"""The daily check of a certificate: it checks steps by the float filter, and exactly where floats are not certain.
 
 It does not use the walk's driver or its pivot rules: it asks of each step what proofs/FORMAT.md says that a step
 claims. The form of the files and the outcome are left to the stand-alone checker, which looks at the run's end only.

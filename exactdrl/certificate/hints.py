@@ -1,8 +1,8 @@
-"""Hints for the proved checker: what it would have to solve for, written down beside a certificate.
+"""Writes hints for the proved checker: the solutions that it would otherwise have to compute.
 
-Each vertex's coordinates, the inverse of a basis where an exchange of one kink does not show that it is one,
+Hints are each vertex's coordinates, the inverse of a basis where an exchange of one kink does not show that it is one,
 multipliers where the published rule stops, directions along which nothing changes, and at the end slopes that prove the
-minimum or the ray along which the loss falls forever. Hints are not trusted; proofs/coq/README.md has their format.
+minimum, or the ray along which the loss falls forever. They are not trusted. proofs/coq/README.md has their format.
 """
 
 import json

@@ -40,9 +40,9 @@ class VertexLine:
     Attributes:
         pattern: its cell, as `Pattern.to_hex` writes it.
         basis: n kinks in order of entry.
-        is_elsewhere: it need not lie in the start's cell.
-        is_start: there is no vertex; the pattern is a cell of the start, and the outcome is a ray from there, or that
-            the loss is constant.
+        is_elsewhere: whether it need not lie in the start's cell.
+        is_start: whether there is no vertex: then the pattern is a cell of the start, and the outcome is a ray from
+            there, or that the loss is constant.
     """
 
     pattern: tuple[str, ...]

@@ -1,6 +1,6 @@
-"""Reading certificates: whole ones, and the beginnings that interrupted walks leave.
+"""Reads certificates: whole ones, and the beginnings that interrupted walks leave.
 
-Reading trusts the lines to be true: whether they are is the checker's question (proofs/check.py).
+It does not check whether the lines are true, which is the checker's work (proofs/check.py).
 """
 
 import hashlib
@@ -35,7 +35,7 @@ class Certificate(Facts):
         steps: in order.
         outcome: None where the file breaks off before it.
         is_whole: whether the end line is there.
-        beginning: the bytes of all lines up to the last step's, uncompressed: what a resumed walk goes on from.
+        beginning: the bytes of all lines up to the last step's, uncompressed, from which a resumed walk goes on.
     """
 
     header: Header

@@ -1,4 +1,4 @@
-"""Running a walk and writing its certificate as it goes; going on with a walk that was interrupted."""
+"""Runs a walk and writes its certificate as it goes, or continues a walk that was interrupted."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Following a certificate's combinatorics: the cell and basis before and after each step."""
+"""Follows a certificate's combinatorics: the cell and basis before and after each step."""
 
 from collections.abc import Iterable, Iterator
 

@@ -1,4 +1,4 @@
-"""Walking again in exact arithmetic, and comparing with a recorded walk step by step."""
+"""Walks again in exact arithmetic, and compares with a recorded walk step by step."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Writing a verdict on a point: proofs/VERDICT.md."""
+"""Writes a verdict on a point, in the format of proofs/VERDICT.md."""
 
 import gzip
 import json

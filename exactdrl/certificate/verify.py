@@ -1,4 +1,4 @@
-"""Running the stand-alone checker, in an interpreter of its own that sees none of this package; and the fast check."""
+"""Runs the stand-alone checker, in another interpreter that sees none of this package, and the fast check."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ _STATUS: dict[int, Literal["accepted", "rejected", "malformed"]] = {0: "accepted
 
 @dataclass(frozen=True, slots=True)
 class CheckResult(Facts):
-    """What the checker said.
+    """The checker's answer.
 
     Attributes:
         status: `accepted`, `rejected` or `malformed`.
@@ -66,10 +66,10 @@ def verify(
 
 
 def verify_fast(instance: Path | str, run: Path | str, *, on_step: Callable[[int], None] | None = None) -> CheckResult:
-    """Returns the verdict of the daily check: for one's own use, costs less than the walk.
+    """Returns the answer of the daily check, which costs less than the walk.
 
-    First vertex and steps are checked by this package's float filter, exactly where floats are not certain, without
-    the walk's driver or rules; form and outcome by the stand-alone checker at the same time.
+    This package's float filter checks the first vertex and the steps, and exact arithmetic where floats are not
+    certain, without the walk's driver or rules. At the same time the stand-alone checker checks form and outcome.
 
     Args:
         instance: the instance's file.

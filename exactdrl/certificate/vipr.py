@@ -1,4 +1,4 @@
-"""A regression's optimum as a VIPR certificate, the format in which exact linear programming is checked.
+"""Writes a regression's optimum as a VIPR certificate, a format in which exact linear programming is checked.
 
 The loss of a last layer is a linear program: least Σ (above · p - below · q), where prediction - p + q is the target
 and p, q >= 0. The certificate holds it, the optimum as a solution, and one derived inequality: the slopes at the
@@ -52,7 +52,9 @@ def vipr_lines(instance: Instance, parameters: Matrix) -> Iterator[str]:
         InputError: the instance is no regression, or the point is no optimum.
     """
     if instance.free != len(instance.layers) or instance.loss.is_squared:
-        raise InputError("VIPR: only a regression is a linear program: the last layer trained, a loss of two slopes")
+        raise InputError(
+            "VIPR: the instance is no regression: the last layer has to be trained, with a loss of two slopes"
+        )
     tree = find_slopes(instance, parameters)
     if not isinstance(tree, SlopeLeaf):
         raise InputError("VIPR: the point is no optimum of the regression")

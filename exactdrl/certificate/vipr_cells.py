@@ -1,4 +1,4 @@
-"""Why a hidden cell has no minimum with some signs of its outer weights: VIPR certificates of infeasibility.
+"""Writes VIPR certificates that a hidden cell has no minimum with some signs of the outer weights.
 
 The minima of a cell's relaxation, with their signs, are a cone's section: variables V and τ >= 1, f(x_k) = t_k τ for
 tied samples and f(x_k) beyond t_k τ for the others, and σ v · x >= 1 for every unit with a sign and every sample. A

@@ -1,4 +1,4 @@
-"""A local minimum as VIPR certificates, one for each leaf of its tree of slopes.
+"""Writes a local minimum as VIPR certificates, one for each leaf of its tree of slopes.
 
 On a leaf of the tree (`minimality.slopes`) a local minimum of any layer is a linear program. Let d be the change of the
 parameters, z_k that of a kink k that vanishes at the point, and a_k that of its activation. For small d the loss

@@ -1,1 +1,1 @@
-"""Constructions: points that are built, and certified to be what they are."""
+"""Constructions: points that are built, with proofs of what they are."""

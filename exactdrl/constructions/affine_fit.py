@@ -1,4 +1,4 @@
-"""The best affine fit of data with several outputs, with the dual that proves it. Exact."""
+"""Finds the best affine fit of data with several outputs, with the dual that proves it. Exact."""
 
 from dataclasses import dataclass
 

@@ -1,12 +1,12 @@
-"""A strictly better point than the best affine fit: one unit more, or a few, each with an exact proof.
+"""Finds a strictly better point than the best affine fit, by one unit more or a few, with an exact proof.
 
 Squared loss: let r be the fit's residuals and take a sample i with r_i ≠ 0. For u_0 ⟂ x̃_i and not ⟂ to any other
 sample, c(u) = Σ r relu(u · x̃) has the second difference r_i ε |x̃_i|² at u_0 - ε x̃_i, u_0, u_0 + ε x̃_i, so it is
 not 0 for one of the three; adding -c / Σ relu² times the unit lowers Σ r² by c² / Σ relu². Absolute loss: a bump of
-three units that reaches sample i alone always does; with fewer units candidates are tried, and a candidate that fits
-better is exact.
+three units that is 0 on all samples but i always lowers Σ |r|. With fewer units candidates are tried, and whether one
+fits better is decided exactly.
 
-Source: He, Wang and Tao, arXiv:2003.12236; Yun, Sra and Jadbabaie, arXiv:1802.03487; own version, proofs/spurious.md.
+Source: He, Wang and Tao, arXiv:2003.12236; Yun, Sra and Jadbabaie, arXiv:1802.03487; proofs/spurious.md.
 """
 
 from collections.abc import Iterator, Sequence

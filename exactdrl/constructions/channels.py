@@ -1,4 +1,4 @@
-"""Networks that pass functions of the first layer through to the output, each layer inside one linear piece."""
+"""Builds networks that pass functions of the first layer on to the output, each layer inside one linear piece."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

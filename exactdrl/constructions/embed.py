@@ -31,9 +31,9 @@ class Prediction:
     """What the theory says of an embedded point, if the given point is stationary or a local minimum.
 
     Attributes:
-        stays_stationary: a stationary point stays stationary.
-        stays_minimum: a local minimum stays one.
-        reason: in words.
+        stays_stationary: whether a stationary point stays stationary.
+        stays_minimum: whether a local minimum stays one.
+        reason: the reason in words.
     """
 
     stays_stationary: bool
@@ -46,7 +46,7 @@ class Embedded:
     """A point, the embedded point, and what the theory says.
 
     Attributes:
-        instance: of the embedded point; all parameters are free.
+        instance: the problem at the embedded point; all parameters are free.
         before: the verdict on the given point, in all parameters.
         after: the verdict on the embedded one.
         prediction: of the theory; None where there are several hidden layers or outputs, or the loss has a kink at the
@@ -78,7 +78,7 @@ def replicate(
     if not 0 <= unit < width:
         raise InputError(f"unit is {unit}; the first hidden layer has units 0 to {width - 1}")
     if not copies:
-        raise InputError("no copies are given; pairs (β, γ) are needed")
+        raise InputError("no copies are given; at least one pair (β, γ) is needed")
     for index, (beta, _) in enumerate(copies):
         if beta <= 0:
             raise InputError(
@@ -86,7 +86,7 @@ def replicate(
             )
     total = sum((beta * gamma for beta, gamma in copies), _ZERO)
     if total != 1:
-        raise InputError(f"Σ β γ is {to_text(total)}; it has to be 1, or the network is another function")
+        raise InputError(f"Σ β γ is {to_text(total)}; it has to be 1, so that the network's function stays the same")
     inner = [*theta[0][:unit], *(tuple(beta * w for w in theta[0][unit]) for beta, _ in copies), *theta[0][unit + 1 :]]
     outer = [[*row[:unit], *(gamma * row[unit] for _, gamma in copies), *row[unit + 1 :]] for row in theta[1]]
     units = [*range(unit), *(unit for _ in copies), *range(unit + 1, width)]
@@ -114,7 +114,7 @@ def add_inactive(
     setting, theta = _start(instance)
     _check_shapes(theta, inner, outer)
     if setting.slopes[0][0][0]:
-        raise InputError("the activation's slope below 0 is not 0: no unit is ever off")
+        raise InputError("the activation's slope below 0 is not 0, so no unit can be off on every sample")
     for sample, x in enumerate(forward(setting, theta).arrivals[0]):
         value = sum((w * a for w, a in zip(inner, x, strict=True)), _ZERO)
         if value >= 0:
@@ -172,7 +172,7 @@ def embed(
         InputError: not exactly one way is named, or what is given does not keep the function.
     """
     if sum(way is not None for way in (replicated, inactive, propagated)) != 1:
-        raise InputError("one of replicated, inactive and propagated is needed")
+        raise InputError("exactly one of replicated, inactive and propagated is needed")
     if replicated is not None:
         unit, copies = replicated
         pairs = [(to_rational(beta), to_rational(gamma)) for beta, gamma in copies]
@@ -186,7 +186,7 @@ def embed(
 def _start(instance: Instance) -> tuple[Setting, Theta]:
     setting, theta = read_setting(instance, "all")
     if len(theta) < 2:  # noqa: PLR2004 - a hidden layer and an output layer
-        raise InputError("the network has no hidden layer: there is no unit to embed")
+        raise InputError("the network has no hidden layer to which a unit could be added")
     return setting, theta
 
 
@@ -243,7 +243,7 @@ def _predict_propagation(setting: Setting, theta: Theta, budget: int) -> Predict
     found = forward(setting, theta)
     states = judge_units(setting, theta, budget)
     if states is None:
-        raise AssertionError("a unit without outer weights made a kink of the loss: this is a bug")
+        raise AssertionError("a unit without outer weights made a kink of the loss: this is a bug in exactdrl")
     unit = len(theta[0]) - 1
     slope = outer_gradient(setting, found, states.duals)[0][unit]
     state = states.states[unit]

@@ -1,4 +1,4 @@
-"""Between instances and the plain networks of this room."""
+"""Conversions between instances and the plain networks of this package."""
 
 from collections.abc import Sequence
 
@@ -32,12 +32,12 @@ def to_plain(instance: Instance) -> PlainNetwork:
     """Returns an instance's network, at the point where it starts.
 
     Raises:
-        InputError: units have different activations.
+        InputError: hidden units have different activations.
     """
     layers = instance.layers if instance.free == "all" else instance.with_free("all").layers
     slopes = [activation for layer in layers[:-1] for activation in layer.activations]
     if any(activation != slopes[0] for activation in slopes):
-        raise InputError("hidden units have different activations")
+        raise InputError("the hidden units have different activations; the construction needs the same one for all")
     first = slopes[0] if slopes else IDENTITY
     return PlainNetwork(tuple(PlainLayer(layer.weight, layer.bias) for layer in layers), (first.below, first.above))
 

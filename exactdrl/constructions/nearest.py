@@ -1,4 +1,4 @@
-"""The nearest minimiser: of a convex quadratic function on a flat, the minimiser that is nearest to a point. Exact."""
+"""Finds the minimiser of a convex quadratic function on an affine subspace that is nearest to a point. Exact."""
 
 from collections.abc import Sequence
 
@@ -47,7 +47,7 @@ def minimise_nearest(
     """Returns, of all y with rows·y = right that minimise Σ weights (features·y - goals)², the one nearest to a point.
 
     Args:
-        rows: of the flat's equations.
+        rows: the rows of the subspace's equations.
         right: their right sides.
         features: of the residuals.
         goals: of the residuals.

@@ -61,7 +61,7 @@ class PlainNetwork:
         """Returns whether no preactivation of a hidden layer changes its sign within a radius.
 
         The radius bounds the change of every parameter. Preactivations may become 0. The bound is that of
-        proofs/CELLS.md, section 6: it never says yes wrongly, and may say no although the answer is yes.
+        proofs/CELLS.md, section 6: True is proved, and False only says that it was not shown.
 
         Args:
             inputs: the samples.

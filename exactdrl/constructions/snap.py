@@ -1,8 +1,8 @@
-"""From a float-trained network to the exact stationary point that it approximates.
+"""Finds the exact stationary point that a network trained in floats approximates.
 
 A tolerance *proposes* which preactivations, residuals of a loss with two slopes, and outer weights are 0. Exact algebra
-disposes: among the points of that pattern the one with the least loss is solved for, the nearest one to the trained
-point where there are several. Then the point is checked against the pattern, and judged. Source: proofs/snapping.md.
+then solves for the point of that pattern with the least loss, and for the one nearest to the trained point where there
+are several. Then the point is checked against the pattern, and judged. Source: proofs/snapping.md.
 """
 
 from collections.abc import Callable, Sequence

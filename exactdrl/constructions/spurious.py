@@ -1,4 +1,4 @@
-"""Spurious minima for data: the best affine fit as a local minimum in all parameters, a better point, and the valley.
+"""Builds spurious minima for data: the best affine fit as a local minimum, a better point, and a valley of minima.
 
 All preactivations on the samples lie strictly inside one linear piece of the activation, so that for all nearby
 parameters the network is affine on the samples, and its loss is at least the best affine fit's, which the point
@@ -52,7 +52,7 @@ def find_radius(network: PlainNetwork, inputs: Rows) -> mpq:
     """Returns a radius within which no preactivation on the samples changes its sign: a power of 1/2, or 1.
 
     Raises:
-        InputError: a preactivation of a hidden layer is 0 on a sample, or as good as.
+        InputError: a preactivation of a hidden layer is 0 on a sample, or so near to 0 that no radius is found.
     """
     radius = _ONE
     for _ in range(_LEAST_POWER):

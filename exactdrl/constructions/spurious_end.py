@@ -1,4 +1,4 @@
-"""A strictly better network beside a local minimum that is the best affine fit, of any depth: then it is spurious."""
+"""Finds a strictly better network beside a local minimum that is the best affine fit: then the minimum is spurious."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The global minimum of a small network: branch and bound over hidden cells and signs of outer weights, exactly.
+"""Finds the global minimum of a small network by exact branch and bound over hidden cells and signs of outer weights.
 
 With |h_i| = 1 a sign string fixes the outer weights, and the bits of the samples, decided sample by sample, cut the
 space of each unit into cones. On the samples decided so far the best predictions in such cones are a convex problem,
@@ -75,10 +75,10 @@ class GlobalMinimum:
 
 @dataclass(frozen=True, slots=True)
 class GlobalUndecided:
-    """The search spent its budget.
+    """The search spent its budget, and the global minimum is not known.
 
     Attributes:
-        bound: no network has a smaller loss.
+        bound: a lower bound of the loss of all networks.
         loss: of the best network that was found.
         network: that one.
         nodes: cones that were bounded.

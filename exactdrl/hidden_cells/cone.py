@@ -23,7 +23,7 @@ _MOST_TRIPLES = 5_000_000
 
 
 class ConeTooLargeError(Exception):
-    """A cone has so many rays that a hyperplane's parts of it are out of reach."""
+    """A cone has too many rays for a hyperplane to be cut through it in reasonable time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Best fits by nonnegative combinations of some columns and free combinations of others. Exact.
+"""Finds best fits by nonnegative combinations of some columns and free combinations of others. Exact.
 
 Source: Lawson and Hanson, Solving least squares problems (1974), chapter 23, in rationals; the absolute fit is the
 dual linear program.
@@ -94,7 +94,7 @@ def fit_squared(columns: Sequence[Sequence[mpq]], free: Sequence[bool], goals: S
             if value:
                 residuals = [r + value * c if c else r for r, c in zip(residuals, columns[number], strict=True)]
         slopes = [(_dot(columns[number], residuals), number) for number in range(len(columns)) if not free[number]]
-        # normalised by nothing: any column with a negative slope does
+        # the slopes are not normalised, since any column with a negative slope will do
         slope, entering = min(slopes, default=(_ZERO, -1))
         if slope >= 0:
             coefficients = tuple(values.get(number, _ZERO) for number in range(len(columns)))

@@ -1,4 +1,4 @@
-"""How many cells one unit has, computed without finding one of them.
+"""Counts the cells of one unit without finding one of them.
 
 Source: Zaslavsky, Facing up to arrangements (1975): deletion and restriction; Cover (1965) for general position; the
 page proofs/cells-count.md.
@@ -26,7 +26,7 @@ def general_count(planes: int, rank: int) -> int:
 
 
 def least_count(planes: int, rank: int) -> int:
-    """Returns a number of cells that there are at least.
+    """Returns a lower bound of the number of cells.
 
     A plane in general position meets the hyperplanes in as many different lines, which cut it into 2 · `planes` parts;
     and `rank` of the hyperplanes are independent, which alone make 2^rank cells.

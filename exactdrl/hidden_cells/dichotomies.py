@@ -1,8 +1,8 @@
-"""All cells of one unit: every dichotomy of the samples by hyperplanes, one after another, in little memory.
+"""Lists all cells of one unit, the ways in which a hyperplane divides the samples, one after another in little memory.
 
 The search is a tree. At depth k stand the cells of the first k hyperplanes, and a cell has one child or, if the next
-hyperplane cuts it, two. Only the cells on the way from the root are held. Cells come in pairs w, -w, so that half of
-the tree is walked. That no cell is missed is not left to the search: `count` computes how many there are.
+hyperplane cuts it, two. Only the cells on the path from the root are kept. Cells come in pairs w, -w, so that half of
+the tree is enough. `count` proves that no cell is missed, since it computes how many there are.
 
 Source: Rada and Černý, A new algorithm for enumeration of cells of hyperplane arrangements and a comparison with Avis
 and Fukuda's reverse search, SIAM J. Discrete Math. 32 (2018), here with extreme rays in place of linear programs.

@@ -1,4 +1,4 @@
-"""Random data, and which of their hidden cells have genuine and bad minima: all cells, or those of random weights."""
+"""Draws random data and judges their hidden cells, all or those of random weights: which have bad minima, say."""
 
 import random
 from collections.abc import Collection, Mapping
@@ -21,7 +21,7 @@ Patterns: TypeAlias = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class DataShape:
-    """What data are drawn.
+    """The kind of data that is drawn.
 
     Attributes:
         distribution: of inputs and targets, which are independent: standard Gaussian, or uniform on [-1, 1].
@@ -74,12 +74,12 @@ class AllJudged:
 
     @property
     def best(self) -> mpq:
-        """The least loss at a genuine minimum."""
+        """Returns the least loss at a genuine minimum."""
         return min(self.values.values())
 
     @property
     def bad(self) -> frozenset[Patterns]:
-        """The hidden cells whose genuine minimum is worse than that of another."""
+        """Returns the hidden cells whose genuine minimum is worse than that of another."""
         best = self.best
         return frozenset(patterns for patterns, value in self.values.items() if value > best)
 

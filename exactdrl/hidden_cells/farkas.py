@@ -1,4 +1,4 @@
-"""Why a sign choice is not feasible."""
+"""The proof that a sign choice is not feasible."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from gmpy2 import mpq
 
 @dataclass(frozen=True, slots=True)
 class Farkas:
-    """Why a sign choice is not feasible (proofs/CELLS.md, section 4).
+    """Farkas multipliers that prove that a sign choice is not feasible (proofs/CELLS.md, section 4).
 
     Attributes:
         cones: λ, for each unit N nonnegative numbers.

@@ -1,4 +1,4 @@
-"""The size of a cell: the largest ball of the maximum norm in it and in the box [-1, 1]^m. Exact."""
+"""Measures a cell by the largest ball of the maximum norm in it and in the box [-1, 1]^m. Exact."""
 
 from dataclasses import dataclass
 
@@ -31,8 +31,8 @@ class Inradius:
 def find_inradius(samples: Samples, cell: UnitCell) -> Inradius:
     """Returns the largest ball in a cell. Exact; the facets of the cell alone take part, the others follow from them.
 
-    The program has the ball's center, not the ball, in the box: it is smaller. Cells are cones, so that scaling makes
-    one answer of the other.
+    The linear program asks only that the ball's center is in the box, not the ball, so that it is smaller. Cells are
+    cones, so that scaling turns one answer into the other.
 
     Args:
         samples: of the problem.

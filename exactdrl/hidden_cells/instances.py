@@ -1,4 +1,4 @@
-"""From an instance to the room's setting, and from data to an instance."""
+"""Conversions from an instance to a `Setting`, and from data to an instance."""
 
 from collections.abc import Sequence
 
@@ -20,14 +20,14 @@ def loss_kind(instance: Instance) -> LossKind:
         InputError: it is neither squared nor absolute, or samples have weights.
     """
     if instance.weights is not None and any(weight != 1 for weight in instance.weights):
-        raise InputError("the samples have weights; cells are judged without")
+        raise InputError("the samples have weights, but cells are judged without: leave the weights out")
     if instance.loss.kind not in {"squared", "absolute"}:
         raise InputError(f"the loss is {instance.loss.kind}; cells are judged for squared and absolute loss")
     return "squared" if instance.loss.kind == "squared" else "absolute"
 
 
 def to_setting(instance: Instance, units: int | None = None) -> Setting:
-    """Returns an instance as the room takes it.
+    """Returns an instance as a `Setting`.
 
     Args:
         instance: with one hidden layer and one output.
@@ -45,7 +45,7 @@ def to_setting(instance: Instance, units: int | None = None) -> Setting:
     hidden, last = instance.layers
     activation = hidden.activations[0]
     if any(other != activation for other in hidden.activations):
-        raise InputError("the units of the hidden layer have different activations")
+        raise InputError("the units of the hidden layer have different activations; cells need the same one for all")
     return Setting.create(
         instance.inputs,
         [row[0] for row in instance.targets],

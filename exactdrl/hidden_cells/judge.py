@@ -1,10 +1,10 @@
-"""Liu's judge: is the relaxation's minimum attained inside a hidden cell, and by which signs of the outer weights?
+"""Judges a hidden cell: is the relaxation's minimum attained inside it, and with which signs of the outer weights?
 
-For each sign choice the answer is a V that shows it feasible, or Farkas multipliers that show it is not; the format
-page proofs/CELLS.md says what they prove. For the absolute loss a hidden cell may have more local minima, with an outer
-weight 0, that are no minima of the relaxation: of these nothing is said here.
+For each sign choice the answer is a V that shows it feasible, or Farkas multipliers that show that it is not. The
+format page proofs/CELLS.md says what they prove. For the absolute loss a hidden cell may have more local minima, with
+an outer weight 0, that are no minima of the relaxation. Nothing is said of these here.
 
-Source: Liu, arXiv:2002.04763 and 2006.09192; the branch v_i = 0 and dead units are this project's
+Source: Liu, arXiv:2002.04763 and 2006.09192; the case v_i = 0 and dead units are exactdrl's own
 (proofs/cells-judge.md).
 """
 
@@ -62,12 +62,12 @@ class Judged:
 
     @property
     def is_genuine(self) -> bool:
-        """Whether the relaxation's minimum is attained inside the cell."""
+        """Returns whether the relaxation's minimum is attained inside the cell."""
         return bool(self.feasible)
 
     @property
     def dimension(self) -> int | None:
-        """The dimension of the set of minima, None if there are none."""
+        """Returns the dimension of the set of minima, None if there are none."""
         return max((choice.dimension for choice in self.feasible), default=None)
 
 

@@ -1,12 +1,12 @@
-"""Hidden cells of data at the size of images: is the least squares minimum attained inside the cell?
+"""Judges hidden cells of data at the size of images: is the least squares minimum attained inside the cell?
 
 Floats propose a unit and two samples: at one a preactivation of the minimum has the wrong sign for an outer weight >
 0, at the other for one < 0. Both preactivations have to be the same at all minima. That is so if the linear function
 is u G for the Gram matrix G = AᵀA of the cell, and then its value is u Aᵀy. Exact algebra decides: u is one linear
 system, solved over Q, u G is compared, and the signs are those of integers. Where A has full rank and no unit fails,
 V itself is computed, and its signs decide. Units that share a pattern are never excluded: with w in their cell, M w
-added to one and taken from another gives them an outer weight > 0 and one < 0, for M large enough. All else stays
-open.
+added to one and taken from another gives them an outer weight > 0 and one < 0, for M large enough. All other cells
+stay undecided.
 """
 
 from collections.abc import Iterator, Sequence
@@ -52,7 +52,7 @@ class EmptyCell:
 
 @dataclass(frozen=True, slots=True)
 class OpenCell:
-    """Nothing is decided.
+    """It is not decided whether the minimum is inside the cell.
 
     Attributes:
         freedom: the number of independent directions in which V can move without a change of predictions, at most.

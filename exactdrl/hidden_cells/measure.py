@@ -1,4 +1,4 @@
-"""How much of the plane a cell is: its angle, as a certified enclosure."""
+"""Encloses the share of the plane that a cell has, by its angle."""
 
 from flint import arb, ctx, fmpz
 from gmpy2 import mpq

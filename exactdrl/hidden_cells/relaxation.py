@@ -1,4 +1,4 @@
-"""The relaxation of a hidden cell: the least loss over all V, whatever the signs. Exact projection, exact LAD."""
+"""The relaxation of a hidden cell: the least loss over all V, whatever the signs, by exact least squares or LAD."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

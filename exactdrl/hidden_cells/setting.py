@@ -1,4 +1,4 @@
-"""What the room speaks of: a network with one hidden layer and one output, all of its parameters free, and its data."""
+"""The problem of this package: a network with one hidden layer and one output, all parameters free, and its data."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Surveys: all cells of one unit with their sizes, and the verdicts of all or of drawn hidden cells."""
+"""Surveys all cells of one unit with their sizes, and the verdicts on all hidden cells or on drawn ones."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,12 +24,12 @@ _GRAIN = 10**6
 
 @dataclass(frozen=True, slots=True)
 class CellCount:
-    """How many cells one unit has.
+    """The number of cells of one unit, or bounds on it.
 
     Attributes:
-        exact: by the recursion; None where that is too much work.
-        least: there are at least so many.
-        most: there are at most so many.
+        exact: the number, by the recursion; None where that is too much work.
+        least: a lower bound.
+        most: an upper bound.
     """
 
     exact: int | None

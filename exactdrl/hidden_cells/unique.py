@@ -1,4 +1,4 @@
-"""Where the relaxation has one minimum only, its signs decide every sign choice: no linear program is needed.
+"""Decides every sign choice by the signs of the relaxation's minimum, where that is unique, without a linear program.
 
 Let the columns of A that matter (the samples' pivot columns of live units, and the constant) be independent on the tied
 samples. Then V is the only minimum. A choice fails at a unit of which a condition c · V > 0 is false, and then p with

@@ -1,1 +1,1 @@
-"""Minimality. Is a point a local minimum? A verdict with its reason, or undecided; never a guess."""
+"""Minimality: verdicts on whether a point is a local minimum, each with its proof, or undecided with the reason."""

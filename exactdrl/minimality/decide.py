@@ -1,4 +1,4 @@
-"""The decision on blocks: search for a descent, then the proof that there is none, within a budget of work."""
+"""Decides blocks: searches for a descent, then for the proof that there is none, within a budget of work."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ class Budget:
 
 
 def decide_blocks(blocks: Sequence[Block], budget: Budget) -> list[Closed] | tuple[Block, tuple[mpz, ...]] | None:
-    """Returns each block's closed tree, or a block and an edge of it where F < 0, or None for out of budget."""
+    """Returns each block's closed tree, or a block and an edge of it where F < 0, or None if the budget is spent."""
     searches = []
     for block in blocks:
         descent, proposals = search_by_subgradients(block)

@@ -1,4 +1,4 @@
-"""The verdict on a point: the rules that decide, in their order."""
+"""Finds the verdict on a point, by rules in a fixed order."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,12 +41,12 @@ def judge(
     Args:
         problem: the scaled problem.
         values: of the point.
-        denominator: of the point, by which its values are scaled; without it no lengths of steps are given.
-        loss: at the point; without it is not compared with what no parameters go below.
+        denominator: of the point, by which its values are scaled; None if no lengths of steps are wanted.
+        loss: at the point, to be compared with the lower bound for all parameters; None if it is not to be compared.
         budget: how much work each block's tree may take; beyond it the verdict is `Undecided`.
         on_node: called with the number of the trees' nodes so far.
 
-    Source: THEORY.md, section 3; proofs/likq.md, proofs/minimality-tree.md.
+    Source: proofs/likq.md, proofs/minimality-tree.md.
     """
     form = localise(problem, values)
     is_least = loss is not None and problem.ranges.bound is not None and loss == problem.ranges.bound
@@ -123,7 +123,7 @@ def _conclude(
         shown = None
     witness = to_witness(problem, state, closed)
     if not is_writable(witness):
-        # a proof that no certificate can hold convinces nobody
+        # a proof that no certificate can hold cannot be checked
         return Undecided(len(form.kinks))
     return LocalMinimum("tree", witness, _to_flat(shown or find_flat(state, closed)))
 

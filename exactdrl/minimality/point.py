@@ -1,4 +1,4 @@
-"""The verdict on a point of any origin: between vertices, inside a cell, on a vertex."""
+"""Finds the verdict on any point: between vertices, inside a cell, or on a vertex."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ def judge_point(
     """
     problem = IntegerProblem.from_instance(instance)
     if problem.reduction.ray is not None:
-        raise InputError("the loss falls forever along a direction that changes no kink: exactdrl judge shows it")
+        raise InputError("the loss falls forever along a direction that changes no kink: `exactdrl judge` shows it")
     point = Point.of(problem, instance.start if parameters is None else parameters)
     values, denominator = point.values, point.denominator
     form = localise(problem, values)

@@ -1,10 +1,10 @@
-"""Why a point is a local minimum, in a form that a checker only evaluates: a slope for each kink that vanishes there.
+"""Proves a local minimum by a slope for each kink that vanishes there, which a checker only has to evaluate.
 
-Backpropagation through one sample at a time, where at each vanishing kink a slope between the activation's two is
-chosen, times what arrives from above. If the chosen slopes of all samples add up to 0 in the parameters, the loss does
-not fall nearby. Where no choice does, the neighbourhood is split by the sign of a kink, which frees one of the two
-bounds there. This is proved in proofs/coq/Minimum.v. It is rule R4 of the local form and its tree, without covers and
-empty leaves.
+The slopes come from backpropagation through one sample at a time. At each vanishing kink a slope between the
+activation's two is chosen, times what arrives from above. If the chosen slopes of all samples add up to 0 in the
+parameters, the loss does not fall nearby. Where no choice does so, the neighbourhood is split by the sign of a kink,
+which removes one of the two bounds there. This is proved in proofs/coq/Minimum.v. It is the tree of
+proofs/minimality-tree.md, without covers and empty leaves.
 
 The choice is a linear program over the slopes, solved exactly.
 """
@@ -66,7 +66,7 @@ Expression: TypeAlias = dict[Kink | None, mpq]
 
 @dataclass(frozen=True, slots=True)
 class VanishingKink:
-    """An address: what arrives at its activation, and the two slopes of that.
+    """An address, with what arrives at its activation from above, and the activation's two slopes.
 
     Attributes:
         kink: the address.

@@ -1,4 +1,4 @@
-"""What can be said of a point."""
+"""The verdicts on a point."""
 
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -72,7 +72,7 @@ class NotMinimum:
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """Neither proved nor refuted; it says nothing about minimality.
+    """Minimality was neither proved nor refuted; nothing is said about it.
 
     Attributes:
         active: how many kinks are active at the point.

@@ -1,1 +1,1 @@
-"""Room: points. Is a point a local minimum of one layer's loss, or of the loss in all parameters? Proofs for both."""
+"""Points: verdicts on whether a point is a local minimum of one layer's loss, or of the loss in all parameters."""

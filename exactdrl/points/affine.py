@@ -1,4 +1,4 @@
-"""All parameters, any depth: a network that is affine on the samples, near the point, and whose affine fit is best.
+"""Proves minima in all parameters, at any depth, where the network is affine on the samples and the best affine fit.
 
 If every hidden unit has one and the same slope on all samples, with preactivations other than 0 wherever its slopes
 differ, then all nearby networks are affine functions of the inputs on the samples. The loss is convex in the outputs:
@@ -52,7 +52,7 @@ def prove_affine(setting: Setting, theta: Theta) -> AffineProof | str:
             )
     duals = choice.solve()
     if duals is None:
-        return "the network is affine on the samples, but another affine function has a smaller loss"
+        return "the network is affine on the samples, but some affine function has a smaller loss"
     return AffineProof(duals)
 
 

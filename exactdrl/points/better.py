@@ -1,4 +1,4 @@
-"""A strictly better point beside a local minimum of a network with one hidden layer: then the minimum is spurious.
+"""Finds a strictly better point beside a local minimum of a network with one hidden layer: then that is spurious.
 
 If a hidden unit can be freed without a change of the network's values on the samples (it is dead, its outer weights are
 0, or two units have inner weights in the same direction and are merged), it is given new weights (u, γ): the loss along

@@ -1,4 +1,4 @@
-"""F ≥ 0, or a direction with F < 0: the engine of the room `minimality`, on a form in true units."""
+"""Decides whether F ≥ 0 or finds a direction with F < 0, by `minimality`, for a form that is not scaled."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

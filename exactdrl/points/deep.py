@@ -1,4 +1,4 @@
-"""All parameters of a network with several hidden layers: refuted, proved where it is affine, or undecided."""
+"""Judges points in all parameters of a network with several hidden layers."""
 
 from exactdrl.points.affine import prove_affine
 from exactdrl.points.decision import Negative, Nonnegative, decide_form

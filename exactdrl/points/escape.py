@@ -1,4 +1,4 @@
-"""From an escape unit to a curve along which the loss falls in second order.
+"""Finds a curve along which the loss falls in second order, from an escape unit.
 
 The inner weights move by t v and the outer ones by t p. Given S1, and v with h·D(v) = 0, the loss changes by
 t² (p_i·D_i(v) + Σ ω_k |α_k + Σ_c p_c a_ck|²) + o(t²), where α_k = h a'(z_ik; x̃_k·v) and the square is there for the

@@ -1,4 +1,4 @@
-"""The front of the room: an instance's point gives a verdict, and what a person wants to know beside it."""
+"""Judges an instance's point: finds the verdict, and what else a person wants to know of the point."""
 
 from dataclasses import dataclass, replace
 
@@ -57,7 +57,7 @@ class JudgedPoint:
 
 
 def judge(instance: Instance, *, free: Choice | None = None, budget: int = DEFAULT_BUDGET) -> JudgedPoint:
-    """Judges an instance's point: is it a local minimum? Exact; what is not proved is undecided, with the reason.
+    """Returns whether an instance's point is a local minimum. Exact; what is not proved is undecided, with the reason.
 
     Args:
         instance: the problem and its point.

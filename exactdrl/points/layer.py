@@ -1,4 +1,4 @@
-"""One free layer, at any depth: F ≥ 0 decides (convex differentiable losses, and losses with two slopes).
+"""Judges points in the parameters of one layer, at any depth: F ≥ 0 decides for convex losses.
 
 Squared loss: L(u + d) - L(u) = F(d) + Σ (weights) δf(d)² for small d, so u is a local minimum iff F ≥ 0, and a strict
 one iff F and all δf are 0 together only at d = 0: iff F + Σ |δf| > 0 off 0. Source: proofs/one-layer.md.

@@ -1,4 +1,4 @@
-"""Does a loss with two slopes fall forever along a line, without meeting a kink? Then it is unbounded below.
+"""Decides whether a loss with two slopes falls forever along a line that meets no kink: then it is unbounded below.
 
 Along the line every preactivation is its value plus t times its rate as long as none changes its sign. If none ever
 does, that is so for all t > 0, and the loss is affine there with the slope it has at the point.

@@ -1,4 +1,4 @@
-"""From an instance to a setting and a point, and back."""
+"""Converts an instance to a setting and a point, and back."""
 
 from typing import Literal, TypeAlias
 

@@ -1,6 +1,6 @@
-"""A search for curves along which the loss falls, where no rule gives one.
+"""Searches for curves along which the loss falls, where no rule gives one.
 
-What it finds is proved; that it finds nothing says nothing.
+The curves that it finds are proofs. If it finds none, nothing follows.
 """
 
 from collections.abc import Iterator, Sequence

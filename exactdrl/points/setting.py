@@ -1,4 +1,4 @@
-"""What a point is judged in: data, loss, activations and which layers are free; exact forward passes.
+"""The setting in which a point is judged: data, loss, activations, the free layers; and exact forward passes.
 
 A point is a matrix [W | b] for each layer (the last column is the bias, where the layer has one). So a direction in all
 parameters has the same shape, and is added entry by entry.

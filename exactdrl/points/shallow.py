@@ -1,4 +1,4 @@
-"""All parameters, one hidden layer: Theorem W.
+"""Judges points in all parameters of a network with one hidden layer, by Theorem W of proofs/all-parameters.md.
 
 With e the derivative of a convex differentiable loss by the outputs, a point is a local minimum if (S1) Σ_k e_k a(z_ik)
 = 0 for every unit, and Σ_k e_k = 0 with an output bias, (S2) h_i·D_i ≥ 0, and (NE) h_i·D_i(v) = 0 only where D_i(v) =

@@ -1,4 +1,4 @@
-"""One hidden layer, losses with two slopes: a choice of subgradients e that makes the first-order test hold, by cuts.
+"""Looks for subgradients e with which the first-order test holds, for one hidden layer and losses with two slopes.
 
 Where a residual is 0 the loss has a kink, and e may be any number between its slopes there. If some choice satisfies
 S1, S2 and NE, the point is a local minimum in all parameters. S1 is linear in e; S2 and NE say of each direction v of a
@@ -36,7 +36,7 @@ class Subgradients:
 
 @dataclass(frozen=True, slots=True)
 class NoChoice:
-    """No choice was found; nothing follows.
+    """No choice of subgradients was found, from which nothing follows.
 
     Attributes:
         reason: in words.

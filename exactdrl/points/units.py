@@ -1,4 +1,4 @@
-"""One hidden layer: what the inner weights of a unit do to the gradient of its outer weights.
+"""Computes how the inner weights of a hidden unit change the gradient of its outer weights, for one hidden layer.
 
 With e_k the derivative of the loss by the outputs at sample k, a unit's map is
 D_i(v) = Σ_k e_k a'(z_ik; x̃_k·v), one number for each output, piecewise linear in v. The loss changes by
@@ -116,7 +116,7 @@ class Escapes:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """The budget was not enough."""
+    """The budget was not enough to decide."""
 
 
 UnitState: TypeAlias = Margin | Falls | Escapes | Unknown

@@ -1,4 +1,4 @@
-"""What can be said of a point, and what proves it."""
+"""The verdicts on a point, and the proofs of them."""
 
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -12,7 +12,7 @@ from exactdrl.points.setting import Matrix, Theta
 
 @dataclass(frozen=True, slots=True)
 class FormProof:
-    """One free layer: F ≥ 0.
+    """The proof for one free layer: F ≥ 0.
 
     Attributes:
         tree: that shows it.
@@ -25,7 +25,7 @@ class FormProof:
 
 @dataclass(frozen=True, slots=True)
 class MarginProof:
-    """All parameters, one hidden layer: the first-order test holds for all outer weights near the point's.
+    """The proof for all parameters of one hidden layer: the first-order test holds for all outer weights nearby.
 
     Attributes:
         duals: e, shape (N, n_{L+1}): derivatives or subgradients of the loss by the outputs.
@@ -40,7 +40,7 @@ class MarginProof:
 
 @dataclass(frozen=True, slots=True)
 class AffineProof:
-    """All parameters: near the point the network is affine on the samples, and no affine function is better.
+    """The proof for all parameters where the network is affine on the samples, and no affine function is better.
 
     Attributes:
         duals: e, shape (N, n_{L+1}), orthogonal to all affine functions of the inputs.
@@ -51,7 +51,7 @@ class AffineProof:
 
 @dataclass(frozen=True, slots=True)
 class ZeroLoss:
-    """The loss is 0, and nowhere negative."""
+    """The proof that the loss is 0 and nowhere negative."""
 
 
 Proof: TypeAlias = FormProof | MarginProof | AffineProof | ZeroLoss
@@ -89,7 +89,7 @@ class NotMinimum:
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """Neither proved nor refuted.
+    """Minimality was neither proved nor refuted.
 
     Attributes:
         reason: what is missing, in words.

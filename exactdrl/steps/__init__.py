@@ -1,1 +1,1 @@
-"""What a step of a walk is, and the first vertex."""
+"""Steps of a walk as values, and the search for the first vertex."""

@@ -24,7 +24,7 @@ LARGEST_PROJECTED = 60
 
 @dataclass(frozen=True, slots=True)
 class FirstVertex:
-    """What phase 1 found.
+    """The first vertex, which phase 1 found.
 
     Attributes:
         pattern: its cell, the start's unless elsewhere; kinks that vanish at the start are off.
@@ -42,7 +42,7 @@ class FirstVertex:
 
 @dataclass(frozen=True, slots=True)
 class StartEnd:
-    """What phase 1 found instead of a vertex: the walk ends at the start.
+    """The reason why phase 1 found no vertex: the walk ends at the start.
 
     Either the loss falls forever along a ray from there, in the start's cell: a ray that leaves a later point of phase
     1 and stays in the cell does so from the start too, with the same slope. Or the loss is constant in the trained

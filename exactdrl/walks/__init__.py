@@ -1,1 +1,1 @@
-"""The walk. Start, pivot rules, ratio test, driver. It does not know which arithmetic it runs on."""
+"""The walk: start, pivot rules, ratio test, driver. It does not know which arithmetic it runs on."""

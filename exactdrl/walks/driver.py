@@ -1,6 +1,6 @@
 """Phase 2: from vertex to vertex, the loss falling at every step, to a verdict.
 
-That it ends is argued in proofs/termination.md.
+proofs/termination.md proves that it ends.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -141,7 +141,7 @@ class Walk:
                 `long-step`.
         """
         if not isinstance(self._stepper, EdgeSteps):
-            raise InputError(f"rule {LONG_STEP} holds its vertex in another form")
+            raise InputError(f"rule {LONG_STEP} has no vertex in this form; use the walk's vertex() and loss")
         return self._stepper.arithmetic
 
     def resume(self, pattern: Pattern, basis: Sequence[Kink], steps: int, published_stops: Sequence[int] = ()) -> None:

@@ -1,4 +1,4 @@
-"""Steps over edges: by a pivot rule to an adjacent vertex, and out of degenerate vertices by a proved descent."""
+"""Steps along edges: by a pivot rule to an adjacent vertex, and out of degenerate vertices by a proved descent."""
 
 from collections.abc import Callable, Sequence
 

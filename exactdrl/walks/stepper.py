@@ -1,4 +1,4 @@
-"""What a walk asks of whatever takes its steps; it knows neither arithmetics nor regressions."""
+"""The protocol of what takes a walk's steps. It knows neither arithmetics nor regressions."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol

@@ -1,6 +1,6 @@
-"""From a descent of a block to an edge: a direction of the same cell and slope along which all kinks but a line's rest.
+"""Turns a descent of a block into an edge of the same cell and slope, along which all kinks but those of a line rest.
 
-As in `ray`, but in the variables of the block alone, where kernels are small. Exact.
+It is done as in `ray`, but in the variables of the block alone, where kernels are small. Exact.
 """
 
 from collections.abc import Sequence

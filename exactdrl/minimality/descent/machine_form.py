@@ -1,7 +1,7 @@
 """A block rounded to machine integers: many directions at once, F and its gradient by shifts and sums in int64.
 
-It only proposes: what it finds is evaluated exactly by whoever asks. No float takes part and no sum overflows, so that
-the proposals are the same on every machine.
+It only proposes directions, which the caller evaluates exactly. No float takes part and no sum overflows, so that the
+proposals are the same on every machine.
 
 Scales. Variables y are turned and stretched so that the kinks, each in proportion to its weight, spread evenly over
 all of them: d = transform · y. Then, with `_ENTRY` bits for y, each kink is divided by the power of two that bounds it

@@ -5,8 +5,9 @@ sorting the others by angle; going around, F changes its slope by one kink at a 
 one evaluation of F. In two and three dimensions all rays are seen. Beyond, from each of some planes the search goes on
 to planes through its best ray, where width - 3 kinks rest as well, until none is better: a walk on F over rays.
 
-It proves nothing where it finds none, and finds narrow descents beside wide cones where F is 0, which draw in whatever
-steps down F: at a unit of widths (2,3,1) that is dead on 200 samples, 34 of 39,402 rays were descents. Exact.
+Where it finds no descent, it proves nothing. It finds narrow descents beside wide cones where F is 0, in which a search
+along the gradient of F ends: at a unit of widths (2,3,1) that is dead on 200 samples, 34 of 39,402 rays were descents.
+All is exact.
 """
 
 from collections.abc import Iterator, Sequence
@@ -53,7 +54,7 @@ class _Forms:
 
 
 def descend_on_planes(block: Block) -> tuple[mpz, ...] | None:
-    """Returns a direction with F < 0, None where none was found; that says nothing about F."""
+    """Returns a direction with F < 0, or None where none was found, which says nothing about F."""
     if not block.is_shallow or block.width < 2:  # noqa: PLR2004 - a plane needs two dimensions
         return None
     integers, _ = to_integers([*block.slope, *block.weights])

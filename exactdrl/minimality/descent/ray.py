@@ -1,4 +1,4 @@
-"""From any descent at a vertex to an edge: a direction of the same cell, of the same slope, along which n-1 kinks rest.
+"""Turns any descent at a vertex into an edge: a direction of the same cell and slope along which n-1 kinks rest.
 
 The cone of a cell at a vertex holds no line. As long as the resting kinks have rank r < n-1, some e is orthogonal to
 them and to the cell's gradient; moving along e or -e keeps slope and resting kinks, and meets a kink that comes to

@@ -1,1 +1,1 @@
-"""Rules that settle a point's minimality, or parts of it, in polynomial time."""
+"""Rules that decide a point's minimality, or parts of it, in polynomial time."""

@@ -1,4 +1,4 @@
-"""Blocks: units of the trained layer that share no remaining kink are decided apart, F is the sum over the blocks.
+"""Blocks: units of the trained layer that share no remaining kink are decided apart, since F is the sum over blocks.
 
 A block's kinks are scaled to integer rows of short numbers, in the pivot columns of those rows alone; the slope lies in
 their span, so F does not depend on the other columns. Source: proofs/minimality-tree.md.

@@ -16,7 +16,7 @@ _LEAVES = 512
 
 
 def find_still(form: LocalForm) -> tuple[mpq, ...] | None:
-    """Returns a direction along which no kink of a form changes, None if there is none but 0."""
+    """Returns a direction other than 0 along which no kink of a form changes, None if there is none."""
     n = len(form.slope)
     rows = [to_integers(row)[0] for row in form.rows]
     if len(independent_rows(rows, n)) == n:

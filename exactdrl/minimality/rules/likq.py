@@ -1,8 +1,8 @@
 """LIKQ: the linear-independence kink qualification, where it holds, decides minimality by one linear solve.
 
-With independent rows Z_j the unique λ with g = Zᵀλ and c_j = b_j - Σ_{k>j} L_kj λ_k: a local minimum iff |λ_j| ≤ c_j
-for all j, strict iff all |λ_j| < c_j and Z has rank n. At a regular vertex these are the signs of all 2n slopes.
-Source: THEORY of abs-normal forms (Griewank and Walther); proofs/likq.md proves it.
+Let the rows Z_j be independent, λ the one solution of g = Zᵀλ, and c_j = b_j - Σ_{k>j} L_kj λ_k. The point is a local
+minimum iff |λ_j| ≤ c_j for all j, and a strict one iff all |λ_j| < c_j and Z has rank n. At a regular vertex these are
+the signs of all 2n slopes. Source: the theory of abs-normal forms (Griewank and Walther); proofs/likq.md proves it.
 """
 
 from collections.abc import Sequence

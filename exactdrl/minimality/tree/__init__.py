@@ -1,1 +1,1 @@
-"""The tree of tangent cells: the proof of minimality where no rule settles it, and its witness."""
+"""The tree of tangent cells: the proof of minimality where no rule decides it, and its witness."""

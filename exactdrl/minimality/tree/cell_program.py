@@ -1,4 +1,4 @@
-"""F on one cell of a block, as a linear program: a descent there, or none.
+"""Looks for a descent in one cell of a block, by a linear program.
 
 The cell fixes the signs of all kinks that are concave or folded by others; on its cone F is at most, and inside it
 exactly, a sum of |linear forms| with positive weights and one linear form.
@@ -24,7 +24,7 @@ def cell_signs(block: Block, point: Sequence[mpz]) -> dict[int, int]:
 
 
 def descend_in_cell(block: Block, signs: dict[int, int]) -> tuple[mpz, ...] | None:
-    """Returns a direction with F < 0 if there is one in a cell; None only says that the cell holds none.
+    """Returns a direction with F < 0 if there is one in a cell; None says only that this cell holds none.
 
     The direction may lie outside of the cell: concave kinks are replaced by linear forms that are never less.
     """

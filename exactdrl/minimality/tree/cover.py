@@ -6,7 +6,7 @@ Let Σ_i r_i Z_i = 0. Then Σ_i r_i z_i = Σ_k ρ_k |z_k| with ρ_k = Σ_i r_i L
 
 Added to F, the difference lowers it: a cover of h gives |r_h| to the weight of h, and takes from all others. With all
 concave kinks covered a single leaf may prove F ≥ 0 where the tree has one for each cell of theirs. For one layer this
-is the sufficient condition R5 of THEORY.md, section 3; proofs/minimality-tree.md.
+is the sufficient condition R5 of proofs/minimality-tree.md.
 
 The relations are looked for in integers, rounded: each concave kink is spread over the convex ones by weighted least
 squares, and the weights moved from kinks with much load to those with little. What is found is then made exact.

@@ -1,4 +1,4 @@
-"""From a closed tree to one that shows F > 0 everywhere but at 0, where that is true.
+"""Turns a closed tree into one that shows F > 0 everywhere but at 0, where that is true.
 
 A leaf's λ comes from a search for any λ, often one at the edge of what its inequalities allow: then they show F ≥ 0 on
 the leaf's cone, and no more. So the λ of as many strict inequalities as the cone admits is found, by linear programs

@@ -8,7 +8,7 @@ because F = Σ λ_j z_j + c_j |z_j|. Where all kinks are fixed that is necessary
 no λ, so these are fixed first, and a fixed one gets λ_j = -σ_j b_j: its term becomes linear, the same on the cone and
 never less elsewhere, so that more descents show. A cone without interior is closed by a λ that shows just that. A kink
 that rests on a cone, since its forms cancel there, needs no sign: its term is 0 whatever its λ.
-Every decision is exact; the order of the search is fixed. Source: THEORY.md, section 3; proofs/minimality-tree.md.
+Every decision is exact. The order of the search is fixed. Source: proofs/minimality-tree.md.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""From the scaled units of the search to the true units of the witness.
+"""Converts the scaled units of the search to the true units of the witness.
 
 `IntegerProblem` scales a kink's form by a factor s and the loss by a factor S. F = Σ λ z + c |z| in scaled units;
 divided by S, with z = s times the true z, this is the same with λ s/S and c s/S. Signs, and all inequalities, stay.

@@ -1,7 +1,7 @@
-"""What shows that a point is a local minimum by the tree: settled kinks, blocks, leaves.
+"""The witness by which the tree shows that a point is a local minimum: settled kinks, blocks, leaves.
 
-In true units: it speaks of F as proofs/FORMAT.md, section 5, defines it, after its reduction, hence of the true
-preactivations, residuals and loss. What it claims and how it is checked: proofs/minimality-tree.md.
+It has true units: it is about F as proofs/FORMAT.md, section 5, defines it, after its reduction, and so about the true
+preactivations, residuals and loss. proofs/minimality-tree.md says what it claims and how it is checked.
 """
 
 from dataclasses import dataclass
@@ -59,14 +59,14 @@ class TreeWitness:
 # What the checker reads: proofs/FORMAT.md, before section 1, and section 1
 LONGEST_LINE = 2**26
 LONGEST_NUMBER = 100_000
-# keys, brackets and the line's end, generously
+# at least the characters of keys, brackets and the line's end
 _FRAME = 256
 
 
 def is_writable(witness: TreeWitness) -> bool:
     """Returns whether a witness surely fits into one line of a certificate; a longer one could not be checked.
 
-    Decided by an upper bound of its length, which is at most a tenth too long where numbers are.
+    It is decided by an upper bound of its length, which is at most a tenth too long for the numbers.
     """
     sizes = [_number_size(multiplier) for _, multiplier in witness.settled]
     length = _FRAME + sum(_kink_size(kink) for kink, _ in witness.settled) + 4 * len(sizes)
