@@ -44,7 +44,7 @@ RECORDS = ROOT / "proofs" / "records"
 CODES = {"accepted": 0, "rejected": 1, "malformed": 2, "unsupported": 3}
 # What the theorems do not speak of: why a minimum is one (the hints say why), and the active kinks' number.
 BESIDES = re.compile(
-    r"rejected: outcome: (?!the loss is not zero|the loss need not|the ranges|.*ray|basis|leaving|a (flipped )?kink)"
+    r"rejected: outcome: (?!the loss is not 0|the loss need not|the ranges|.*ray|basis|leaving|a (flipped )?kink)"
 )
 
 pytestmark = pytest.mark.skipif(not PROGRAM.exists(), reason="proofs/coq/check is not built: python3 start.py coq")

@@ -307,18 +307,22 @@ def build():
         ),
         "witness-no-object": (CASE_A, changed(a, ["witness"], ["by", "margins"]), "verdict: witness: not of a kind"),
         "witness-key": (CASE_A, changed(a, ["witness", "note"], "x"), "verdict: witness: its keys are not those"),
-        "margins-of-one-layer": (CASE_A, changed(a, ["free"], 1), "verdict: witness: margins and affine are for all"),
+        "margins-of-one-layer": (
+            CASE_A,
+            changed(a, ["free"], 1),
+            "verdict: witness: margins does not go with what is free",
+        ),
         "affine-of-one-layer": (
             LINEAR,
             changed(linear, ["free"], 3),
-            "verdict: witness: margins and affine are for all",
+            "verdict: witness: affine does not go with what is free",
         ),
         "margins-deep": (
             DEEP,
             changed(deep, ["witness"], {**a["witness"], "duals": [["0"]] * 5}),
-            "verdict: witness: margins are for one hidden layer",
+            "verdict: witness: margins does not go with what is free",
         ),
-        "tree-of-all": (CASE_A, changed(tree, ["free"], "all"), "verdict: witness: a tree is for one layer"),
+        "tree-of-all": (CASE_A, changed(tree, ["free"], "all"), "verdict: witness: tree does not go with what is free"),
         "margins-number": (
             CASE_A,
             changed(a, ["witness", "margins"], ["1/0"]),

@@ -8,9 +8,7 @@ batch    signs of many kinks at once
 problem  what it says of kinks, cells and the loss
 ranges   what the outputs' ranges and curvature say of the loss
 claims   claims about a finished walk
-hidden   cells of one unit, the judge of hidden cells
-minima   global minima with one hidden layer, spurious minima
-cells    the file of claims about cells
 walks    the certificate of a walk: vertices, steps, outcome
-points   verdicts on points
+points   verdicts on points, spurious minima and valleys
+cells    claims about cells and global minima
 """

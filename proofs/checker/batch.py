@@ -16,9 +16,9 @@ GRID, KEPT = 2**32, 256
 class Batch:
     """Consecutive samples, each with a slot of `size` bytes in every long integer.
 
-    A long integer is the sum of its slots' numbers times powers of 256^size, so that sums and multiples of long
-    integers are those of all their slots. Numbers are under half a slot in size: with `half` added to each of them no
-    slot is negative, none reaches into the next one, and a slot's highest bit is set if its number is not negative.
+    A long integer is the sum of its slots' numbers times powers of 256^size, so that its multiples are those of all
+    slots. Numbers are under half a slot in size: with `half` added to each of them no slot is negative or reaches into
+    the next one, and a slot's highest bit is set if its number is not negative.
 
     A cell's functions are found at parameters on a grid, GRID times. Behind each depth the lowest bits are dropped, as
     they say no more. No number is off by more than its margin, if no parameter is by more than 1: a layer of weights

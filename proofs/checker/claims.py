@@ -128,7 +128,7 @@ class Track:
 
     def find_breakpoints(self, claim: Line, place: str) -> list[Fraction]:
         """Returns the sizes under the last bound of t at breakpoints of the loss on a line."""
-        # A sample's values are affine functions a + b t between breakpoints, held as `evaluate` holds them.
+        # A sample's values are affine functions a + b t between breakpoints, with the scales of `Problem`, times den.
         problem, (theta, scale), bound = self.problem, self.points[claim["step"]], rational(claim["bounds"][-1], place)
         line, common = to_integers([[rational(x, place) for x in row] for row in claim["offset"] + claim["direction"]])
         den = scale * common

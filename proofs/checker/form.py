@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Any
 
 from .exact import ONE, ZERO, Rows, dot, echelon
+from .instance import Instance, Pair
 from .reading import ANY, SOME, Line, demand, numeral, parse, rational, require
 
 Kink = tuple[int, int, int]  # layer, sample, unit
@@ -53,6 +54,33 @@ def parse_block(value: Any, place: str, kink: Callable[[Any, str], Kink], units:
         is_fit = {*map(len, lists)} == {len(own)} and all(cover["kink"] in own for cover in covers)
         demand(is_fit, f"{place}: leaves: signs, multipliers or covers do not fit the kinks")
     return block
+
+
+def find_bends(instance: Instance, values: list[Any]) -> Bends:
+    """Returns how the last layers' units and the loss change with their preactivations and the residuals.
+
+    These values may be others of the same signs, unless the loss is squared.
+    """
+    slopes: list[Any] = [[pairs] * len(values[0]) for pairs in instance.activations[-len(values) : -1]]
+    slopes += [] if instance.slopes is None else [instance.slopes]
+    bends = [[[*map(find_bend, *both)] for both in zip(*layer)] for layer in zip(values, slopes)]
+    if instance.slopes is None:
+        bends.append([[(2 * share * r, ZERO) for r in row] for row, share in zip(values[-1], instance.shares)])
+    return bends
+
+
+def find_bend(value: Any, slopes: Pair) -> Bend:
+    """Returns how a function with slopes below and above 0 changes at a value."""
+    below, above = slopes
+    return (slopes[value > 0], ZERO) if value else ((below + above) / 2, (above - below) / 2)
+
+
+def check_duals(bends: list[list[Bend]], duals: Rows, rows: Rows, place: str, reason: str) -> None:
+    """Checks that numbers are subgradients of the loss, and that the columns of a table are orthogonal to them."""
+    for i, both in enumerate(zip(bends, duals)):
+        for j, ((slope, fold), e) in enumerate(zip(*both)):
+            require(abs(e - slope) <= fold, f"{place}: no subgradient at sample {i}, output {j}")
+    require(not any(dot(column, own) for column in zip(*rows) for own in zip(*duals)), reason)
 
 
 def mix(terms: Iterable[tuple[Fraction, Form]]) -> Form:

@@ -10,7 +10,7 @@ from typing import Any
 
 from .exact import ONE, ZERO, Rows, dot
 from .reading import ANY, INSTANCE_CAP, ONCE, SOME, Line, check_exponents, demand, parse, parse_json, rational
-from .reading import read_lines
+from .reading import read_lines, require
 
 Pair = tuple[Fraction, Fraction]  # slopes below and above 0
 
@@ -138,6 +138,13 @@ def forward(instance: Instance, layers: list[Any]) -> tuple[list[Any], list[Any]
         values.append([[dot(row, x) for row in layers[number]] for x in given])
         given = [[t * pair[t > 0] for t, pair in zip(z, pairs)] for z in values[-1]]
     return arrivals, values
+
+
+def check_zero_loss(instance: Instance, loss: Any, place: str) -> None:
+    """Checks that a loss is the smallest one since it is 0."""
+    require(not loss, f"{place}: the loss is not 0")
+    is_fit = all(below <= 0 <= above for row in instance.slopes or () for below, above in row)
+    require(is_fit, f"{place}: the loss can be negative")
 
 
 def find_residuals(instance: Instance, outputs: list[Any]) -> list[Any]:

@@ -8,9 +8,9 @@ from itertools import compress, groupby
 from math import lcm
 from typing import Any
 
-from .exact import ZERO, Rows, dot, echelon, to_integers
+from .exact import Rows, dot, echelon, to_integers
 from .batch import GRID, Batch, Matrix, Pattern
-from .form import Kink, LocalForm, parse_kink
+from .form import Kink, LocalForm, find_bends, parse_kink
 from .instance import Instance, forward
 from .reading import demand, parse, require
 
@@ -34,9 +34,7 @@ class Problem:
         self.samples, self.widths, self.last = range(len(targets)), [*map(len, [own, *behind])], len(behind)
         count = len(targets) * sum(self.widths)
         demand(count <= ADDRESS_CAP, f"instance: {count} addresses, over {ADDRESS_CAP}")
-        # The slopes below and above 0, for each depth, unit, sample: of the activations, at the last depth of the loss.
-        hidden, loss = instance.activations[self.first - 1 : -1], instance.slopes or []
-        self.pairs = [[[pair] * len(targets) for pair in pairs] for pairs in hidden] + [[[*x] for x in zip(*loss)]]
+        self.hidden, self.loss = instance.activations[self.first - 1 : -1], instance.slopes or []
         self.start, self.den = to_integers(own)  # E times the start, E
         self.units, self.pivots = self.find_reach()
         everything = [(j, k) for j, row in enumerate(self.start) for k in range(len(row))]
@@ -49,9 +47,9 @@ class Problem:
         self.points, goals = zip(*scaled)
         self.layers: list[Matrix] = [[]]
         self.shifts: list[Matrix] = [[[0] * len(targets)] * self.widths[0]]
-        self.slopes: list[list[Any]] = []  # pairs, q_d times
+        self.slopes: list[list[Any]] = []  # below and above 0, q_d times, by depth, unit, sample; at last of the loss
         total = 1  # S_d
-        for layer, biased, pairs in zip(behind, instance.biased[self.first :], hidden):
+        for layer, biased, pairs in zip(behind, instance.biased[self.first :], self.hidden):
             rows, scale = to_integers(layer)
             slopes, steps = to_integers(pairs)
             self.slopes.append([[pair] * len(targets) for pair in slopes])
@@ -59,7 +57,7 @@ class Problem:
             total *= steps * scale
             self.shifts.append([[biased * row[-1] * (total // scale) * factor for factor in scales] for row in rows])
         self.shifts[-1] = [[b - total * y for b, y in zip(*both)] for both in zip(self.shifts[-1], zip(*goals))]
-        slopes, steps = to_integers([pair for row in loss for pair in row])
+        slopes, steps = to_integers([pair for row in self.loss for pair in row])
         self.slopes.append([slopes[unit :: self.widths[-1]] for unit in range(self.widths[-1])])
         common = lcm(*scales)
         self.factors = [common // scale for scale in scales]
@@ -74,13 +72,13 @@ class Problem:
         known: Echelon = {}
         form = [[Fraction(i == j) for j in range(self.widths[0])] for i in range(self.widths[0])]
         weights = self.instance.layers[self.first :]
-        for pairs, weight in zip(self.pairs[:-1], weights):  # form: this depth, by layer ℓ's preactivations
-            known = echelon([*known.values(), *(row for row, ((x, y), *_) in zip(form, pairs) if x != y)])
+        for pairs, weight in zip(self.hidden, weights):  # form: this depth, by layer ℓ's preactivations
+            known = echelon([*known.values(), *(row for row, (x, y) in zip(form, pairs) if x != y)])
             if len(known) == len(form[0]):
                 break  # deeper kinks see no more
-            active = [[pair[0][1] * entry for entry in row] for row, pair in zip(form, pairs)]
+            active = [[above * entry for entry in row] for row, (_, above) in zip(form, pairs)]
             form = [[dot(row, column) for column in zip(*active)] for row in weight]
-        bent = [tuple(column[sample][0] != column[sample][1] for column in self.pairs[-1]) for sample in self.samples]
+        bent = [tuple(below != above for below, above in row) for row in self.loss]
         spaces = {bits: echelon([*known.values(), *compress(form, bits)]) for bits in set(bent)}
         found = [space for space in spaces.values() if space] or [{}]
         demand(all(space == found[0] for space in found), "instance: the samples' kinks see different spaces of units")
@@ -116,42 +114,25 @@ class Problem:
         theta, den = point
         close = [[GRID * entry // den for entry in row] for row in theta] if den else theta
         found = (open_ for batch in self.batches for open_ in batch.find_open(pattern, close, is_ray=not den))
-        kinks, zeros = {(self.first + depth, sample, unit) for depth, sample, unit in found}, {*known}
-        kinks -= zeros
-        for sample in sorted({sample for _, sample, _ in kinks}):
-            values = self.find_values(pattern, point, sample)
-            for depth, unit in ((d, u) for d, width in enumerate(self.widths) for u in range(width)):
-                kink, value = (self.first + depth, sample, unit), values[depth][unit]
-                is_inside = kink not in kinks or (value >= 0 if pattern[depth][unit][sample] else value <= 0)
-                require(is_inside, f"{place} {'is outside' if den else 'leaves'} the cell, at kink {kink}")
-                zeros |= set() if value or kink not in kinks else {kink}
+        zeros = {*known}
+        for kink in sorted({(self.first + depth, sample, unit) for depth, sample, unit in found} - zeros):
+            layer, sample, unit = kink
+            gradient, constant = self.find_gradient(pattern, [self.locate(kink)])
+            value = sum(map(dot, gradient, theta)) + constant * den
+            is_inside = value >= 0 if pattern[layer - self.first][unit][sample] else value <= 0
+            require(is_inside, f"{place} {'is outside' if den else 'leaves'} the cell, at kink {kink}")
+            zeros |= set() if value else {kink}
         return zeros
-
-    def find_values(self, pattern: Pattern, point: Point, sample: int) -> Matrix:
-        """Returns the cell's functions on a sample at a point, S_d D_i den times, by depth and unit."""
-        (theta, den), values, numbers = point, list[list[int]](), self.points[sample]
-        for layer, shifts, slopes, columns in zip([theta, *self.layers[1:]], self.shifts, self.slopes, pattern):
-            values.append([dot(row, numbers) + shift[sample] * den for row, shift in zip(layer, shifts)])
-            parts = zip(values[-1], slopes, columns)
-            numbers = [value * pairs[sample][bits[sample]] for value, pairs, bits in parts]
-        return values
-
-    def find_weights(self, pattern: Pattern, sample: int, depth: int, v: Sequence[int]) -> tuple[Sequence[int], int]:
-        """Returns v · (preactivations or residuals at a depth) in the cell, by those of layer ℓ, and a constant."""
-        constant = 0
-        for d in range(depth, -1, -1):
-            constant += dot(v, [shift[sample] for shift in self.shifts[d]])
-            if d > 0:
-                slopes = [pairs[sample][bits[sample]] for pairs, bits in zip(self.slopes[d - 1], pattern[d - 1])]
-                v = [dot(column, v) * slope if slope else 0 for column, slope in zip(zip(*self.layers[d]), slopes)]
-        return v, constant
 
     def find_gradient(self, pattern: Pattern, terms: Iterable[Term]) -> tuple[Matrix, int]:
         """Returns a sum of preactivations or residuals, S_d D_i times, in the cell: by all parameters of layer ℓ."""
         total, constant = [[0] * len(row) for row in self.start], 0
-        for sample, depth, factors in terms:
-            v, own = self.find_weights(pattern, sample, depth, factors)
-            constant += own
+        for sample, depth, v in terms:
+            for d in range(depth, -1, -1):
+                constant += dot(v, [shift[sample] for shift in self.shifts[d]])
+                if d > 0:
+                    slopes = [pairs[sample][bits[sample]] for pairs, bits in zip(self.slopes[d - 1], pattern[d - 1])]
+                    v = [dot(column, v) * slope if slope else 0 for column, slope in zip(zip(*self.layers[d]), slopes)]
             for j, share in enumerate(v):
                 if share:
                     total[j] = [g + share * x for g, x in zip(total[j], self.points[sample])]
@@ -192,11 +173,8 @@ class Problem:
 
     def find_form(self, pattern: Pattern, zeros: set[Kink]) -> LocalForm:
         """Returns the local form at a point in the cell where some kinks vanish (section 5)."""
-        bends = []
-        for d, (columns, slopes) in enumerate(zip(pattern, self.pairs), self.first):
-            rows = [[pairs[i][bits[i]] for bits, pairs in zip(columns, slopes)] for i in self.samples]
-            bends.append([[(slope, ZERO) for slope in row] for row in rows])
-            for _, i, u in (kink for kink in zeros if kink[0] == d):
-                below, above = slopes[u][i]
-                bends[-1][i][u] = (below + above) / 2, (above - below) / 2
-        return LocalForm(self.first, self.inputs, self.instance.layers[self.first :], bends, self.free)
+        signs = [[[2 * bit - 1 for bit in bits] for bits in zip(*columns)] for columns in pattern]
+        for layer, sample, unit in zeros:
+            signs[layer - self.first][sample][unit] = 0
+        weights, bends = self.instance.layers[self.first :], find_bends(self.instance, signs)
+        return LocalForm(self.first, self.inputs, weights, bends, self.free)

@@ -15,7 +15,7 @@ from .batch import Matrix, Pattern
 from .claims import Track, read_claims
 from .exact import ZERO, combine, dot, to_integers
 from .form import Kink, shape_tree
-from .instance import Instance, find_loss
+from .instance import Instance, check_zero_loss, find_loss
 from .problem import Function, Point, Problem
 from .ranges import find_range
 from .reading import ANY, HASH, NAME, ONCE, SOME, Failed, Line, demand, numeral, rational, read_claimed, require
@@ -27,14 +27,9 @@ Lines = Iterator[tuple[str, Line]]  # of a certificate, with their places
 class Position:
     """Where a walk is: a cell, a basis, and the vertex that they make.
 
-    **Point.** The rows a_0, a_1, ... are the normals of n kinks (unit vectors to begin with), always independent; den,
-    over 0, is the size of their determinant. Their functions vanish where E times the parameters is numerators / den,
-    integers by Cramer's rule. To exchange row l for (a', c'), take the edge r with a_l · r = den and a_j · r = 0 for
-    others, integers too. The size of a' · r is the new determinant: the rows stay independent exactly if it is not 0.
-    The point moves along r until the new function vanishes.
-
-    **Edge.** With the rows' inverse modulo a prime, the digits of r to that base are read off one by one: rows times
-    digits are what is left, modulo the prime, so that after them a multiple of it is left.
+    The rows are the functions of n kinks (of coordinates to begin with), whose normals are always independent; den > 0
+    is the size of their determinant. They vanish where E times the parameters is numerators / den, all integers. The
+    last part of integer-basis.md says how an exchange of rows moves the point, and how an edge is found by a prime.
     """
 
     def __init__(self, problem: Problem, pattern: Pattern, track: Track | None = None) -> None:
@@ -195,9 +190,7 @@ class Position:
                 ray[j][k] = entry
             check_ray(problem, self.pattern, ray)
         if by == "zero-loss":
-            is_fit = all(below <= 0 <= above for column in problem.slopes[-1] for below, above in column)
-            require(is_fit, "outcome: zero-loss, but the loss can be negative")
-            require(self.loss == 0, "outcome: the loss is not zero")
+            check_zero_loss(problem.instance, self.loss, "outcome")
         if by == "bound":
             require(self.loss == bound, "outcome: the ranges of the outputs allow a smaller loss")
         if by in {"likq", "tree"} or "active" in content:
