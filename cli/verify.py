@@ -1,5 +1,6 @@
 """`exactdrl verify`."""
 
+import json
 from pathlib import Path
 
 import click
@@ -19,8 +20,9 @@ _EXIT = {"accepted": 0, "rejected": 1, "malformed": 2}
 @click.option(
     "--fast", is_flag=True, help="check the steps by this package's own filtered arithmetic, faster than the walk"
 )
+@click.option("--json", "as_json", is_flag=True, help="print the result as JSON")
 def verify_command(
-    instance: Path, run: Path, claims: Path | None, *, steps: str | None, gmpy2: bool, fast: bool
+    instance: Path, run: Path, claims: Path | None, *, steps: str | None, gmpy2: bool, fast: bool, as_json: bool
 ) -> int:
     """Check the certificate RUN of a walk on INSTANCE, and CLAIMS about it, with the stand-alone checker.
 
@@ -35,5 +37,5 @@ def verify_command(
             result = verify_fast(instance, run, on_step=report)
     else:
         result = verify(instance, run, claims, steps=steps, gmpy2=gmpy2)
-    click.echo(result.line)
+    click.echo(json.dumps(result.to_dict()) if as_json else result.line)
     return _EXIT[result.status]

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from exactdrl import Outcome, Walk, read_instance, record_walk
-from exactdrl.front.options import ALL_RULES, ARITHMETICS, DEFAULT_BUDGET, default_rule
+from exactdrl.front.options import ALL_RULES, ARITHMETICS, DEFAULT_BUDGET, STREAM, default_rule
 from exactdrl.front.progress import progress
 from exactdrl.front.walked import WalkSummary, tell_steps
 
@@ -28,7 +28,7 @@ def _run(walk: Walk, path: Path, *, force: bool, resume: bool, has_heartbeat: bo
     "path",
     type=click.Path(path_type=Path),
     required=True,
-    help="write the certificate to *.drl or *.drl.gz",
+    help="write the certificate to *.drl or *.drl.gz; - is standard output, and the summary goes to stderr",
 )
 @click.option(
     "--rule",
@@ -107,12 +107,13 @@ def walk_command(
     seconds = time.monotonic() - began
     found = WalkSummary(walk, outcome)
     if as_json:
-        click.echo(json.dumps(found.to_dict() | {"seconds": round(seconds, 3), "certificate": str(path)}))
+        found_fields = found.to_dict() | {"seconds": round(seconds, 3), "certificate": str(path)}
+        click.echo(json.dumps(found_fields), err=path == STREAM)
     else:
         for line in found.lines():
-            click.echo(f"{line}, in {seconds:.1f} s" if line.startswith("steps ") else line)
-        click.echo(f"certificate  {path}")
+            click.echo(f"{line}, in {seconds:.1f} s" if line.startswith("steps ") else line, err=path == STREAM)
+        click.echo(f"certificate  {path}", err=path == STREAM)
     if stats:
         for line in found.count_lines():
-            click.echo(line, err=as_json)
+            click.echo(line, err=as_json or path == STREAM)
     return 0 if found.is_decided else UNDECIDED

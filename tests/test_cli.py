@@ -244,5 +244,26 @@ def test_streams(tmp_path):
     assert b"outcome" in walked.stdout
     (tmp_path / "a.json").write_bytes(made.stdout)
     assert exactdrl.verify(tmp_path / "a.json", path).status == "accepted"
+    piped = subprocess.run([*command, "walk", "-", "-o", "-"], input=made.stdout, capture_output=True, check=True)
+    assert piped.stdout == path.read_bytes()
+    assert b"outcome" in piped.stderr
+    for options in ([], ["--fast"]):
+        for files, content in ((["-", str(path)], made.stdout), ([str(tmp_path / "a.json"), "-"], piped.stdout)):
+            checked = subprocess.run(
+                [*command, "verify", *files, *options], input=content, capture_output=True, check=True
+            )
+            assert checked.stdout.startswith(b"accepted: ")
+    files = [str(tmp_path / "a.json"), str(path)]
+    for verb, status in (("verify", "accepted"), ("rerun", "same")):
+        said = subprocess.run([*command, verb, *files, "--json"], capture_output=True, check=True)
+        plain = subprocess.run([*command, verb, *files], capture_output=True, check=True)
+        fields = json.loads(said.stdout)
+        assert (fields["status"], f"{fields['message']}\n".encode()) == (status, plain.stdout)
+    both = subprocess.run([*command, "verify", "-", "-"], input=made.stdout, capture_output=True, check=False)
+    assert (both.returncode, both.stderr) == (2, b"error: -: only one of the files can be standard input\n")
+    resumed = subprocess.run(
+        [*command, "walk", "-", "-o", "-", "--resume"], input=made.stdout, capture_output=True, check=False
+    )
+    assert (resumed.returncode, resumed.stderr) == (2, b"error: -: only a file can be resumed\n")
     judged = subprocess.run([*command, "judge", "-", "--json"], input=made.stdout, capture_output=True, check=True)
     assert "verdict" in json.loads(judged.stdout)

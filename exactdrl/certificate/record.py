@@ -8,6 +8,7 @@ from exactdrl.certificate.reader import Certificate, parse_beginning
 from exactdrl.certificate.replay import final_vertex
 from exactdrl.certificate.stream import CertificateFile
 from exactdrl.exact.rationals import InputError
+from exactdrl.problem.output import STREAM, new_file
 from exactdrl.steps.first_vertex import FirstVertex, StartEnd
 from exactdrl.walks.driver import Outcome, Step, StepLimit, Walk
 
@@ -31,17 +32,26 @@ def record_walk(
 
     Args:
         walk: one that has not been started.
-        path: `*.drl`, or compressed `*.drl.gz`; a link is followed.
+        path: `*.drl`, or compressed `*.drl.gz`; a link is followed. `-` is standard output, which gets the certificate
+            when the walk has ended.
         force: write over an existing file.
         resume: go on with the walk that the file holds, if it exists.
         on_step: called with the latest step, after each step or some of them.
 
     Raises:
-        InputError: the path exists and neither `force` nor `resume` is set, another process is writing it, it cannot be
-            written, or what it holds is not the beginning of this walk.
+        InputError: standard output is to be resumed, the path exists and neither `force` nor `resume` is set, another
+            process is writing it, it cannot be written, or what it holds is not the beginning of this walk.
         MachineError: the disk is full, the file was taken away, or the machine failed otherwise.
     """
     path = Path(path)
+    if path == STREAM:
+        if resume:
+            raise InputError("-: only a file can be resumed")
+        with new_file(path, force=force) as output:
+            record = output.with_suffix(".drl")
+            outcome = record_walk(walk, record, on_step=on_step)
+            record.rename(output)
+        return outcome
     header = Header(walk.problem.instance.digest, walk.rule, walk.start_rule)
     with CertificateFile(path, force=force, resume=resume) as file:
         certificate = parse_beginning(path, file.content(), walk.problem.instance) if resume else None

@@ -14,8 +14,8 @@ from exactdrl.certificate.fast_check import FalseClaimError, check_steps
 from exactdrl.certificate.reader import read_certificate
 from exactdrl.exact.rationals import InputError
 from exactdrl.problem.facts import Facts
-from exactdrl.problem.file import read_instance
-from exactdrl.problem.output import MachineError
+from exactdrl.problem.file import read_bytes, read_instance
+from exactdrl.problem.output import STREAM, MachineError, temporary_folder
 
 _STATUS: dict[int, Literal["accepted", "rejected", "malformed"]] = {0: "accepted", 1: "rejected", 2: "malformed"}
 
@@ -31,6 +31,10 @@ class CheckResult(Facts):
 
     status: Literal["accepted", "rejected", "malformed"]
     line: str
+
+    def to_dict(self) -> dict[str, object]:
+        """Returns the result for JSON, as `exactdrl verify --json` prints it."""
+        return {"status": self.status, "message": self.line}
 
     def _title(self) -> str:
         return "exactdrl checker"
@@ -52,16 +56,20 @@ def verify(
     The same as `python -I -S proofs/check.py INSTANCE RUN [CLAIMS]`.
 
     Args:
-        instance: the instance's file.
+        instance: the instance's file. One of the files may be `-`, standard input.
         run: the certificate's file.
         claims: a claims file about the run, or None.
         steps: `A:B` checks steps A to B alone, counted from 1; either end may be left out. Not with claims.
         gmpy2: let the checker compute with gmpy2's integers. It then sees the installed packages.
 
     Raises:
+        InputError: more than one file is standard input.
         MachineError: the checker gave no verdict: too little memory, an interrupt, a fault.
     """
-    with _started(instance, run, *([] if claims is None else [claims]), steps=steps, gmpy2=gmpy2) as done:
+    with (
+        _on_disk(instance, run, *([] if claims is None else [claims])) as paths,
+        _started(*paths, steps=steps, gmpy2=gmpy2) as done,
+    ):
         return _result(done)
 
 
@@ -72,13 +80,19 @@ def verify_fast(instance: Path | str, run: Path | str, *, on_step: Callable[[int
     certain, without the walk's driver or rules. At the same time the stand-alone checker checks form and outcome.
 
     Args:
-        instance: the instance's file.
+        instance: the instance's file. One of the files may be `-`, standard input.
         run: the certificate's file.
         on_step: called with the number of steps checked, now and then.
 
     Raises:
+        InputError: both files are standard input.
         MachineError: the checker gave no verdict: too little memory, an interrupt, a fault.
     """
+    with _on_disk(instance, run) as (instance_file, run_file):
+        return _verify_fast(instance_file, run_file, on_step)
+
+
+def _verify_fast(instance: Path, run: Path, on_step: Callable[[int], None] | None) -> CheckResult:
     try:
         problem = read_instance(instance)
         certificate = read_certificate(run, problem)
@@ -109,7 +123,26 @@ def verify_fast(instance: Path | str, run: Path | str, *, on_step: Callable[[int
 
 
 @contextmanager
-def _started(*inputs: Path | str, steps: str | None, gmpy2: bool = False) -> Iterator[subprocess.Popen[str]]:
+def _on_disk(*paths: Path | str) -> Iterator[list[Path]]:
+    """Yields paths that another process can open: of standard input's a copy.
+
+    Raises:
+        InputError: more than one path is standard input, or it cannot be read.
+    """
+    given = [Path(path) for path in paths]
+    if given.count(STREAM) > 1:
+        raise InputError("-: only one of the files can be standard input")
+    if STREAM not in given:
+        yield given
+        return
+    with temporary_folder() as folder:
+        copy = folder / "standard-input"
+        copy.write_bytes(read_bytes(STREAM))
+        yield [copy if path == STREAM else path for path in given]
+
+
+@contextmanager
+def _started(*inputs: Path, steps: str | None, gmpy2: bool = False) -> Iterator[subprocess.Popen[str]]:
     """Starts the stand-alone checker."""
     with as_file(files("exactdrl_proofs")) as proofs:  # check.py finds the folder checker beside it
         alone = ["-I"] if gmpy2 else ["-I", "-S"]
