@@ -21,6 +21,7 @@ from exactdrl.exact.rationals import to_float
 from exactdrl.observations.observe import observe
 from exactdrl.observations.tables import TABLES
 from exactdrl.report.figures import _kinks
+from exactdrl.report.latex_text import latex_texts, to_latex
 from exactdrl.report.style import set_scale
 from exactdrl.series.export import points
 
@@ -136,7 +137,10 @@ def test_sizes_and_pgf(folder, tmp_path, capsys):
     assert (code, said.count(".pgf")) == (0, 5)
     assert run(capsys, "slice", *inputs, "-o", out / "slice.pgf", "--title", "a_b of 50", "--size", "column")[0] == 0
     assert (out / "slice-img0.png").exists()
-    code, _, err = run(capsys, "slice", *inputs, "-o", out / "bad.pgf", "--title", r"\none")
+    titles = (r"\none {", "} a_b #1 & 5 % ~ ^ <x|y> $", r"$\theta_1$ {and} \$5", "Größe ±")
+    for number, title in enumerate(titles):
+        assert run(capsys, "slice", *inputs, "-o", out / f"title-{number}.pgf", "--title", title)[0] == 0, title
+    code, _, err = run(capsys, "slice", *inputs, "-o", out / "bad.pgf", "--title", r"$\none$")
     assert code == 2 and "LaTeX cannot set a text of the figure (! Undefined control sequence" in err
     figures = "\n".join(rf"\input{{{path.name}}}" for path in sorted(out.glob("*.pgf")))
     page = rf"\documentclass{{article}}\usepackage{{pgf}}\begin{{document}}{figures}\end{{document}}"
@@ -144,6 +148,28 @@ def test_sizes_and_pgf(folder, tmp_path, capsys):
     command = ["pdflatex", "-interaction=batchmode", "-halt-on-error", "page.tex"]
     done = subprocess.run(command, cwd=out, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, (out / "page.log").read_text(errors="replace")[-2000:]
+
+
+def test_texts_for_latex_are_literal_outside_of_mathematics():
+    """Signs of LaTeX are escaped, a pair of dollars is mathematics, and the figure has its texts again afterwards."""
+    for text, expected in (
+        ("a_b 50 % é", "a_b 50 % é"),
+        (r"\none {", r"\textbackslash{}none \{"),
+        ("5 $ & #1", r"5 \$ \& \#1"),
+        ("$a_{1}$ {$b$}", r"$a_{1}$ \{$b$\}"),
+        (r"$a$ costs \$5", r"$a$ costs \$5"),
+        ("$a$ $", r"\$a\$ \$"),
+        ("<x>|~", r"\ensuremath{<}x\ensuremath{>}\ensuremath{|}\textasciitilde{}"),
+    ):
+        assert to_latex(text) == expected
+    figure = Figure()
+    axes = figure.add_subplot()
+    axes.set_title("{ and $")
+    with latex_texts(figure):
+        assert axes.get_title() == r"\{ and \$"
+        assert not axes.title.get_parse_math()
+    assert axes.get_title() == "{ and $"
+    assert axes.title.get_parse_math()
 
 
 def test_bands_that_reach_zero(folder, tmp_path):

@@ -1,5 +1,7 @@
 """Exports in parallel: the same bytes for any number of processes, and regular vertices told by residues."""
 
+from dataclasses import replace
+
 import pytest
 from gmpy2 import mpq
 from hypothesis import assume, given
@@ -8,6 +10,7 @@ from strategies import examples, instances
 from exactdrl import (
     InputError,
     Instance,
+    Loss,
     StepLimit,
     Walk,
     read_certificate,
@@ -104,3 +107,25 @@ def _die(problem, item):
     import os
 
     os._exit(9)
+
+
+def test_runs_that_end_in_their_start_say_why(tmp_path):
+    """Without a vertex there is nothing to export: since the loss is constant, since it falls, or for no reason known."""
+    constant = Instance.create([([[1, 0], [0, 1]], [0, 0]), ([[0, 0]], [1])], [[1, 2], [3, 4]], [[1], [2]])
+    ray = Instance.create([([[1]], [0])], [[1], [1]], [[1], [2]], loss=Loss.linear())
+    for name, instance, reason in (
+        ("constant", constant, ": the loss is constant in the trained layer"),
+        ("ray", ray, ": the loss falls forever along a ray from there"),
+    ):
+        (tmp_path / name).mkdir()
+        problem, certificate = recorded(tmp_path / name, instance)
+        assert certificate.first.is_start
+        with pytest.raises(InputError) as raised:
+            list(replay(problem, certificate))
+        assert str(raised.value) == f"the run ends in its start, it has no vertex{reason}"
+        with pytest.raises(InputError) as raised:
+            next(replay(problem, replace(certificate, outcome=None)))
+        assert str(raised.value) == "the run ends in its start, it has no vertex"
+        with pytest.raises(InputError) as raised:
+            Walk(instance).arithmetic.point()
+        assert str(raised.value) == f"the walk ends in its start, it has no vertex{reason}"

@@ -7,7 +7,7 @@ from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.certificate.reader import Certificate
 from exactdrl.exact.rationals import InputError
-from exactdrl.walks.driver import Step
+from exactdrl.steps.step import Step, Unbounded
 
 
 def final_vertex(problem: IntegerProblem, certificate: Certificate) -> tuple[Pattern, tuple[Kink, ...]]:
@@ -26,10 +26,14 @@ def first_cell(problem: IntegerProblem, certificate: Certificate) -> tuple[Patte
     """Returns pattern and basis of the first vertex.
 
     Raises:
-        InputError: they do not fit this problem.
+        InputError: they do not fit this problem, or the run ends in its start.
     """
     if certificate.first.is_start:
-        raise InputError("the run has no vertex: the loss falls forever along a ray from the start")
+        reason = ": the loss falls forever along a ray from there"
+        if not isinstance(certificate.outcome, Unbounded):
+            # A file that breaks off does not say why
+            reason = "" if certificate.outcome is None else ": the loss is constant in the trained layer"
+        raise InputError(f"the run ends in its start, it has no vertex{reason}")
     pattern = problem.pattern_from_hex(certificate.first.pattern)
     _check_kinks(pattern, certificate.first.basis, "the first vertex")
     return pattern, list(certificate.first.basis)

@@ -277,8 +277,8 @@ class LongSteps:
 
     def _at(self) -> list[RegressionArithmetic]:
         """Returns the vertex of each output."""
-        if not self._units and isinstance(self.first_vertex, StartEnd):
-            raise InputError("the walk has no vertex: the loss falls forever along a ray from the start")
+        if not self._units and isinstance(first := self.first_vertex, StartEnd):
+            raise InputError(f"the walk ends in its start, it has no vertex: the loss {first.reason}")
         return self._units
 
     def parameters(self) -> tuple[mpq, ...]:

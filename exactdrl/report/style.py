@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from exactdrl.exact.rationals import InputError
 from exactdrl.problem.output import new_file, temporary_folder
+from exactdrl.report.latex_text import latex_texts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -128,7 +129,7 @@ def _save_pgf(figure: "Figure", path: Path, *, force: bool) -> list[Path]:
     with temporary_folder() as folder:
         drawn = folder / path.name
         try:
-            with rc_context({"pgf.texsystem": find_tex()}):
+            with rc_context({"pgf.texsystem": find_tex()}), latex_texts(figure):
                 figure.savefig(drawn, format="pgf", backend="pgf")
         except (LatexError, ValueError) as error:
             lines = str(error).splitlines()

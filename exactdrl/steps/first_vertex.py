@@ -56,6 +56,13 @@ class StartEnd:
     pattern: Pattern
     direction: tuple[mpq, ...] | None
 
+    @property
+    def reason(self) -> str:
+        """Returns what the loss does, as a predicate of it."""
+        if self.direction is None:
+            return "is constant in the trained layer"
+        return "falls forever along a ray from there"
+
 
 def to_start_rule(name: str) -> StartRule | None:
     """Returns the start rule of a name, None if there is none."""

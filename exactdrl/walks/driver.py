@@ -137,8 +137,7 @@ class Walk:
         """Returns the current vertex; not of the rule `long-step`, which has none in this form.
 
         Raises:
-            InputError: the walk has no vertex: the loss falls forever along a ray from the start; or the rule is
-                `long-step`.
+            InputError: the walk ends in its start, it has no vertex; or the rule is `long-step`.
         """
         if not isinstance(self._stepper, EdgeSteps):
             raise InputError(f"rule {LONG_STEP} has no vertex in this form; use the walk's vertex() and loss")

@@ -79,13 +79,12 @@ class EdgeSteps:
         """Returns the current vertex.
 
         Raises:
-            InputError: the walk has no vertex: the loss falls forever along a ray from the start.
+            InputError: the walk ends in its start, it has no vertex; the message says why.
         """
         if self._arithmetic is None:
             first = self.first_vertex
             if isinstance(first, StartEnd):
-                reason = "is constant" if first.direction is None else "falls forever along a ray from the start"
-                raise InputError(f"the walk has no vertex: the loss {reason}")
+                raise InputError(f"the walk ends in its start, it has no vertex: the loss {first.reason}")
             self.resume(first.pattern, first.basis)
         assert self._arithmetic is not None  # noqa: S101 - for mypy: resume sets it
         return self._arithmetic
