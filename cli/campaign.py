@@ -6,7 +6,10 @@ from pathlib import Path
 import click
 
 from exactdrl.front.campaigned import AnyCase, campaign, default_config, read_campaign
+from exactdrl.front.options import FORMATS, SIZE_HELP, SIZES, Size
 from exactdrl.front.progress import progress
+
+from .observe import FORMAT_HELP
 
 REJECTED, STOPPED = 1, 3
 
@@ -26,6 +29,16 @@ REJECTED, STOPPED = 1, 3
 @click.option("--scheduler", metavar="ADDRESS", help="run on the Dask cluster with this scheduler, tcp://host:8786")
 @click.option("--retry-failed", is_flag=True, help="run again what failed")
 @click.option(
+    "--format",
+    "formats",
+    type=click.Choice(FORMATS),
+    multiple=True,
+    default=("svg",),
+    show_default=True,
+    help=FORMAT_HELP,
+)
+@click.option("--size", type=click.Choice(SIZES), default="screen", show_default=True, help=SIZE_HELP)
+@click.option(
     "--keep-runs", is_flag=True, help="keep instances, certificates and sequences, as keep_runs = true in CONFIG does"
 )
 @click.option("--verify", is_flag=True, help="check each certificate, as verify = true in CONFIG does")
@@ -39,6 +52,8 @@ def campaign_command(
     jobs: int | None,
     scheduler: str | None,
     retry_failed: bool,
+    formats: tuple[str, ...],
+    size: Size,
     keep_runs: bool,
     verify: bool,
     as_json: bool,
@@ -68,7 +83,16 @@ def campaign_command(
         def on_run(done: int, _total: int, case: AnyCase, status: str) -> None:
             report(done, f"{case.name} {status}")
 
-        found = campaign(chosen, folder, jobs=jobs, scheduler=scheduler, retry_failed=retry_failed, on_run=on_run)
+        found = campaign(
+            chosen,
+            folder,
+            jobs=jobs,
+            scheduler=scheduler,
+            retry_failed=retry_failed,
+            formats=formats,
+            size=size,
+            on_run=on_run,
+        )
     if as_json:
         click.echo(json.dumps(found.to_dict()))
     else:

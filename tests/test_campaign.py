@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 import pytest
 from exactdrl_cli.main import main
 from gmpy2 import mpq
+from matplotlib.image import imread
 
 from exactdrl import InputError, sample_experiment, verify
 from exactdrl.campaigns.case import Case, Limits
@@ -102,7 +103,7 @@ def test_table_does_not_depend_on_jobs(whole, tmp_path):
     found = conduct(campaign, tmp_path / "two", jobs=2)
     assert found.run == 6
     assert tables(tmp_path / "two") == tables(whole)
-    again = conduct(campaign, tmp_path / "two", jobs=2, command=("false",), draw=False)
+    again = conduct(campaign, tmp_path / "two", jobs=2, command=("false",), formats=())
     assert again.run == 0
     assert tables(tmp_path / "two") == tables(whole)
 
@@ -182,7 +183,7 @@ def test_cluster(whole, tmp_path):
         conduct(parse_config(SMALL, "small"), tmp_path / "cluster", scheduler=address)
         command = worker(tmp_path, "if task.case.seed == 1: os.kill(os.getpid(), signal.SIGKILL)")
         campaign = parse_config(SMALL.replace("[2, 3, 1]", "[1, 1]").replace("seeds = 3", "seeds = 2"), "killed")
-        killed = conduct(campaign, tmp_path / "killed", scheduler=address, command=command, draw=False)
+        killed = conduct(campaign, tmp_path / "killed", scheduler=address, command=command, formats=())
     assert tables(tmp_path / "cluster") == tables(whole)
     assert [row["status"] for row in killed.rows] == ["done", "failed"] * 2
     assert "signal 9 (SIGKILL)" in killed.rows[1]["reason"]
@@ -193,12 +194,12 @@ def test_no_cluster(tmp_path, monkeypatch):
     campaign = parse_config(SMALL, "small")
     monkeypatch.setattr("exactdrl.engine.cluster._SECONDS_TO_CONNECT", 1)
     with pytest.raises(InputError, match=r"no Dask scheduler at tcp://127\.0\.0\.1:9"):
-        conduct(campaign, tmp_path / "a", scheduler="tcp://127.0.0.1:9", draw=False)
+        conduct(campaign, tmp_path / "a", scheduler="tcp://127.0.0.1:9", formats=())
     with pytest.raises(InputError, match="no Dask scheduler at nonsense"):
-        conduct(campaign, tmp_path / "a", scheduler="nonsense://", draw=False)
+        conduct(campaign, tmp_path / "a", scheduler="nonsense://", formats=())
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(InputError, match=r"pip install 'dask\[distributed\]'"):
-        conduct(campaign, tmp_path / "b", scheduler="tcp://127.0.0.1:9", draw=False)
+        conduct(campaign, tmp_path / "b", scheduler="tcp://127.0.0.1:9", formats=())
 
 
 # -- jobs by name
@@ -237,7 +238,7 @@ def test_failures_are_recorded(tmp_path):
         "if seed == 3: os._exit(7)",
     )
     campaign = parse_config(SMALL.replace("seeds = 3", "seeds = 5").replace(", [2, 3, 1]", ""), "failing")
-    found = conduct(campaign, tmp_path / "campaign", jobs=2, command=command, draw=False)
+    found = conduct(campaign, tmp_path / "campaign", jobs=2, command=command, formats=())
     rows = rows_by_seed(found)
     assert [rows[seed]["status"] for seed in range(5)] == ["failed", "failed", "done", "failed", "done"]
     assert rows[0]["reason"] == "RuntimeError: deliberate failure"
@@ -247,8 +248,8 @@ def test_failures_are_recorded(tmp_path):
     share = found.summary.groups[0].outcomes
     assert {entry.total for entry in share.values()} == {2}
     # the failures stay as they are, unless they are to be tried again
-    assert conduct(campaign, tmp_path / "campaign", command=("false",), draw=False).run == 0
-    retried = conduct(campaign, tmp_path / "campaign", retry_failed=True, draw=False)
+    assert conduct(campaign, tmp_path / "campaign", command=("false",), formats=()).run == 0
+    retried = conduct(campaign, tmp_path / "campaign", retry_failed=True, formats=())
     assert (retried.run, retried.count("done")) == (3, 5)
 
 
@@ -273,13 +274,13 @@ def test_limits(tmp_path):
     )
     one = SMALL.replace(", [2, 3, 1]", "").replace("seeds = 3", "seeds = 2")
     found = conduct(
-        parse_config(f"{one}\n[limits]\nmax_steps = 1\n", "steps"), tmp_path / "steps", command=command, draw=False
+        parse_config(f"{one}\n[limits]\nmax_steps = 1\n", "steps"), tmp_path / "steps", command=command, formats=()
     )
     assert [(row["status"], row["reason"]) for row in found.rows] == [("limit", "over 1 steps")] * 2
     assert found.summary.groups[0].statuses == {"limit": 2}
     assert found.summary.groups[0].outcomes["the last vertex is degenerate"].total == 0
     found = conduct(
-        parse_config(f"{one}\n[limits]\nseconds = 1\n", "time"), tmp_path / "time", command=spin, draw=False
+        parse_config(f"{one}\n[limits]\nseconds = 1\n", "time"), tmp_path / "time", command=spin, formats=()
     )
     assert [(row["status"], row["reason"]) for row in found.rows] == [("limit", "over 1 CPU seconds"), ("done", "")]
 
@@ -316,7 +317,7 @@ def test_kept_and_verified(tmp_path, monkeypatch):
     """Kept files are the run's: the checker accepts them, and they are those of the commands that are given."""
     one = SMALL.replace(", [2, 3, 1]", "").replace("seeds = 3", "seeds = 1")
     campaign = parse_config(one, "kept").with_options(verify=True, keep_runs=True)
-    found = conduct(campaign, tmp_path / "campaign", draw=False)
+    found = conduct(campaign, tmp_path / "campaign", formats=())
     (row,) = found.rows
     assert row["verified"] == "accepted"
     assert found.summary.groups[0].verified == (1, 1)
@@ -339,14 +340,14 @@ def test_other_campaign_in_the_folder(whole, tmp_path):
     with pytest.raises(InputError, match="they differ in cases"):
         conduct(parse_config(SMALL.replace("seeds = 3", "seeds = 2"), "other"), whole)
     with pytest.raises(InputError, match="they differ in verify"):
-        conduct(parse_config(f"verify = true\n{SMALL}", "other"), whole, draw=False)
+        conduct(parse_config(f"verify = true\n{SMALL}", "other"), whole, formats=())
     # what means the same is the same
-    conduct(parse_config(f"# a comment\nkeep_runs = false\n{SMALL}", "same"), whole, draw=False)
+    conduct(parse_config(f"# a comment\nkeep_runs = false\n{SMALL}", "same"), whole, formats=())
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "file").write_text("mine")
     campaign = parse_config(SMALL, "small")
     with pytest.raises(InputError, match="not a campaign's"):
-        conduct(campaign, tmp_path / "mine", draw=False)
+        conduct(campaign, tmp_path / "mine", formats=())
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["file"]
     with (
         open_store(tmp_path / "held", campaign),
@@ -408,10 +409,41 @@ def test_bad_configurations(tmp_path, capsys, text, message):
     assert not (tmp_path / "out").exists()
 
 
+def test_figures_have_formats_and_sizes(whole, tmp_path, capsys):
+    """Figures are drawn again in other formats and sizes, without a run; pgf needs LaTeX, which is asked for first."""
+    folder = Path(shutil.copytree(whole, tmp_path / "whole"))
+    config = tmp_path / "small.toml"
+    config.write_text(SMALL)
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as stop:
+            main(["campaign", str(config), "-o", str(folder), *arguments])
+        return stop.value.code, *capsys.readouterr()
+
+    for size, width in (("column", 3.3), ("page", 6.8)):
+        code, out, _ = run("--format", "png", "--format", "pdf", "--size", size)
+        assert code == 0
+        assert "6, 0 of them now" in out
+        for name in ("answers", "measures"):
+            image = imread(folder / f"{name}.png")
+            assert image.shape[1] == round(300 * width)
+            assert image.std() > 0.01
+            assert (folder / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+            assert f"written      {folder / name}.pdf\n" in out
+    assert (folder / "answers.svg").read_bytes() == (whole / "answers.svg").read_bytes()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("shutil.which", lambda name: None)
+        code, _, err = run("--format", "pgf")
+        assert code == 2
+        assert "the format pgf needs LaTeX" in err
+    if shutil.which("pdflatex") is not None:
+        assert run("--format", "pgf", "--size", "column")[0] == 0
+        assert (folder / "measures.pgf").stat().st_size > 10_000
+
+
 def test_command_line(whole, tmp_path, capsys, monkeypatch):
     """Usage errors end with 2, a whole campaign with 0, one with failures with 3; the shipped campaign parses."""
-    monkeypatch.setattr("exactdrl.campaigns.conduct.draw_answers", lambda summary: b"")
-    monkeypatch.setattr("exactdrl.campaigns.conduct.draw_measures", lambda rows, summary: b"")
+    monkeypatch.setattr("exactdrl.campaigns.conduct.save_figure", lambda figure, path, **_: [path])
     whole = Path(shutil.copytree(whole, tmp_path / "whole"))
 
     def run(*arguments):

@@ -124,10 +124,10 @@ def test_a_worker_is_killed(tmp_path):
 
     with cluster(tmp_path) as (address, workers):
         command = (sys.executable, str(script))
-        found = conduct(campaign, tmp_path / "cluster", scheduler=address, command=command, draw=False, on_run=on_run)
+        found = conduct(campaign, tmp_path / "cluster", scheduler=address, command=command, formats=(), on_run=on_run)
         assert set(killed) < set(workers)
         assert {worker for _, _, worker in read_notes(notes)} == set(workers)
-    local = conduct(campaign, tmp_path / "local", draw=False)
+    local = conduct(campaign, tmp_path / "local", formats=())
     assert [row["status"] for row in found.rows] == ["done"] * 8
     assert found.rows == local.rows
     assert contents(tmp_path / "cluster") == contents(tmp_path / "local")
@@ -161,7 +161,7 @@ def test_the_scheduler_dies(tmp_path, capfd, monkeypatch):
         command = (sys.executable, str(script))
         began = time.monotonic()
         with pytest.raises(MachineError, match=r"the Dask scheduler at .* went away.*again"):
-            conduct(campaign, tmp_path / "cluster", scheduler=address, command=command, draw=False, on_run=on_run)
+            conduct(campaign, tmp_path / "cluster", scheduler=address, command=command, formats=(), on_run=on_run)
         assert time.monotonic() - began < 100
     assert 3 <= len(done) < 8
     assert "Traceback" not in capfd.readouterr().err
@@ -170,9 +170,9 @@ def test_the_scheduler_dies(tmp_path, capfd, monkeypatch):
         assert time.monotonic() < until
         time.sleep(0.05)
     counts = []
-    found = conduct(campaign, tmp_path / "cluster", draw=False, on_run=lambda count, *_: counts.append(count))
+    found = conduct(campaign, tmp_path / "cluster", formats=(), on_run=lambda count, *_: counts.append(count))
     assert counts[0] == len(done)
-    local = conduct(campaign, tmp_path / "local", draw=False)
+    local = conduct(campaign, tmp_path / "local", formats=())
     assert found.rows == local.rows
     assert contents(tmp_path / "cluster") == contents(tmp_path / "local")
 

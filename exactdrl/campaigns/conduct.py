@@ -19,6 +19,7 @@ from exactdrl.engine.job import DONE, FAILED, Job, JobResult
 from exactdrl.engine.local import run_local
 from exactdrl.engine.process import WORKER
 from exactdrl.problem.output import MachineError
+from exactdrl.report.style import Size, find_tex, save_figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,8 @@ def conduct(
     scheduler: str | None = None,
     retry_failed: bool = False,
     command: Sequence[str] = WORKER,
-    draw: bool = True,
+    formats: Sequence[str] = ("svg",),
+    size: Size = "screen",
     on_run: Callable[[int, int, AnyCase, str], None] | None = None,
 ) -> Conducted:
     """Runs what is missing of a campaign and writes its table and summary.
@@ -70,13 +72,18 @@ def conduct(
         scheduler: of a Dask cluster that runs them instead.
         retry_failed: run those again that failed.
         command: that starts a worker.
-        draw: whether to draw the figures, which are of walks.
+        formats: of the figures, which are of walks; none without any.
+        size: of the figures.
         on_run: called with done runs, all runs, the latest case and its status; at first for what was there.
 
     Raises:
-        InputError: the folder holds something else, cannot be written, or another process works in it; no Dask.
+        InputError: the folder holds something else, cannot be written, or another process works in it; no Dask; no
+            LaTeX, which the format pgf needs.
         MachineError: the cluster's scheduler went away.
     """
+    if "pgf" in formats:
+        # Before hours of runs
+        find_tex()
     with open_store(folder, campaign) as store:
         results: dict[AnyCase, dict[str, object]] = {}
         for case in campaign.cases:
@@ -99,7 +106,8 @@ def conduct(
                 store.save(case, results[case], result.kept)
                 if on_run is not None:
                     on_run(len(results), len(campaign.cases), case, result.status)
-        return _tabulate(store, campaign, results, there, draw=draw)
+        rows, summary, paths = _tabulate(store, campaign, results, formats, size)
+    return Conducted(rows, summary, paths, len(rows) - there)
 
 
 def _stream(
@@ -127,8 +135,8 @@ def _to_stored(case: AnyCase, result: JobResult) -> dict[str, object]:
 
 
 def _tabulate(
-    store: Store, campaign: Campaign, results: dict[AnyCase, dict[str, object]], there: int, *, draw: bool
-) -> Conducted:
+    store: Store, campaign: Campaign, results: dict[AnyCase, dict[str, object]], formats: Sequence[str], size: Size
+) -> tuple[tuple[Row, ...], Summary, tuple[Path, ...]]:
     rows = tuple(to_row(case, results[case]) for case in campaign.cases)
     summary = summarise_campaign(campaign.digest, rows)
     files = {
@@ -138,7 +146,10 @@ def _tabulate(
         "summary.json": f"{json.dumps(summary.to_json(), indent=1)}\n".encode("ascii"),
         "summary.md": to_markdown(summary).encode("utf-8"),
     }
-    if draw and summary.groups:
-        files |= {"answers.svg": draw_answers(summary), "measures.svg": draw_measures(rows, summary)}
-    paths = tuple(store.write(name, content) for name, content in files.items())
-    return Conducted(rows, summary, paths, len(rows) - there)
+    paths = [store.write(name, content) for name, content in files.items()]
+    if formats and summary.groups:
+        figures = {"answers": draw_answers(summary, size=size), "measures": draw_measures(rows, summary, size=size)}
+        for name, figure in figures.items():
+            for kind in dict.fromkeys(formats):
+                paths += save_figure(figure, store.folder / f"{name}.{kind}", size=size, force=True)
+    return rows, summary, tuple(paths)

@@ -3,7 +3,6 @@
 Groups differ in their markers, too, for grey print.
 """
 
-import io
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from exactdrl.campaigns.criteria import CRITERIA, number
 from exactdrl.campaigns.summary import Summary
 from exactdrl.campaigns.table import Row
 from exactdrl.engine.job import DONE
-from exactdrl.report.style import BLACK, BLUE, GREEN, ORANGE, PINK, SKY, YELLOW, styled
+from exactdrl.report.style import BLACK, BLUE, GREEN, ORANGE, PINK, SKY, YELLOW, Size, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +18,10 @@ if TYPE_CHECKING:
 
 _COLOURS = (BLUE, ORANGE, GREEN, PINK, BLACK, SKY, YELLOW)
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-_WIDTH = 7.2
+# the answers' rows and the measures' panels, in inches; panels stand below each other in a column
+_ROW, _PANEL = 0.3, {"screen": 4.2, "column": 2.4, "page": 3.8}
+_LEGEND = 1.2
+_NAMES_A_LINE = {"screen": 2, "column": 1, "page": 2}
 # more groups than this would not be told apart
 MAX_GROUPS = len(_COLOURS)
 _PANELS = (
@@ -52,8 +54,12 @@ _PANELS = (
 )
 
 
-def draw_answers(summary: Summary) -> bytes:
-    """Returns an SVG: for each criterion and group the share of runs in which it holds, with its interval."""
+def draw_answers(summary: Summary, *, size: Size = "screen") -> "Figure":
+    """Returns a figure: for each criterion and group the share of runs in which it holds, with its interval.
+
+    Raises:
+        InputError: there is no such size.
+    """
     groups = summary.parts[:MAX_GROUPS]
 
     def fill(figure: "Figure") -> None:
@@ -80,30 +86,36 @@ def draw_answers(summary: Summary) -> bytes:
         axes.set_yticks(range(len(CRITERIA)), [criterion.name for criterion in CRITERIA])
         axes.set_ylim(len(CRITERIA) - 0.5, -0.5)
         axes.set_xlim(-0.02, 1.02)
-        axes.set_xlabel("share of runs in which the criterion holds, with 95 % interval")
+        gap = "\n" if size == "column" else " "
+        axes.set_xlabel(f"share of runs in which the criterion{gap}holds, with 95 % interval")
         if axes.get_legend_handles_labels()[1]:
-            figure.legend(loc="outside upper left", ncols=2)
+            figure.legend(loc="outside upper left", ncols=_NAMES_A_LINE[size])
 
-    return _svg(fill, 0.3 * len(CRITERIA) + 1.2)
+    return _draw(fill, _ROW * len(CRITERIA) + _LEGEND, size)
 
 
-def draw_measures(rows: Sequence[Row], summary: Summary) -> bytes:
-    """Returns an SVG: every run's decay, density and estimates as points, by group."""
+def draw_measures(rows: Sequence[Row], summary: Summary, *, size: Size = "screen") -> "Figure":
+    """Returns a figure: every run's decay, density and estimates as points, by group.
+
+    Raises:
+        InputError: there is no such size.
+    """
     names = [group.name for group in summary.parts[:MAX_GROUPS]]
     done = [row for row in rows if row["status"] == DONE]
+    is_column = size == "column"
 
     def fill(figure: "Figure") -> None:
-        panels = figure.subplots(1, len(_PANELS))
+        panels = figure.subplots(*((len(_PANELS), 1) if is_column else (1, len(_PANELS))))
         for axes, (title, columns, marks) in zip(panels, _PANELS, strict=True):
             _scatter(axes, done, names, columns)
             for mark in marks:
                 axes.axhline(mark, color="0.4", lw=0.8, ls=(0, (4, 2)))
-            axes.set_title(title, fontsize=8)
+            axes.set_title(title.replace("\n", " ") if is_column else title, fontsize="small")
         handles, labels = panels[0].get_legend_handles_labels()
         if labels:
-            figure.legend(handles, labels, loc="outside upper left", ncols=2)
+            figure.legend(handles, labels, loc="outside upper left", ncols=_NAMES_A_LINE[size])
 
-    return _svg(fill, 4.2)
+    return _draw(fill, _PANEL[size] * (len(_PANELS) if is_column else 1), size)
 
 
 def _scatter(axes: "Axes", rows: Sequence[Row], names: Sequence[str], columns: Sequence[tuple[str, str]]) -> None:
@@ -120,22 +132,17 @@ def _scatter(axes: "Axes", rows: Sequence[Row], names: Sequence[str], columns: S
         axes.plot(
             across, heights, color=_COLOURS[place], marker=_MARKERS[place], ms=2.6, ls="", alpha=0.6, mew=0, label=name
         )
-    axes.set_xticks(range(len(columns)), [label for label, _ in columns], fontsize=7.5)
+    axes.set_xticks(range(len(columns)), [label for label, _ in columns], fontsize="small")
     axes.set_xlim(-0.5, len(columns) - 0.5)
     if axes.lines and any(len(line.get_ydata()) for line in axes.lines):  # type: ignore[arg-type]
         axes.set_yscale("log")
     axes.grid(visible=False, axis="x")
 
 
-def _svg(fill: Callable[["Figure"], None], height: float) -> bytes:
-    from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415 - slow to import
-    from matplotlib.figure import Figure  # noqa: PLC0415
+def _draw(fill: Callable[["Figure"], None], height: float, size: Size) -> "Figure":
+    from matplotlib.figure import Figure  # noqa: PLC0415 - slow to import
 
-    with styled("screen"):
-        figure = Figure(figsize=(_WIDTH, height), layout="constrained")
-        FigureCanvasSVG(figure)
+    with styled(size) as width:
+        figure = Figure(figsize=(width, height), layout="constrained")
         fill(figure)
-        stream = io.BytesIO()
-        # no date: the same table gives the same bytes
-        figure.savefig(stream, format="svg", metadata={"Date": None})
-    return stream.getvalue()
+    return figure

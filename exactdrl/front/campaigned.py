@@ -1,6 +1,6 @@
 """Many runs from a small configuration in one call."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from exactdrl.engine.job import FAILED, LIMIT
 from exactdrl.engine.pool import available_jobs
 from exactdrl.front.frames import to_frame
 from exactdrl.front.result import Result
+from exactdrl.report.style import Size
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -92,6 +93,8 @@ def campaign(
     jobs: int | None = None,
     scheduler: str | None = None,
     retry_failed: bool = False,
+    formats: Sequence[str] = ("svg",),
+    size: Size = "screen",
     on_run: Callable[[int, int, AnyCase, str], None] | None = None,
 ) -> CampaignResult:
     """Runs what is missing of a campaign, and writes its table, summary and figures into a folder.
@@ -104,11 +107,13 @@ def campaign(
         jobs: runs at once; default: one for each processor.
         scheduler: of a Dask cluster that runs them instead, tcp://host:8786.
         retry_failed: run those again that failed.
+        formats: of the figures, several of png, svg, pdf and pgf; none without any.
+        size: of the figures: `screen`, or for print `column` (one column of a paper with two) or `page` (its width).
         on_run: called with done runs, all runs, the latest case and its status.
 
     Raises:
         InputError: the configuration is not of the form, the folder holds something else, cannot be written, or another
-            process works in it; Dask is missing, or there is no scheduler.
+            process works in it; Dask or its scheduler is missing, or LaTeX, which the format pgf needs.
     """
     found = config if isinstance(config, Campaign) else read_campaign(config)
     return CampaignResult(
@@ -118,6 +123,8 @@ def campaign(
             jobs=jobs or available_jobs(),
             scheduler=scheduler,
             retry_failed=retry_failed,
+            formats=formats,
+            size=size,
             on_run=on_run,
         )
     )
