@@ -11,7 +11,19 @@ import shutil
 import subprocess
 
 import pytest
-from test_coq import CODES, CORPUS, KINDS, PROGRAM, RECORDS, best_hints, cases, elaborate, sealed, tampered
+from test_coq import (
+    CODES,
+    CORPUS,
+    KINDS,
+    PROGRAM,
+    RECORDS,
+    best_hints,
+    cases,
+    elaborate,
+    gzip_or_plain,
+    sealed,
+    tampered,
+)
 
 BUILD = PROGRAM.parent / "build"
 FILES = ("checker.mli", "checker.ml", "arithmetic.ml", "sha256.ml", "json.ml", "files.ml", "main.ml")
@@ -74,7 +86,90 @@ MUTATIONS = {
     ),
     "an edge's basis need not vanish": ("(all here flipped) ((&&)", "(all here old)"),
     "an edge's basis is believed": ("", "(is_turn n p free st flipped another inv)"),
+    "slopes are believed": ("(is_point n st u)", "(check_local_minimum n p u t)"),
+    "slopes are believed to be strict": ("(is_point n st u)", "(check_strict_local_minimum n p u t)"),
+    "the certificate's reason is believed": (
+        "(implb strict (is_whole free))",
+        "(check_witness n inv lf strict (number free (shape st.numerators)) w)",
+    ),
+    "any number of kinks may be active": (
+        "(is_half n half)",
+        "(eq_op nat_eqType (Obj.magic size (snd (local_form n half free p st))) (Obj.magic count0))",
+    ),
+    "LIKQ's kinks may be dependent": ("if", "all isSome found"),
+    "a tree's kinks may be others": (
+        "(&&)",
+        "(perm_eq (prod_eqType (prod_eqType nat_eqType nat_eqType) nat_eqType) (cat (map0 (Obj.magic fst) w.settled)",
+    ),
+    "a unit may be in two blocks": ("", "(uniq nat_eqType (Obj.magic parts))"),
+    "a settled kink's multiplier may be too large": ("", "(all (fun p -> n.le n.zero (slack p)) w.settled)"),
+    "blocks are believed": ("", "(all (check_block n inv none g' ks strict) w.blocks)"),
+    "the slope outside of blocks is believed": (
+        "w.blocks) ((&&)",
+        "(null_rows n (map0 fst (filter (fun q -> negb (in_mem (snd (Obj.magic q))",
+    ),
+    "tight kinks may have too small a rank": (
+        "",
+        "(implb strict (eq_op nat_eqType (Obj.magic tight_rank n inv ks left tight)",
+    ),
+    "a strict minimum may have lineality": ("", "(implb strict (is_whole free))"),
+    "a block's kinks may depend on other units": (
+        "(&&)",
+        "(null_rows n (map0 fst (filter (fun row -> negb (in_mem (snd (Obj.magic row))",
+    ),
+    "a block's kinks may fold others": (
+        "b.units)))) (zip f.linear (iota 0 (size f.linear))))))",
+        "(all (PredOfSimpl.coerce",
+    ),
+    "the leaves need not be a tree's": ("", "(is_tree (size own) (size own) signs0)"),
+    "a tree may split where a leaf has no sign": ("find (fun k ->", "all (fun s -> isSome (nth None s k)) signs0"),
+    "a leaf's multipliers need not give the slope": ("", "(within rest)"),
+    "a cover need not be a relation": ("", "(all (fun c -> within (bent c)) l.covers)"),
+    "a leaf's multiplier may be too large": ("", "(all (fun p -> (||) (in_mem (fst (Obj.magic p)) (mem (seq_predType"),
+    "any leaf may be called empty": ("", "(implb l.is_empty"),
+    "a leaf's tight kinks may have too small a rank": (
+        "l.is_empty ((||) (negb strict)",
+        "(eq_op nat_eqType (Obj.magic tight_rank n inv ks []",
+    ),
+    "kinks that are not fixed may be determined": ("(&&)", "(isSome sign)"),
+    "kinks that fold others may be determined": (
+        "(isSome sign)",
+        "(eq_op (seq_eqType (prod_eqType (prod_eqType nat_eqType nat_eqType) nat_eqType)) (Obj.magic folded n row)",
+    ),
+    "a kink may be tight that folds others": (
+        "if",
+        (
+            "all (PredOfSimpl.coerce (simpl_of_mem (mem (Obj.magic seq_predType (prod_eqType (prod_eqType nat_eqType"
+            " nat_eqType) nat_eqType)) (Obj.magic found)))) (folded n (form_at ks k))"
+        ),
+    ),
+    "all kinks may be one": (
+        "(&&) (negb (is_zero n c))",
+        "(all (fun p -> same n (n.product c (fst p)) (snd p)) pairs)",
+    ),
 }
+
+# The number of a condition of the parser: that what is called a kink bends. With it the proved function never sees others.
+PARSED = 1000
+# Conditions on slopes, which only count where the certificate's own reason is believed.
+SLOPES = (
+    "a slope may be under its bound",
+    "a slope may be over its bound",
+    "tied kinks need not be proportional",
+    "tied kinks need not be so for strictness",
+    "a strict end may be another point",
+)
+FLAT = ("what is no kink may be in the first basis", "what is no kink may be in a new basis")
+# Those before are on walks and minima, those behind on the reason that the certificate gives.
+MIDDLE = list(MUTATIONS).index("slopes are believed")
+WALKS, REASONS = list(MUTATIONS)[:MIDDLE], list(MUTATIONS)[MIDDLE + 3 :]
+# What is dropped beside a condition on a certificate's own reason, so that the slopes of the hints do not stand in for it.
+BELIEVED = (
+    "slopes are believed",
+    "slopes are believed to be strict",
+    "the end may be another point",
+    "a strict end may be another point",
+)
 
 pytestmark = pytest.mark.skipif(
     not (PROGRAM.exists() and BUILD.exists() and shutil.which("ocamlfind")),
@@ -175,12 +270,6 @@ def make_false(folder):
     both = {"inverse": [[["1", "0"]]]}
     yield write_case(folder, "twice", twice, [first("c", 0, 1), LIMIT], [vertex_at(0) | both])
     yield write_case(folder, "stays", twice, [first("c", 0), step(0, 1), LIMIT], [vertex_at(0) | INVERSE] * 2)
-    # samples without weight have no kink
-    still = regression(["0"], ["0", "1"], weights=["0", "1"])
-    yield write_case(folder, "flat", still, [first("8", 0), LIMIT], [vertex_at(0) | INVERSE])
-    still = regression(["0"], ["1", "0", "3"], weights=["0", "1", "3"])
-    lines = [first("c", 1), step(1, 0), LIMIT]
-    yield write_case(folder, "flat-next", still, lines, [vertex_at(0) | INVERSE, vertex_at(1)])
     # a parameter that is held, along which kinks move while the loss's slopes with all of them on add up to 0
     seesaw = regression(["1"], ["0", "0"], inputs=[["1"], ["-1"]])
     held = {"held": [[0, 0, [["1"]]]], "inverse": [[[]]]}
@@ -224,6 +313,15 @@ def make_false(folder):
             value["inverse"] = INVERSE["inverse"]
         yield instance, run, [*hints[:number], json.dumps(value), *hints[number + 1 :]]
     yield deep_long_step(folder)
+
+
+def make_flat(folder):
+    """Runs whose first basis, or the next, has a residual without weight, where nothing bends."""
+    still = regression(["0"], ["0", "1"], weights=["0", "1"])
+    yield write_case(folder, "flat", still, [first("8", 0), LIMIT], [vertex_at(0) | INVERSE])
+    still = regression(["0"], ["1", "0", "3"], weights=["0", "1", "3"])
+    lines = [first("c", 1), step(1, 0), LIMIT]
+    yield write_case(folder, "flat-next", still, lines, [vertex_at(0) | INVERSE, vertex_at(1)])
 
 
 def deep_long_step(folder):
@@ -316,8 +414,18 @@ def mutants(tmp_path_factory):
     text = (folder / "checker.ml").read_text("utf-8")
     places = [(*find_expression(text, *mutation), number) for number, mutation in enumerate(MUTATIONS.values())]
     for start, end, number in sorted(places, reverse=True):
-        text = f"{text[:start]} (if mutant = {number} then true else {text[start:end]}){text[end:]}"
-    choice = 'let mutant = int_of_string (Option.value (Sys.getenv_opt "MUTANT") ~default:"-1")\n'
+        text = f"{text[:start]} (if is_dropped {number} then true else {text[start:end]}){text[end:]}"
+    files = (folder / "files.ml").read_text("utf-8")
+    parsed = "demand (is_kink inst found)"
+    assert files.count(parsed) == 1
+    files = files.replace(parsed, f"demand (Checker.is_dropped {PARSED} || is_kink inst found)")
+    (folder / "files.ml").write_text(files, "utf-8")
+    with (folder / "checker.mli").open("a") as interface:
+        interface.write("val is_dropped : int -> bool\n")
+    choice = (
+        'let dropped = String.split_on_char \',\' (Option.value (Sys.getenv_opt "MUTANT") ~default:"")\n'
+        "let is_dropped number = List.mem (string_of_int number) dropped\n"
+    )
     (folder / "checker.ml").write_text(choice + text, "utf-8")
     command = ["ocamlfind", "ocamlopt", "-w", "-a", "-package", "zarith,unix", "-linkpkg", *FILES, "-o", "mutant"]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
@@ -330,8 +438,70 @@ def test_no_mutation(mutants, false_cases, monkeypatch):
     assert [verdict_of(mutants, *case) for case in false_cases[:40]] == ["rejected"] * 40
 
 
-@pytest.mark.parametrize("name", MUTATIONS)
+def choose(names):
+    return ",".join(str(list(MUTATIONS).index(name)) for name in names)
+
+
+@pytest.mark.parametrize("name", FLAT)
+def test_the_proved_function_knows_kinks(name, mutants, tmp_path, monkeypatch):
+    """What is no kink is malformed; where the parser believes that it is one, the proved function rejects it."""
+    flat = list(make_flat(tmp_path))
+    assert [verdict_of(PROGRAM, *case) for case in flat] == ["malformed"] * 2
+    monkeypatch.setenv("MUTANT", str(PARSED))
+    assert [verdict_of(mutants, *case) for case in flat] == ["rejected"] * 2
+    monkeypatch.setenv("MUTANT", f"{PARSED},{choose([name])}")
+    assert any(verdict_of(mutants, *case) == "accepted" for case in flat)
+
+
+@pytest.mark.parametrize("name", [name for name in WALKS if name not in FLAT + SLOPES])
 def test_each_condition_matters(name, mutants, false_cases, monkeypatch):
     """Without the condition the program accepts a case that it rejects."""
-    monkeypatch.setenv("MUTANT", str(list(MUTATIONS).index(name)))
+    monkeypatch.setenv("MUTANT", choose([name]))
     assert any(verdict_of(mutants, *case) == "accepted" for case in false_cases)
+
+
+@pytest.mark.parametrize("name", SLOPES)
+def test_each_condition_on_slopes_matters(name, mutants, false_cases, monkeypatch):
+    """The same where the certificate's reason is believed, which is false where the slopes prove nothing."""
+    believed = ("the certificate's reason is believed", "LIKQ's kinks may be dependent")
+    monkeypatch.setenv("MUTANT", choose(believed))
+    rejected = [case for case in false_cases if verdict_of(mutants, *case) == "rejected"]
+    monkeypatch.setenv("MUTANT", choose([name, *believed]))
+    assert any(verdict_of(mutants, *case) == "accepted" for case in rejected)
+
+
+@pytest.fixture(scope="module")
+def false_reasons(tmp_path_factory, mutants):
+    """Runs of the corpus whose outcome is false, and a median with leaves that are none of a tree; slopes are believed."""
+    found = []
+    for parameter in cases("reject"):
+        instance, run = parameter.values
+        outcome = json.loads(gzip_or_plain(run).splitlines()[-2])
+        if outcome.get("by") in {"likq", "tree"} or "active" in outcome:
+            hints = best_hints(instance, run)
+            proof = {"strict": {"axes": []}} if "strict" in outcome["outcome"] else {"tree": {"slopes": []}}
+            last = [] if "active" in outcome else [json.dumps({"point": [["0"]]} | proof)]
+            steps = len(gzip_or_plain(run).splitlines()) - 4
+            found.append((instance, run, [*hints[: steps + 2], *last]))
+    leaves = [{"signs": sign, "empty": False, "multipliers": ["0"]} for sign in "+-."]
+    end = {"outcome": "local-minimum", "by": "tree", "settled": []}
+    end["blocks"] = [{"units": [0], "kinks": [[1, 1, 0]], "leaves": leaves}]
+    last = {"point": [["1"]], "tree": {"slopes": []}}
+    folder = tmp_path_factory.mktemp("reasons")
+    found.append(median(folder, "leaves", "1", "c", [], end, [vertex_at(1) | INVERSE, last]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MUTANT", choose(BELIEVED))
+        return [case for case in found if verdict_of(mutants, *case) == "rejected"]
+
+
+@pytest.mark.parametrize("name", REASONS)
+def test_each_condition_on_the_reason_matters(name, mutants, false_reasons, monkeypatch):
+    """The same where the slopes of the hints are believed, which prove a minimum whatever its reason is."""
+    monkeypatch.setenv("MUTANT", choose([name, *BELIEVED]))
+    assert any(verdict_of(mutants, *case) == "accepted" for case in false_reasons)
+
+
+def test_slopes_and_reasons_matter(mutants, false_reasons, monkeypatch):
+    """With slopes and reasons believed, all minima are accepted that are claimed."""
+    monkeypatch.setenv("MUTANT", choose(["the certificate's reason is believed", *BELIEVED]))
+    assert sum(verdict_of(mutants, *case) == "accepted" for case in false_reasons) > 30

@@ -50,12 +50,33 @@ def hint_lines(
         on_step: called with the number of each step.
 
     Raises:
-        InputError: the run is of a kind that the proved checker does not cover, or a line does not fit the problem.
+        InputError: a line does not fit the problem; then the last line of the hints says so.
     """
     yield _line({"format": "exactdrl-hints", "version": 1, "instance": instance.digest})
     if certificate.first.is_start:
         return  # a ray is in the certificate, and a constant loss needs no proof
-    problem = IntegerProblem.from_instance(instance)
+    try:
+        problem = IntegerProblem.from_instance(instance)
+    except InputError as error:
+        yield _reason("malformed", error)
+        raise
+    try:
+        yield from _walk_lines(problem, certificate, nodes, on_step)
+    except InputError as error:
+        yield _reason("false", error)
+        raise
+
+
+def _reason(key: str, error: InputError) -> str:
+    """Returns the line that stands where there is nothing to hint at, in characters that need no escape."""
+    text = str(error).encode("ascii", "replace").decode("ascii")
+    return _line({key: text.replace("\\", "/").replace('"', "'")})
+
+
+def _walk_lines(
+    problem: IntegerProblem, certificate: Certificate, nodes: int, on_step: Callable[[int], None] | None
+) -> Iterator[str]:
+    """Yields the hints of the vertices and of the outcome."""
     cells = CellNormals(problem)
     vertices = replay(problem, certificate)
     vertex = next(vertices)

@@ -142,7 +142,7 @@ let loss version place outputs value =
     let pairs = List.map2 (fun below above -> { below; above }) (each (field "below")) (each (field "above")) in
     List.iter (fun s -> demand (Q.leq s.below s.above) (place ^ ": below is over above")) pairs;
     fun _ -> pairs
-  | "squared" -> raise (Unsupported "squared loss")
+  | "squared" -> raise (Malformed "a squared loss has no walk")
   | _ -> raise (Malformed (place ^ ": kind"))
 
 let instance path =
@@ -158,7 +158,7 @@ let instance path =
   let free = if version = 1 then "layer" else "free" in
   let field = fields "instance" [ "format"; "version"; "network"; free; "loss"; "data" ] [ "start" ] value in
   demand (text "instance: format" (field "format") = "exactdrl-instance") "instance: format";
-  (match field free with String _ -> raise (Unsupported "all parameters free") | _ -> ());
+  (match field free with String _ -> raise (Malformed "a problem with all parameters free has no walk") | _ -> ());
   let first = integer "instance: layer" (field free) in
   let network = list "instance: layers" (fields "instance: network" [ "layers" ] [] (field "network") "layers") in
   let count = List.length network in
@@ -214,7 +214,7 @@ let depth_of inst layer =
   let index = layer - inst.first in
   if index = List.length inst.widths - 1 then List.length inst.problem.after + 1 else index
 
-let kink inst place value =
+let address inst place value =
   match List.map (integer place) (list place value) with
   | [ l; i; u ] ->
     let index = l - inst.first in
@@ -222,6 +222,13 @@ let kink inst place value =
             && u >= 0 && u < List.nth inst.widths index) (place ^ ": kink: out of range");
     ((i, depth_of inst l), u)
   | _ -> raise (Malformed (place ^ ": kink: not three integers"))
+
+(* Kinks are where the two slopes differ. *)
+let is_kink inst k = is_kink_of Arithmetic.numbers inst.problem k
+
+let kink inst place value =
+  let found = address inst place value in
+  demand (is_kink inst found) (place ^ ": kink: nothing bends there"); found
 
 let kinks inst place value = List.map (kink inst place) (list place value)
 
@@ -248,9 +255,13 @@ let pattern inst place value =
   let layers = List.map2 (fun width digits -> (width, bits width digits)) inst.widths texts in
   let hidden = List.filteri (fun i _ -> i < List.length layers - 1) layers and residual = List.nth layers (List.length layers - 1) in
   let gap = if List.for_all Fun.id inst.bent then [] else [ [] ] in
-  List.init samples (fun i ->
+  let fits bit s = demand (bit || not (Q.equal s.below s.above)) (place ^ ": what is no kink is off") in
+  List.mapi (fun i s ->
       let row (width, bit) = List.init width (fun u -> bit ((i * width) + u)) in
-      List.map row hidden @ gap @ [ row residual ])
+      let found = List.map row hidden @ gap @ [ row residual ] in
+      List.iter2 (fun bits slopes -> if bits <> [] then List.iter2 fits bits slopes) found
+        (all_slopes_of inst.problem s);
+      found) inst.problem.samples
 
 (* Numerators over one denominator. *)
 let common rows =
