@@ -104,6 +104,7 @@ def test_one_layer_and_every_third_step(torch, tmp_path):
     """The rest of the network is the instance's; the steps are those of the training."""
     recorder, module, inputs, targets, copies = train(torch, layer=2, every=3)
     assert len(recorder) == 5
+    assert repr(recorder) == "<Recorder of layer 2: 5 points in 13 calls>"
     recorder.save(tmp_path / "r.npz")
     read = read_trajectory(tmp_path / "r.npz")
     assert read.steps == (0, 3, 6, 9, 12)

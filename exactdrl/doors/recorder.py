@@ -81,6 +81,11 @@ class Recorder:
         self._rows: list[np.ndarray] = []
         self._shapes: tuple[LayerShape, ...] = ()
 
+    def __repr__(self) -> str:
+        """Returns what was recorded so far, in short."""
+        what = "all layers" if self._layer is None else f"layer {self._layer}"
+        return f"<Recorder of {what}: {len(self)} points in {self._calls} calls>"
+
     def __len__(self) -> int:
         """Returns how many points are kept."""
         return len(self._rows)
