@@ -19,7 +19,8 @@ from exactdrl.arithmetic.balls import BallVertex, Reach, UncertainError
 from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.arithmetic.filtered import FilteredArithmetic
 from exactdrl.arithmetic.float64 import leave
-from exactdrl.arithmetic.protocol import Edge
+from exactdrl.arithmetic.float64.state import RESTING
+from exactdrl.arithmetic.protocol import Edge, Move
 from exactdrl.cells.local_form import LocalForm
 from exactdrl.certificate.fast_check import FalseClaimError, _plain, check_steps
 from exactdrl.certificate.reader import read_certificate
@@ -68,6 +69,85 @@ def test_nearly_all_steps_are_certain_in_floats(widths, samples, rule):
     assert walk.counts.steps[0] > 0.9 * walk.steps
 
 
+# problems on whose walks units of layer 2 are 0 on groups of samples
+GROUPED = [
+    ((1, 3, 3, 1), 10, 9626, 12, "steepest"),
+    ((1, 3, 3, 1), 7, 4771, 4, "steepest"),
+    ((1, 3, 3, 1), 15, 4110, 12, "reference"),
+    ((1, 5, 5, 1), 30, 2, 53, "reference"),
+    ((1, 3, 3, 2, 1), 20, 5, 53, "steepest"),
+]
+
+
+@pytest.mark.parametrize("case", GROUPED)
+def test_same_walk_where_units_are_zero_on_groups(case):
+    """The filtered walk takes the exact walk's steps where units above the trained layer are 0 on groups of samples."""
+    widths, samples, seed, bits, rule = case
+    instance = sample_experiment(widths, samples=samples, seed=seed, bits=bits)
+    exact = Walk(instance, rule=rule, arithmetic="exact", max_steps=80)
+    walk = Walk(instance, rule=rule, max_steps=80)
+    steps = []
+    while more := walk.advance(9):
+        steps += more
+    assert steps == list(exact)
+    assert walk.outcome == exact.outcome
+
+
+def groups_of(instance, rule):
+    """Yields problem, filtered arithmetic and exact one at the vertices of the exact walk where floats see groups."""
+    for problem, at in vertices(instance, rule, limit=80):
+        arithmetic = FilteredArithmetic(problem, at.pattern, at.basis)
+        arithmetic._load()
+        if arithmetic._vertex is not None and arithmetic._vertex.group_counts[RESTING]:
+            yield problem, arithmetic, ExactArithmetic(problem, at.pattern, at.basis)
+
+
+def test_what_floats_say_of_groups_is_true():
+    """Marked kinks vanish, and edges are blocked that are said to be; where floats hold a vertex nothing else vanishes."""
+    marked = blocked = 0
+    for widths, samples, seed, bits, rule in GROUPED:
+        instance = sample_experiment(widths, samples=samples, seed=seed, bits=bits)
+        for problem, arithmetic, exact in groups_of(instance, rule):
+            floats, vertex = arithmetic._floats, arithmetic._vertex
+            found = {
+                (problem.first + depth, sample, unit)
+                for depth, unit, sample in zip(*(vertex.vanishing == 1.0).nonzero(), strict=True)
+            }
+            vanishing = set(exact.vanishing_kinks()) - set(exact.basis)
+            assert found <= vanishing
+            marked += len(found)
+            if not arithmetic._load():
+                continue
+            own = {kink for kink in vanishing if kink.layer == problem.first and vertex.zero_units[kink.unit]}
+            assert found == vanishing - own
+            for slot in range(problem.dimension):
+                kink = problem.addresses.kink_of(*vertex.kinks[slot].tolist())
+                for is_across in (False, True):
+                    if leave.is_certainly_blocked_by_group(floats, vertex, slot, is_across):
+                        assert exact.is_blocked(Edge(kink, is_across))
+                        blocked += 1
+    assert marked > 100
+    assert blocked > 20
+
+
+def test_no_step_within_a_group():
+    """A recorded step that exchanges two kinks of one group, at one point, is not certain, whatever its slope."""
+    asked = 0
+    for widths, samples, seed, bits, rule in GROUPED:
+        instance = sample_experiment(widths, samples=samples, seed=seed, bits=bits)
+        for problem, arithmetic, exact in groups_of(instance, rule):
+            others = set(exact.vanishing_kinks()) - set(exact.basis)
+            for leaving in exact.basis:
+                for entering in [kink for kink in others if kink[::2] == leaving[::2] and kink.layer > problem.first][
+                    :1
+                ]:
+                    for flips in ((), (leaving,)):
+                        fresh = FilteredArithmetic(problem, arithmetic.pattern, arithmetic.basis)
+                        assert fresh.follow([Move(flips, leaving, entering, False)]) == 0
+                        asked += 1
+    assert asked > 20
+
+
 def vertices(instance, rule="reference", limit=40):
     """Yields the exact walk's problem and arithmetic at each vertex."""
     walk = Walk(instance, rule=rule, arithmetic="exact", max_steps=limit)
@@ -107,7 +187,7 @@ def test_floats_call_no_edge_blocked_that_is_not(instance):
         for slot in range(problem.dimension):
             if not leave.is_zero_unit_kink(vertex, slot):
                 continue
-            kink = arithmetic._kink(*vertex.kinks[slot].tolist())
+            kink = problem.addresses.kink_of(*vertex.kinks[slot].tolist())
             for is_flipped in (False, True):
                 if leave.is_certainly_blocked(floats, vertex, slot, at.pattern.is_on(kink) != is_flipped):
                     assert here.is_blocked(Edge(kink, is_flipped))
@@ -192,13 +272,13 @@ HEAD = """
 import inspect
 from exactdrl import Walk, sample_experiment
 from exactdrl.arithmetic import native
-from exactdrl.arithmetic.float64 import kernel, leave, slopes, vertex
+from exactdrl.arithmetic.float64 import groups, kernel, leave, slopes, vertex
 def change(module, name, old, new):
     before = getattr(module, name)
     source = inspect.getsource(before)
     assert old in source
     exec(source.replace(old, new), vars(module))
-    for other in (kernel, leave, native, slopes, vertex):
+    for other in (groups, kernel, leave, native, slopes, vertex):
         if getattr(other, name, None) is before:
             setattr(other, name, getattr(module, name))
 """
@@ -218,24 +298,61 @@ MUTATIONS = {
         ((2, 3, 1), 10, 3035, 4, "reference"),
     ),
     "flips of another choice than the rule's": (
-        ("kernel", "walk_steps", " if rule == 0 and is_own else leaving", " if rule == 0 else leaving"),
+        (
+            "kernel",
+            "walk_steps",
+            " if search == CUMULATIVE and is_own else leaving",
+            " if search == CUMULATIVE else leaving",
+        ),
         ((2, 3, 2, 1), 12, 5874, 12, "reference"),
     ),
     "a stop of the published rule": (
-        ("kernel", "walk_steps", "rule == 0 and is_own and flipped == 0", "rule == 0 and flipped == 0"),
+        (
+            "kernel",
+            "walk_steps",
+            "search == CUMULATIVE and is_own and flipped == 0",
+            "search == CUMULATIVE and flipped == 0",
+        ),
         ((1, 4, 1), 11, 849, 3, "reference"),
     ),
     "the first of many to enter": (
         ("vertex", "first_to_enter", "                return i\n", "                return sample\n"),
         ((1, 4, 1), 11, 849, 3, "reference"),
     ),
+    "the sides of a group": (
+        ("groups", "has_sides", "                return False\n", "                return True\n"),
+        GROUPED[0],
+    ),
+    "as many kinks of a group as inputs": (
+        ("groups", "mark_groups", "if count >= rank", "if count >= 1"),
+        GROUPED[0],
+    ),
+    "the first that is met with a group": (
+        ("groups", "is_first_met", "                    return False\n", "                    return True\n"),
+        GROUPED[0],
+    ),
+    "the cell of an edge across": (
+        ("leave", "is_certainly_blocked_by_group", "1.0 - own if is_across else own", "own"),
+        GROUPED[0],
+    ),
+    "the bound on rates": (
+        ("leave", "is_certainly_blocked_by_group", "bound = factor * problem.sizes[i] + TINY", "bound = 0.0"),
+        GROUPED[1],
+    ),
+    "the direction of an edge across": (
+        ("leave", "set_edge", "    if is_across:", "    if is_across and False:"),
+        GROUPED[2],
+    ),
 }
+# a proposal: with another one the step is left to exact arithmetic, unless the condition that finds that is gone, too
+PROPOSAL = "change(groups, 'first_near', '                    return t, j, i', '                    return depth, unit, sample')\n"
 
 
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_conditions_are_needed(name):
     """Without a condition the walk differs from the exact one; with it, it does not."""
     (module, function, old, new), (widths, samples, seed, bits, rule) = MUTATIONS[name]
+    before = PROPOSAL if function == "is_first_met" else ""
     code = (
         f"instance = sample_experiment({widths}, samples={samples}, seed={seed}, bits={bits})\n"
         f"exact = list(Walk(instance, rule={rule!r}, arithmetic='exact', max_steps=180))\n"
@@ -249,6 +366,6 @@ def test_conditions_are_needed(name):
             text=True,
             check=True,
         ).stdout.strip()
-        for mutation in ("", f"change({module}, {function!r}, {old!r}, {new!r})\n")
+        for mutation in (before, before + f"change({module}, {function!r}, {old!r}, {new!r})\n")
     ]
     assert outputs == ["True", "False"]

@@ -6,7 +6,8 @@ other kink active there. Theorem and proof: proofs/filter.md.
 """
 
 from exactdrl.arithmetic.float64.arrays import scan_rates
-from exactdrl.arithmetic.float64.leave import is_certainly_blocked, is_zero_unit_kink
+from exactdrl.arithmetic.float64.groups import find_resting, first_near
+from exactdrl.arithmetic.float64.leave import is_certainly_closed
 from exactdrl.arithmetic.float64.marks import compiled, exported
 from exactdrl.arithmetic.float64.slopes import (
     CHOSEN,
@@ -16,7 +17,7 @@ from exactdrl.arithmetic.float64.slopes import (
     is_on,
     set_slopes,
 )
-from exactdrl.arithmetic.float64.state import FLIPS, FloatProblem, FloatVertex, Slopes, Table
+from exactdrl.arithmetic.float64.state import FLIPS, RESTING, FloatProblem, FloatVertex, Slopes, Table
 from exactdrl.arithmetic.float64.vertex import (
     FLIPS_A_GRADIENT,
     enclose_inverse,
@@ -56,6 +57,7 @@ def load(problem: FloatProblem, vertex: FloatVertex) -> bool:
 def begin(problem: FloatProblem, vertex: FloatVertex) -> bool:
     """Encloses inverse and point, once R is a first approximation; True if the vertex is certainly regular."""
     find_zero_units(problem, vertex)
+    find_resting(problem, vertex)
     return enclose_inverse(vertex) and settle_anew(problem, vertex)
 
 
@@ -92,11 +94,7 @@ def choose_open(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes, sear
         end, leaving, flips = choose_among_all(problem, vertex, slopes, search == FIRST)
         across = flips
     is_own = True
-    while (
-        end == CHOSEN
-        and is_zero_unit_kink(vertex, leaving)
-        and is_certainly_blocked(problem, vertex, leaving, is_on(vertex, leaving) != (across == 1))
-    ):
+    while end == CHOSEN and is_certainly_closed(problem, vertex, leaving, across == 1):
         slopes.blocked[2 * leaving + across] = 1
         end, leaving, flips = choose_among_all(problem, vertex, slopes, False)
         across, is_own = flips, False
@@ -113,6 +111,17 @@ def is_among_first(vertex: FloatVertex, slot: int, count: int) -> bool:
 
 
 @compiled
+def may_tie(problem: FloatProblem, vertex: FloatVertex, leaving: int, depth: int, unit: int) -> bool:
+    """Returns whether a unit is or may become 0 on a group of samples where a kink of a unit enters."""
+    if vertex.group_counts[RESTING] != 0:
+        return True
+    own = 1
+    for slot in range(vertex.kinks.shape[0]):
+        own += slot != leaving and vertex.kinks[slot, 0] == depth and vertex.kinks[slot, 2] == unit
+    return bool(problem.grouped[depth, unit] != 0 and own >= problem.inputs.shape[0])
+
+
+@compiled
 def take(problem: FloatProblem, vertex: FloatVertex, leaving: int, records: Table, step: int) -> bool:
     """Goes along the current cell's edge that leaves a slot's kink, if what it meets is certain.
 
@@ -126,6 +135,8 @@ def take(problem: FloatProblem, vertex: FloatVertex, leaving: int, records: Tabl
     depth, unit, sample = scan_rates(problem, vertex)
     if depth < 0:
         return False
+    if may_tie(problem, vertex, leaving, depth, unit):
+        depth, unit, sample = first_near(problem, vertex, depth, sample, unit)
     if depth == 0:
         sample = first_to_enter(problem, vertex, leaving, sample, unit)
         if sample < 0:

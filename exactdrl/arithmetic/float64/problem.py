@@ -6,7 +6,7 @@ import numpy as np
 from gmpy2 import mpq
 
 from exactdrl.arithmetic.float64.scan import TINY, slack
-from exactdrl.arithmetic.float64.state import Cube, FloatProblem, Indices, Matrix
+from exactdrl.arithmetic.float64.state import Cube, FloatProblem, Indices, Matrix, Table
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.exact.rationals import to_float_or_infinity
 from exactdrl.problem.instance import Instance
@@ -59,9 +59,23 @@ def to_float_problem(problem: IntegerProblem) -> FloatProblem | None:
     kinks = np.ones((samples, problem.widths[0])) if bends is None else np.frombuffer(bends, dtype=np.uint8)
     homogeneous = (offsets[0, : problem.widths[0]] == 0.0).all(axis=1)
     own = homogeneous * kinks.reshape(samples, -1).sum(axis=0).astype(np.int64)
-    scalars = np.array([rounding])
-    own = own.astype(np.int64)
-    return FloatProblem(widths, inputs, weights, offsets, slopes, loss_slopes, sizes, gains, levels, scalars, own)
+    grouped = find_grouped(offsets, has_bias=instance.has_bias)
+    scalars, own = np.array([rounding]), own.astype(np.int64)
+    return FloatProblem(
+        widths, inputs, weights, offsets, slopes, loss_slopes, sizes, gains, levels, scalars, own, grouped
+    )
+
+
+def find_grouped(offsets: Cube, *, has_bias: bool) -> Table:
+    """Returns `grouped` of `FloatProblem`.
+
+    Biases of the layers above are the same for all samples; they are a linear function of the inputs if the trained
+    layer has one of its own, so that 1 is among them, or if they are 0.
+    """
+    grouped = np.zeros(offsets.shape[:2], dtype=np.int64)
+    for depth in range(1, len(offsets) - 1):
+        grouped[depth] = has_bias or not offsets[1 : depth + 1].any()
+    return grouped
 
 
 def read_slopes(problem: IntegerProblem) -> Cube:

@@ -4,7 +4,19 @@ import hashlib
 from pathlib import Path
 
 # In the order in which they import each other; `arrays.py` and `problem.py` are Python's alone
-MODULES = ("state", "scan", "coefficients", "vertex", "structure", "slopes", "leave", "start", "follow", "kernel")
+MODULES = (
+    "state",
+    "scan",
+    "coefficients",
+    "groups",
+    "vertex",
+    "structure",
+    "slopes",
+    "leave",
+    "start",
+    "follow",
+    "kernel",
+)
 
 
 def digest() -> str:

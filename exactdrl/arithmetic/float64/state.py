@@ -23,6 +23,10 @@ EPSILON, FLIPS, CONDITION, POINT_ERROR, SPREAD, SHARE, AGE = range(7)
 # Signs of slopes and steepest edges that were decided, for the record
 SIGNS, STEEPEST_EDGES = 7, 8
 LOST = 9
+# Places in `group_counts`
+IS_MARKED, RESTING = 0, 1
+# In `sides`: every sample of the group so far has a kink of the unit that vanishes
+ANY_SIDE = 0.5
 
 
 class FloatProblem(NamedTuple):
@@ -42,6 +46,8 @@ class FloatProblem(NamedTuple):
         rounding: (1,), K: rounding in a scan is at most K times these.
         homogeneous: (n_ℓ,), where nothing is added to a unit of the trained layer, so that its kinks vanish at 0: how
             many kinks it has; 0 for other units.
+        grouped: (depths, width), 1 for units of layers between the trained one and the last that are a linear function
+            of the inputs on all samples on which the units below have the same slopes.
     """
 
     widths: Indices
@@ -55,6 +61,7 @@ class FloatProblem(NamedTuple):
     levels: Matrix
     rounding: Vector
     homogeneous: Indices
+    grouped: Table
 
 
 class FloatVertex(NamedTuple):
@@ -88,6 +95,12 @@ class FloatVertex(NamedTuple):
         theta_errors: their bounds.
         zero_units: (n_ℓ,), 1 for units whose parameters are 0: their kinks all vanish, and rest while the basis keeps
             its own of them.
+        vanishing: (depths, width, N), where `group_counts` says that it is filled in: 1.0 for kinks that vanish since
+            their unit is 0 on a group of samples, 2.0 for kinks of the basis, 0.0 for others.
+        group_counts: whether that is so, and how many kinks outside the basis vanish in groups.
+        deep_own: (depths, width), numbers of kinks in the basis, of units above the trained layer.
+        sides: (depths, width), the sides of a group's units; working space.
+        taken: (n,), 1 for slots whose kinks are in a group already; working space.
         scalars: numbers, by the places above.
         coefficients: (2, width), how something depends on the units of a layer, and of the layer below.
         coefficient_bounds: their bounds.
@@ -129,6 +142,11 @@ class FloatVertex(NamedTuple):
     theta: Vector
     theta_errors: Vector
     zero_units: Indices
+    vanishing: Cube
+    group_counts: Indices
+    deep_own: Table
+    sides: Matrix
+    taken: Indices
     scalars: Vector
     coefficients: Matrix
     coefficient_bounds: Matrix
@@ -233,6 +251,11 @@ def empty_vertex(problem: FloatProblem) -> FloatVertex:
         theta=np.zeros(n),
         theta_errors=np.zeros(n),
         zero_units=np.zeros(units, dtype=np.int64),
+        vanishing=np.zeros(cube),
+        group_counts=np.zeros(2, dtype=np.int64),
+        deep_own=np.zeros((depths, width), dtype=np.int64),
+        sides=np.zeros((depths, width)),
+        taken=np.zeros(n, dtype=np.int64),
         scalars=np.zeros(10),
         coefficients=np.zeros((2, width)),
         coefficient_bounds=np.zeros((2, width)),

@@ -23,6 +23,7 @@ from exactdrl.arithmetic.float64.coefficients import (
     start_coefficients,
     start_loss_coefficients,
 )
+from exactdrl.arithmetic.float64.groups import clear_resting, find_resting, is_first_met
 from exactdrl.arithmetic.float64.marks import compiled
 from exactdrl.arithmetic.float64.scan import BLOCK, ROUNDING, TINY, slack
 from exactdrl.arithmetic.float64.state import (
@@ -32,6 +33,7 @@ from exactdrl.arithmetic.float64.state import (
     FLIPS,
     LOST,
     POINT_ERROR,
+    RESTING,
     SHARE,
     SPREAD,
     FloatProblem,
@@ -358,7 +360,8 @@ def settle(problem: FloatProblem, vertex: FloatVertex) -> bool:
         return False
     scan_values(problem, vertex)
     set_free(problem, vertex)
-    # kinks of units that are 0 are 0 with no error
+    clear_resting(vertex)
+    # kinks of units that are 0, everywhere or on a group, are 0 with no error
     if count_unsure(problem, vertex) != count_kinks(problem, vertex, False):
         return False
     clear_basis(vertex)
@@ -403,7 +406,7 @@ def set_free(problem: FloatProblem, vertex: FloatVertex) -> None:
 
 @compiled
 def count_kinks(problem: FloatProblem, vertex: FloatVertex, with_resting: bool) -> int:
-    """Returns how many kinks vanish, those that rest because their unit is 0 counted or not.
+    """Returns how many kinks vanish, those that rest because their unit is 0, or 0 on a group, counted or not.
 
     In phase 1 some slots hold coordinate rows, as kinks of depth -1.
     """
@@ -414,6 +417,7 @@ def count_kinks(problem: FloatProblem, vertex: FloatVertex, with_resting: bool) 
     if with_resting:
         for unit in range(vertex.zero_units.shape[0]):
             count += problem.homogeneous[unit] if vertex.zero_units[unit] != 0 else 0
+        count += vertex.group_counts[RESTING]
     return count
 
 
@@ -441,6 +445,7 @@ def move(problem: FloatProblem, vertex: FloatVertex, distance: float) -> bool:
     if unsure != count_kinks(problem, vertex, True):
         return False
     clear_basis(vertex)
+    clear_resting(vertex)
     return largest <= LARGEST
 
 
@@ -456,12 +461,21 @@ def go(
 ) -> bool:
     """Puts another kink into a slot, and goes to the vertex of that basis along the direction, whose rates are there.
 
-    True if it certainly is one, lies in the cell, and no kink but the basis' is active, or those of units that are 0.
+    True if it certainly is one, lies in the cell, no kink but the basis' is active, or those of units that are 0, and
+    the kink is the first in address order of those that are met where a unit becomes 0 on a group.
     """
+    old_depth, old_sample, old_unit = vertex.kinks[slot, 0], vertex.kinks[slot, 1], vertex.kinks[slot, 2]
     was_zero = depth == 0 and vertex.zero_units[unit] != 0
     if not (exchange(problem, vertex, slot, depth, sample, unit) and keep_inverse(vertex)):
         return False
     find_zero_units(problem, vertex)
+    find_resting(problem, vertex)
+    if vertex.group_counts[RESTING] != 0:
+        if old_depth >= 0 and vertex.vanishing[old_depth, old_unit, old_sample] != 0.0:
+            # the point stays where it is
+            return False
+        if not is_first_met(problem, vertex, depth, sample, unit):
+            return False
     if depth == 0 and vertex.zero_units[unit] != 0:
         # where a unit becomes 0 all its kinks are met at once, and their values are set anew; where it was 0 an
         # exchange of two of its own leaves the point where it is
