@@ -6,7 +6,6 @@ The criteria that turn measures into answers about the published claims are in `
 import math
 import random
 from collections.abc import Sequence
-from pathlib import Path
 
 from gmpy2 import mpq
 
@@ -35,16 +34,15 @@ _DIGITS = 12
 Measures = dict[str, object]
 
 
-def measure(instance: Instance, certificate: Certificate, run: Path, seed: int) -> tuple[Measures, Trajectory]:
+def measure(instance: Instance, certificate: Certificate, seed: int) -> tuple[Measures, Trajectory]:
     """Returns the measures of a walk that ended at a proved minimum, as JSON values, and its sequences.
 
     Args:
         instance: the problem.
         certificate: of the walk, whole.
-        run: its file.
         seed: of the lines.
     """
-    found = observe(instance, run, certificate=certificate, lines=LINES, seed=seed)
+    found = observe(instance, certificate, lines=LINES, seed=seed)
     problem = IntegerProblem.from_instance(instance)
     measures = {
         **_losses(found),

@@ -47,7 +47,7 @@ def run_walk(case: Case, task: Task) -> JobResult:
             trajectory = None
             # what is said of the way to a minimum needs one
             if isinstance(outcome, (LocalMinimum, StrictLocalMinimum)) and walk.steps:
-                measures, trajectory = measure(instance, certificate, run, 0)
+                measures, trajectory = measure(instance, certificate, 0)
                 fields |= measures
         # the checker has no part in the limit: it is a process of its own
         fields["verified"] = verify(problem, run).status if task.verify else None

@@ -36,6 +36,7 @@ class Certificate(Facts):
         outcome: None where the file breaks off before it.
         is_whole: whether the end line is there.
         beginning: the bytes of all lines up to the last step's, uncompressed, from which a resumed walk goes on.
+        digest: SHA-256 of all bytes, uncompressed.
     """
 
     header: Header
@@ -44,6 +45,7 @@ class Certificate(Facts):
     outcome: Outcome | None
     is_whole: bool
     beginning: bytes
+    digest: str
 
     def _title(self) -> str:
         return "exactdrl certificate of a walk"
@@ -131,7 +133,9 @@ def _parse(path: Path, content: bytes, *, is_damaged: bool = False) -> Certifica
         if not is_damaged:
             raise
         outcome, is_whole = None, False
-    return Certificate(header, first, tuple(steps), outcome, is_whole, content[:position])
+    return Certificate(
+        header, first, tuple(steps), outcome, is_whole, content[:position], hashlib.sha256(content).hexdigest()
+    )
 
 
 def _parse_end(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["AnyCase", "Campaign", "CampaignResult", "campaign", "default_config", "read_campaign"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class CampaignResult(Result):
     """What a campaign came to.
 

@@ -15,7 +15,7 @@ from exactdrl.problem.instance import Instance
 from exactdrl.report.construction_words import embedded_fields, embedded_lines
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class EmbedResult(Result):
     """A point, the embedded point, and what the theory says.
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.certificate.hints import hint_lines
-from exactdrl.certificate.reader import Certificate, read_certificate
+from exactdrl.certificate.reader import Certificate
 from exactdrl.certificate.vipr import vipr_of_run
 from exactdrl.certificate.vipr_cells import is_cells_file, vipr_of_cells
 from exactdrl.certificate.vipr_minimum import vipr_of_minimum
 from exactdrl.engine.pool import available_jobs
 from exactdrl.exact.rationals import InputError
 from exactdrl.front.problems import Problem, to_instance
+from exactdrl.front.recorded import Run, to_certificate
 from exactdrl.minimality.slopes import DEFAULT_NODES
 from exactdrl.observations.observe import LINES, Progress
 from exactdrl.problem.output import STREAM, new_file, refuse_existing, write_new
@@ -23,12 +24,10 @@ from exactdrl.series.export import WalkPoint
 from exactdrl.series.export import export as export_tables
 from exactdrl.series.export import points as points_of
 
-Run = Certificate | Path | str
-
 
 def _read(problem: Problem, run: Run) -> tuple[IntegerProblem, Certificate]:
     instance = to_instance(problem)
-    certificate = run if isinstance(run, Certificate) else read_certificate(run, instance)
+    certificate = to_certificate(run, instance)
     return IntegerProblem.from_instance(instance), certificate
 
 
@@ -37,7 +36,7 @@ def walk_points(problem: Problem, run: Run, *, jobs: int = 1) -> Iterator[WalkPo
 
     Args:
         problem: an instance, or the path of its file.
-        run: the walk's certificate, or the path of its file.
+        run: the walk's result, its certificate, or the path of its file.
         jobs: how many processes; the points are the same for any number.
 
     Raises:
@@ -60,7 +59,7 @@ def export(
 
     Args:
         problem: an instance, or the path of its file.
-        run: the walk's certificate, or the path of its file.
+        run: the walk's result, its certificate, or the path of its file.
         vertices: `*.jsonl`, `*.csv` or `*.parquet`, with the parameters at each point.
         losses: the same, with the loss at each point.
         force: write over existing files.
@@ -101,12 +100,12 @@ def export_vipr(problem: Problem, run: Run, path: Path | str, *, force: bool = F
             be read or written.
     """
     instance, path = to_instance(problem), Path(path)
-    if not isinstance(run, Certificate) and is_cells_file(Path(run)):
+    if isinstance(run, (str, Path)) and is_cells_file(Path(run)):
         programs, what = vipr_of_cells(instance, Path(run)), "an infeasible sign choice"
         if not programs:
             raise InputError(f"{run}: no sign choice of a judged cell is infeasible")
     else:
-        certificate = run if isinstance(run, Certificate) else read_certificate(run, instance)
+        certificate = to_certificate(run, instance)
         if instance.free == len(instance.layers):
             programs = [list(vipr_of_run(instance, certificate))]
             what = f"the optimum, {len(instance.inputs)} samples"
@@ -133,7 +132,7 @@ def elaborate(
 
     Args:
         problem: an instance, or the path of its file.
-        run: the walk's certificate, or the path of its file.
+        run: the walk's result, its certificate, or the path of its file.
         path: `*.hints` or `*.hints.gz`; - is the standard output.
         nodes: linear programs that the proof of the minimum may take.
         force: write over an existing file.
@@ -143,7 +142,7 @@ def elaborate(
         InputError: the proof takes more, or a file cannot be read or written.
     """
     instance = to_instance(problem)
-    certificate = run if isinstance(run, Certificate) else read_certificate(run, instance)
+    certificate = to_certificate(run, instance)
     lines = (f"{line}\n" for line in hint_lines(instance, certificate, nodes=nodes, on_step=on_step))
     if Path(path) == STREAM:
         sys.stdout.writelines(lines)

@@ -29,7 +29,7 @@ from exactdrl.report.words import loss_words
 _SPARE = 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class GlobalResult(Result):
     """The least loss that a network with one hidden layer can have. Numbers are exact `gmpy2.mpq`.
 
@@ -96,7 +96,7 @@ class GlobalResult(Result):
             writer.write(global_lines(self.found))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class SpuriousResult(Result):
     """A spurious minimum of data, built.
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class JudgeResult(Result):
     """A verdict on a point. Numbers are exact `gmpy2.mpq` unless their name says otherwise.
 
@@ -158,7 +158,7 @@ class JudgeResult(Result):
         return verdict_lines(self.judged)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class SnapResult(Result):
     """A trained point and the exact stationary point that it approximates.
 

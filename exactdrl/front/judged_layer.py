@@ -16,7 +16,7 @@ from exactdrl.problem.instance import Instance
 from exactdrl.report.layer_words import layer_fields, layer_lines, layer_verdict_name, layer_verdict_words
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class LayerResult(Result):
     """A verdict on the start of a problem, whose trained layer alone is free.
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from gmpy2 import mpq
 
 from exactdrl.cells.integer_problem import IntegerProblem
-from exactdrl.certificate.reader import Certificate, read_certificate
+from exactdrl.certificate.reader import Certificate
 from exactdrl.engine.pool import available_jobs
 from exactdrl.exact.rationals import to_rational
 from exactdrl.front.frames import to_frame
 from exactdrl.front.problems import Problem, to_instance
+from exactdrl.front.recorded import Run, to_certificate
 from exactdrl.front.result import Result
 from exactdrl.observations.claims import Claim, refuse_claims_name, write_claims
 from exactdrl.observations.observe import LINES, WINDOW, Observations, Progress, check_options
@@ -37,7 +38,7 @@ __all__ = ["ObserveResult", "Outputs", "Progress", "observe"]
 
 
 # no slots: the series is kept
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ObserveResult(Result):
     """What was observed on a walk. Numbers are exact `gmpy2.mpq` unless their name says otherwise.
 
@@ -200,7 +201,7 @@ class Outputs:
 
 def observe(
     problem: Problem,
-    run: Path | str,
+    run: Run,
     *,
     window: int = WINDOW,
     spread: object = SPREAD,
@@ -218,7 +219,7 @@ def observe(
 
     Args:
         problem: an instance, or the path of its file.
-        run: the certificate's file, whole.
+        run: the walk's result, its whole certificate, or the path of its file.
         window: how many step lengths a running mean takes.
         spread: the decay phase keeps the loss gap within this factor of a geometric sequence; above 1, any exact
             number.
@@ -234,7 +235,7 @@ def observe(
         InputError: a file cannot be read or does not fit, exists, or an argument is out of range.
     """
     instance = to_instance(problem)
-    certificate = read_certificate(run, instance)
+    certificate = to_certificate(run, instance)
     factor = to_rational(spread)
     check_options(len(certificate.steps), window=window, spread=factor, between=between, lines=lines)
     if outputs is not None:
@@ -250,8 +251,7 @@ def observe(
 
         found = observe_run(
             instance,
-            run,
-            certificate=certificate,
+            certificate,
             window=window,
             spread=factor,
             between=between,

@@ -26,6 +26,10 @@ class Result(ABC):
         """Returns the result in lines."""
         return "\n".join(self.lines())
 
+    def __repr__(self) -> str:
+        """Returns the result in lines: the fields hold all of the data."""
+        return str(self)
+
     def _repr_html_(self) -> str:
         return f"<b>{html.escape(self.message)}</b><pre>{html.escape(str(self))}</pre>"
 

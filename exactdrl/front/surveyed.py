@@ -129,7 +129,7 @@ class CellsFiles:
 _NOWHERE = CellsFiles()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class ListedCells(Result):
     """Cells of one unit, listed.
 
@@ -250,7 +250,7 @@ def check_pattern(data: CellsData, pattern: str) -> None:
         raise InputError(f"--after {pattern!r}: no weights have this pattern")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class JudgedCells(Result):
     """Hidden cells, each with its verdict: does it hold a genuine minimum, and is that a bad one?
 
@@ -289,7 +289,7 @@ class JudgedCells(Result):
         return {"cells": self.objects, "is_complete": self.is_complete}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class LargeCells(Result):
     """Hidden cells of data at the size of images, each with the verdict whether it holds a genuine minimum.
 

@@ -18,7 +18,7 @@ _LISTED = 6
 TITLES = f"{'row':>6} {'step':>8} {'loss':>22} {'cell':>6} {'changed':>8} {'zeros':>6}  dead units"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class VisitResult(Result):
     """The cells that a training visits, with the exact loss at each recorded point.
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 _LONGEST_TABLE = 12
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class WalkResult(Facts):
     """A finished walk. Numbers are exact `gmpy2.mpq` unless their name says otherwise.
 
@@ -245,6 +245,10 @@ class WalkResult(Facts):
         """Returns the result in lines."""
         return "\n".join(f"{name:<12} {text}" for name, text in self._facts())
 
+    def __repr__(self) -> str:
+        """Returns the result in lines: the fields hold all of the data."""
+        return str(self)
+
     def _facts(self) -> list[tuple[str, str]]:
         facts = [("outcome", self.message), ("steps", str(self.steps)), ("loss", loss_words(self.loss))]
         if self.lineality:
@@ -262,7 +266,7 @@ class WalkResult(Facts):
         return f"exactdrl walk, rule {self.rule}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class WalkSummary(Result):
     """What a walk that has just ended came to, without its certificate.
 

@@ -1,6 +1,5 @@
 """All observations of a recorded walk in one call: decay, estimates, density, and the claims that they amount to."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -38,7 +37,7 @@ from exactdrl.observations.estimates import (
 from exactdrl.observations.float_lines import FloatProblem
 from exactdrl.observations.lengths import LengthSums, sum_lengths
 from exactdrl.observations.phases import SPREAD, Phases, split_phases
-from exactdrl.problem.file import read_bytes, read_instance
+from exactdrl.problem.file import read_instance
 from exactdrl.problem.instance import Instance, Matrix
 from exactdrl.series.parallel import STEPS_A_SEGMENT, common_problem
 from exactdrl.series.trajectory import Trajectory, follow_trajectory
@@ -143,9 +142,8 @@ class Progress:
 
 def observe(
     instance: Instance | Path | str,
-    run: Path | str,
+    run: Certificate | Path | str,
     *,
-    certificate: Certificate | None = None,
     window: int = WINDOW,
     spread: object = SPREAD,
     between: Sequence[tuple[int, int]] = (),
@@ -160,8 +158,7 @@ def observe(
 
     Args:
         instance: the problem, or its file.
-        run: the certificate's file, whole.
-        certificate: its content, where that has been read already.
+        run: a whole certificate, or its file.
         window: how many step lengths a running mean takes.
         spread: above 1, see `phases`; any exact number.
         between: windows (a, b) of steps for further brackets, 0 ≤ a < b ≤ S.
@@ -175,12 +172,11 @@ def observe(
     """
     if not isinstance(instance, Instance):
         instance = read_instance(instance)
-    if certificate is None:
-        certificate = read_certificate(run, instance)
+    certificate = run if isinstance(run, Certificate) else read_certificate(run, instance)
     factor = to_rational(spread)
     check_options(len(certificate.steps), window=window, spread=factor, between=between, lines=lines)
     if certificate.outcome is None:
-        raise InputError(f"{run}: breaks off before its outcome")
+        raise InputError("the certificate breaks off before its outcome")
     problem = IntegerProblem.from_instance(instance)
     report = on_progress or _ignore
 
@@ -206,7 +202,7 @@ def observe(
         report(Progress("lines", len(densities), len(drawn)))
     return Observations(
         instance.digest,
-        hashlib.sha256(read_bytes(Path(run))).hexdigest(),
+        certificate.digest,
         certificate.outcome,
         trajectory,
         window,

@@ -110,8 +110,7 @@ def make_report(
     certificate = read_certificate(run, problem_instance)
     found = observe(
         problem_instance,
-        run,
-        certificate=certificate,
+        certificate,
         lines=lines,
         seed=seed,
         jobs=jobs,
