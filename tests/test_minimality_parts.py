@@ -64,13 +64,55 @@ def test_feasibility_by_blands_rule(program, greedy):
         solve_and_check(program)
 
 
-def solve_and_check(program) -> None:
-    """Solves a program round by round, and checks each answer."""
-    rows, width, rounds = program
+@strategies.examples(300)
+@given(programs(), st.integers(0, 3))
+def test_forms_that_come_later(program, first):
+    """The same where forms are added between the rounds, to whatever basis there is then."""
+    solve_and_check(program, first)
+
+
+def test_a_form_that_comes_to_a_basis():
+    """A form is added in what is nonbasic then, over the denominator that there is: 2x + y and 3x - y as variables."""
+    forms = BoundedForms([[mpz(2), mpz(1)], [mpz(3), mpz(-1)]], 2)
+    for index, value in ((2, 7), (3, 3)):
+        forms.set_bounds(index, mpq(value), mpq(value))
+    assert forms.solve() == [2, 3]
+    assert forms.add_form([mpz(1), mpz(4)]) == 4
+    # x may follow one of the two now: x + 4 y ≥ 30 with 2 x + y = 7
+    forms.set_bounds(3, None, None)
+    forms.set_bounds(4, mpq(30), mpq(30))
+    assert forms.solve() == [mpq(-2, 7), mpq(53, 7)]
+    assert forms.add_form([mpz(0), mpz(1)]) == 5
+    forms.set_bounds(4, None, None)
+    forms.set_bounds(5, mpq(1), mpq(1))
+    assert forms.solve() == [3, 1]
+    forms.set_bounds(0, mpq(4), None)
+    assert isinstance(forms.solve(), Conflict)
+
+
+def test_a_form_of_variables_without_place():
+    """One variable is in the basis, the other is not: the second's coefficient is scaled by the denominator."""
+    forms = BoundedForms([[mpz(3), mpz(1)]], 2)
+    forms.set_bounds(2, mpq(6), mpq(6))
+    assert forms.solve() == [2, 0]
+    index = forms.add_form([mpz(1), mpz(1)])
+    forms.set_bounds(index, mpq(4), mpq(4))
+    assert forms.solve() == [1, 3]
+
+
+def solve_and_check(program, first: int | None = None) -> None:
+    """Solves a program round by round, and checks each answer; after the first forms one comes in each round."""
+    every, width, rounds = program
+    rows = every[:first]
     forms = BoundedForms([[mpz(a) for a in row] for row in rows], width)
-    current = dict.fromkeys(range(width + len(rows)), (None, None))
+    current = dict.fromkeys(range(width + len(every)), (None, None))
     for changes in rounds:
+        if len(rows) < len(every):
+            rows.append(every[len(rows)])
+            assert forms.add_form([mpz(a) for a in rows[-1]]) == width + len(rows) - 1
         for index, (lower, upper) in changes.items():
+            if index >= width + len(rows):
+                continue
             current[index] = (lower, upper)
             forms.set_bounds(index, None if lower is None else mpq(lower), None if upper is None else mpq(upper))
         solved = forms.solve()

@@ -57,6 +57,27 @@ class BoundedForms:
         self._values: list[mpq] = [_ZERO] * (width + count)
         self._rows = count
 
+    def add_form(self, row: Sequence[mpz]) -> int:
+        """Takes one more form, without bounds; basis and values stay. Returns its index."""
+        index, columns = len(self._values), {other: column for column, other in enumerate(self._nonbasic)}
+        places = {other: place for place, other in enumerate(self._basic)}
+        entries = [mpz(0)] * self.width
+        for variable, coefficient in enumerate(row):
+            if not coefficient:
+                continue
+            if variable in columns:
+                entries[columns[variable]] += coefficient * self._den
+            else:
+                own = self._tableau[places[variable]]
+                entries = [e + coefficient * o if o else e for e, o in zip(entries, own, strict=True)]
+        self._tableau.append(entries)
+        self._basic.append(index)
+        self._lower.append(None)
+        self._upper.append(None)
+        self._values.append(sum((c * x for c, x in zip(row, self._values, strict=False) if c), _ZERO))
+        self._rows += 1
+        return index
+
     def bounds(self, index: int) -> tuple[mpq | None, mpq | None]:
         """Returns the lower and the upper bound of a variable or form; None where there is none."""
         return self._lower[index], self._upper[index]

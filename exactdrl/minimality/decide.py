@@ -22,6 +22,8 @@ from exactdrl.minimality.tree.tree import Closed, OutOfBudget, Refuted, TreeResu
 # a first, small tree: it closes most minima, and is cheaper than the search of cells
 SMALL = 200
 _PAIRS = 64
+# nodes of a first tree with covers: it closes at once or takes long
+_FEW = 3
 # of a tree with chords; minima of units that are 0 on 100 samples in three dimensions took up to 340
 _CHORDS = 1000
 
@@ -39,9 +41,14 @@ class Budget:
         self.work = work
         self._nodes, self._on_node = 0, on_node
 
-    def allowance(self, work: int) -> Callable[[int], bool]:
-        """Returns a function that spends the work of a node, and returns False where it is too much."""
-        left = work
+    def allowance(self, work: int, nodes: int | None = None) -> Callable[[int], bool]:
+        """Returns a function that spends the work of a node, and returns False where it is too much.
+
+        Args:
+            work: in all.
+            nodes: in all; None for as many as there is work for.
+        """
+        left, last = work, None if nodes is None else self._nodes + nodes
 
         def spend(cost: int) -> bool:
             nonlocal left
@@ -49,7 +56,7 @@ class Budget:
             self._nodes += 1
             if self._on_node is not None:
                 self._on_node(self._nodes)
-            return left >= 0
+            return left >= 0 and (last is None or self._nodes <= last)
 
         return spend
 
@@ -133,7 +140,7 @@ def _decide_block(block: Block, proposals: Sequence[tuple[mpz, ...]], budget: Bu
     result = close_tree(block, begin, budget.allowance(min(SMALL, budget.work)))
     if not isinstance(result, OutOfBudget) or budget.work <= SMALL:
         return result
-    covered = close_covered(block, begin, budget.allowance(SMALL))
+    covered = close_covered(block, begin, budget.allowance(budget.work // 2, _FEW))
     if isinstance(covered, Closed):
         return covered
     descent = descend_on_planes(block) or _search_cells(block, proposals)

@@ -22,7 +22,7 @@ from exactdrl.points.setting import Matrix, Pass, Setting, Theta, Vector
 from exactdrl.points.units import Escapes, Falls, Margin, UnitMap, Unknown, judge_unit, map_unit
 
 _ZERO = mpq(0)
-# linear programs: one with 190 open entries and 30 conditions takes seconds, and each round adds a condition
+# linear programs: with 190 open entries and 30 conditions the first takes seconds, and each round adds a condition
 _ROUNDS, _LEAST, _EACH = 200, 4, mpq(3, 8)
 
 
@@ -73,6 +73,9 @@ class Choice:
             low, high = setting.loss_slopes[k][j]
             self.bounds.append((setting.weights[k] * low, setting.weights[k] * high))
         self.rows: list[_Row] = []
+        # the program, how many rows it has taken, and whether one without free entries is false
+        self._forms: BoundedForms | None = None
+        self._taken, self._is_false = 0, False
 
     def demand(self, factors: Sequence[Sequence[mpq]], *, is_zero: bool) -> None:
         """Adds Σ factors · e = 0, or ≥ 0; factors of shape (N, n_{L+1})."""
@@ -107,23 +110,24 @@ class Choice:
         )
 
     def solve(self) -> Matrix | None:
-        """Returns an e that fulfils all conditions; None if there is none."""
-        scaled = [to_integers(row.coefficients) for row in self.rows]
-        forms = BoundedForms([row for row, _ in scaled], len(self.places))
-        for index, (low, high) in enumerate(self.bounds):
-            forms.set_bounds(index, low, high)
-        for index, (row, (_, scale)) in enumerate(zip(self.rows, scaled, strict=True)):
+        """Returns an e that fulfils all conditions; None if there is none. The next call goes on from there."""
+        if self._forms is None:
+            self._forms = BoundedForms([], len(self.places))
+            for index, (low, high) in enumerate(self.bounds):
+                self._forms.set_bounds(index, low, high)
+        for row in self.rows[self._taken :]:
+            self._taken += 1
             if not any(row.coefficients):
-                if (row.lower is not None and row.lower > 0) or (row.upper is not None and row.upper < 0):
-                    return None
+                self._is_false |= (row.lower is not None and row.lower > 0) or (row.upper is not None and row.upper < 0)
                 continue
-            forms.set_bounds(
-                len(self.places) + index,
+            integers, scale = to_integers(row.coefficients)
+            self._forms.set_bounds(
+                self._forms.add_form(integers),
                 None if row.lower is None else row.lower * scale,
                 None if row.upper is None else row.upper * scale,
             )
-        solved = forms.solve()
-        if isinstance(solved, Conflict):
+        solved = None if self._is_false else self._forms.solve()
+        if solved is None or isinstance(solved, Conflict):
             return None
         values = dict(zip(self.places, solved, strict=True))
         return tuple(
