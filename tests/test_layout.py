@@ -97,7 +97,7 @@ def test_checker_is_read_in_order():
     folder = ROOT / "proofs" / "checker"
     assert {path.stem for path in folder.glob("*.py")} == {*CHECKER, "__init__"}
     lines = [len(path.read_text("utf-8").splitlines()) for path in (folder.parent / "check.py", *folder.glob("*.py"))]
-    assert sum(lines) < 2130
+    assert sum(lines) < 2141
     assert max(lines) < 400
 
 

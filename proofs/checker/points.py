@@ -1,6 +1,7 @@
 """Verdicts on points (VERDICT.md): is a point a local minimum of one layer's loss, or of the loss in all parameters?
 
-Section numbers are VERDICT.md's. Along a curve the numbers of a network depend on t; see `Germ`.
+Section numbers are VERDICT.md's; spurious minima and valleys stand last (CELLS.md, 6). Along a curve the
+numbers of a network depend on t; see `Germ`.
 """
 
 from __future__ import annotations

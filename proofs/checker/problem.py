@@ -114,15 +114,25 @@ class Problem:
         theta, den = point
         close = [[GRID * entry // den for entry in row] for row in theta] if den else theta
         found = (open_ for batch in self.batches for open_ in batch.find_open(pattern, close, is_ray=not den))
-        zeros = {*known}
-        for kink in sorted({(self.first + depth, sample, unit) for depth, sample, unit in found} - zeros):
-            layer, sample, unit = kink
-            gradient, constant = self.find_gradient(pattern, [self.locate(kink)])
-            value = sum(map(dot, gradient, theta)) + constant * den
-            is_inside = value >= 0 if pattern[layer - self.first][unit][sample] else value <= 0
-            require(is_inside, f"{place} {'is outside' if den else 'leaves'} the cell, at kink {kink}")
-            zeros |= set() if value else {kink}
+        kinks, zeros = {(self.first + depth, sample, unit) for depth, sample, unit in found}, {*known}
+        kinks -= zeros
+        for sample in sorted({sample for _, sample, _ in kinks}):
+            values = self.find_values(pattern, point, sample)
+            for depth, unit in ((d, u) for d, width in enumerate(self.widths) for u in range(width)):
+                kink, value = (self.first + depth, sample, unit), values[depth][unit]
+                is_inside = kink not in kinks or (value >= 0 if pattern[depth][unit][sample] else value <= 0)
+                require(is_inside, f"{place} {'is outside' if den else 'leaves'} the cell, at kink {kink}")
+                zeros |= set() if value or kink not in kinks else {kink}
         return zeros
+
+    def find_values(self, pattern: Pattern, point: Point, sample: int) -> Matrix:
+        """Returns the cell's functions on a sample at a point, S_d D_i den times, by depth and unit."""
+        (theta, den), values, numbers = point, list[list[int]](), self.points[sample]
+        for layer, shifts, slopes, columns in zip([theta, *self.layers[1:]], self.shifts, self.slopes, pattern):
+            values.append([dot(row, numbers) + shift[sample] * den for row, shift in zip(layer, shifts)])
+            parts = zip(values[-1], slopes, columns)
+            numbers = [value * pairs[sample][bits[sample]] for value, pairs, bits in parts]
+        return values
 
     def find_gradient(self, pattern: Pattern, terms: Iterable[Term]) -> tuple[Matrix, int]:
         """Returns a sum of preactivations or residuals, S_d D_i times, in the cell: by all parameters of layer ℓ."""
