@@ -55,6 +55,7 @@ CASES = (
     Case("sampled 1-8-1", (1, 8, 1), 100, 0, "reference"),
     Case("sampled 2-8-1", (2, 8, 1), 100, 0, "reference"),
     Case("sampled 1-10-10-1", (1, 10, 10, 1), 100, 0, "reference"),
+    Case("sampled 1-10-10-1", (1, 10, 10, 1), 1000, 0, "reference"),
     Case("sampled 4-5-4-3-2-1", (4, 5, 4, 3, 2, 1), 200, 3, "reference"),
     Case("sampled 4-5-4-3-2-1", (4, 5, 4, 3, 2, 1), 500, 1, "reference"),
     Case("sampled 29-10-1", (29, 10, 1), 30, 0, "reference"),
