@@ -1,6 +1,7 @@
 """Claims files and the stand-alone checker: what `exactdrl observe` writes is accepted, and what is changed to be false is not.
 
-The checker's part for claims was written from proofs/CLAIMS.md alone, and so was tests/claimcheck.py, which judges here.
+The checker's part for claims was written from proofs/CLAIMS.md alone, and so was tests/claimcheck.py, which judges
+here.
 """
 
 import hashlib
@@ -109,7 +110,7 @@ def test_as_many_claims_as_allowed_are_written_and_no_more(checker, tmp_path):
     path = tmp_path / "a.claims"
     write_claims(path, content["instance"], content["run"], claims)
     assert run(checker, instance, run_path, path)[0] == 0
-    with pytest.raises(InputError, match="1001 claims: a claims file holds at most 1000"):
+    with pytest.raises(InputError, match="there are 1001 claims, and a claims file holds at most 1000"):
         to_claims_text(content["instance"], content["run"], [*claims, claims[0]])
 
 

@@ -463,7 +463,7 @@ def test_what_is_walked_by_default() -> None:
         Walk(squared, rule="long-step")
     with pytest.raises(InputError, match="needs a loss with two slopes; the squared loss has none"):
         fit(squared)
-    with pytest.raises(InputError, match="the loss falls forever: there is no fit"):
+    with pytest.raises(InputError, match="the loss falls forever in some direction, so that there is no fit"):
         fit(Instance.create([([[1]], [0])], [[1]], [[1]], loss=Loss.two_slope([Fraction(1)], [Fraction(2)])))
     with pytest.raises(InputError, match="one target is needed, not 2"):
         fit(Instance.create([([[1], [1]], [0, 0])], [[1]], [[1, 2]]))

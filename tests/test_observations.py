@@ -244,7 +244,9 @@ def test_false_runs_are_refused(walked, tmp_path):
         body = "".join(f"{line}\n" for line in changed[:-1])
         digest = hashlib.sha256(body.encode()).hexdigest()
         (tmp_path / "a.drl").write_text(body + json.dumps({"end": {"steps": len(steps), "sha256": digest}}) + "\n")
-        with pytest.raises(InputError, match=r"verify the certificate|depends on those before it|not of this problem"):
+        with pytest.raises(
+            InputError, match=r"`exactdrl verify` checks the certificate|depends on those before it|not of this problem"
+        ):
             observe(folder / "a.json", tmp_path / "a.drl", lines=0)
         refused += 1
     assert refused >= 3

@@ -1,6 +1,6 @@
-"""Observations of finished walks. What is claimed is exact; floats fit, draw and tabulate, and say so.
+"""Observations of finished walks. What is claimed is exact. Floats are used only to fit, draw and tabulate.
 
-In one call, from files:
+One call makes all observations from files:
 
     from exactdrl.observations.observe import observe
     found = observe("a.json", "a.drl", window=40, spread="2", lines=10, seed=0, jobs=2)     # -> Observations
@@ -14,8 +14,8 @@ In one call, from files:
     found.trajectory_density, found.line_densities      # exact counts
     found.density_ratios                                # (radius, kinks near the last vertex / near control points)
     found.claims                                        # the claims of proofs/CLAIMS.md, for write_claims
-    observe(instance, "a.drl", certificate=certificate)  # the same for what has been read already
+    observe(instance, "a.drl", certificate=certificate)  # the same where both have been read already
 
-Modules: `trajectory` (exact sequences), `lengths` (sums of square roots), `brackets` (certified decay), `phases`,
-`estimates`, `density` and `lines` (exact counts), `claims` (the file), `tables`, `figures`.
+Modules: `lengths` (sums of square roots), `brackets` (certified decay), `phases`, `estimates`, `density`, `lines` and
+`plane` (exact counts and pictures), `claims` (the file), `series` and `tables` (floats), `summary` (JSON).
 """

@@ -1,7 +1,8 @@
 """Certified brackets of decay: rational low ≤ high with low ρ^k ≤ q_k / q_0 ≤ high ρ^k throughout a window.
 
-The rate is fitted in floats, and is right whatever it is: the bracket is computed for the rational that it was rounded
-to. Balls (FLINT's arb) bound each ratio; where a ball leaves open whether a candidate constant holds, integers decide.
+The rate is fitted in floats and rounded to a rational, for which the bracket is computed, so that any rate gives a
+right bracket. Balls (FLINT's arb) bound each ratio. Where a ball leaves open whether a candidate constant holds,
+rationals decide.
 """
 
 import math
@@ -23,17 +24,17 @@ _MAX_RATE_PART = 1 << 64
 
 @dataclass(frozen=True, slots=True)
 class Bracket:
-    """A certified claim of decay (proofs/CLAIMS.md, section 3): the tightest constants of so many digits.
+    """A certified claim of decay (proofs/CLAIMS.md, section 3) with the tightest constants of `DIGITS` digits.
 
     Attributes:
         quantity: `loss-gap`, `squared-distance` or `length-sum`.
-        begin: the window's first step, a.
-        end: its last step, b.
-        rate: ρ; above 1 the quantity grows.
+        begin: the window's first step a.
+        end: the window's last step b.
+        rate: the rate ρ per step; above 1 the quantity grows.
         low: the greatest number of `DIGITS` significant digits, at most 1, for which the claim holds.
-        high: the least, at least 1.
-        window: of the length sums, else None.
-        bits: of the length sums, else None.
+        high: the least number of `DIGITS` significant digits, at least 1, for which the claim holds.
+        window: how many lengths a length sum has; None for other quantities.
+        bits: the precision of the length sums; None for other quantities.
     """
 
     quantity: str
@@ -47,20 +48,19 @@ class Bracket:
 
     @property
     def spread(self) -> mpq | None:
-        """Returns high / low: 1 means exactly exponential; None where low is 0."""
+        """Returns high / low, which is 1 for an exactly exponential decay; None where low is 0."""
         return self.high / self.low if self.low else None
 
     @property
     def half_life(self) -> float:
-        """Returns after how many steps ρ^k is 1/2, in floats; negative for growth."""
+        """Returns in floats after how many steps ρ^k is 1/2; negative for growth, infinite for ρ = 1."""
         return -math.log(2) / log_of(self.rate) if self.rate != 1 else math.inf
 
 
 def fit_slope(logs: Sequence[float]) -> tuple[float, float]:
-    """Returns the slope of the line that comes closest to all of (k, logs[k]), and the strip's height, in floats.
+    """Returns the slope of the lowest strip that contains all points (k, logs[k]), and the strip's height, in floats.
 
-    The strip is the lowest of all that contain the points: its height is the logarithm of high / low. The height is
-    convex in the slope; golden sections find its minimum.
+    The height is the logarithm of high / low. It is convex in the slope, and golden sections find its minimum.
     """
     heights = np.asarray(logs, dtype=np.float64)
     if len(heights) <= 2:  # noqa: PLR2004 - a line goes through two points
@@ -89,7 +89,7 @@ def fit_slope(logs: Sequence[float]) -> tuple[float, float]:
 
 
 def round_rate(slope: float) -> mpq:
-    """Returns exp(slope) as a short decimal: |1 - ρ| rounded to `DIGITS` digits, within a claim's bounds."""
+    """Returns ρ = exp(slope) as a decimal for which 1 - ρ is rounded to `DIGITS` digits, within a claim's bounds."""
     change = math.expm1(min(max(slope, -40.0), 40.0))
     if change == 0:
         return mpq(1)
@@ -101,18 +101,18 @@ def round_rate(slope: float) -> mpq:
 def find_bracket(
     lows: Sequence[mpq], highs: Sequence[mpq], rate: mpq, *, digits: int = DIGITS
 ) -> tuple[mpq, mpq] | None:
-    """Returns the tightest low and high of so many digits, for a sequence that is known by enclosures.
+    """Returns the tightest low and high with so many digits, for a sequence that is known by enclosures.
 
-    Holds then, for all k ≥ 1: low · ρ^k · highs[0] ≤ lows[k] and highs[k] ≤ high · ρ^k · lows[0]; low ≤ 1 ≤ high.
+    For all k ≥ 1, low · ρ^k · highs[0] ≤ lows[k] and highs[k] ≤ high · ρ^k · lows[0]; moreover low ≤ 1 ≤ high.
 
     Args:
-        lows: lower bounds; the exact values where they are known.
-        highs: upper bounds.
-        rate: ρ > 0.
-        digits: significant digits of the results.
+        lows: lower bounds of the sequence, which are the exact values where these are known.
+        highs: upper bounds of the sequence.
+        rate: the rate ρ > 0.
+        digits: how many significant digits the results have.
 
     Returns:
-        None if lows[0] is not positive.
+        The pair (low, high); None if lows[0] is not positive.
     """
     below, above = enclose(lows), enclose(highs)
     if below.compare(0, mpq(0)) <= 0:
@@ -124,7 +124,7 @@ def find_bracket(
 def _tightest(values: EnclosedSequence, reference: EnclosedSequence, rate: mpq, digits: int, *, is_low: bool) -> mpq:
     with ctx.workprec(PRECISION):
         balls = _ratio_balls(values, reference, rate)
-        # the end of each ball that asks the least of the constant
+        # for each ball the end that demands least of the constant
         ends = [ball.upper() if is_low else ball.lower() for ball in balls if ball.is_finite()]
         best = min(ends, default=arb(1)) if is_low else max(ends, default=arb(1))
         best = min(from_arb(best), mpq(1)) if is_low else max(from_arb(best), mpq(1))
@@ -165,7 +165,7 @@ def _round_outward(value: mpq, digits: int, *, is_low: bool) -> mpq:
 
 
 def _next(constant: mpq, digits: int, *, is_low: bool) -> mpq:
-    """Returns the next weaker constant of so many digits."""
+    """Returns the next weaker constant with so many digits."""
     unit = mpq(10) ** (exponent_of(constant) - digits + 1)
     if is_low and constant == unit * 10 ** (digits - 1):
         unit /= 10  # below a power of ten the grid is finer
@@ -175,14 +175,14 @@ def _next(constant: mpq, digits: int, *, is_low: bool) -> mpq:
 def bracket_values(
     quantity: str, values: Sequence[mpq], begin: int, end: int, rate: mpq | None = None
 ) -> Bracket | None:
-    """Returns the bracket of an exact sequence over begin..end; None if it is not positive at `begin`.
+    """Returns the bracket of an exact sequence over begin..end; None if the sequence is not positive at `begin`.
 
     Args:
-        quantity: its name.
+        quantity: the sequence's name.
         values: q_0..q_S.
-        begin: a.
-        end: b.
-        rate: ρ; default: fitted to the positive part of the window.
+        begin: the first step a.
+        end: the last step b.
+        rate: the rate ρ; default: it is fitted to the positive part of the window.
     """
     part = enclose(values)[begin : end + 1]
     if rate is None:
@@ -192,7 +192,7 @@ def bracket_values(
 
 
 def bracket_sums(sums: LengthSums, begin: int, end: int, rate: mpq | None = None) -> Bracket | None:
-    """Returns the bracket of running sums of lengths over begin..end, begin ≥ window; None if bits are too few."""
+    """Returns the bracket of running sums of lengths over begin..end, begin ≥ window; None with too few bits."""
     lows = [mpq(value) for value in sums.low[begin - sums.window : end + 1 - sums.window]]
     highs = enclose([mpq(value) for value in sums.high[begin - sums.window : end + 1 - sums.window]])
     if rate is None:

@@ -1,4 +1,7 @@
-"""The claims of a finished walk as values and as a file: `exactdrl-claims` version 1, proofs/CLAIMS.md."""
+"""The claims about a finished walk, as values and as a file of the format `exactdrl-claims`, version 1.
+
+Source: proofs/CLAIMS.md.
+"""
 
 import gzip
 import json
@@ -21,7 +24,6 @@ FORMAT = "exactdrl-claims"
 VERSION = 1
 MAX_BYTES = 1 << 24
 MAX_CLAIMS = 1000
-_MAX_CHARACTERS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,11 @@ class EstimateClaim:
 
 @dataclass(frozen=True, slots=True)
 class LineClaim:
-    """A line's counts.
+    """The counts of breakpoints on a line.
 
     Attributes:
-        step: whose vertex the line's offset is added to; None for none.
-        density: line, radii, counts.
+        step: the step whose vertex is added to the line's offset; None for no vertex.
+        density: the line, the radii and the counts.
     """
 
     step: int | None
@@ -61,9 +63,9 @@ Claim: TypeAlias = LossClaim | Bracket | EstimateClaim | TrajectoryDensity | Lin
 
 
 def enclose_number(number: EnclosedNumber, digits: int) -> tuple[mpq, mpq]:
-    """Returns `enclose_decimal` of a number known by a ball."""
+    """Returns `enclose_decimal` of a number that is known by a ball."""
     low, high = number.ends
-    # two numbers that are no decimals and have the same neighbours have all between them in the same gap
+    # if two numbers are no such decimals and have the same neighbours, so have all numbers between them
     if low != high and low * high > 0:
         found = enclose_decimal(low, digits)
         if found == enclose_decimal(high, digits):
@@ -72,7 +74,7 @@ def enclose_number(number: EnclosedNumber, digits: int) -> tuple[mpq, mpq]:
 
 
 def enclose_decimal(value: mpq, digits: int) -> tuple[mpq, mpq]:
-    """Returns the decimals of so many significant digits next to a rational, below and above; itself if it is one."""
+    """Returns the nearest decimals with so many digits below and above a rational, which may both be the rational."""
     if not value:
         return value, value
     unit = mpq(10) ** (exponent_of(abs(value)) - digits + 1)
@@ -109,25 +111,27 @@ def _texts(matrix: Matrix) -> list[list[str]]:
 
 
 def to_claims_text(instance: str, run: str, claims: Sequence[Claim]) -> str:
-    """Returns the file's text: a claim a line, ASCII, ended by a newline.
+    """Returns the file's text in ASCII, with a line for each claim, ended by a newline.
 
     Args:
         instance: the instance's digest.
         run: SHA-256 of the certificate's bytes, decompressed.
-        claims: from one to `MAX_CLAIMS`.
+        claims: the claims, from one to `MAX_CLAIMS`.
 
     Raises:
-        InputError: no claims or too many, a number over the format's limit, or too much text.
+        InputError: there are no claims or too many, or the text is too long.
     """
     if not claims:
         raise InputError("a claims file needs at least one claim")
     if len(claims) > MAX_CLAIMS:
-        raise InputError(f"{len(claims)} claims: a claims file holds at most {MAX_CLAIMS}; fewer lines are possible")
+        raise InputError(
+            f"there are {len(claims)} claims, and a claims file holds at most {MAX_CLAIMS}; take fewer --lines (lines)"
+        )
     lines = ",\n".join(json.dumps(to_fields(claim), separators=(",", ":")) for claim in claims)
     head = f'{{"format":"{FORMAT}","version":{VERSION},\n"instance":"{instance}",\n"run":"{run}",\n"claims":[\n'
     content = f"{head}{lines}\n]}}\n"
     if len(content) > MAX_BYTES:
-        raise InputError(f"the claims have over {MAX_BYTES} characters; fewer lines are possible")
+        raise InputError(f"the claims have over {MAX_BYTES} characters; take fewer --lines (lines)")
     return content
 
 
@@ -135,7 +139,7 @@ def refuse_claims_name(path: Path) -> None:
     """Refuses a path whose ending is not a claims file's.
 
     Raises:
-        InputError: it ends neither in .claims nor in .claims.gz.
+        InputError: the path ends neither in .claims nor in .claims.gz.
     """
     if not path.name.endswith((".claims", ".claims.gz")):
         raise InputError(f"{path}: a claims file's name ends in .claims or .claims.gz")
@@ -145,8 +149,8 @@ def write_claims(path: Path, instance: str, run: str, claims: Sequence[Claim], *
     """Writes a claims file; the same claims give the same bytes.
 
     Raises:
-        InputError: see `to_claims_text`; the path's ending is another, it exists and `force` is not set, or it cannot
-            be written.
+        InputError: see `to_claims_text`; or the path has another ending, the file exists and `force` is not set, or it
+            cannot be written.
     """
     refuse_claims_name(path)
     content = to_claims_text(instance, run, claims).encode("ascii")

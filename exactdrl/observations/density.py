@@ -1,10 +1,10 @@
-"""How dense vertices and kinks are near a walk's last vertex: exact counts within geometric radii.
+"""The density of vertices and kinks near a walk's last vertex: exact counts within geometric radii.
 
-Two views. The trajectory's own vertices around the last one; and, without the walk, the breakpoints of the loss on
-lines through the last vertex, against those on lines of the same directions through control points. Control points
-are uniform in the box that holds all vertices of the walk, on the grid of multiples of 1/1024. Directions have length
-1 exactly: rational points of the sphere, by stereographic projection of nearly uniform draws. All draws come from one
-seed.
+There are two views. One counts the walk's own vertices around the last one. The other does without the walk: it counts
+the breakpoints of the loss on lines through the last vertex, and on lines of the same directions through control
+points. Control points are uniform in the box that holds all vertices of the walk, on the grid of multiples of 1/1024.
+Directions have exactly length 1: they are rational points of the sphere, made by stereographic projection of nearly
+uniform draws. All draws come from one seed.
 """
 
 import math
@@ -28,11 +28,11 @@ _GRID = 1024
 
 @dataclass(frozen=True, slots=True)
 class TrajectoryDensity:
-    """How many of the walk's vertices lie within radii of the last one.
+    """The numbers of the walk's vertices within radii around the last vertex.
 
     Attributes:
         radii: powers of 2, increasing.
-        counts: for each radius the number of steps k = 0..S with |v_k - v_S| ≤ radius.
+        counts: for each radius, the number of steps k = 0..S with |v_k - v_S| ≤ radius.
     """
 
     radii: tuple[mpq, ...]
@@ -41,12 +41,12 @@ class TrajectoryDensity:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A rational line of which breakpoints are counted.
+    """A rational line on which breakpoints are counted.
 
     Attributes:
-        place: `last` through the last vertex, `control` through a control point.
-        offset: full parameters, (n_ℓ, m): 0, or the control point.
-        direction: of length 1, 0 outside the pivot columns of the data.
+        place: `last` for a line through the last vertex, `control` for one through a control point.
+        offset: the full parameters of the control point, shape (n_ℓ, m); 0 for a line through the last vertex.
+        direction: the line's direction, of length 1, which is 0 outside the pivot columns of the data.
     """
 
     place: str
@@ -61,8 +61,8 @@ class LineDensity:
     Attributes:
         line: the line.
         radii: powers of 2, increasing.
-        counts: for each radius the number of breakpoints with |t| < radius.
-        at_origin: whether t = 0 is one of them, as at a vertex on almost every line.
+        counts: for each radius, the number of breakpoints with |t| < radius.
+        at_origin: whether t = 0 is a breakpoint, as it is on almost every line through a vertex.
     """
 
     line: Line
@@ -73,15 +73,15 @@ class LineDensity:
 
 @dataclass(frozen=True, slots=True)
 class DensityRow:
-    """All lines of one radius together; the origin's own breakpoint is left out, so that a vertex has no head start.
+    """The counts of all lines together for one radius, without breakpoints at t = 0, which every vertex has.
 
     Attributes:
-        radius: r.
-        last: breakpoints with 0 < |t| < r on all lines through the last vertex.
-        control: the same through control points.
-        last_shell: those with r/2 ≤ |t| < r (0 < |t| for the least radius) through the last vertex.
-        control_shell: the same through control points.
-        length: of all lines of one kind within r: 2 r times their number.
+        radius: the radius r.
+        last: how many breakpoints with 0 < |t| < r all lines through the last vertex have.
+        control: the same number for lines through control points.
+        last_shell: how many of `last` have r/2 ≤ |t|; for the least radius all of them.
+        control_shell: the same number for lines through control points.
+        length: the length of all lines of one kind within r, 2 r times their number.
     """
 
     radius: mpq
@@ -93,16 +93,16 @@ class DensityRow:
 
     @property
     def ratio(self) -> mpq | None:
-        """Returns kinks near the last vertex / near control points; None where there are none there."""
+        """Returns `last` / `control`; None where `control` is 0."""
         return mpq(self.last, self.control) if self.control else None
 
 
 def choose_radii(squared_distances: Sequence[mpq], count: int = RADII) -> tuple[mpq, ...]:
-    """Returns powers of 2, increasing; the greatest is the least that no distance is beyond (1 if all are 0)."""
+    """Returns increasing powers of 2, the greatest of which is the least that no distance exceeds (1 if all are 0)."""
     known = enclose(squared_distances)
     exponent, log = 0, max(known.logs())
     if log > -math.inf:
-        # 4^e ≥ every distance for the first time; floats say where to look
+        # the least e with 4^e ≥ every squared distance; floats say where to begin
         exponent = round(log / math.log(4))
         while _is_beyond_all(known, mpq(4) ** exponent):
             exponent -= 1
@@ -116,7 +116,7 @@ def _is_beyond_all(values: EnclosedSequence, bound: mpq) -> bool:
 
 
 def count_vertices(squared_distances: Sequence[mpq], radii: Sequence[mpq]) -> TrajectoryDensity:
-    """Returns how many of the squared distances are at most each radius squared. Exact."""
+    """Returns for each radius how many of the squared distances are at most its square, exactly."""
     known = enclose(squared_distances)
     counts = tuple(sum(sign <= 0 for sign in known.compare_all(radius * radius)) for radius in radii)
     return TrajectoryDensity(tuple(radii), counts)
@@ -145,11 +145,11 @@ def draw_lines(problem: IntegerProblem, trajectory: Trajectory, count: int, seed
 
 
 def _draw_unit_vector(source: random.Random, size: int) -> list[mpq]:
-    """Returns a rational vector of length exactly 1 (none for size 0), nearly uniform on the sphere.
+    """Returns a rational vector of length exactly 1, nearly uniform on the sphere; an empty one for size 0.
 
-    A normal draw g points to a uniform direction; its stereographic image u from the pole of the last coordinate,
+    A normal draw g points in a uniform direction. Its stereographic image u from the pole of the last coordinate,
     rounded to a grid, has the rational preimage (2u, |u|² - 1) / (|u|² + 1). Sums of twelve uniform draws stand for
-    normal ones: they need additions alone, which are the same on every machine, and logarithms are not.
+    normal draws. They need only additions, which are the same on every machine, while logarithms are not.
     """
     if size == 0:
         return []
@@ -165,14 +165,14 @@ def _draw_unit_vector(source: random.Random, size: int) -> list[mpq]:
 def count_breakpoints(
     problem: IntegerProblem, last: Matrix, line: Line, radii: Sequence[mpq], floats: FloatProblem | None = None
 ) -> LineDensity:
-    """Returns how many breakpoints a line has within each radius. Exact.
+    """Returns exactly how many breakpoints a line has within each radius.
 
     Args:
         problem: the scaled problem.
         last: the last vertex.
-        line: through it or through a control point.
-        radii: increasing.
-        floats: the problem's numbers as floats, which make it faster.
+        line: a line through the last vertex or through a control point.
+        radii: the radii, increasing.
+        floats: the problem's numbers as floats, which make the count faster.
     """
     origin = last if line.place == "last" else line.offset
     counts, is_at_origin = count_breakpoints_within(problem, origin, line.direction, radii, floats)

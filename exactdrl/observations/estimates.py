@@ -1,6 +1,6 @@
-"""Early estimates of the final loss, each from losses up to its step alone: Aitken's (exact) and a fit (floats).
+"""Early estimates of the final loss, each only from the losses up to its step: Aitken's, exact, and a fit in floats.
 
-Source of Aitken's extrapolation and the rule for steps: proofs/CLAIMS.md, section 3, estimate.
+Source: proofs/CLAIMS.md, section 3, has Aitken's extrapolation and the rule for its steps.
 """
 
 import math
@@ -26,10 +26,11 @@ class Estimate:
     """Aitken's estimate at a step, with its exact error.
 
     Attributes:
-        fraction: f; the losses at steps k, k - ⌊fk⌋ and k - 2⌊fk⌋ enter. 0: the loss itself.
-        step: k.
-        value: A_k; None where it does not exist.
-        error: (A_k - L_S) / |L_S|; None where that does not exist.
+        fraction: the fraction f; the losses at the steps k, k - ⌊fk⌋ and k - 2⌊fk⌋ are used. With f = 0 the estimate is
+            the loss itself.
+        step: the step k.
+        value: the estimate A_k; None where it does not exist.
+        error: its relative error (A_k - L_S) / |L_S|; None where that does not exist.
     """
 
     fraction: mpq
@@ -40,14 +41,14 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class EstimateRow:
-    """What could be known of the final loss after a share of the walk.
+    """The estimates of the final loss after a share of the walk.
 
     Attributes:
-        share: of the walk's steps.
-        step: the share's step, rounded down.
-        estimates: Aitken's, one for each fraction.
-        fit: the least-squares exponential's limit, in floats; None where it has none.
-        fit_error: its relative error, in floats.
+        share: the share of the walk's steps.
+        step: the step at that share, rounded down.
+        estimates: Aitken's estimates, one for each fraction.
+        fit: the limit of the least-squares exponential, in floats; None where none fits.
+        fit_error: the relative error of that limit, in floats.
     """
 
     share: mpq
@@ -59,12 +60,12 @@ class EstimateRow:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """From which step on an estimate stays close to the final loss, to the end. Exact.
+    """The step from which on an estimate stays close to the final loss, exactly.
 
     Attributes:
-        fraction: which estimate.
+        fraction: the fraction f of the estimate.
         within: the relative error that is allowed.
-        step: the first such step; None if not even the last step's estimate is that close.
+        step: the first such step; None if not even the estimate at the last step is that close.
     """
 
     fraction: mpq
@@ -74,7 +75,7 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class SettledFit:
-    """From which of some steps on the fitted limit stays close to the final loss. In floats, on `checked` steps.
+    """The step from which on the fitted limit stays close to the final loss, in floats, among some steps.
 
     Attributes:
         within: the relative error that is allowed.
@@ -88,12 +89,12 @@ class SettledFit:
 
 
 def aitken(losses: Sequence[mpq], step: int, fraction: mpq) -> mpq | None:
-    """Returns Aitken's estimate A_k at a step, None where it does not exist. Exact.
+    """Returns Aitken's exact estimate A_k at a step; None where it does not exist.
 
     Args:
-        losses: L_0, L_1, ... up to the step at least; later ones are not looked at.
-        step: k.
-        fraction: f, from 0 to 1/2.
+        losses: L_0, L_1, ... up to the step at least; later losses are not used.
+        step: the step k.
+        fraction: the fraction f, from 0 to 1/2.
     """
     h = int(fraction * step)
     before, after = losses[step - h] - losses[step - 2 * h], losses[step] - losses[step - h]
@@ -103,11 +104,11 @@ def aitken(losses: Sequence[mpq], step: int, fraction: mpq) -> mpq | None:
 
 
 def estimate(losses: Sequence[mpq], step: int, fraction: mpq) -> Estimate:
-    """Returns Aitken's estimate at a step with its error against the last loss. Exact."""
+    """Returns Aitken's exact estimate at a step, with its error against the last loss."""
     known = enclose(losses)
     with ctx.workprec(PRECISION):
         ball, final = _aitken_ball(known.balls, step, fraction), known.balls[-1]
-        # where balls do not settle whether a denominator is 0, rationals do
+        # where balls do not decide whether a denominator is 0, rationals do
         if ball is None and aitken(losses, step, fraction) is None:
             return Estimate(fraction, step, None, None)
         if ball is None:
@@ -122,12 +123,12 @@ def estimate(losses: Sequence[mpq], step: int, fraction: mpq) -> Estimate:
 def _exact_aitken(losses: Sequence[mpq], step: int, fraction: mpq) -> mpq:
     value = aitken(losses, step, fraction)
     if value is None:
-        raise AssertionError("an estimate that balls show does not exist: this is a bug")
+        raise AssertionError("an estimate that balls prove to exist does not exist: this is a bug")
     return value
 
 
 def _aitken_ball(balls: Sequence[arb], step: int, fraction: mpq) -> arb | None:
-    """Returns a ball that holds Aitken's estimate, None where balls do not tell whether it exists."""
+    """Returns a ball that holds Aitken's estimate; None where balls do not tell whether it exists."""
     h = int(fraction * step)
     if h == 0:
         return balls[step]
@@ -137,15 +138,15 @@ def _aitken_ball(balls: Sequence[arb], step: int, fraction: mpq) -> arb | None:
 
 
 def is_within(losses: Sequence[mpq], step: int, fraction: mpq, within: mpq) -> bool:
-    """Returns whether the estimate at a step exists and is off by at most `within` times the last loss. Exact."""
+    """Returns exactly whether the estimate at a step exists and is off by at most `within` times the last loss."""
     value = aitken(losses, step, fraction)
     return value is not None and abs(value - losses[-1]) <= within * abs(losses[-1])
 
 
 def find_settled(losses: Sequence[mpq], fraction: mpq, within: mpq) -> Settled:
-    """Returns from which step on an estimate stays close to the final loss. Exact.
+    """Returns exactly from which step on an estimate stays close to the final loss.
 
-    Goes from the end to the beginning. Balls decide most steps, rationals where a ball leaves it open.
+    The search goes from the end to the beginning. Balls decide most steps, and rationals those that balls leave open.
     """
     with ctx.workprec(PRECISION):
         balls = enclose(losses).balls
@@ -164,16 +165,16 @@ def _certainly_within(balls: Sequence[arb], step: int, fraction: mpq, final: arb
     if value is None:
         return None
     size = abs(value - final)
-    # a comparison of balls is false both ways where they overlap
+    # where balls overlap, both comparisons are false
     return True if size <= width else False if size > width else None
 
 
 def fit_limit(losses: Sequence[float], step: int) -> float | None:
-    """Returns the c of the exponential c + a ρ^k that fits the losses of steps ⌊step/2⌋..step best, in floats.
+    """Returns the limit c of the exponential c + a ρ^k that fits the losses of steps ⌊step/2⌋..step best, in floats.
 
-    Least squares on at most 400 evenly spaced steps; for a given ρ the best c and a are linear, and ρ is found on a
-    grid of decays over the window from e^-0.1 to e^-100, then refined. None where there are fewer than four steps, or
-    the best decay is at an end of the grid: then the window shows no exponential.
+    It is a least-squares fit on at most 400 evenly spaced steps. For a given ρ the best c and a follow linearly. The
+    rate ρ is found on a grid of decays over the window from e^-0.1 to e^-100, and then refined. None where there are
+    fewer than four steps, or where the best decay is at an end of the grid, so that the window shows no exponential.
     """
     begin = step // 2
     if step - begin < 3:  # noqa: PLR2004 - three unknowns
@@ -213,13 +214,13 @@ def fit_limit(losses: Sequence[float], step: int) -> float | None:
 def tabulate_estimates(
     losses: Sequence[mpq], floats: Sequence[float], fractions: Sequence[mpq] = FRACTIONS, shares: Sequence[mpq] = SHARES
 ) -> tuple[EstimateRow, ...]:
-    """Returns the estimates after each share of the walk, each from the losses up to there alone.
+    """Returns the estimates after each share of the walk, each only from the losses up to there.
 
     Args:
         losses: L_0..L_S.
-        floats: the same as floats, for the fit.
-        fractions: of Aitken's estimates.
-        shares: of the S steps.
+        floats: the losses as floats, for the fit.
+        fractions: the fractions of Aitken's estimates.
+        shares: the shares of the S steps.
     """
     rows = []
     steps = len(losses) - 1

@@ -1,8 +1,9 @@
 """Breakpoints of the loss along a line in floats with error bounds, for all samples at once.
 
-The cuts of `lines`, on arrays: a row for each piece of each sample. Every value has a bound of its error, and every
-decision (does a unit's zero lie in a piece, in which order, is a unit on, does the slope change) is certain by these
-bounds, or its sample is left open, for integers to decide. Source: proofs/enclosures.md.
+It makes the cuts of the module `lines` on arrays with a row for each piece of each sample. Every value has a bound on
+its error. Decisions are whether a unit's zero lies in a piece, in which order zeros lie, whether a unit is on, and
+whether the slope changes. Each decision is certain by these bounds, or its sample is left open for integers to decide.
+Source: proofs/enclosures.md.
 """
 
 import math
@@ -31,18 +32,19 @@ class _RangeError(ArithmeticError):
 
 @dataclass(frozen=True, slots=True)
 class FloatProblem:
-    """A scaled problem's numbers as floats, each rounded, divided by powers of 2 that bring them near 1.
+    """A scaled problem's numbers as rounded floats, divided by powers of 2 that bring them near 1.
 
-    Each sample has a power of its own, each layer's slopes and weights have theirs; no sign and no zero changes.
+    Each sample has its own power of 2, and so have the slopes and the weights of each layer. No sign and no zero
+    changes.
 
     Attributes:
-        rows: (N, r).
-        slopes: for each layer with activations (width, 2).
-        weights: for each layer above the trained one (n_l, n_{l-1}).
-        offsets: for each layer (N, n_l).
-        factors: (N, 1), of the residuals.
-        loss: (N, outputs, 2), slopes of the loss.
-        bends: for each layer with activations, whether a unit's slopes differ; for residuals (N, outputs).
+        rows: the data rows, shape (N, r).
+        slopes: for each layer with activations, its slopes, shape (width, 2).
+        weights: for each layer above the trained one, its weights, shape (n_l, n_{l-1}).
+        offsets: for each layer, its offsets, shape (N, n_l).
+        factors: the factors of the residuals, shape (N, 1).
+        loss: the slopes of the loss, shape (N, outputs, 2).
+        bends: for each layer with activations, whether each unit's slopes differ; for residuals, shape (N, outputs).
     """
 
     rows: Floats
@@ -55,7 +57,7 @@ class FloatProblem:
 
     @classmethod
     def of(cls, problem: IntegerProblem) -> "FloatProblem | None":
-        """Returns a problem's; None where a number is beyond the range of floats."""
+        """Returns a problem's numbers as floats; None where a number is beyond the range of floats."""
         try:
             return cls._scaled(problem)
         except _RangeError:
@@ -99,10 +101,10 @@ def _bits(values: Sequence[mpz]) -> int:
 
 
 def _round(value: mpz, power: int) -> float:
-    """Returns an integer divided by a power of 2, up to two roundings.
+    """Returns an integer divided by a power of 2, rounded at most twice.
 
     Raises:
-        _RangeError: it is beyond the range of floats.
+        _RangeError: the quotient is beyond the range of floats.
     """
     # what is cut off below 64 bits is far less than a rounding
     cut = max(value.bit_length() - _LARGEST_FLOAT_BITS, 0)
@@ -117,7 +119,7 @@ def _round(value: mpz, power: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Numbers:
-    """Numbers of all pieces, an entry for each unit: floats, bounds of their errors, and which can be other than 0."""
+    """The numbers of all pieces and units: floats, bounds on their errors, and whether they can be other than 0."""
 
     values: Floats
     errors: Floats
@@ -127,13 +129,13 @@ class _Numbers:
         return _Numbers(self.values[chosen], self.errors[chosen], self.live[chosen])
 
     def times(self, factors: Floats) -> "_Numbers":
-        """Returns the numbers times factors that are rounded twice."""
+        """Returns the numbers times factors; the factors have been rounded at most twice."""
         values = self.values * factors
         errors = self.errors * np.abs(factors) * (1 + 8 * _UNIT) + 2 * _UNIT * np.abs(values) + _TINY
         return _clean(values, errors, self.live & (factors != 0))
 
     def through(self, matrix: Floats, offsets: Floats | None = None) -> "_Numbers":
-        """Returns matrix · numbers + offsets, the matrix and offsets being rounded twice."""
+        """Returns matrix · numbers + offsets; matrix and offsets have been rounded at most twice."""
         sizes = np.abs(matrix).T
         values, reach = self.values @ matrix.T, np.abs(self.values) @ sizes
         live = (self.live.astype(np.float64) @ (sizes != 0)) > 0
@@ -149,15 +151,15 @@ def _clean(values: Floats, errors: Floats, live: Flags) -> _Numbers:
 
 @dataclass(frozen=True, slots=True)
 class _Cuts:
-    """Pieces, in order sample by sample.
+    """The pieces of the line, in order for each sample.
 
     Attributes:
-        sample: of each piece.
-        begin: its lower end.
-        begin_error: a bound of its error.
-        end: its upper end.
-        end_error: a bound of its error.
-        depth: of the unit whose zero is the lower end; -1 where the line begins.
+        sample: the sample of each piece.
+        begin: the lower end of each piece.
+        begin_error: a bound on the error of the lower end.
+        end: the upper end of each piece.
+        end_error: a bound on the error of the upper end.
+        depth: the layer of the unit whose zero is the lower end; -1 where the line begins.
         unit: that unit.
     """
 
@@ -175,10 +177,10 @@ class FloatBreakpoints:
     """What is certain of a line's breakpoints.
 
     Attributes:
-        sample: of each breakpoint, a place where its sample's share of the loss changes its slope.
-        place: t, as a float.
-        error: a bound of its error.
-        is_open: for each sample whether it was left open; none of its breakpoints is here.
+        sample: the sample of each breakpoint, whose share of the loss changes its slope there.
+        place: the parameter t of each breakpoint, as a float.
+        error: a bound on the error of each place.
+        is_open: for each sample, whether it was left open; the breakpoints of open samples are not listed.
     """
 
     sample: Integers
@@ -190,13 +192,13 @@ class FloatBreakpoints:
 def find_certain(
     problem: FloatProblem, point: Sequence[mpq], direction: Sequence[mpq], radius: float
 ) -> FloatBreakpoints:
-    """Returns the breakpoints with |t| < radius of all samples on which floats are certain.
+    """Returns the breakpoints with |t| < radius of all samples for which floats are certain.
 
     Args:
         problem: the problem.
-        point: reduced parameters at t = 0.
-        direction: the line's, reduced.
-        radius: a float exactly.
+        point: the reduced parameters at t = 0.
+        direction: the line's direction in the reduced parameters.
+        radius: a number that is exactly a float.
     """
     samples = len(problem.rows)
     with np.errstate(all="ignore"):
@@ -247,7 +249,7 @@ def _find(problem: FloatProblem, constants: _Numbers, rates: _Numbers, radius: f
 
 
 def _cut(cuts: _Cuts, constants: _Numbers, rates: _Numbers, depth: int) -> tuple[_Cuts, Integers, Integers, Flags]:
-    """Returns the pieces cut at a layer's zeros, whose part each is, its units' bits, and which are left open."""
+    """Returns the pieces cut at a layer's zeros, the old piece and the units' bits of each, and what is left open."""
     slope, begin, end = rates.values, cuts.begin[:, None], cuts.end[:, None]
     size = np.abs(slope)
     has_zero = size > 2 * rates.errors
@@ -290,8 +292,8 @@ def _cut(cuts: _Cuts, constants: _Numbers, rates: _Numbers, depth: int) -> tuple
 def _jumps(problem: FloatProblem, cuts: _Cuts, taken: Sequence[Floats]) -> tuple[Flags, Flags]:
     """Returns for each piece whether the loss's slope changes at its lower end, and whether that is left open.
 
-    There the loss changes its slope by the unit's rate times what its activation's slope changes by, times the loss's
-    derivative in the activation; deeper units have the same bits on both sides.
+    The change of the loss's slope is the product of three numbers: the unit's rate, the change of its activation's
+    slope, and the loss's derivative in the activation. Deeper units have the same bits on both sides.
     """
     top = len(problem.weights)
     has_jump = np.zeros(len(cuts.sample), bool)

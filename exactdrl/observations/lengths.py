@@ -1,4 +1,4 @@
-"""Sums of square roots: step lengths and their running sums as enclosures in integers, digits that are certain."""
+"""Sums of square roots: step lengths and their running sums as enclosures in integers, and their certain digits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ class LengthSums:
     """Enclosures of the sums of `window` consecutive lengths: low[i] ≤ 2^bits · sum ≤ high[i].
 
     Attributes:
-        window: w.
-        bits: B.
-        low: one integer for each k = w..S, at index k - w.
-        high: the same.
+        window: the number w of lengths in a sum.
+        bits: the number B of bits after the binary point.
+        low: the lower bounds, one integer for each k = w..S, at index k - w.
+        high: the upper bounds, likewise.
 
     Source: proofs/CLAIMS.md, section 3, decay.
     """
@@ -32,11 +32,11 @@ class LengthSums:
 
 
 def enclose_root(square: mpq, bits: int) -> tuple[mpz, mpz]:
-    """Returns integers lo ≤ 2^bits · √square ≤ hi, equal if the root is such a fraction, else neighbours.
+    """Returns integers lo ≤ 2^bits · √square ≤ hi, which are equal if the root is lo / 2^bits, and else neighbours.
 
     Args:
-        square: not negative.
-        bits: not negative.
+        square: the square, not negative.
+        bits: how many bits after the binary point are kept, not negative.
     """
     quotient, rest = f_divmod(square.numerator << 2 * bits, square.denominator)
     root, over = isqrt_rem(quotient)
@@ -60,7 +60,7 @@ def _enclose_roots(squares: EnclosedSequence, bits: int) -> list[tuple[mpz, mpz]
 
 
 def sum_lengths(squares: Sequence[mpq], window: int, bits: int) -> LengthSums:
-    """Returns the running sums of the roots of squared lengths; none if there are fewer than `window`."""
+    """Returns the running sums of the roots of squared lengths; no sums if there are fewer than `window` lengths."""
     roots = _enclose_roots(enclose(squares), bits)
     sums: tuple[list[mpz], list[mpz]] = ([], [])
     for side, found in enumerate(sums):
@@ -73,11 +73,11 @@ def sum_lengths(squares: Sequence[mpq], window: int, bits: int) -> LengthSums:
 
 
 def compare_with_sum(squares: Sequence[mpq], bound: mpq) -> int:
-    """Returns the sign of Σ √square - bound. Exact.
+    """Returns the sign of Σ √square - bound, exactly.
 
-    Enclosures of growing precision decide whenever the two differ. They are equal only if every root is rational:
-    square roots of different square-free numbers are linearly independent over Q, so a sum of positive ones is
-    rational only if each is (Besicovitch). Then the roots themselves are added.
+    Enclosures of growing precision decide if the two differ. They are equal only if every root is rational: square
+    roots of different square-free numbers are linearly independent over Q, so that a sum of positive square roots is
+    rational only if each root is (Besicovitch). In that case the roots themselves are added.
     """
     exact = [_rational_root(square) for square in squares]
     rational = [root for root in exact if root is not None]
@@ -107,9 +107,9 @@ def _rational_root(square: mpq) -> mpq | None:
 
 
 def to_decimal(low: mpq, high: mpq, digits: int) -> str | None:
-    """Returns the decimal of `digits` significant digits to which every number of [low, high] rounds; None if none.
+    """Returns the decimal with `digits` digits to which all numbers in [low, high] round; None if they differ.
 
-    Ties round up. Args: 0 < low ≤ high.
+    Ties round up. The bounds satisfy 0 < low ≤ high.
     """
     texts = {_round(value, digits) for value in (low, high)}
     return texts.pop() if len(texts) == 1 else None
@@ -126,20 +126,20 @@ def _round(value: mpq, digits: int) -> str:
 
 
 def exponent_of(value: mpq) -> int:
-    """Returns the e with 10^e ≤ value < 10^(e+1), value > 0. Exact."""
+    """Returns the integer e with 10^e ≤ value < 10^(e+1) for a positive value, exactly."""
     exponent = len(str(value.numerator)) - len(str(value.denominator))
     # the difference of the numbers of digits is e or e + 1
     return exponent if value >= mpq(10) ** exponent else exponent - 1
 
 
 def mean_text(squares: Sequence[mpq], digits: int = 15) -> str:
-    """Returns the mean of the roots of positive squares, correct in all `digits` digits (rounded to nearest)."""
+    """Returns the mean of the roots of positive squares, rounded correctly to `digits` digits."""
     bits = 64
     while True:
         low, high = enclose_sum(squares, bits)
         scale = (mpz(1) << bits) * len(squares)
-        # equality of a sum with a rounding tie would need rational roots, which enough bits enclose exactly, unless
-        # they are not dyadic: then the roots themselves are added
+        # a sum equals a rounding tie only if all roots are rational; enough bits enclose dyadic roots exactly, and
+        # other rational roots are added themselves
         found = to_decimal(mpq(low, scale), mpq(high, scale), digits) if low > 0 else None
         if found is not None:
             return found
@@ -152,7 +152,7 @@ def mean_text(squares: Sequence[mpq], digits: int = 15) -> str:
 
 
 class Lengths:
-    """The roots of squared lengths, and their means, as floats that are correct in 17 digits."""
+    """The roots of squared lengths and their means, as floats that are correct to 17 digits."""
 
     def __init__(self, squares: EnclosedSequence) -> None:
         """Takes the squares, not negative."""

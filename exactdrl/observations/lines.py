@@ -1,9 +1,9 @@
 """All breakpoints of the loss along a rational line, exactly and without the walk.
 
 Along a line every preactivation of a sample is piecewise affine. Sample by sample and layer by layer the line is cut
-where a unit's value changes its sign; on each piece values are affine with integer coefficients, so no fraction is
-formed but the breakpoints themselves. Each sample's changes of slope are added up by place: kinks at one place count
-once, and what does not change the slope, or cancels, does not count.
+where a unit's value changes its sign. On each piece values are affine with integer coefficients, so that only the
+breakpoints themselves are fractions. The changes of slope of all samples are added up by place. So several kinks at one
+place count once, and kinks that do not change the slope, or cancel, do not count.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,9 +28,9 @@ class _Piece:
     """An open interval of the line on which all values so far are affine.
 
     Attributes:
-        begin: its lower end.
-        end: its upper end.
-        values: of the units of the layer in hand.
+        begin: the interval's lower end.
+        end: the interval's upper end.
+        values: the affine values of the present layer's units.
     """
 
     begin: mpq
@@ -39,13 +39,13 @@ class _Piece:
 
 
 def find_breakpoints(problem: IntegerProblem, origin: Matrix, direction: Matrix, radius: mpq) -> list[mpq]:
-    """Returns every t with |t| < radius at which the slope of t ↦ loss(origin + t direction) changes, in order. Exact.
+    """Returns exactly, in order, all |t| < radius at which the slope of t ↦ loss(origin + t direction) changes.
 
     Args:
         problem: the scaled problem.
-        origin: full parameters, shape (n_ℓ, m).
-        direction: the same; may be anything.
-        radius: positive.
+        origin: the full parameters at t = 0, shape (n_ℓ, m).
+        direction: any direction of the same shape.
+        radius: a positive number.
     """
     return sorted(_find_jumps(problem, _Line.through(problem, origin, direction, radius), range(problem.samples)))
 
@@ -53,22 +53,22 @@ def find_breakpoints(problem: IntegerProblem, origin: Matrix, direction: Matrix,
 def count_breakpoints_within(
     problem: IntegerProblem, origin: Matrix, direction: Matrix, radii: Sequence[mpq], floats: FloatProblem | None
 ) -> tuple[tuple[int, ...], bool]:
-    """Returns how many breakpoints have |t| below each radius, and whether t = 0 is one. Exact.
+    """Returns exactly how many breakpoints have |t| below each radius, and whether t = 0 is a breakpoint.
 
-    Floats with error bounds are certain of most; of the samples that they leave open integers find the breakpoints.
+    Floats with error bounds find most breakpoints. Integers find those of the samples that floats leave open.
 
     Args:
         problem: the scaled problem.
-        origin: full parameters, shape (n_ℓ, m).
-        direction: the same; may be anything.
-        radii: increasing.
-        floats: the problem's numbers as floats; without them integers find all.
+        origin: the full parameters at t = 0, shape (n_ℓ, m).
+        direction: any direction of the same shape.
+        radii: the radii, increasing.
+        floats: the problem's numbers as floats; without them integers find all breakpoints.
     """
     line = _Line.through(problem, origin, direction, radii[-1])
     certain = _Certain.of(floats, problem, (problem.to_reduced(origin), problem.to_reduced(direction)), radii)
     is_open = certain.is_open
     exact = _find_jumps(problem, line, np.flatnonzero(is_open).tolist())
-    # a place that may be that of another sample's breakpoint, too, is for integers: the two count once, or cancel
+    # where two samples may have a breakpoint at one place, integers decide: the two count once, or cancel
     while (shared := certain.samples_near(exact)).size:
         is_open[shared] = True
         exact = _find_jumps(problem, line, np.flatnonzero(is_open).tolist())
@@ -78,7 +78,7 @@ def count_breakpoints_within(
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A line in integers, at the parameter τ = t · unit, where all coefficients of values are integers."""
+    """A line with the parameter τ = t · unit, in which the coefficients of all values are integers."""
 
     point: list[mpz]
     scale: mpz
@@ -105,10 +105,10 @@ def _find_jumps(problem: IntegerProblem, line: _Line, samples: Iterable[int]) ->
 
 @dataclass(slots=True)
 class _Certain:
-    """The breakpoints that floats are certain of, apart from one another, from 0 and from the radii.
+    """The breakpoints of which floats are certain, and that are apart from one another, from 0 and from the radii.
 
     Attributes:
-        is_open: for each sample whether its breakpoints are left to integers.
+        is_open: for each sample, whether its breakpoints are left to integers.
     """
 
     _found: FloatBreakpoints
@@ -146,19 +146,19 @@ class _Certain:
         self.is_open[sample[is_close]] = True
 
     def _ends(self) -> tuple[Floats, Floats]:
-        # one more rounding
+        # the bounds allow for one more rounding
         error = self._found.error + 2.0**-52 * np.abs(self._found.place)
         return self._found.place - error, self._found.place + error
 
     def samples_near(self, places: Iterable[mpq]) -> Integers:
-        """Returns the samples that are not open and have a breakpoint where one of some places may be."""
+        """Returns the samples that are not open and have a breakpoint that may be at one of some places."""
         is_kept = ~self.is_open[self._found.sample]
         low, high = (ends[is_kept] for ends in self._ends())
         if not low.size:
             return np.zeros(0, dtype=np.int64)
         order = np.argsort(low)
         asked = np.array([to_float(place) for place in places], dtype=np.float64)
-        # kept breakpoints are apart: the only one that can be near begins last before the place
+        # kept breakpoints are apart, so that only the last one that begins before the place can be near it
         slack = 2.0**-52 * np.abs(asked) + 2.0**-1000
         before = np.searchsorted(low[order], asked + slack, side="right") - 1
         near = (before >= 0) & (high[order][before] >= asked - slack)

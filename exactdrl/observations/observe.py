@@ -1,4 +1,4 @@
-"""All observations of a recorded walk in one call: decay, estimates, density, and the claims that they amount to."""
+"""All observations of a recorded walk in one call: decay, estimates, density, and the claims about them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -53,23 +53,24 @@ _ERROR_DIGITS = 4
 
 @dataclass(frozen=True, slots=True)
 class Observations:
-    """What was observed on a walk. Exact unless a field's own page says floats.
+    """What was observed on a walk. Numbers are exact unless an attribute says floats.
 
     Attributes:
-        instance_digest: the instance's.
-        run_digest: SHA-256 of the certificate's bytes, decompressed.
-        outcome: the walk's.
-        trajectory: the sequences.
-        window: of the running means.
-        length_sums: of `window` consecutive lengths.
-        phases: decay phase and fine-tuning, by the rule of the module `phases`.
-        brackets: of the decay phase (loss gap, squared distance, length sum), then of the windows that were asked for.
-        estimates: of the final loss, after each twentieth of the walk.
-        settled: from which steps on Aitken's estimates stay close.
+        instance_digest: the SHA-256 of the instance's file.
+        run_digest: the SHA-256 of the certificate's bytes, decompressed.
+        outcome: how the walk ended.
+        trajectory: the sequences of losses, step lengths and distances.
+        window: how many step lengths a running mean takes.
+        length_sums: the sums of `window` consecutive step lengths.
+        phases: the decay phase and the fine-tuning after it, by the rule of the module `phases`.
+        brackets: the brackets of the decay phase (loss gap, squared distance, length sum), then those of the windows
+            that were asked for.
+        estimates: the estimates of the final loss after each twentieth of the walk.
+        settled: the steps from which on Aitken's estimates stay close to the final loss.
         settled_fits: the same for the fitted limit, in floats.
-        trajectory_density: vertices around the last one.
-        line_densities: breakpoints along lines, last vertex and control in turn.
-        density_rows: the lines' sums by radius.
+        trajectory_density: the numbers of vertices around the last vertex.
+        line_densities: the numbers of breakpoints along lines, through the last vertex and a control point in turn.
+        density_rows: the sums over all lines, by radius.
     """
 
     instance_digest: str
@@ -89,16 +90,16 @@ class Observations:
 
     @property
     def steps(self) -> int:
-        """Returns S."""
+        """Returns the number S of steps."""
         return self.trajectory.steps
 
     @property
     def final_loss(self) -> mpq:
-        """Returns L_S."""
+        """Returns the loss L_S at the last vertex."""
         return self.trajectory.losses[-1]
 
     def bracket(self, quantity: str) -> Bracket | None:
-        """Returns the decay phase's bracket of a quantity, None where there is none."""
+        """Returns the decay phase's bracket of a quantity; None where there is none."""
         end = self.phases.decay_end
         return next(
             (b for b in self.brackets if b.quantity == quantity and b.end == end and b.begin <= self.window), None
@@ -106,7 +107,7 @@ class Observations:
 
     @property
     def density_ratios(self) -> tuple[tuple[mpq, mpq | None], ...]:
-        """Returns, by radius, kinks near the last vertex / near control points."""
+        """Returns, for each radius, the ratio of kinks near the last vertex to kinks near control points."""
         return tuple((row.radius, row.ratio) for row in self.density_rows)
 
     @property
@@ -128,7 +129,7 @@ class Observations:
                     claims.append(EstimateClaim(found.fraction, found.step, found.step, low, high))
         claims.append(self.trajectory_density)
         claims += [LineClaim(last if d.line.place == "last" else None, d) for d in self.line_densities]
-        return tuple(dict.fromkeys(claims))  # on short walks several shares have one step
+        return tuple(dict.fromkeys(claims))  # on short walks several shares have the same step
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,20 +153,20 @@ def observe(
     jobs: int = 1,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Observations:
-    """Returns all observations of a recorded walk. The same for any number of processes.
+    """Returns all observations of a recorded walk, which are the same for any number of processes.
 
-    The certificate is trusted here: verify it.
+    The certificate is trusted here; `exactdrl.verify` checks it.
 
     Args:
-        instance: the problem, or its file.
-        run: a whole certificate, or its file.
+        instance: the problem, or the path of its file.
+        run: the certificate, which has to be whole, or the path of its file.
         window: how many step lengths a running mean takes.
-        spread: above 1, see `phases`; any exact number.
+        spread: an exact number above 1, the factor of the rule in the module `phases`.
         between: windows (a, b) of steps for further brackets, 0 ≤ a < b ≤ S.
-        lines: how many lines through the last vertex, and as many through control points.
-        seed: of the lines.
+        lines: how many lines through the last vertex are drawn, and as many through control points.
+        seed: the seed of the lines.
         jobs: how many processes.
-        on_progress: called now and then.
+        on_progress: is called now and then.
 
     Raises:
         InputError: a file cannot be read or does not fit, or an argument is out of range.
@@ -176,7 +177,7 @@ def observe(
     factor = to_rational(spread)
     check_options(len(certificate.steps), window=window, spread=factor, between=between, lines=lines)
     if certificate.outcome is None:
-        raise InputError("the certificate breaks off before its outcome")
+        raise InputError("the certificate breaks off before its outcome; `exactdrl walk --resume` goes on with it")
     problem = IntegerProblem.from_instance(instance)
     report = on_progress or _ignore
 
@@ -194,7 +195,7 @@ def observe(
     drawn = draw_lines(problem, trajectory, lines, seed) if problem.dimension else []
     radii = choose_radii(trajectory.squared_distances)
     densities = []
-    # processes take a second to start: on short walks the lines take less
+    # processes take a second to start, and the lines of short walks take less
     jobs = jobs if len(certificate.steps) > STEPS_A_SEGMENT else 1
     count = partial(_count, trajectory.last, radii, FloatProblem.of(problem))
     for density in map_items(common_problem(problem), drawn, count, jobs=jobs):
@@ -248,8 +249,8 @@ def check_options(steps: int, *, window: int, spread: mpq, between: Sequence[tup
 def find_brackets(trajectory: Trajectory, gaps: Sequence[mpq], sums: LengthSums, begin: int, end: int) -> list[Bracket]:
     """Returns the brackets over begin..end of the loss gap, the squared distance and the length sums, where they exist.
 
-    Length sums begin with the first full window. Where the enclosures of a sum leave its ratios open by more than a
-    digit they are computed again with more bits.
+    Length sums begin with the first full window. Sums whose enclosures are too coarse for the digits of a bracket are
+    computed again with more bits.
     """
     found = [
         bracket_values("loss-gap", gaps, begin, end),
@@ -264,6 +265,6 @@ def find_brackets(trajectory: Trajectory, gaps: Sequence[mpq], sums: LengthSums,
 
 
 def _is_coarse(sums: LengthSums, begin: int, end: int) -> bool:
-    """Returns whether a sum of begin..end is known to less than 8 digits: twice those of a bracket."""
+    """Returns whether a sum in begin..end is known to less than 8 digits, which are twice those of a bracket."""
     part = slice(begin - sums.window, end + 1 - sums.window)
     return any(low < 10**8 * (high - low) for low, high in zip(sums.low[part], sums.high[part], strict=True))

@@ -2,8 +2,8 @@
 
 The decay phase is the longest window 0..b, b ≥ `MIN_STEPS`, on which the loss gap stays within a factor `spread` of a
 geometric sequence: there are a rate ρ < 1 and constants with low ρ^k ≤ (L_k - L_S)/(L_0 - L_S) ≤ high ρ^k and
-high / low ≤ spread. A longer window can only be worse, so b is found by bisection. The search runs in floats; what it
-finds is then certified by exact constants (`brackets`). That no longer window would do is not claimed.
+high / low ≤ spread. The factor of a longer window is not smaller, so that b is found by bisection. The search runs in
+floats. What it finds is then certified by exact constants (`brackets`). It is not claimed that no longer window exists.
 """
 
 import math
@@ -22,12 +22,12 @@ MIN_STEPS = 10
 
 @dataclass(frozen=True, slots=True)
 class Phases:
-    """Where the decay phase ends.
+    """The decay phase of a walk.
 
     Attributes:
         spread: the factor of the rule.
         decay_end: the last step b of the decay phase 0..b; None where there is no such phase.
-        decay: the certified bracket of the loss gap over 0..b, None where there is no such phase.
+        decay: the certified bracket of the loss gap over 0..b; None where there is no such phase.
     """
 
     spread: mpq
@@ -40,7 +40,7 @@ def split_phases(gaps: Sequence[mpq], spread: mpq = SPREAD) -> Phases:
 
     Args:
         gaps: L_k - L_S for k = 0..S.
-        spread: above 1.
+        spread: the factor of the rule, above 1.
     """
     logs = list(takewhile(lambda log: log > -math.inf, enclose(gaps).logs()))
     allowed = log_of(spread)
@@ -51,7 +51,7 @@ def split_phases(gaps: Sequence[mpq], spread: mpq = SPREAD) -> Phases:
             fits = middle
         else:
             beyond = middle
-    # constants are rounded outward, and may miss the spread by a digit: then the window is shortened
+    # constants are rounded outward and may miss the spread by a digit, so that the window is shortened
     while fits >= MIN_STEPS:
         bracket = bracket_values("loss-gap", gaps, 0, fits)
         if bracket is None or bracket.rate >= 1:

@@ -1,9 +1,9 @@
 """All kinks of the loss in a window of a plane of parameters, as exact segments.
 
 On the plane θ(s, t) = origin + s · first + t · second every preactivation of a sample is piecewise affine. Sample by
-sample and layer by layer the window is cut into convex polygons along the lines where a unit's preactivation is 0; on
+sample and layer by layer the window is cut into convex polygons along the lines where a unit's preactivation is 0. On
 each polygon the next layer's preactivations are affine. So a kink is a broken line, given by its straight pieces. No
-number is rounded: the picture of a plane is exact for the plane that was asked for.
+number is rounded, so that the picture is exact for the plane that was asked for.
 """
 
 from collections.abc import Iterator, Sequence
@@ -52,9 +52,9 @@ class Segment:
     """A straight piece of a kink in a plane.
 
     Attributes:
-        kink: whose preactivation or residual is 0 there.
-        begin: (s, t) of one end.
-        end: of the other.
+        kink: the kink, whose preactivation or residual is 0 on the piece.
+        begin: the (s, t) of one end.
+        end: the (s, t) of the other end.
     """
 
     kink: Kink
@@ -63,13 +63,13 @@ class Segment:
 
 
 def through_points(points: Sequence[Matrix]) -> Plane:
-    """Returns the plane through three points: (0, 0), (1, 0) and (0, 1) are these.
+    """Returns the plane through three points, whose (s, t) are (0, 0), (1, 0) and (0, 1).
 
     Raises:
-        InputError: there are not three, or they lie on a line.
+        InputError: there are not three points, or they lie on a line.
     """
     if len(points) != 3:  # noqa: PLR2004 - a plane
-        raise InputError(f"{len(points)} points are given; a plane is through three")
+        raise InputError(f"{len(points)} points are given; a plane needs three")
     origin, one, two = points
     first, second = (
         tuple(tuple(p - o for p, o in zip(*rows, strict=True)) for rows in zip(point, origin, strict=True))
@@ -78,21 +78,21 @@ def through_points(points: Sequence[Matrix]) -> Plane:
     a, b = ([entry for row in matrix for entry in row] for matrix in (first, second))
     products = [sum((x * y for x, y in zip(*pair, strict=True)), _ZERO) for pair in ((a, a), (b, b), (a, b))]
     if products[0] * products[1] == products[2] ** 2:
-        raise InputError("the three points lie on a line: there are many planes through them")
+        raise InputError("the three points lie on a line, so that many planes go through them; name other points")
     return Plane(origin, first, second)
 
 
 def find_segments(
     problem: IntegerProblem, plane: Plane, lower: Place, upper: Place, samples: Sequence[int] | None = None
 ) -> Iterator[Segment]:
-    """Yields every straight piece of every kink that crosses the inside of a window, sample by sample. Exact.
+    """Yields exactly every straight piece of every kink that crosses the inside of a window, sample by sample.
 
     Args:
         problem: the scaled problem.
-        plane: of full parameters.
+        plane: a plane of full parameters.
         lower: the least s and t of the window.
-        upper: the greatest.
-        samples: some of them; default all.
+        upper: the greatest s and t of the window.
+        samples: the samples whose kinks are wanted; default: all.
 
     Raises:
         InputError: the window is empty.
@@ -105,17 +105,17 @@ def find_segments(
 
 
 def find_cells(problem: IntegerProblem, plane: Plane, lower: Place, upper: Place) -> list[Polygon]:
-    """Returns the cells of the loss in a window of a plane, as convex polygons. Exact.
+    """Returns exactly the cells of the loss in a window of a plane, as convex polygons.
 
-    A cell is where the sign of every kink's preactivation or residual is one and the same, and not 0. Each cell of the
-    parameters is convex, so that the plane meets it in one polygon or not at all. The work grows with the number of
-    cells times that of samples.
+    In a cell every kink's preactivation or residual has one sign, which is not 0. Each cell of the parameters is
+    convex, so that the plane meets it in one polygon or not at all. The work grows with the number of cells times the
+    number of samples.
 
     Args:
         problem: the scaled problem.
-        plane: of full parameters.
+        plane: a plane of full parameters.
         lower: the least s and t of the window.
-        upper: the greatest.
+        upper: the greatest s and t of the window.
 
     Raises:
         InputError: the window is empty.
@@ -185,7 +185,7 @@ def _at(form: Affine, place: Place) -> mpq:
 
 
 def _cut(polygon: Polygon, form: Affine) -> tuple[list[Polygon], tuple[Place, Place] | None]:
-    """Returns a convex polygon cut along form = 0, and where the cut enters and leaves; whole if none goes inside."""
+    """Returns a convex polygon cut along form = 0, and the ends of the cut; the whole polygon if it is not cut."""
     heights = [_at(form, place) for place in polygon]
     if all(height >= 0 for height in heights) or all(height <= 0 for height in heights):
         return [polygon], None

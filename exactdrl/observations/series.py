@@ -1,4 +1,4 @@
-"""What figures and tables show of a walk, point by point, as floats: each the nearest to the exact value."""
+"""What figures and tables show of a walk, point by point, as the floats nearest to the exact values."""
 
 import math
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ from exactdrl.series.trajectory import Trajectory
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A walk's points in order, those of phase 1 first. Square roots and means are correct in 17 digits.
+    """A walk's points in order, those before the first vertex first. Roots and means are correct to 17 digits.
 
     Attributes:
         before: the number of points before the first vertex; point i is vertex v_k with k = i - before.
-        loss: at each point.
-        gap: loss minus the last loss.
-        length: of the step to each point; NaN for the start.
-        running_mean: of the last `window` lengths; NaN where there are fewer.
-        distance: to the last vertex.
+        loss: the loss at each point.
+        gap: the loss minus the last loss.
+        length: the length of the step to each point; NaN for the start.
+        running_mean: the mean of the last `window` lengths; NaN where there are fewer.
+        distance: the distance to the last vertex.
         window: how many lengths a mean takes.
     """
 
@@ -37,7 +37,7 @@ class Series:
 
     @property
     def steps(self) -> range:
-        """Returns the points' steps k: 0 is the first vertex, points of phase 1 are negative."""
+        """Returns the points' steps k: 0 for the first vertex, negative numbers for points before it."""
         return range(-self.before, len(self.loss) - self.before)
 
 
@@ -45,9 +45,9 @@ def to_series(problem: IntegerProblem, certificate: Certificate, trajectory: Tra
     """Returns a walk's points as floats, the start and phase 1 included.
 
     Args:
-        problem: the certificate's.
-        certificate: a whole one.
-        trajectory: its vertices.
+        problem: the scaled problem.
+        certificate: the walk's certificate, which has to be whole.
+        trajectory: the walk's vertices.
         window: how many step lengths a mean takes.
     """
     early = phase_one_points(problem, certificate)

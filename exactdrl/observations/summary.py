@@ -1,4 +1,4 @@
-"""Observations as one JSON-ready object: exact numbers as text, floats beside them."""
+"""Observations as one JSON object, with exact numbers as texts beside floats."""
 
 from gmpy2 import mpq
 
@@ -10,7 +10,7 @@ from exactdrl.observations.observe import Observations
 
 
 def to_summary(found: Observations) -> dict[str, object]:
-    """Returns what was observed, without the sequences; a number that may be null does not exist there."""
+    """Returns what was observed, without the sequences; null stands for a number that does not exist."""
     losses, end = found.trajectory.losses, found.phases.decay_end
     return {
         "instance": found.instance_digest,

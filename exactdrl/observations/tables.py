@@ -1,4 +1,4 @@
-"""Observations as tables: columns of floats, short exact numbers as text; CSV or Parquet."""
+"""Observations as tables in CSV or Parquet: columns of floats, and short exact numbers as texts."""
 
 import csv
 import math
@@ -23,8 +23,8 @@ class Table:
     """A table.
 
     Attributes:
-        name: the file's, without its ending.
-        columns: of one length; entries are int, float (NaN: none), str or None.
+        name: the name of its file, without the ending.
+        columns: columns of one length; entries are int, float, str or None, and NaN stands for no number.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Table:
 
 
 def walk_table(series: Series) -> Table:
-    """Returns the points of a walk; `step` 0 is the first vertex, points of phase 1 are negative."""
+    """Returns the points of a walk; the first vertex has the step 0, and points before it have negative steps."""
     return Table(
         "walk",
         {
@@ -66,7 +66,7 @@ def bracket_table(found: Observations) -> Table:
 
 
 def estimate_table(found: Observations) -> Table:
-    """Returns the estimates of the final loss by share of the walk; relative errors, Aitken's nearest to the exact."""
+    """Returns the estimates of the final loss by share of the walk, with their relative errors, as nearest floats."""
     rows = found.estimates
     columns: dict[str, Sequence[object]] = {
         "share": [to_float(row.share) for row in rows],
@@ -82,7 +82,7 @@ def estimate_table(found: Observations) -> Table:
 
 
 def settled_table(found: Observations) -> Table:
-    """Returns from which step on each estimate stays close to the end; `exact` tells Aitken's from the fit's floats."""
+    """Returns from which step on each estimate stays close; `exact` is 1 for Aitken's and 0 for the fit in floats."""
     exact = [(_method(s.fraction), s.within, s.step, 1) for s in found.settled]
     rows = [*exact, *(("fit", s.within, s.step, 0) for s in found.settled_fits)]
     return Table(
@@ -109,7 +109,7 @@ def vertex_density_table(found: Observations) -> Table:
 
 
 def kink_density_table(found: Observations) -> Table:
-    """Returns the breakpoints of all lines together by radius, the origin's own left out."""
+    """Returns the breakpoints of all lines together by radius, without those at t = 0."""
     rows = found.density_rows
     return Table(
         "kink_density",
@@ -126,7 +126,7 @@ def kink_density_table(found: Observations) -> Table:
 
 
 def line_table(found: Observations) -> Table:
-    """Returns the breakpoints of each line by radius; `at_origin` tells whether the origin is one of them."""
+    """Returns the breakpoints of each line by radius; `at_origin` is 1 if one of them is at t = 0."""
     entries = [(number, d, i) for number, d in _numbered(found.line_densities) for i in range(len(d.radii))]
     return Table(
         "lines",
@@ -141,7 +141,7 @@ def line_table(found: Observations) -> Table:
 
 
 def _numbered(densities: Sequence[LineDensity]) -> list[tuple[int, LineDensity]]:
-    # the two lines of one direction come one after the other, and have one number
+    # the two lines of one direction follow each other and have the same number
     return [(index // 2, density) for index, density in enumerate(densities)]
 
 
@@ -172,7 +172,7 @@ def make_folder(folder: Path) -> None:
     """Makes a folder where there is none.
 
     Raises:
-        InputError: it cannot be made.
+        InputError: the folder cannot be made.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -181,7 +181,7 @@ def make_folder(folder: Path) -> None:
 
 
 def refuse_written(paths: Sequence[Path], *, force: bool) -> None:
-    """Refuses files that exist, before anything is computed for them; makes their folders.
+    """Refuses files that exist, before anything is computed for them, and makes their folders.
 
     Raises:
         InputError: a file exists and `force` is not set, or a folder cannot be made.
@@ -192,16 +192,16 @@ def refuse_written(paths: Sequence[Path], *, force: bool) -> None:
 
 
 def write_tables(folder: Path, tables: Sequence[Table], *, ending: str = "csv", force: bool = False) -> list[Path]:
-    """Writes tables into a folder, made if it does not exist, and returns their paths.
+    """Writes tables into a folder, which is made if it does not exist, and returns their paths.
 
     Args:
-        folder: where.
-        tables: each a file.
+        folder: the folder.
+        tables: the tables, each of which becomes a file.
         ending: `csv` or `parquet`.
-        force: write over existing files.
+        force: whether existing files are written over.
 
     Raises:
-        InputError: another ending, a file exists and `force` is not set, or it cannot be written.
+        InputError: the ending is another, a file exists and `force` is not set, or it cannot be written.
     """
     if ending not in ENDINGS:
         raise InputError(f"table format is {ending!r}; one of {', '.join(ENDINGS)} is needed")

@@ -1,1 +1,1 @@
-"""Networks of one trained affine layer: the convex case, with long steps."""
+"""The convex case, in which the last, affine layer is trained, and its walk with long steps."""

@@ -1,7 +1,8 @@
-"""A regression's vertex in float64: its inverse, its residuals, its multipliers, each with a bound on its error.
+"""A regression's vertex in float64: the inverse of its basis, its residuals and its multipliers, with error bounds.
 
-Theorems and proofs: proofs/long-step.md. Every bound holds for any order of summation. Sizes of vectors are bounded by
-their greatest entries where that is far below what decides: each operation of NumPy costs more than its arithmetic.
+proofs/long-step.md has the theorems and proofs. Every bound holds for any order of summation. The sizes of vectors are
+bounded by their greatest entries where this is good enough, since each operation of NumPy costs more than its
+arithmetic.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ from numpy.typing import NDArray
 from exactdrl.regression.floats import SAFETY, FloatRegression, slack
 from exactdrl.regression.products import TINY, Floats
 
-# ‖I - R A‖ must be below these, by rows and by columns: the bounds assume it
+# the bounds assume that ‖I - R A‖ is below these numbers, by rows and by columns
 _REGULAR_ROWS, _REGULAR_COLUMNS = 0.25, 0.5
-# an update with a smaller pivot may overflow; one with a greater computed defect is worth more work. What is computed
-# with an inverse is refined once, which squares the defect
+# an update with a smaller pivot may overflow; one with a greater computed defect is improved by more work. What is
+# computed with an inverse is refined once, which squares the defect
 _PIVOT, _DRIFTED = 2.0**-100, 2.0**-30
 
-# ranks up to which a defect is computed at each exchange: it costs less than carrying its bounds
+# up to this rank a defect is computed at each exchange, which costs less than carrying its bounds
 _FEW = 60
-# bounds of defects up to which they are carried
+# bounds on defects are carried up to this size
 _CARRIED = 2.0**-8
 
 Places = NDArray[np.intp]
@@ -32,16 +33,16 @@ Places = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class Inverse:
-    """About the inverse of the rows of a basis.
+    """An approximate inverse of the rows of a basis.
 
     Attributes:
-        places: of the basis, in any order.
-        rows: A, (r, r), rounded.
-        reach_errors: of the rows, see `FloatRegression`.
-        inverse: R.
+        places: the places of the basis, in any order.
+        rows: the rounded rows A, shape (r, r).
+        reach_errors: the rows' entries of `FloatRegression.reach_errors`.
+        inverse: the approximate inverse R.
         sizes: |R|.
-        row_defect: a bound of every sum of a row of |I - R A|, for the true A.
-        column_defect: a bound of every sum of a column of it.
+        row_defect: a bound on the row sums of |I - R A|, for the exact A.
+        column_defect: a bound on the column sums of |I - R A|, for the exact A.
     """
 
     places: Places
@@ -55,13 +56,13 @@ class Inverse:
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """Where a vertex is.
+    """The place of a vertex.
 
     Attributes:
-        s: the point.
+        s: the vertex in the coordinates s of `FloatRegression`.
         reach: max|s|.
-        error: a bound of the error of every entry of s.
-        values: all residuals there, (M,).
+        error: a bound on the error of every entry of s.
+        values: all residuals at the vertex, shape (M,).
     """
 
     s: Floats
@@ -75,9 +76,9 @@ class Priced:
     """The slopes at a vertex.
 
     Attributes:
-        gradient: of all that does not vanish, in s.
-        multipliers: of the basis.
-        errors: absolute, of the multipliers.
+        gradient: the gradient, in s, of the sum of all residuals that do not vanish.
+        multipliers: the multipliers of the basis.
+        errors: bounds on the absolute errors of the multipliers.
     """
 
     gradient: Floats
@@ -86,14 +87,14 @@ class Priced:
 
 
 def invert(floats: FloatRegression, basis: Sequence[int] | Places) -> Inverse | None:
-    """Returns the inverse of a basis' rows; None if it is too far from exact for the bounds.
+    """Returns an inverse of a basis' rows; None if it is too inaccurate for the bounds.
 
     |I - R Â| ≤ |I - R A| + |R| |Â - A|, where the computed I - R A errs by at most slack · |R| |A|.
     """
     places = np.array(basis, dtype=np.intp)
     rows = floats.rows.take(places, axis=0)
     try:
-        # NumPy's types leave the kind of the result open
+        # NumPy's annotations leave the type of the result open
         inverse: Any = np.linalg.inv(rows)
     except np.linalg.LinAlgError:
         return None
@@ -101,7 +102,7 @@ def invert(floats: FloatRegression, basis: Sequence[int] | Places) -> Inverse | 
 
 
 def exchange(floats: FloatRegression, at: Inverse, slot: int, entering: int) -> Inverse | None:
-    """Returns the inverse of the basis with another row in a slot, updated where that is accurate; see `invert`."""
+    """Returns an inverse of the basis with another row in a slot, by an update where that is accurate; see `invert`."""
     places = at.places.copy()
     places[slot] = entering
     row = floats.rows[entering]
@@ -131,17 +132,17 @@ def exchange(floats: FloatRegression, at: Inverse, slot: int, entering: int) -> 
 def _carry(
     floats: FloatRegression, at: Inverse, slot: int, places: Places, update: tuple[Floats, Floats, Floats, float]
 ) -> Inverse | None:
-    """Returns an updated inverse with bounds of its defects from those before, None where they have grown too much.
+    """Returns an updated inverse with bounds on its defects from those before; None where these have grown too much.
 
-    In proofs/long-step.md, section 6, *carried*: E' = E - (R e_s)(a E - δ A)/v_s - F A'. That costs r² where the defect
-    itself costs r³.
+    Source: proofs/long-step.md, section 6, *carried*: E' = E - (R e_s)(a E - δ A)/v_s - F A'. This costs r², while
+    computing the defect costs r³.
 
     Args:
         floats: the problem.
         at: the inverse before.
-        slot: s.
-        places: of the new basis.
-        update: its rows, its inverse as computed, v - e_s, and v_s.
+        slot: the slot s that is exchanged.
+        places: the places of the new basis.
+        update: the new rows, the computed inverse, v - e_s, and v_s.
     """
     rows, inverse, products, pivot = update
     row_error = float(floats.reach_errors[places[slot]])
@@ -160,7 +161,7 @@ def _carry(
     row_defect = (row_defect + rounding * (float(shares.max()) + greatest * moved) + TINY) * SAFETY
     column_defect = at.column_defect + total * (reach * at.column_defect + lost)
     column_defect = (column_defect + rounding * (float(shares.sum()) + total * moved) + TINY) * SAFETY
-    # written so that NaN is refused
+    # the comparison is written so that NaN is refused
     if not (row_defect < _CARRIED and column_defect < _CARRIED):
         return None
     reach_errors = floats.reach_errors.take(places)
@@ -168,7 +169,7 @@ def _carry(
 
 
 def _certify(floats: FloatRegression, places: Places, rows: Floats, inverse: Floats, accepted: float) -> Inverse | None:
-    """Returns an inverse with its defects; None if they, or the computed one, are too large."""
+    """Returns an inverse with its defects; None if the defects, or the computed defect, are too large."""
     sizes: Floats = np.abs(inverse)
     defect = inverse @ rows
     defect -= floats.identity
@@ -177,14 +178,14 @@ def _certify(floats: FloatRegression, places: Places, rows: Floats, inverse: Flo
     errors = sizes @ reach_errors
     row_defect = (total + float(errors.max())) * SAFETY
     column_defect = (total + float(errors.sum())) * SAFETY
-    # written so that NaN is refused
+    # the comparison is written so that NaN is refused
     if not (total < accepted and row_defect < _REGULAR_ROWS and column_defect < _REGULAR_COLUMNS):
         return None
     return Inverse(places, rows, reach_errors, inverse, sizes, row_defect, column_defect)
 
 
 def locate(floats: FloatRegression, at: Inverse) -> Located:
-    """Returns the point at which a basis vanishes, and all residuals there."""
+    """Returns the point at which the residuals of a basis vanish, and all residuals at that point."""
     right = -floats.values.take(at.places)
     s = at.inverse @ right
     s += at.inverse @ (right - at.rows @ s)
@@ -204,7 +205,7 @@ def price(floats: FloatRegression, at: Inverse, signs: Floats) -> Priced:
     multipliers = gradient @ at.inverse
     multipliers += (gradient - multipliers @ at.rows) @ at.inverse
     sizes = np.abs(multipliers)
-    # rows of coordinates may be far larger than others, in some columns
+    # rows of coordinates may be far larger than other rows in some columns
     rest = sizes @ np.abs(at.rows)
     rest += np.abs(gradient)
     rest *= slack(floats.rank)
@@ -221,10 +222,11 @@ class Vertex:
 
     Attributes:
         at: the inverse of its basis.
-        located: where it is.
-        signs: (M,), of the members, certain; 0 for the basis, for residuals that vanish, and beyond the members.
-        vanishing: members outside the basis that vanish, increasing.
-        priced: its slopes.
+        located: the place of the vertex.
+        signs: the certain signs of the members, shape (M,); 0 for the basis, for residuals that vanish, and beyond the
+            members.
+        vanishing: the members outside the basis whose residuals vanish, increasing.
+        priced: the slopes at the vertex.
     """
 
     at: Inverse
@@ -235,14 +237,14 @@ class Vertex:
 
 
 def certain_signs(floats: FloatRegression, at: Inverse, located: Located) -> tuple[Floats, list[int]]:
-    """Returns the signs of the members, 0 for the basis and where it is not certain, and the places of the latter."""
+    """Returns the signs of the members, 0 for the basis and for uncertain signs, and the places of uncertain signs."""
     count = floats.count
     sizes = np.abs(located.values)
     sizes[at.places] = np.inf
     signs = np.copysign(1.0, located.values)
     signs[at.places] = 0.0
     signs[count:] = 0.0
-    # mostly one bound shows all of them; written so that NaN is unsure
+    # mostly one bound shows all signs; the comparison is written so that NaN is uncertain
     if float(sizes[:count].min(initial=np.inf)) > floats.greatest_error(located.reach, located.error):
         return signs, []
     unsure = ~(sizes > floats.errors(located.reach, located.error))[:count]
@@ -251,22 +253,22 @@ def certain_signs(floats: FloatRegression, at: Inverse, located: Located) -> tup
 
 
 def is_certainly(floats: FloatRegression, located: Located, place: int, side: int) -> bool:
-    """Returns whether a residual or coordinate certainly has the sign of a side; False only says unsure."""
+    """Returns whether a residual or coordinate certainly has the sign of a side; False says nothing."""
     error = floats.reach_errors[place] * located.reach + floats.fixed_errors[place]
     return bool(located.values[place] * side > error + floats.spreads[place] * located.error)
 
 
 def falls_forever(floats: FloatRegression, at: Inverse, slot: int, side: int) -> bool:
-    """Returns whether the loss certainly falls along an edge however far one goes; False only says unsure.
+    """Returns whether the loss certainly falls along an edge forever; False says nothing.
 
     Args:
         floats: the problem.
-        at: where the edge begins.
-        slot: of the row of the basis that the edge leaves,
-        side: to this side.
+        at: the inverse of the basis of the vertex at which the edge begins.
+        slot: the slot of the row of the basis that the edge leaves.
+        side: the sign that this row gets along the edge.
     """
     if floats.pull is None:
-        # a sum of sizes does not fall forever
+        # a sum of absolute values does not fall forever
         return False
     direction, count = at.inverse[:, slot] * side, floats.count
     reach = float(np.abs(direction).max())
@@ -274,9 +276,9 @@ def falls_forever(floats: FloatRegression, at: Inverse, slot: int, side: int) ->
     rate_errors = floats.reach_errors[:count] * reach + floats.spreads[:count] * error
     rates = np.abs(floats.times(direction))
     rates[at.places] = 0.0
-    # of the leaving row's own term, and of all others
+    # the rates of the leaving row's own term and of all others
     total = float(rates[:count].sum()) + (1.0 if at.places[slot] < count else 0.0)
-    # at infinity every residual grows: the slope is that of the linear term and all rates
+    # far out every residual grows in size, so that the slope is that of the linear term plus all rates
     slope = float(floats.pull @ direction) + total
     bound = float(rate_errors.sum()) + slack(count) * total + float(floats.pull_error @ np.abs(direction))
     bound += (slack(floats.rank) * reach + error) * float(np.abs(floats.pull).sum() + floats.pull_error.sum())
@@ -284,7 +286,7 @@ def falls_forever(floats: FloatRegression, at: Inverse, slot: int, side: int) ->
 
 
 def room_of_ties(floats: FloatRegression, at: Inverse, slot: int, tied: Sequence[int]) -> float:
-    """Returns at most what some members' rates sum to, per unit of the rate of the basis' row in a slot."""
+    """Returns a lower bound on the sum of some members' rates, for a rate 1 of the basis' row in a slot."""
     if not tied:
         return 0.0
     places, column = np.array(tied, dtype=np.intp), at.inverse[:, slot]

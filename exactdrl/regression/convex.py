@@ -1,8 +1,9 @@
 """The verdict on a minimum of a regression, from the multipliers that its walk ended with.
 
-The loss is convex, so multipliers |λ_j| ≤ 1 of the vanishing residuals with g = Σ λ_j b_j (normal j), b_j half the
-jump of the loss's slope there, prove the minimum (rule R1). They are brought into the form of proofs/FORMAT.md, section
-5: proportional kinks merged; LIKQ where the rest is independent; else every kink settled.
+The loss is convex. Let b_j be half the jump of the loss's slope at the vanishing residual j, and g the gradient of the
+rest. Multipliers |λ_j| ≤ 1 with g = Σ λ_j b_j (normal j) prove the minimum (rule R1). They are brought into the form of
+proofs/FORMAT.md, section 5. Proportional kinks are merged. If the merged kinks are independent, the proof is LIKQ, the
+linear-independence kink qualification; otherwise it lists every kink with its multiplier.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +20,7 @@ from exactdrl.minimality.tree.witness import TreeWitness
 from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum
 from exactdrl.regression.protocol import RegressionArithmetic
 
-# kinks, merged, up to which the general judge is asked where this one does not show strictness
+# the most merged kinks for which the general judge is asked where strictness does not follow here
 _FEW = 100
 
 
@@ -28,9 +29,9 @@ class UnitOptimum:
     """Why an output's regression is at its minimum.
 
     Attributes:
-        arithmetic: at the vertex.
-        basis: one whose multipliers are at most 1 in size,
-        signs: if the other vanishing residuals count with these signs.
+        arithmetic: the arithmetic at the vertex.
+        basis: a basis whose multipliers are at most 1 in size if the other vanishing residuals count with `signs`.
+        signs: the sign with which each vanishing residual outside the basis counts, by its place.
     """
 
     arithmetic: RegressionArithmetic
@@ -40,7 +41,11 @@ class UnitOptimum:
 
 @dataclass(slots=True)
 class _Merged:
-    """Proportional kinks: the first one, its normal, its own b; in units of that b, λ and b of all of them together."""
+    """Proportional kinks merged into the first one.
+
+    `row` is its normal and `share` its own b. `multiplier` and `bound` are λ and b of all of them together, in units of
+    that b.
+    """
 
     kink: Kink
     row: Sequence[mpz]
@@ -52,12 +57,12 @@ class _Merged:
 def judge_convex(
     problem: IntegerProblem, optima: Sequence[UnitOptimum], loss: Callable[[], mpq]
 ) -> StrictLocalMinimum | LocalMinimum:
-    """Returns the verdict.
+    """Returns the verdict on a minimum of the loss.
 
     Args:
         problem: the scaled problem, whose trained layer is the last.
-        optima: of each output.
-        loss: returns the loss.
+        optima: why each output's regression is at its minimum.
+        loss: a function that returns the loss.
     """
     if not any(optimum.signs for optimum in optima):
         if not problem.lineality and all(optimum.arithmetic.is_strict() for optimum in optima):
@@ -90,7 +95,7 @@ def _rank(problem: IntegerProblem, kinks: Sequence[_Merged]) -> int:
 
 
 def _merge(problem: IntegerProblem, unit: int, optimum: UnitOptimum) -> list[_Merged]:
-    """Returns the kinks of an output that vanish, proportional ones merged into the first, in address order."""
+    """Returns the vanishing kinks of an output in address order, with proportional kinks merged into the first one."""
     arithmetic = optimum.arithmetic
     regression = arithmetic.regression
     multipliers = dict(zip(optimum.basis, arithmetic.multipliers_of(optimum.basis, optimum.signs), strict=True))

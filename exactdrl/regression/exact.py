@@ -1,4 +1,4 @@
-"""The exact arithmetic on a regression: integers and rationals only, by FLINT; one scan of all residuals a decision."""
+"""The exact arithmetic on a regression, by FLINT's integers and rationals, with a scan of all residuals a decision."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -12,7 +12,7 @@ from exactdrl.exact.linear import independent_rows, solve_regular, to_fmpz, to_m
 from exactdrl.exact.rationals import to_float
 from exactdrl.regression.protocol import Met, Regression
 
-# one product of matrices costs as much as the residuals of this share of the members, one by one
+# a product of matrices costs as much as one by one the residuals of 1/8 of the members
 _MANY = 8
 _KEY = 64
 
@@ -26,7 +26,7 @@ class ExactRegression:
         Args:
             regression: the problem.
             basis: r places with independent rows, in order of entry.
-            signs: of all members there, where they are known.
+            signs: the signs of all members at the vertex, where they are known.
         """
         self.regression = regression
         self._set(list(basis), signs)
@@ -44,20 +44,20 @@ class ExactRegression:
 
     @cached_property
     def point(self) -> tuple[fmpz_mat, fmpz]:
-        """Returns numerators (r, 1) and the positive denominator of the parameters."""
+        """Returns the numerators of the parameters, shape (r, 1), and their positive common denominator."""
         right = fmpz_mat(len(self.basis), 1, [to_fmpz(-self.regression.offset(place)) for place in self.basis])
         return solve_regular(self._rows, right)
 
     def parameters(self) -> tuple[mpq, ...]:
-        """Returns the reduced parameters of the unit, r rationals."""
+        """Returns the reduced parameters of the output, r rationals."""
         numerators, denominator = self.point
         return tuple(mpq(int(entry), int(denominator)) for entry in numerators.entries())
 
     def values(self) -> list[fmpz]:
-        """Returns the scaled residuals of all members, with the factor of the point's denominator."""
+        """Returns the scaled residuals of all members times the point's denominator."""
         numerators, denominator = self.point
         constants = self.regression.offset_matrix * denominator
-        # the usual start
+        # the usual start is 0
         if not any(numerators.entries()):
             return constants.entries()
         return (self.regression.matrix * numerators + constants).entries()
@@ -95,7 +95,7 @@ class ExactRegression:
 
     @cached_property
     def pull(self) -> list[mpz]:
-        """Returns the gradient of all that does not vanish, scaled like the loss."""
+        """Returns the gradient of the linear term and all residuals that do not vanish, scaled like the loss."""
         return [entry + p for entry, p in zip(self._sums[0], self.regression.pull, strict=True)]
 
     def multipliers_of(self, basis: Sequence[int], signs: Mapping[int, int]) -> list[mpq]:
@@ -110,7 +110,7 @@ class ExactRegression:
         scale = regression.scale
         found = []
         for place, numerator in zip(basis, numerators.entries(), strict=True):
-            # the scaled row is D times ω times the true one, D = scale / weight, or a start value's denominator
+            # the scaled row is the true row times D ω with D = scale / weight, or times a start value's denominator
             factor = (
                 mpq(1, regression.weights[place])
                 if place < regression.count
@@ -120,11 +120,11 @@ class ExactRegression:
         return found
 
     def is_strict(self) -> bool:
-        """Returns whether all multipliers of the basis are below 1 in size, where nothing else vanishes."""
+        """Returns whether all multipliers of the basis are below 1 in size; no other residual may vanish."""
         return all(abs(multiplier) < 1 for multiplier in self.multipliers_of(self.basis, {}))
 
     def loss(self) -> mpq:
-        """Returns the members' share in the loss, exact."""
+        """Returns the members' exact share in the loss."""
         numerators, denominator = self.point
         scale, regression = to_mpz(denominator), self.regression
         constant = self._sums[1] + regression.linear[1]
@@ -141,7 +141,7 @@ class ExactRegression:
         return len(independent_rows([regression.row(place) for place in places], len(places))) == len(places)
 
     def leaving(self) -> tuple[int, int] | None:
-        """Returns which row of the basis to leave, and to which side; see the protocol."""
+        """Returns the row of the basis that is left, and to which side; see the protocol."""
         count = self.regression.count
         multipliers = dict(zip(self.basis, self.multipliers_of(self.basis, {}), strict=True))
         coordinates = sorted(place for place in self.basis if place >= count)
@@ -154,13 +154,13 @@ class ExactRegression:
         return best, -1 if multipliers[best] > 0 else 1
 
     def _direction(self, leaving: int, side: int) -> fmpz_mat:
-        """Returns a positive multiple of an edge, (r, 1)."""
+        """Returns a positive multiple of an edge direction, shape (r, 1)."""
         slot = self.basis.index(leaving)
         right = fmpz_mat(len(self.basis), 1, [side * (index == slot) for index in range(len(self.basis))])
         return solve_regular(self._rows, right)[0]
 
     def edge(self, leaving: int, side: int) -> list[mpq]:
-        """Returns a direction of an edge in the parameters, r rationals."""
+        """Returns an edge direction in the parameters, r rationals."""
         return [mpq(int(entry)) for entry in self._direction(leaving, side).entries()]
 
     def _rates(self, direction: fmpz_mat) -> tuple[list[fmpz], list[int]]:
@@ -174,7 +174,7 @@ class ExactRegression:
         return rates, ahead
 
     def go(self, leaving: int, side: int) -> Met | None:
-        """Goes along an edge to where the loss is least, the first such point; None, unmoved, if it falls forever."""
+        """Moves along an edge to the first point of least loss; stays and returns None if the loss falls forever."""
         weights = self.regression.weights
         direction = self._direction(leaving, side)
         rates, ahead = self._rates(direction)
@@ -190,7 +190,7 @@ class ExactRegression:
         return None
 
     def go_far(self, leaving: int, side: int) -> Met | None:
-        """Goes along an edge to the last residual that vanishes ahead; None, unmoved, if there is none."""
+        """Moves along an edge to the last residual that vanishes ahead; stays and returns None if there is none."""
         rates, ahead = self._rates(self._direction(leaving, side))
         groups = list(_in_order(self.values(), rates, ahead))
         if not groups:
@@ -215,12 +215,12 @@ class ExactRegression:
         return [(place, [to_mpz(x) for x in column]) for (place, _), column in zip(slots, columns, strict=True)]
 
     def joinable(self, place: int) -> int | None:
-        """Returns the first coordinate of the basis that a vanishing residual can replace, None if there is none."""
+        """Returns the first coordinate of the basis that a vanishing residual can replace; None if there is none."""
         row = self.regression.row(place)
         return next((coordinate for coordinate, edge in self._coordinate_edges if dot(row, edge)), None)
 
     def local(self) -> "ExactRegression":
-        """Returns the local problem at this vertex, at the basis of this vertex."""
+        """Returns the local problem at this vertex, beginning at the basis of this vertex."""
         members = sorted([*self.basis, *self.vanishing()])
         position = {place: index for index, place in enumerate(members)}
         pull = self.pull
@@ -228,8 +228,8 @@ class ExactRegression:
 
 
 def _in_order(values: Sequence[fmpz], rates: Sequence[fmpz], ahead: Sequence[int]) -> Iterator[list[int]]:
-    """Yields the places that an edge meets, those that it meets at once together, by |value / rate|."""
-    # whole parts of the multiples by one power of 2 sort most of them; that power makes the least one _KEY bits long
+    """Yields the places that an edge meets, by |value / rate|; those that it meets at the same point come together."""
+    # the quotients times one power of 2, rounded down, sort most places; that power makes the least one _KEY bits long
     bits = min((values[place].bit_length() - rates[place].bit_length() for place in ahead), default=0)
     shift = max(0, _KEY - bits)
     keyed = sorted(((abs(values[place]) << shift) // abs(rates[place]), place) for place in ahead)

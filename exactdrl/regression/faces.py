@@ -1,13 +1,13 @@
-"""All minimisers of an output's loss: the face of optimal solutions, and how far each parameter goes on it.
+"""All minimisers of an output's loss: the face of optimal solutions, and the range of each parameter on it.
 
-Multipliers e_i of all members, with Σ e_i ω_i x_i = -π and |e_i| ≤ 1, e_i the sign of the residual where that is not 0,
-prove that a point u is a minimiser. Then v is one as well exactly if e_i r_i(v) = |r_i(v)| for every member: r_i(v) = 0
-where |e_i| < 1, and r_i(v) e_i ≥ 0 elsewhere. So the minimisers are a polyhedron, bounded where the loss grows in every
-direction.
+Let e_i be multipliers of all members with Σ e_i ω_i x_i = -π and |e_i| ≤ 1, where e_i is the sign of a residual that is
+not 0. They prove that a point u is a minimiser. Another point v is a minimiser exactly if e_i r_i(v) = |r_i(v)| for
+every member, that is, r_i(v) = 0 where |e_i| < 1, and r_i(v) e_i ≥ 0 elsewhere. So the minimisers form a polyhedron. It
+is bounded where the loss grows in every direction.
 
-A linear function c is greatest on it at a minimiser v of L - ε c for some ε > 0 at which L is least: for any other
-minimiser w, L(w) - ε c(w) ≥ L(v) - ε c(v) with L(w) = L(v). So the same walk finds it, and one exact loss proves it.
-Proofs: proofs/long-step.md, section 9.
+Let v be a minimiser of L - ε c for some ε > 0 and a linear function c. If L is least at v, c is greatest at v among all
+minimisers w of L, since L(w) - ε c(w) ≥ L(v) - ε c(v) and L(w) = L(v). So the same walk finds v, and one exact loss
+proves it. Source: proofs/long-step.md, section 9.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,18 +24,18 @@ from exactdrl.regression.protocol import Regression
 
 Parameters = tuple[mpq, ...]
 
-# ε is a power of 2 to minus these bits, of the size of the problem's gradients; the next is tried where L is not least
+# ε is 2 to minus these bits, times the size of the problem's gradients; the next one is tried where L is not least
 _BITS = (30, 80, 200, 500, 1200, 3000, 8000, 20000)
 
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """The minimisers.
+    """The face of all minimisers.
 
     Attributes:
-        dimension: of the face; 0 if there is one minimiser alone.
-        least: of each parameter on it, r rationals.
-        greatest: the same.
+        dimension: the dimension of the face; 0 if there is only one minimiser.
+        least: the least value of each parameter on the face, r rationals.
+        greatest: the greatest value of each parameter on the face, r rationals.
     """
 
     dimension: int
@@ -44,24 +44,24 @@ class Face:
 
     @property
     def is_point(self) -> bool:
-        """Returns whether there is one minimiser alone."""
+        """Returns whether there is only one minimiser."""
         return not self.dimension
 
 
 def multipliers_at(optimum: UnitOptimum) -> list[mpq]:
-    """Returns e of all members, by which the optimum is proved; Σ e ω (true normal) is minus the linear term."""
+    """Returns the multipliers e of all members that prove the optimum: Σ e ω (true normal) is minus the linear term."""
     arithmetic = optimum.arithmetic
     found = [mpq(sign) for sign in arithmetic.signs()]
     for place, sign in optimum.signs.items():
         found[place] = mpq(sign)
-    # λ of the basis balances all others
+    # the multipliers of the basis balance all others
     for place, value in zip(optimum.basis, arithmetic.multipliers_of(optimum.basis, optimum.signs), strict=True):
         found[place] = -value
     return found
 
 
 def find_face(optimum: UnitOptimum) -> Face:
-    """Returns the face of minimisers; the loss must grow in every direction, so that the face is bounded."""
+    """Returns the face of minimisers. The loss must grow in every direction, so that the face is bounded."""
     regression, here = optimum.arithmetic.regression, optimum.arithmetic.parameters()
     held = [place for place, e in enumerate(multipliers_at(optimum)) if abs(e) < 1]
     rank = regression.problem.rank
@@ -81,7 +81,7 @@ def find_face(optimum: UnitOptimum) -> Face:
 
 
 def _find_dimension(optimum: UnitOptimum, held: Sequence[int], corners: set[Parameters]) -> int:
-    """Returns the dimension: r less the rank of the residuals that vanish on all of the face."""
+    """Returns the dimension of the face, which is r minus the rank of the residuals that vanish on all of it."""
     regression = optimum.arithmetic.regression
     signs = multipliers_at(optimum)
     always = list(held)

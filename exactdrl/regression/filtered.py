@@ -1,9 +1,9 @@
 """The filtered arithmetic on a regression: float64 proposes each edge and line search, and error bounds decide.
 
-A proposal is certain by looking at the vertex to which it leads: if every residual there has a certain sign, the loss
-falls before it and rises behind it along the edge, then it is the line search's one answer, and the residuals crossed
-are those whose signs differ. Signs that are not certain are decided exactly, one by one; everything else that is not
-certain is left to the exact arithmetic. Theorems: proofs/long-step.md.
+A proposed vertex is certain to be the result of the line search if every residual there has a certain sign, and the
+loss certainly falls before it and rises behind it along the edge. The crossed residuals are then those whose signs
+differ. Signs that are not certain are decided exactly, one by one. Everything else that is not certain is left to the
+exact arithmetic. Source: proofs/long-step.md has the theorems.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from exactdrl.regression.exact import ExactRegression
 from exactdrl.regression.floats import FloatRegression, load
 from exactdrl.regression.protocol import MIXED_DEPTHS, Met, Regression, local_offset
 
-# so many residuals of unsure sign, now and before, that do not vanish make it worth moving the origin
+# with more residuals than this whose signs were uncertain though they do not vanish, the origin is moved
 _UNSURE = 16
-# ranks up to which that many are waited for
+# up to this rank the origin is moved so late; above it, at once
 _FEW = 60
-# breakpoints that are sorted at first; most line searches end within
+# how many breakpoints are sorted at first; most line searches end within these
 _SORTED = 64
-# vertices that are tried on an edge before the exact arithmetic searches it
+# how many vertices are tried on an edge before the exact arithmetic searches it
 _PROPOSALS = 4
 
 
@@ -59,8 +59,8 @@ class FilteredRegression:
         Args:
             regression: the problem.
             basis: r places.
-            floats: the problem in float64; None to load it, for a problem that is not a local one.
-            counts: to which decisions are added.
+            floats: the problem in float64; None to load it, if the problem is not a local one.
+            counts: the counts to which decisions are added.
         """
         self.regression = regression
         self.counts = counts if counts is not None else DecisionCounts(LONG_KINDS)
@@ -107,7 +107,7 @@ class FilteredRegression:
             signs[unsure] = found
             vanishing = [place for place, sign in zip(unsure, found, strict=True) if not sign]
             self._missed += len(unsure) - len(vanishing)
-            # an origin at which half of what was unsure vanishes is of no use
+            # moving the origin is of no use where half of the residuals with uncertain signs vanish
             self._can_move = self._can_move and (not before or 2 * len(vanishing) < before)
         return Vertex(at, located, signs, vanishing, price(floats, at, signs))
 
@@ -124,7 +124,7 @@ class FilteredRegression:
         return self._exact_here().signs()
 
     def leaving(self) -> tuple[int, int] | None:
-        """Returns which row of the basis to leave, and to which side; see the protocol."""
+        """Returns the row of the basis that is left, and to which side; see the protocol."""
         vertex = self._vertex
         if vertex is not None:
             multipliers, errors = vertex.priced.multipliers, vertex.priced.errors
@@ -132,7 +132,7 @@ class FilteredRegression:
             upper = sizes + errors
             bound, is_coordinate = 1.0, vertex.at.places >= self.regression.count
             if is_coordinate.any():
-                # the others stay
+                # only coordinates may leave
                 bound, sizes[~is_coordinate], upper[~is_coordinate] = 0.0, -np.inf, -np.inf
             elif float(upper.max()) < 1.0:
                 self.counts.floats["leaving row"] += 1
@@ -146,7 +146,7 @@ class FilteredRegression:
         return self._exact_here().leaving()
 
     def go(self, leaving: int, side: int) -> Met | None:
-        """Goes along an edge to where the loss is least, the first such point; None, unmoved, if it falls forever."""
+        """Moves along an edge to the first point of least loss; stays and returns None if the loss falls forever."""
         floats, vertex = self._floats, self._vertex
         if floats is not None and vertex is not None:
             slot = vertex.at.places.tolist().index(leaving)
@@ -170,7 +170,7 @@ class FilteredRegression:
         return met
 
     def go_far(self, leaving: int, side: int) -> Met | None:
-        """Goes along an edge to the last residual that vanishes ahead; None, unmoved, if there is none."""
+        """Moves along an edge to the last residual that vanishes ahead; stays and returns None if there is none."""
         exact = self._exact_here()
         met = exact.go_far(leaving, side)
         if met is not None:
@@ -179,13 +179,14 @@ class FilteredRegression:
         return met
 
     def edge(self, leaving: int, side: int) -> list[mpq]:
-        """Returns a direction of an edge in the parameters, r rationals."""
+        """Returns an edge direction in the parameters, r rationals."""
         return self._exact_here().edge(leaving, side)
 
     def _confirm(self, floats: FloatRegression, before: Vertex, slot: int, side: int, proposed: int) -> Met | None:
-        """Goes to the vertex where a member vanishes on an edge, or one near it, if the loss is certainly least there.
+        """Moves to the vertex where a member vanishes on an edge, or one nearby, if the loss is certainly least there.
 
-        A vertex that is refused holds the residuals near it far more accurately: it proposes the next one.
+        At a vertex that is refused the nearby residuals are known far more accurately, so that it proposes the next
+        vertex.
         """
         leaving = int(before.at.places[slot])
         entering: int | None = proposed
@@ -194,7 +195,7 @@ class FilteredRegression:
             if entering is None or after is None:
                 return None
             tied = [place for place in after.vanishing if before.signs[place] != 0.0]
-            # along the edge the slopes before and behind are λ ∓ room, per unit of the entering member's rate
+            # per unit of the entering member's rate, the slopes before and behind the vertex are λ ∓ room
             room = 1.0 + room_of_ties(floats, after.at, slot, tied)
             multiplier = float(after.priced.multipliers[slot])
             size = abs(multiplier) + float(after.priced.errors[slot])
@@ -207,7 +208,7 @@ class FilteredRegression:
         return None
 
     def _take(self, before: Vertex, after: Vertex, leaving: int, entering: int) -> Met:
-        """Takes the vertex behind an edge."""
+        """Makes the vertex at the end of an edge the current one."""
         self.basis = self.basis.copy()
         self.basis.remove(leaving)
         self.basis.append(entering)
@@ -223,11 +224,11 @@ class FilteredRegression:
         self._set(list(basis), exact)
 
     def joinable(self, place: int) -> int | None:
-        """Returns the first coordinate of the basis that a vanishing residual can replace, None if there is none."""
+        """Returns the first coordinate of the basis that a vanishing residual can replace; None if there is none."""
         return self._exact_here().joinable(place)
 
     def local(self) -> FilteredRegression:
-        """Returns the local problem at this vertex, at the basis of this vertex."""
+        """Returns the local problem at this vertex, beginning at the basis of this vertex."""
         members = sorted([*self.basis, *self.vanishing()])
         position = {place: index for index, place in enumerate(members)}
         exact = self._exact_here()
@@ -247,7 +248,7 @@ class FilteredRegression:
         return self._exact_here().multipliers_of(basis, signs)
 
     def is_strict(self) -> bool:
-        """Returns whether all multipliers of the basis are below 1 in size, where nothing else vanishes."""
+        """Returns whether all multipliers of the basis are below 1 in size; no other residual may vanish."""
         if self._vertex is not None:
             priced = self._vertex.priced
             if bool((np.abs(priced.multipliers) + priced.errors < 1.0).all()):
@@ -255,11 +256,11 @@ class FilteredRegression:
         return self._exact_here().is_strict()
 
     def parameters(self) -> tuple[mpq, ...]:
-        """Returns the reduced parameters of the unit, r rationals."""
+        """Returns the reduced parameters of the output, r rationals."""
         return self._exact_here().parameters()
 
     def loss(self) -> mpq:
-        """Returns the members' share in the loss, exact."""
+        """Returns the members' exact share in the loss."""
         return self._exact_here().loss()
 
     def loss_estimate(self) -> float:
@@ -279,15 +280,15 @@ class FilteredRegression:
 
 
 def _propose(floats: FloatRegression, vertex: Vertex, slot: int, side: int) -> int | None:
-    """Returns a member at which the loss may be least along an edge, None if it seems to fall forever.
+    """Returns a member at which the loss may be least along an edge; None if the loss seems to fall forever.
 
     Args:
         floats: the problem.
-        vertex: where the edge begins.
-        slot: of the row of the basis that the edge leaves,
-        side: to this side.
+        vertex: the vertex at which the edge begins.
+        slot: the slot of the row of the basis that the edge leaves.
+        side: the sign that this row gets along the edge.
     """
-    # backwards: a residual of the same sign as its rate comes nearer
+    # in the backward direction a residual of the same sign as its rate comes nearer to 0
     backward = vertex.at.inverse[:, slot] * -side
     rates = floats.times(backward)
     rates[vertex.at.places] = 0.0
@@ -305,7 +306,7 @@ def _propose(floats: FloatRegression, vertex: Vertex, slot: int, side: int) -> i
             near = near[times[near].argsort()]
         else:
             near = times.argsort()
-        # the slope rises by twice the speed of each
+        # the slope rises by twice the speed of each breakpoint
         place = int(speeds[near].cumsum().searchsorted(-0.5 * slope))
         if place < len(near):
             return int(ahead[near[place]])

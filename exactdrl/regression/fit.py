@@ -1,4 +1,4 @@
-"""The exact fit of a regression with one output: coefficients, what proves them, and what else is optimal."""
+"""The exact fit of a regression with one output: coefficients, their proof, and all other optimal coefficients."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,14 +18,14 @@ from exactdrl.steps.step import Unbounded
 
 @dataclass(frozen=True)
 class Fit:
-    """A global minimum of a regression's loss: the loss is convex, so that a local one is global.
+    """A global minimum of a regression's loss. The loss is convex, so that a local minimum is global.
 
     Attributes:
-        problem: the scaled problem: one output, the last layer trained.
-        optimum: at which vertex, and what proves that it is one.
-        coefficients: of all columns of x̃; those of columns outside the pivots keep the start's value.
-        objective: the loss.
-        steps: how many long steps led there.
+        problem: the scaled problem, with one output and the last layer trained.
+        optimum: the vertex of the minimum, and its proof.
+        coefficients: the coefficients of all columns of x̃; columns outside the pivots keep the start's value.
+        objective: the loss at the minimum.
+        steps: how many long steps led to the minimum.
     """
 
     problem: IntegerProblem
@@ -35,34 +35,34 @@ class Fit:
     steps: int
 
     def __reduce__(self) -> tuple[object, tuple[Instance]]:
-        """Returns how a copy is made: the problem is fitted again, to the same fit."""
+        """Returns how a copy is made: the problem is fitted again, with the same result."""
         return fit, (self.problem.instance,)
 
     @property
     def vanishing(self) -> tuple[int, ...]:
-        """Returns the samples with a kink whose residual is 0, increasing; of those that the coefficients change."""
+        """Returns the samples whose residual is 0 and has a kink that depends on the coefficients, increasing."""
         arithmetic = self.optimum.arithmetic
         places = sorted([*arithmetic.basis, *arithmetic.vanishing()])
         return tuple(arithmetic.regression.samples[place] for place in places)
 
     @property
     def is_degenerate(self) -> bool:
-        """Returns whether more residuals vanish than there are coefficients that remain."""
+        """Returns whether more residuals vanish than there are pivot columns."""
         return bool(self.optimum.arithmetic.vanishing())
 
     @property
     def aliased(self) -> dict[int, tuple[mpq, ...]]:
-        """Returns each column that is a combination of the pivot columns before it, with how many of each pivot."""
+        """Returns each column that is a combination of pivot columns before it, with the factors of these columns."""
         pivots, combination = self.problem.pivots, self.problem.reduction.combination
         others = [column for column in range(len(self.coefficients)) if column not in pivots]
         return {column: tuple(counts[index] for counts in combination) for index, column in enumerate(others)}
 
     @cached_property
     def dual(self) -> Vector:
-        """Returns the optimal dual solution d, one number a sample.
+        """Returns the optimal dual solution d, a number for each sample.
 
-        Σ d_i x̃_i = 0, d_i lies between minus the loss's slope above and minus that below, times the sample's weight,
-        and the objective is Σ d_i y_i: so no coefficients have a smaller loss.
+        Σ d_i x̃_i = 0, and d_i lies between minus the loss's slope above 0 and minus that below 0, each times the
+        sample's weight. The objective is Σ d_i y_i, which proves that no coefficients have a smaller loss.
         """
         regression, instance = self.optimum.arithmetic.regression, self.problem.instance
         found = [mpq(0)] * self.problem.samples
@@ -72,13 +72,13 @@ class Fit:
         for sample in shares.apart:
             target = instance.targets[sample][0]
             below, above = instance.entry_slopes(sample)[0]
-            # x̃ is 0 there, and the residual minus the target
+            # x̃ is 0 for these samples, so that the residual is minus the target
             found[sample] = -below if target > 0 else -above
         return tuple(found)
 
     @cached_property
     def residuals(self) -> Vector:
-        """Returns targets minus fitted values, one a sample; a residual of this package has the other sign."""
+        """Returns targets minus fitted values, one for each sample. Elsewhere residuals have the opposite sign."""
         pushed, targets = self.problem.instance.pushed_inputs(), self.problem.instance.targets
         return tuple(
             row[0] - sum((a * b for a, b in zip(x, self.coefficients, strict=True) if b), mpq(0))
@@ -92,7 +92,7 @@ class Fit:
 
     @cached_property
     def path(self) -> tuple[Piece, ...]:
-        """Returns the minimisers for all levels of the pinball loss; `parameters` are of the pivot columns."""
+        """Returns the minimisers for all levels of the pinball loss, in the parameters of the pivot columns."""
         return find_path(self.problem, 0)
 
 
@@ -100,16 +100,16 @@ def fit(instance: Instance, *, arithmetic: str = "filtered") -> Fit:
     """Returns the exact fit, by the rule `long-step`.
 
     Args:
-        instance: one output, the last layer trained; its loss grows in every direction.
+        instance: an instance with one output whose last layer is trained.
         arithmetic: `filtered` or `exact`; the fit is the same.
 
     Raises:
-        InputError: the problem is of another kind, or its loss is unbounded.
+        InputError: the instance is of another kind, or its loss falls forever in some direction.
     """
     problem = IntegerProblem.from_instance(instance)
     check_long_step(problem)
     if len(instance.start) != 1:
-        raise InputError(f"one target is needed, not {len(instance.start)}: fit each by itself")
+        raise InputError(f"one target is needed, not {len(instance.start)}; fit each by itself")
     steps = LongSteps(problem, arithmetic)
     count = 0
     if steps.start_end is None:
@@ -119,4 +119,4 @@ def fit(instance: Instance, *, arithmetic: str = "filtered") -> Fit:
             (coefficients,) = problem.to_full(steps.parameters())
             return Fit(problem, steps.optima[0], coefficients, steps.loss(), count)
         assert isinstance(outcome, Unbounded)  # noqa: S101 - nothing else is left
-    raise InputError("the loss falls forever: there is no fit")
+    raise InputError("the loss falls forever in some direction, so that there is no fit")

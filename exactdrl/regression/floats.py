@@ -1,10 +1,10 @@
 """A regression in float64 with bounds on every error, in coordinates that suit it.
 
-The parameters are u = origin + T s with dyadic T and origin, so residuals are linear in s with the rows x T and, at s =
-0, the residuals at the origin. Both are computed as if in twice the precision, so that neither nearly dependent columns
-nor residuals that are tiny against the targets cost accuracy. Which T and origin are taken changes no decision.
+The parameters are u = origin + T s with dyadic T and origin. So residuals are affine in s, with the rows x T, and with
+the residuals at the origin for s = 0. Both are computed as if in twice the precision, so that neither nearly dependent
+columns nor residuals that are tiny against the targets cost accuracy. The choice of T and origin changes no decision.
 
-Every bound holds for any order of summation. Theorems: proofs/long-step.md.
+Every bound holds for any order of summation. Source: proofs/long-step.md has the theorems.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from exactdrl.exact.rationals import to_float_or_infinity
 from exactdrl.regression.products import TINY, Floats, powers_above, product
 from exactdrl.regression.protocol import Regression
 
-# numbers outside are left to exact arithmetic, as in float_problem.py: within, nothing that matters underflows
+# numbers outside this range are left to exact arithmetic, as in float_problem.py; within it no underflow matters
 RANGE = (2.0**-200, 2.0**200)
-# a condition of the scaled normal equations above which new coordinates are worth their cost
+# above this condition of the scaled normal equations new coordinates are worth their cost
 _ILL = 1e8
 _ROUNDS = 4
-# covers the rounding of a bound's own computation, some hundreds of operations
+# this factor covers the rounding errors of a bound's own computation, some hundreds of operations
 SAFETY = 1.01
-# entries of a block: OpenBLAS takes no threads for fewer than 9,216
+# entries of a block; OpenBLAS uses no threads for fewer than 9,216
 _BLOCK = 9000
 
 
 def slack(terms: int) -> float:
-    """Returns 4 (terms + 8) u: it covers a sum of so many products whose data have relative errors of 2 u."""
+    """Returns 4 (terms + 8) u, which covers a sum of so many products whose data have relative errors of 2 u."""
     return (terms + 8) * 4.0 * 2.0**-53
 
 
 def in_blocks(rows: Floats) -> Floats:
-    """Returns rows in blocks, filled up with zeros, that BLAS multiplies in the calling thread.
+    """Returns rows in blocks, filled up with zeros, which BLAS multiplies in the calling thread.
 
-    On a busy machine its threads wait for one another: 15 ms instead of 0.2 ms for 20,000 rows of 26.
+    On a busy machine the threads of BLAS wait for one another; for 20,000 rows of 26 that took 15 ms instead of 0.2 ms.
     """
     rank = rows.shape[1]
     each = max(1, _BLOCK // rank)
@@ -52,12 +52,13 @@ class Coordinates:
     """The data of a problem, kept for a change of the origin.
 
     Attributes:
-        source: (count, r + 1), true rows and minus the targets, times the weights; None where `high` is exact.
-        high: the same in float64, with relative errors of at most 2 u.
+        source: the true rows and minus the targets, times the weights, shape (count, r + 1); None where `high` is
+            exact.
+        high: the same numbers in float64, with relative errors of at most 2 u.
         start: the reduced start, r rationals.
-        transform: T, (r, r).
-        origin: (r,).
-        low: what `high` lacks, in float64; None for nothing, or where `is_low_known` is False.
+        transform: the matrix T, shape (r, r).
+        origin: the origin, shape (r,).
+        low: `source` minus `high`, in float64; None where it is 0, or where `is_low_known` is False.
         is_low_known: whether `low` was computed.
     """
 
@@ -70,7 +71,7 @@ class Coordinates:
     is_low_known: bool = False
 
     def lacking(self) -> Floats | None:
-        """Returns what `high` lacks, None for nothing."""
+        """Returns `source` minus `high` in float64; None where it is 0."""
         if self.source is not None and not self.is_low_known:
             values = self.high.tolist()
             if any(row != tuple(own) for row, own in zip(self.source, values, strict=True)):
@@ -86,25 +87,28 @@ class Coordinates:
 
 @dataclass(slots=True)
 class FloatRegression:
-    """Rows and residuals at s = 0: of the members, of the r coordinates after them, then zeros that fill up the blocks.
+    """A regression in float64: the rows and residuals of its members, then of the r coordinates.
+
+    Zeros fill the M rows up to whole blocks. A residual's error at a computed s is at most
+    `reach_errors` · max|s| + `fixed_errors` + `spreads` · (the error of s).
 
     Attributes:
-        count: of the members.
-        blocks: the rows in blocks: (blocks, rows a block, r).
-        rows: the same as a matrix; M rows with the zeros.
-        sizes: (M,), sums of |row|.
-        floors: (M,), or 0: sums of the rows' absolute errors, beyond relative ones of 2 u.
-        values: (M,), residuals at s = 0.
-        value_errors: (M,), absolute.
-        pull: (r,), the linear term; None for 0.
-        pull_error: (r,).
-        coordinates: None for local problems, whose origin does not change.
-        reach_errors: (M,), what a residual's error has for each unit of max|s|.
-        fixed_errors: (M,), what it has at s = 0.
-        spreads: (M,), what it has for each unit of the error of s.
-        gradient_error: (r,), absolute, of any sum of ± rows and the linear term.
-        identity: (r, r).
-        weights: (count,), the members' weights, with relative errors of at most 2 u; None for 1 each.
+        count: how many members there are.
+        blocks: the rows in blocks, shape (blocks, rows in a block, r).
+        rows: the same rows as a matrix, shape (M, r).
+        sizes: the sums of |row|, shape (M,).
+        floors: the sums of the rows' absolute errors beyond relative errors of 2 u, shape (M,).
+        values: the residuals at s = 0, shape (M,).
+        value_errors: bounds on the absolute errors of `values`, shape (M,).
+        pull: the linear term, shape (r,); None for 0.
+        pull_error: bounds on the absolute errors of `pull`, shape (r,).
+        coordinates: the data for a change of the origin; None for local problems, whose origin does not change.
+        reach_errors: the part of a residual's error for each unit of max|s|, shape (M,).
+        fixed_errors: the part of a residual's error at s = 0, shape (M,).
+        spreads: the part of a residual's error for each unit of the error of s, shape (M,).
+        gradient_error: bounds on the absolute error of any sum of ± rows and the linear term, shape (r,).
+        identity: the identity matrix, shape (r, r).
+        weights: the members' weights with relative errors of at most 2 u, shape (count,); None for 1 each.
     """
 
     count: int
@@ -126,7 +130,7 @@ class FloatRegression:
     _greatest: tuple[float, float, float] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Computes what the bounds at every vertex have in common; one formula each in proofs/long-step.md."""
+        """Computes what the bounds at all vertices have in common; proofs/long-step.md has a formula for each."""
         rank, count = self.rank, self.count
         self.rows = self.blocks.reshape(-1, rank)
         self.reach_errors = (slack(rank) * self.sizes + self.floors) * SAFETY
@@ -148,36 +152,36 @@ class FloatRegression:
 
     @property
     def rank(self) -> int:
-        """Returns r."""
+        """Returns the number r of parameters."""
         return int(self.blocks.shape[2])
 
     def errors(self, reach: float, error: float) -> Floats:
-        """Returns bounds of the errors of `values_at` an s, (M,).
+        """Returns bounds on the errors of `values_at(s)`, shape (M,).
 
         Args:
             reach: max|s|.
-            error: a bound of the error of each entry of s.
+            error: a bound on the error of each entry of s.
         """
         return self.reach_errors * reach + self.fixed_errors + self.spreads * error
 
     def greatest_error(self, reach: float, error: float) -> float:
-        """Returns at least each of the members' `errors`."""
+        """Returns a number that none of the members' `errors` exceeds."""
         reaching, fixed, spread = self._greatest
         return reaching * reach + fixed + spread * error
 
     def times(self, factors: Floats) -> Floats:
-        """Returns rows · factors, (M,), for r factors."""
+        """Returns rows · factors for r factors, shape (M,)."""
         product: Floats = np.matmul(self.blocks, factors).reshape(-1)
         return product
 
     def values_at(self, s: Floats) -> Floats:
-        """Returns all residuals at s, (M,)."""
+        """Returns all residuals at s, shape (M,)."""
         values = self.times(s)
         values += self.values
         return values
 
     def combine(self, factors: Floats) -> Floats:
-        """Returns factors · rows, for M factors."""
+        """Returns factors · rows for M factors, shape (r,)."""
         total: Floats = np.matmul(factors.reshape(len(self.blocks), 1, -1), self.blocks).sum(axis=0)[0]
         return total
 
@@ -192,7 +196,7 @@ class FloatRegression:
         return from_rows(rows, floors, (values, errors), (pull, pull_error), None, weights=weights)
 
     def move_origin(self, s: Floats) -> None:
-        """Takes a point as the new origin: residuals there become exact but for their last bits."""
+        """Takes a point as the new origin. Residuals there are then exact but for their last bits."""
         coordinates = self.coordinates
         if coordinates is None:
             return
@@ -217,9 +221,9 @@ def from_rows(
     """Returns a problem from the rows of its members and coordinates.
 
     Args:
-        rows: (count + r, r).
-        floors: (count + r,), see the class.
-        values: residuals at s = 0 and their errors, (count + r,) each.
+        rows: the rows, shape (count + r, r).
+        floors: see the class; shape (count + r,).
+        values: the residuals at s = 0 and their errors, shape (count + r,) each.
         pull: the linear term and its error.
         coordinates: see the class.
         weights: see the class.
@@ -238,7 +242,7 @@ def from_rows(
 
 
 def load(regression: Regression) -> FloatRegression | None:
-    """Returns a problem in float64; None where a number but 0 is outside RANGE, or there are no parameters."""
+    """Returns a problem in float64; None where a nonzero number is outside RANGE, or there are no parameters."""
     problem = regression.problem
     if not problem.rank:
         return None
@@ -268,14 +272,14 @@ def load(regression: Regression) -> FloatRegression | None:
 
 
 def _find_weights(regression: Regression) -> list[Floats]:
-    """Returns the members' weights, nothing where all are 1."""
+    """Returns a list with the members' weights; an empty list where all weights are 1."""
     if regression.problem.instance.weights is None:
         return []
     return [np.array([to_float_or_infinity(regression.shares.weight_of(sample)) for sample in regression.samples])]
 
 
 def _find_pull(regression: Regression, transform: Floats) -> tuple[Floats | None, Floats]:
-    """Returns the linear term in the coordinates s, computed exactly and rounded, and its error; None for 0."""
+    """Returns the linear term in the coordinates s, rounded from the exact one, and its error; None for 0."""
     rank = len(transform)
     if not regression.has_pull:
         return None, np.zeros(rank)
@@ -286,9 +290,9 @@ def _find_pull(regression: Regression, transform: Floats) -> tuple[Floats | None
 
 
 def _find_data(regression: Regression) -> tuple[list[tuple[mpq, ...]] | None, Floats]:
-    """Returns the members' rows and minus their targets, times the weights: true, and in float64.
+    """Returns the members' rows and minus their targets, times the weights: exactly, and in float64.
 
-    The true ones are None if they are binary floats.
+    The exact ones are None if all of them are binary floats.
     """
     problem, output, members = regression.problem, regression.shares.output, list(regression.samples)
     dyadic = problem.dyadic
@@ -304,7 +308,7 @@ def _find_data(regression: Regression) -> tuple[list[tuple[mpq, ...]] | None, Fl
 
 
 def _transform(coordinates: Coordinates) -> tuple[Floats, Floats]:
-    """Sets T so that the rows x T are well conditioned, and returns them with sums of their absolute errors."""
+    """Sets T so that the rows x T are well conditioned, and returns these with the sums of their absolute errors."""
     inputs = coordinates.high[:, :-1]
     scale = 1.0 / powers_above(np.abs(inputs).max(axis=0))
     transform, rows, floors = np.diag(scale), inputs * scale, np.zeros(len(inputs))
@@ -333,7 +337,7 @@ def _is_ill(rows: Floats) -> bool:
 
 
 def _orthogonaliser(rows: Floats) -> Floats | None:
-    """Returns about R⁻¹ of rows = Q R; any regular matrix serves, so that nothing depends on how exact it is."""
+    """Returns an approximation of R⁻¹ for rows = Q R; its accuracy does not matter, since any regular matrix serves."""
     some = rows[:: max(1, len(rows) // (4 * rows.shape[1]))]
     factor = np.linalg.qr(some, mode="r")
     try:

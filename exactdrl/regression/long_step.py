@@ -1,15 +1,16 @@
 """The rule `long-step`, for a trained layer that is the last: Barrodale and Roberts' walk, output by output.
 
-The loss is any with two slopes, and so convex. Along an edge the walk passes through breakpoints for as long as the
-loss falls behind them: the first vertex at which it does not is where the loss is least on that edge (a weighted
-median). Where the loss falls along an edge forever, the walk goes to the last vertex on it, and ends if it falls on.
+The loss has two slopes, so that it is convex. Along an edge the walk passes breakpoints as long as the loss falls
+behind them. At the first vertex behind which it does not fall, the loss is least on that edge (a weighted median). If
+the loss falls along an edge forever, the walk goes to the last vertex on the edge, and ends if the loss falls on from
+there.
 
-Where more than r residuals of an output vanish, the loss near the vertex is a regression of its own: it is walked with
-the vanishing residuals set apart, which ends at multipliers that prove the minimum, or at an edge along which the loss
-falls at the vertex too.
+Where more than r residuals of an output vanish, the loss near the vertex is a regression of its own, the local problem.
+It is walked with the vanishing residuals set apart. That walk ends with multipliers that prove the minimum, or with an
+edge along which the loss falls at the vertex, too.
 
-That it ends, and what its certificates claim: proofs/long-step.md. Source: Barrodale and Roberts, An improved algorithm
-for discrete l1 linear approximation, SIAM J. Numer. Anal. 10 (1973).
+proofs/long-step.md proves that the walk ends, and says what its certificates claim. Source: Barrodale and Roberts, An
+improved algorithm for discrete l1 linear approximation, SIAM J. Numer. Anal. 10 (1973).
 """
 
 from collections.abc import Callable, Sequence
@@ -32,7 +33,7 @@ from exactdrl.steps.first_vertex import FirstVertex, StartEnd, find_first_vertex
 from exactdrl.steps.step import Outcome, Step, Unbounded
 
 LONG_STEP = "long-step"
-# its way to the first vertex: from the start along coordinates
+# the rule's way to the first vertex, from the start along coordinates
 LINE_SEARCH = "line-search"
 
 
@@ -41,8 +42,8 @@ class _Improving:
     """An edge along which the loss falls.
 
     Attributes:
-        basis: of the vertex, in which the edge is one.
-        leaving: the residual that it leaves.
+        basis: a basis of the vertex to which the edge belongs.
+        leaving: the place of the residual that leaves 0 along the edge.
         side: the sign that this residual gets.
     """
 
@@ -56,8 +57,8 @@ class Optimal:
     """The vertex is a minimum of its output's loss.
 
     Attributes:
-        basis: one whose multipliers are at most 1 in size,
-        signs: if the other vanishing residuals count with these signs.
+        basis: a basis whose multipliers are at most 1 in size if the other vanishing residuals count with `signs`.
+        signs: the sign with which each vanishing residual outside the basis counts, by its place.
     """
 
     basis: tuple[int, ...]
@@ -65,15 +66,15 @@ class Optimal:
 
 
 def is_convex(instance: Instance) -> bool:
-    """Returns whether the rule can walk a problem: the last layer is trained, the loss has two slopes."""
+    """Returns whether the rule can walk a problem: the last layer is trained, and the loss has two slopes."""
     return instance.free == len(instance.layers) and not instance.loss.is_squared
 
 
 def check_long_step(problem: IntegerProblem) -> None:
-    """Refuses the rule where the trained layer is not the last, or the loss has no kinks to walk along.
+    """Refuses the rule where the trained layer is not the last, or the loss has no kinks.
 
     Raises:
-        InputError: so it is.
+        InputError: the trained layer is not the last, or the loss is squared.
     """
     if problem.first != problem.last:
         raise InputError(
@@ -85,7 +86,7 @@ def check_long_step(problem: IntegerProblem) -> None:
 
 
 def decide(arithmetic: RegressionArithmetic) -> _Improving | Optimal:
-    """Returns an improving edge of a vertex, or what shows that there is none."""
+    """Returns an improving edge of a vertex, or the proof that there is none."""
     if not arithmetic.vanishing():
         leaving = arithmetic.leaving()
         basis = tuple(arithmetic.basis)
@@ -110,7 +111,7 @@ def decide(arithmetic: RegressionArithmetic) -> _Improving | Optimal:
 
 
 def descend(arithmetic: RegressionArithmetic) -> Optimal | None:
-    """Walks to a minimum, and returns what proves it; None where the loss falls forever."""
+    """Walks to a minimum, and returns its proof; None where the loss falls forever."""
     with one_thread(arithmetic.regression.problem.rank):
         while True:
             found = decide(arithmetic)
@@ -123,10 +124,10 @@ def descend(arithmetic: RegressionArithmetic) -> Optimal | None:
 
 
 def search_lines(arithmetic: RegressionArithmetic) -> bool:
-    """Goes along coordinates, each time to where the loss is least, until the basis is all residuals.
+    """Moves along coordinates, each time to where the loss is least, until the basis holds residuals only.
 
     Returns:
-        False where the loss falls along a coordinate forever.
+        Whether the basis holds residuals only; False where the loss falls along a coordinate forever.
     """
     _join(arithmetic)
     while any(arithmetic.regression.is_coordinate(place) for place in arithmetic.basis):
@@ -137,7 +138,7 @@ def search_lines(arithmetic: RegressionArithmetic) -> bool:
             slot = arithmetic.basis.index(leaving[0])
             if arithmetic.multipliers_of(arithmetic.basis, {})[slot]:
                 return False
-            # a coordinate along which the loss does not change may meet a residual on one side only
+            # along a coordinate that does not change the loss there may be a residual on one side only
             if not arithmetic.go(leaving[0], -leaving[1]):
                 raise AssertionError("a line meets no residual, yet the parameters are reduced: this is a bug")
         _join(arithmetic)
@@ -145,7 +146,7 @@ def search_lines(arithmetic: RegressionArithmetic) -> bool:
 
 
 def _join(arithmetic: RegressionArithmetic) -> None:
-    """Takes vanishing residuals into the basis where that is independent; no edge of a coordinate moves the others."""
+    """Takes vanishing residuals into the basis in place of coordinates, where the basis stays independent."""
     regression = arithmetic.regression
     for place in arithmetic.vanishing():
         if not any(regression.is_coordinate(other) for other in arithmetic.basis):
@@ -156,17 +157,17 @@ def _join(arithmetic: RegressionArithmetic) -> None:
 
 
 class LongSteps:
-    """A vertex of each output's regression, the pattern, the basis in order of entry; implements a walk's `Stepper`.
+    """A vertex of each output's regression, with the pattern and the basis; it implements a walk's `Stepper`.
 
     Attributes:
-        on_node: of no use here: no tree is grown.
+        on_node: is never called, since no proof of this rule grows a tree.
     """
 
     def __init__(self, problem: IntegerProblem, arithmetic: str) -> None:
         """Prepares a walk.
 
         Args:
-            problem: its trained layer is the last.
+            problem: the scaled problem, whose trained layer is the last.
             arithmetic: `filtered` or `exact`.
         """
         self._problem = problem
@@ -187,10 +188,10 @@ class LongSteps:
 
     @property
     def first_vertex(self) -> FirstVertex | StartEnd:
-        """Returns the first vertex, from the start along coordinates.
+        """Returns the first vertex, which is reached from the start along coordinates.
 
-        Where the loss falls along one of them forever, the first vertex in the start's cell, or the ray along which it
-        falls there.
+        Where the loss falls along a coordinate forever, it is the first vertex in the start's cell, or the ray along
+        which the loss falls there.
         """
         if self._first is None:
             with one_thread(self._problem.rank):
@@ -199,7 +200,7 @@ class LongSteps:
 
     @property
     def start_end(self) -> StartEnd | None:
-        """Returns the ray from the start, None where the walk has a vertex."""
+        """Returns the ray from the start; None where the walk has a vertex."""
         if self._units:
             return None
         first = self.first_vertex
@@ -235,17 +236,17 @@ class LongSteps:
             self._units, self._pattern, self._basis = units, pattern.copy(), list(basis)
 
     def _places_of(self, basis: Sequence[Kink]) -> list[tuple[Regression, list[int]]]:
-        """Returns each output's regression with its places of a basis; -1 for a kink that is no member."""
+        """Returns each output's regression with the places of its kinks of a basis; -1 for a kink that is no member."""
         return [
             (regression, [regression.places.get(k.sample, -1) for k in basis if k.unit == regression.shares.output])
             for regression in self._regressions
         ]
 
     def resume(self, pattern: Pattern, basis: Sequence[Kink]) -> None:
-        """Goes on from a vertex.
+        """Continues the walk from a vertex.
 
         Raises:
-            InputError: pattern and basis are no vertex of this problem.
+            InputError: the basis is that of no vertex of this problem.
         """
         problem = self._problem
         problem.check_dimension(len(basis))
@@ -260,7 +261,7 @@ class LongSteps:
         return self._problem.addresses.kink_of(0, self._regressions[unit].samples[place], unit)
 
     def _pattern_of(self, units: Sequence[RegressionArithmetic]) -> Pattern:
-        """Returns the pattern of the point by its signs; a residual that vanishes is off."""
+        """Returns the pattern of the point's signs; a residual that vanishes is off."""
         problem, width = self._problem, len(units)
         bits = bytearray(b"\1" * (problem.samples * width))
         for u, unit in enumerate(units):
@@ -286,7 +287,7 @@ class LongSteps:
         return self._point(self._at())
 
     def loss(self) -> mpq:
-        """Returns the loss, exact."""
+        """Returns the exact loss."""
         if not self._problem.dimension:
             instance = self._problem.instance
             return instance.loss_of(instance.start)
@@ -294,7 +295,7 @@ class LongSteps:
 
     @property
     def optima(self) -> tuple[UnitOptimum, ...]:
-        """Returns what shows the minima of the outputs that are at theirs so far."""
+        """Returns the proofs of the minima that outputs have reached so far."""
         return tuple(self._optima)
 
     @property
@@ -315,8 +316,8 @@ class LongSteps:
         """Takes at least one and up to `limit` steps, or returns the outcome.
 
         Args:
-            index: of the first step taken, from 1.
-            limit: at least 1.
+            index: the number of the first step that is taken, from 1.
+            limit: the most steps that are taken, at least 1.
         """
         if self._outcome is not None:
             return self._outcome
@@ -324,17 +325,17 @@ class LongSteps:
         while len(steps) < limit:
             found = self._advance(index + len(steps))
             if not isinstance(found, Step):
-                # the outcome waits until the steps before it are handed over
+                # the outcome is returned by the next call, after the steps before it
                 self._outcome = found
                 return steps or found
             steps.append(found)
         return steps
 
     def _advance(self, index: int) -> Step | StrictLocalMinimum | LocalMinimum | Unbounded:
-        """Takes one step, of the first output that is not at its minimum; returns it, or the outcome.
+        """Takes one step of the first output that is not at its minimum, and returns the step, or the outcome.
 
         Args:
-            index: of the step.
+            index: the number of the step.
         """
         units = self._at()
         with one_thread(self._problem.rank):
@@ -349,7 +350,7 @@ class LongSteps:
     def _take(self, index: int, u: int, edge: _Improving) -> Step | Unbounded:
         unit, pattern = self._units[u], self._pattern
         assert pattern is not None  # noqa: S101 - set with the units
-        # the rest of the basis vanishes behind the vertex too
+        # the rest of the basis vanishes along the edge, too
         vanishing = sorted([edge.leaving, *(set(unit.basis) | set(unit.vanishing())).difference(edge.basis)])
         basis = None
         if edge.basis != tuple(unit.basis):
@@ -374,7 +375,7 @@ class LongSteps:
         return Step(index, tuple(flips), basis, leaving, entering, is_published_stop=False, crossed=tuple(crossed))
 
     def _fall(self, u: int, edge: _Improving, vanishing: Sequence[int], basis: tuple[Kink, ...] | None) -> Unbounded:
-        """Returns the outcome at a vertex with an edge along which the loss falls and no residual changes its sign."""
+        """Returns the outcome at a vertex with an edge along which the loss falls and no residual vanishes ahead."""
         unit, problem, pattern = self._units[u], self._problem, self._pattern
         assert pattern is not None  # noqa: S101 - set with the units
         direction = unit.edge(edge.leaving, edge.side)

@@ -1,11 +1,12 @@
-"""The whole path of regression quantiles: for every level τ between 0 and 1 a minimiser, piece by piece, exact.
+"""The whole exact path of regression quantiles: a minimiser for every level τ between 0 and 1, piece by piece.
 
-At a basis with fixed signs the multipliers are affine in the tilt t = 1 - 2τ. So they stay within [-1, 1] on an
-interval of t that is computed exactly, and there the vertex is optimal: one solve covers a piece. Levels between two
-pieces of different vertices that do not touch are solved in turn, until the pieces cover everything. Multipliers of one
-vertex at two levels, mixed, are multipliers at the levels between: so a vertex is optimal on an interval, and between
-two of its pieces nothing is left to solve. No step of this trusts an order of pivots: every piece is proved by its own
-multipliers, and that nothing is missing is seen from the ends. Proofs: proofs/long-step.md, section 9.
+At a basis with fixed signs the multipliers are affine in the tilt t = 1 - 2τ. So they lie in [-1, 1] on an interval of
+t that is computed exactly, and on this interval the vertex is optimal. One solve gives one piece. Levels between two
+pieces of different vertices that do not touch are solved in turn, until the pieces cover all levels. A convex
+combination of multipliers of a vertex at two levels is one of multipliers at a level between. So a vertex is optimal on
+an interval, and nothing is left to solve between two of its pieces. No step relies on an order of pivots: every piece
+is proved by its own multipliers, and the ends of the pieces show that none is missing. Source: proofs/long-step.md,
+section 9.
 """
 
 from collections.abc import Sequence
@@ -29,8 +30,8 @@ class Piece:
 
     Attributes:
         low: the least of these levels, 0 or a breakpoint.
-        high: the greatest, 1 or a breakpoint.
-        parameters: of the vertex, reduced.
+        high: the greatest of these levels, 1 or a breakpoint.
+        parameters: the reduced parameters of the vertex.
     """
 
     low: mpq
@@ -39,10 +40,10 @@ class Piece:
 
 
 def find_path(problem: IntegerProblem, unit: int) -> tuple[Piece, ...]:
-    """Returns the pieces for all levels, increasing; the next one's `low` is the last one's `high`.
+    """Returns the pieces for all levels, in increasing order; the `high` of each is the `low` of the next one.
 
-    At a breakpoint both vertices are minimisers, and with them the segment between them. Weights of the instance count;
-    its loss does not.
+    At a breakpoint both vertices and the segment between them are minimisers. The instance's weights are used, and its
+    loss is not.
     """
     half = Regression.of_shares(Shares(problem, unit, _HALF, mpq(0)))
     ends = _Ends(half, Regression.of_shares(Shares(problem, unit, _HALF, mpq(1))))
@@ -50,7 +51,7 @@ def find_path(problem: IntegerProblem, unit: int) -> tuple[Piece, ...]:
     if not search_lines(start):
         raise AssertionError("the absolute loss falls forever: this is a bug")
     basis: Sequence[int] = start.basis
-    # of each vertex found, the least and the greatest level
+    # the least and the greatest level of each vertex that was found
     found: dict[tuple[mpq, ...], tuple[mpq, mpq]] = {}
     gaps: list[_Gap] = [_Gap(mpq(0), mpq(1), None, None)]
     while gaps:
@@ -67,7 +68,7 @@ def find_path(problem: IntegerProblem, unit: int) -> tuple[Piece, ...]:
         piece = ends.find_piece(optimal.basis, signs, arithmetic.parameters())
         low, high = found.get(piece.parameters, (piece.low, piece.high))
         found[piece.parameters] = min(low, piece.low), max(high, piece.high)
-        # the one above comes next, near the basis
+        # the gap above is solved next, since the basis is near its solution
         below = _Gap(gap.low, piece.low, gap.left, piece.parameters)
         above = _Gap(piece.high, gap.high, piece.parameters, gap.right)
         gaps += [part for part in (below, above) if not part.is_closed]
@@ -76,7 +77,7 @@ def find_path(problem: IntegerProblem, unit: int) -> tuple[Piece, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Gap:
-    """Levels between two pieces, and the vertices of these; None at 0 and 1."""
+    """The levels between two pieces, and the vertices of these pieces, which are None at the levels 0 and 1."""
 
     low: mpq
     high: mpq
@@ -97,7 +98,7 @@ class _Gap:
 def _in_order(found: dict[tuple[mpq, ...], tuple[mpq, mpq]]) -> tuple[Piece, ...]:
     """Returns pieces that touch, from the levels at which vertices are optimal.
 
-    Several vertices may be optimal at the same levels: the one that stays so the longest is taken.
+    Of several vertices that are optimal at the same level the one is taken that stays optimal the longest.
     """
     pieces: list[Piece] = []
     level = mpq(0)
@@ -112,19 +113,20 @@ def _in_order(found: dict[tuple[mpq, ...], tuple[mpq, mpq]]) -> tuple[Piece, ...
 
 
 class _Ends:
-    """Where the multipliers of a basis leave [-1, 1]."""
+    """The levels at which the multipliers of a basis leave [-1, 1]."""
 
     def __init__(self, even: Regression, tilted: Regression) -> None:
-        """Takes the problem at the tilts 0 and 1."""
+        """Takes the problem with the tilts 0 and 1."""
         self._even, self._tilted = even, tilted
 
     def find_piece(self, basis: Sequence[int], signs: Sequence[int], parameters: tuple[mpq, ...]) -> Piece:
         """Returns the piece of a basis.
 
         Args:
-            basis: r places whose multipliers are at most 1 in size at some level,
-            signs: if all other members count with these signs.
-            parameters: of the vertex.
+            basis: r places whose multipliers are at most 1 in size at some level if all other members count with
+                `signs`.
+            signs: the signs of all members.
+            parameters: the parameters of the vertex.
         """
         own = list(signs)
         for place in basis:
@@ -142,7 +144,11 @@ class _Ends:
 
 
 def simplest_between(low: mpq, high: mpq) -> mpq:
-    """Returns the rational with the least denominator strictly between two, by continued fractions."""
+    """Returns the rational with the least denominator strictly between two numbers, by continued fractions.
+
+    Raises:
+        ValueError: it is not 0 ≤ low < high.
+    """
     whole = mpz(low)
     if low < 0 or low >= high:
         raise ValueError("0 ≤ low < high is needed")

@@ -1,9 +1,9 @@
-"""The loss of one unit of the last layer, and what a walk of long steps asks of an arithmetic on it.
+"""The loss of one output, and what a walk of long steps asks of an arithmetic on it.
 
-Where the trained layer is the last one, each output is a problem of its own, convex in its r parameters u: a sum of
-sizes of weighted residuals, and a linear term (`Shares`). A residual is told by its place among the members, the
-samples whose residual has a kink and changes with u; the place count + j stands for the coordinate u_j minus its start
-value, which serves as a row of the basis until phase 1 has brought in r kinks.
+Where the last layer is trained, each output is a problem of its own, which is convex in its r parameters u: a sum of
+absolute values of weighted residuals, and a linear term (`Shares`). The members are the samples whose residual has a
+kink and changes with u. A residual is named by its place among the members. The place count + j stands for the
+coordinate u_j minus its start value, which serves as a row of the basis until r kinks have entered.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,7 @@ from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.exact.linear import common_denominator, to_fmpz, to_matrix, to_mpz
 from exactdrl.regression.shares import Shares
 
-# Local problems nested deeper than this have powers for offsets, and are decided exactly
+# local problems that are nested deeper than this have powers as offsets, and are decided exactly
 MIXED_DEPTHS = 8
 _MASK = (1 << 64) - 1
 
@@ -27,8 +27,8 @@ _MASK = (1 << 64) - 1
 def local_offset(sample: int, depth: int) -> int:
     """Returns the residual that a vanishing residual gets in a local problem.
 
-    Any numbers serve; scattered ones make ties unlikely. Beyond MIXED_DEPTHS the vectors of different depths are
-    linearly independent (Vandermonde), so that the nesting ends: proofs/long-step.md.
+    Any numbers serve; scattered numbers make ties unlikely. Beyond MIXED_DEPTHS the vectors of different depths are
+    linearly independent (Vandermonde), so that the nesting ends (proofs/long-step.md).
     """
     if depth > MIXED_DEPTHS:
         return int((sample + 1) ** (depth - MIXED_DEPTHS))
@@ -43,15 +43,16 @@ def local_offset(sample: int, depth: int) -> int:
 class Regression:
     """Σ |ω_i residual_i(u)| + pull · u over some members, in the scaled integers of `IntegerProblem`.
 
-    The loss of the output is `shares.factor` times this. "Scaled like the loss" means: times `scale`.
+    The loss of the output is `shares.factor` times this. "Scaled like the loss" means multiplied by `scale`. The pull
+    is the gradient of the linear term.
 
     Attributes:
         problem: the scaled problem, whose trained layer is the last.
-        shares: of the output in the loss.
-        samples: of the members, increasing.
-        find_offsets: returns `offsets`.
-        start: reduced parameters of the start, r rationals; where coordinates in the basis stay.
-        find_linear: returns `linear`, which a filter seldom needs.
+        shares: the shares of the output in the loss.
+        samples: the samples of the members, increasing.
+        find_offsets: a function that returns `offsets`.
+        start: the reduced parameters of the start, r rationals, at which coordinates in the basis stay.
+        find_linear: a function that returns `linear`, which the filtered arithmetic seldom needs.
         has_pull: whether the linear term may be other than 0.
         depth: 0 for the problem itself, 1 for a local problem at one of its vertices, and so on.
     """
@@ -72,7 +73,7 @@ class Regression:
 
     @classmethod
     def of_shares(cls, shares: Shares) -> "Regression":
-        """Returns the problem of one output with given shares, which need not be those of the instance's loss."""
+        """Returns the problem of one output with given shares, which may differ from those of the instance's loss."""
         problem, unit = shares.problem, shares.unit
         samples, rank = shares.members, problem.rank
         reduced = problem.to_reduced(problem.instance.start)
@@ -108,15 +109,16 @@ class Regression:
 
     @property
     def unit(self) -> int:
-        """Returns the output's number among those that remain."""
+        """Returns the number of the output among those that remain."""
         return self.shares.unit
 
     def local(self, members: Sequence[int], find_pull: Callable[[], Sequence[mpz]]) -> "Regression":
-        """Returns the problem of some members that vanish at a point, with residuals set apart there.
+        """Returns the local problem of some members that vanish at a point, with their residuals set apart there.
 
         Args:
-            members: places, increasing.
-            find_pull: returns the gradient of all that does not vanish, r integers, scaled like the loss.
+            members: the places of the members, increasing.
+            find_pull: a function that returns the gradient of the linear term and all residuals that do not vanish, r
+                integers, scaled like the loss.
         """
         problem, depth = self.problem, self.depth + 1
         samples = tuple(self.samples[place] for place in members)
@@ -155,14 +157,14 @@ class Regression:
 
     @property
     def scale(self) -> mpz:
-        """Returns the factor of everything that is scaled like the loss."""
+        """Returns the factor of numbers that are scaled like the loss."""
         return self.shares.scale
 
     def signed_sums(self, signs: Sequence[int]) -> tuple[list[mpz], mpz]:
-        """Returns Σ sign · ω residual of the members, scaled like the loss: its gradient, r integers, and its constant.
+        """Returns gradient, r integers, and constant of Σ sign · ω residual over the members, scaled like the loss.
 
         Args:
-            signs: of the members.
+            signs: the signs of the members.
         """
         dyadic = self.problem.dyadic
         if dyadic is not None and not self.depth:
@@ -176,7 +178,7 @@ class Regression:
         return self.sums([s * w for s, w in zip(signs, self.weights, strict=True)])
 
     def sums(self, counts: Sequence[mpz]) -> tuple[list[mpz], mpz]:
-        """Returns Σ count · scaled residual of the members: its gradient, r integers, and its constant."""
+        """Returns the gradient, r integers, and the constant of Σ count · scaled residual over the members."""
         own = fmpz_mat(1, self.count, [to_fmpz(count) for count in counts])
         gradient = [to_mpz(entry) for entry in (own * self.matrix).entries()]
         return gradient, to_mpz((own * self.offset_matrix)[0, 0])
@@ -193,19 +195,19 @@ class Regression:
 
     @cached_property
     def weights(self) -> list[mpz]:
-        """Returns by what each member's scaled residual counts in the scaled loss."""
+        """Returns the factor of each member's scaled residual in the scaled loss."""
         return self.shares.weights(self.samples)
 
     @cached_property
     def matrix(self) -> fmpz_mat:
-        """Returns the members' rows, (count, r)."""
+        """Returns the members' rows, shape (count, r)."""
         if self.count == self.problem.samples:
             return self.problem.row_matrix
         return to_matrix([self.problem.rows[sample] for sample in self.samples], self.problem.rank)
 
     @cached_property
     def offset_matrix(self) -> fmpz_mat:
-        """Returns the members' offsets, (count, 1)."""
+        """Returns the members' offsets, shape (count, 1)."""
         return to_matrix([(offset,) for offset in self.offsets], 1)
 
     def is_coordinate(self, place: int) -> bool:
@@ -223,15 +225,15 @@ class Regression:
         """Returns the constant part of a scaled residual or coordinate."""
         if place >= self.count:
             return -self.start[place - self.count].numerator
-        # one of them is seldom worth all
+        # computing all offsets for one is seldom worth it
         return self.offsets[place] if self.depth else self.problem.offsets[0][self.samples[place]][self.unit]
 
 
 class Met(NamedTuple):
-    """Where the loss is least along an edge.
+    """The end of a line search along an edge.
 
     Attributes:
-        entering: the first, in address order, of the residuals that vanish there and not before.
+        entering: the first residual in address order that vanishes at the end and not before.
         crossed: the residuals that change their sign on the way.
     """
 
@@ -240,7 +242,7 @@ class Met(NamedTuple):
 
 
 class RegressionArithmetic(Protocol):
-    """A vertex of a regression, as a basis: r places in order of entry. Each decision is exact."""
+    """A vertex of a regression with a basis of r places, in order of entry. Each decision is exact."""
 
     @property
     def regression(self) -> Regression:
@@ -249,7 +251,7 @@ class RegressionArithmetic(Protocol):
 
     @property
     def basis(self) -> list[int]:
-        """Returns the basis in order of entry; read only."""
+        """Returns the basis in order of entry, which must not be changed."""
         ...
 
     def vanishing(self) -> list[int]:
@@ -265,23 +267,24 @@ class RegressionArithmetic(Protocol):
         ...
 
     def leaving(self) -> tuple[int, int] | None:
-        """Returns which row of the basis to leave, and to which of its sides; None if none improves.
+        """Returns the row of the basis that is left, and to which side; None if no row improves the loss.
 
-        While coordinates are in the basis, that coordinate along which the loss changes fastest (ties: the first; to
-        the side 1 if it does not change); after that the residual with the largest multiplier, if that is over 1.
+        While coordinates are in the basis, it is the coordinate along which the loss changes fastest, the first of
+        several, and to the side 1 if the loss does not change. After that it is the residual with the largest
+        multiplier, if that is greater than 1.
         """
         ...
 
     def go(self, leaving: int, side: int) -> Met | None:
-        """Goes along an edge to where the loss is least, the first such point; None, unmoved, if it falls forever."""
+        """Moves along an edge to the first point of least loss; stays and returns None if the loss falls forever."""
         ...
 
     def go_far(self, leaving: int, side: int) -> Met | None:
-        """Goes along an edge to the last residual that vanishes ahead; None, unmoved, if there is none."""
+        """Moves along an edge to the last residual that vanishes ahead; stays and returns None if there is none."""
         ...
 
     def edge(self, leaving: int, side: int) -> list[mpq]:
-        """Returns a direction of an edge in the parameters, r rationals."""
+        """Returns an edge direction in the parameters, r rationals."""
         ...
 
     def rebase(self, basis: Sequence[int]) -> None:
@@ -289,32 +292,34 @@ class RegressionArithmetic(Protocol):
         ...
 
     def joinable(self, place: int) -> int | None:
-        """Returns the first coordinate of the basis that a vanishing residual can replace, None if there is none."""
+        """Returns the first coordinate of the basis that a vanishing residual can replace; None if there is none."""
         ...
 
     def local(self) -> "RegressionArithmetic":
-        """Returns the local problem at this vertex, at the basis of this vertex."""
+        """Returns the local problem at this vertex, beginning at the basis of this vertex."""
         ...
 
     def is_strict(self) -> bool:
-        """Returns whether all multipliers of the basis are below 1 in size, where nothing else vanishes."""
+        """Returns whether all multipliers of the basis are below 1 in size; no other residual may vanish."""
         ...
 
     def multipliers_of(self, basis: Sequence[int], signs: Mapping[int, int]) -> list[mpq]:
-        """Returns λ of a basis of this point: Σ λ_k ω_k (true normal k) is the gradient of the rest, over `factor`.
+        """Returns the multipliers λ of a basis of this point.
+
+        Σ λ_k ω_k (true normal k) over the basis is the gradient of the rest of the loss, divided by `shares.factor`.
 
         Args:
             basis: r places.
-            signs: with which the vanishing members outside the basis count.
+            signs: the signs with which the vanishing members outside the basis count, by their places.
         """
         ...
 
     def parameters(self) -> tuple[mpq, ...]:
-        """Returns the reduced parameters of the unit, r rationals."""
+        """Returns the reduced parameters of the output, r rationals."""
         ...
 
     def loss(self) -> mpq:
-        """Returns the members' share in the loss, exact."""
+        """Returns the members' exact share in the loss."""
         ...
 
     def loss_estimate(self) -> float:

@@ -1,9 +1,10 @@
-"""What each residual of an output counts for: every loss with two slopes as sizes and a linear part.
+"""The share of each residual of an output in the loss: every loss with two slopes as absolute values and a linear part.
 
 A loss φ with the slopes below and above of 0 is φ(r) = h (|r| + t r) with h = (above - below)/2 and the *tilt*
-t = (above + below)/(above - below): 0 for the absolute loss, 1 - 2τ for the pinball loss of level τ, minus the target
-for the hinge. So the loss of an output is h times Σ ω_i |r_i| + t_i ω_i r_i with the samples' weights ω_i: but for that
-factor, it is least absolute deviations of ω_i r_i with a linear term. Source: proofs/long-step.md, section 0.
+t = (above + below)/(above - below). The tilt is 0 for the absolute loss, 1 - 2τ for the pinball loss of level τ, and
+minus the target for the hinge loss. So the loss of an output is h times Σ ω_i |r_i| + t_i ω_i r_i with the samples'
+weights ω_i. Apart from the factor h, these are least absolute deviations of ω_i r_i with a linear term. Source:
+proofs/long-step.md, section 0.
 """
 
 from collections.abc import Sequence
@@ -22,10 +23,10 @@ class Shares:
 
     Attributes:
         problem: the scaled problem, whose trained layer is the last.
-        unit: its number among the outputs that remain.
-        factor: h; 0 where no entry has a kink.
-        tilt: t of all entries; None for the hinge, where it is minus the target.
-        refinement: by what the shares' scale is multiplied once more, for a linear term with denominators of its own.
+        unit: the number of the output among those that remain.
+        factor: the factor h; 0 where no residual has a kink.
+        tilt: the tilt t of all residuals; None for the hinge loss, where it is minus the target.
+        refinement: a further factor of the shares' scale, for a linear term with denominators of its own.
     """
 
     problem: IntegerProblem
@@ -36,7 +37,7 @@ class Shares:
 
     @classmethod
     def of_unit(cls, problem: IntegerProblem, unit: int) -> "Shares":
-        """Returns the shares of an output; the loss must have two slopes."""
+        """Returns the shares of an output. The loss must have two slopes."""
         loss = problem.instance.loss
         below, above = loss.slopes(problem.reduction.units[unit], mpq(1))
         factor = (above - below) / 2
@@ -56,14 +57,14 @@ class Shares:
 
     @cached_property
     def multiple(self) -> mpz:
-        """Returns how many times the problem's own scale these shares have, so that all are integers."""
+        """Returns the factor of the problem's own scale by which all shares are integers."""
         own = self.problem.instance.weights
         by_tilt = self.refinement * (1 if self.tilt is None else self.tilt.denominator)
         return by_tilt if own is None else by_tilt * common_denominator(own)
 
     @cached_property
     def scale(self) -> mpz:
-        """Returns by what the shares are scaled: a scaled residual times its weight is this times ω r."""
+        """Returns the scale of the shares. A scaled residual times its weight in `weights` is the scale times ω r."""
         # the problem's loss has a factor for its slopes, which these shares leave out
         return self.multiple * (self.problem.loss_scale // self.problem.loss_unit)
 
@@ -87,32 +88,32 @@ class Shares:
         return tuple(sample for sample in others if weights is None or weights[sample])
 
     def weight_of(self, sample: int) -> mpq:
-        """Returns ω, the sample's own weight."""
+        """Returns the sample's own weight ω."""
         return self.problem.instance.sample_weight(sample)
 
     def weights(self, samples: Sequence[int]) -> list[mpz]:
-        """Returns by what the scaled residuals of some samples count: this times one is `scale` times ω r."""
+        """Returns the factors of some samples' scaled residuals. A factor times the residual is `scale` times ω r."""
         own, given = self.problem.sample_weights, self.problem.instance.weights
         if given is not None:
             return [mpz(self.multiple * given[sample]) * own[sample] for sample in samples]
         return [self.multiple * own[sample] for sample in samples]
 
     def tilt_of(self, sample: int) -> mpq:
-        """Returns t of a sample's residual."""
+        """Returns the tilt t of a sample's residual."""
         return -self.problem.instance.targets[sample][self.output] if self.tilt is None else self.tilt
 
     def tilts(self, samples: Sequence[int]) -> list[mpz]:
-        """Returns `weights` times t."""
+        """Returns each factor of `weights` times the sample's tilt."""
         return [mpz(weight * self.tilt_of(s)) for s, weight in zip(samples, self.weights(samples), strict=True)]
 
     def signs_of_tilts(self) -> tuple[list[int], mpz]:
-        """Returns `tilts` of the members, where no samples have weights: signs, and their factor beside the scale."""
+        """Returns the members' `tilts` as signs and a common factor besides the scale, for samples without weights."""
         if self.tilt is None:
             return [1 if self.tilt_of(sample) > 0 else -1 for sample in self.members], self.refinement
         return [1] * len(self.members), self.tilt.numerator * self.refinement
 
     def loss_apart(self) -> mpq:
-        """Returns what the samples whose residuals never change add to the loss."""
+        """Returns the share in the loss of the samples whose residuals never change."""
         total = mpz(0)
         for sample, weight, tilt in zip(self.apart, self.weights(self.apart), self.tilts(self.apart), strict=True):
             residual = self.problem.offsets[0][sample][self.unit]

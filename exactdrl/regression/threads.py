@@ -1,6 +1,6 @@
-"""BLAS in the calling thread, for regressions whose matrices are large enough that it would take several.
+"""BLAS in the calling thread, for regressions whose matrices are so large that BLAS would use several threads.
 
-Its threads wait for one another by spinning: with 200 columns on two busy cores a walk took 135 seconds (38 of
+The threads of BLAS wait for one another by spinning. With 200 columns on two busy cores a walk took 135 seconds (38 of
 processor time) instead of 7 (2.3). Bounds hold for any order of summation, so that no decision depends on the number of
 threads.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
-# OpenBLAS takes threads from 2^18 products on, for a matrix times a matrix of so many columns each
+# up to this rank OpenBLAS uses no threads, which it does from 2^18 products of two matrices on
 _SMALL = 60
 
 
@@ -21,5 +21,5 @@ def _controller() -> ThreadpoolController:
 
 
 def one_thread(rank: int) -> AbstractContextManager[Any]:
-    """Returns a context in which BLAS takes one thread, where matrices of this rank would take more."""
+    """Returns a context in which BLAS uses one thread for matrices of this rank."""
     return nullcontext() if rank <= _SMALL else _controller().limit(limits=1, user_api="blas")

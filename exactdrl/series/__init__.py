@@ -1,1 +1,1 @@
-"""Exact coordinates along a finished walk: segments in parallel, exports."""
+"""Exact coordinates and losses along a finished walk: segments in parallel processes, and exports."""

@@ -1,11 +1,11 @@
 """A vertex by enclosures: balls that hold its coordinates and its loss, without its exact numbers of thousands of bits.
 
-A vertex solves A θ = b, a row for each kink of its basis, integers that are known exactly. Floats only propose: a float
-inverse C of A, and with it corrections of an approximation t. What is proved is Krawczyk's bound: if the greatest row
-sum of |I - C A| is at most η < 1, A is regular and |θ - t| ≤ max |C (b - A t)| / (1 - η) in every coordinate. I - C A
-is bounded by a float product and its rounding errors, b - A t by balls. Where η is too large the vertex is solved for
-exactly. The cell's loss is affine: a step changes its gradient by a multiple of each flipped kink's affine function.
-Source: proofs/enclosures.md.
+A vertex solves A θ = b, with a row of exactly known integers for each kink of its basis. Floats only propose an inverse
+C of A, and with it corrections of an approximation t. Krawczyk's bound is proved: if the greatest row sum of |I - C A|
+is at most η < 1, A is regular and |θ - t| ≤ max |C (b - A t)| / (1 - η) in every coordinate. I - C A is bounded by a
+float product and its rounding errors, and b - A t by balls. Where η is too large, the vertex is solved for exactly. The
+cell's loss is affine: a step changes its gradient by a multiple of each flipped kink's affine function. Source:
+proofs/enclosures.md.
 """
 
 import math
@@ -32,7 +32,7 @@ from exactdrl.walks.driver import Step
 
 Floats = NDArray[np.float64]
 
-# Corrections stop when what is left is this small beside the coordinates
+# corrections stop when the radius is this small relative to the coordinates
 _SMALL = 2.0**-96
 _MOST_CORRECTIONS = 12
 _UNIT = 2.0**-52  # twice the unit roundoff of float64
@@ -41,29 +41,29 @@ _TINY = 2.0**-1000  # more than all that underflow can lose in a sum of products
 
 
 def inverse_bound(inverse: Floats, matrix: Floats) -> float:
-    """Returns an upper bound of the greatest row sum of |I - C A|, infinity or NaN where floats overflow.
+    """Returns an upper bound on the greatest row sum of |I - C A|; infinity or NaN where floats overflow.
 
     Args:
-        inverse: C, (n, n).
-        matrix: (n, n), the entries of A up to three roundings each; those of A are at most 1 in size.
+        inverse: C, shape (n, n).
+        matrix: the entries of A with at most three roundings each, shape (n, n); those of A are at most 1 in size.
     """
     n = len(matrix)
     defect = inverse @ matrix
     defect.flat[:: n + 1] -= 1
     sizes = np.abs(inverse)
-    # at most n + 6 roundings in every entry of the product; the last term is for what underflows
+    # every entry of the product has at most n + 6 roundings; the last term covers underflow
     error = (n + 6) * _UNIT * (sizes @ np.abs(matrix)).sum(axis=1) + _TINY * (1 + sizes.sum(axis=1))
     return float(1.01 * (np.abs(defect).sum(axis=1) + error).max(initial=0.0))
 
 
 def correction_bound(sizes: Floats, rest: Floats, radii: Floats, eta: float) -> float:
-    """Returns how far the solution is at most, in every coordinate, from t + fl(C r), infinity where floats overflow.
+    """Returns a bound on the distance of the solution from t + fl(C r) in every coordinate; infinity after overflow.
 
     Args:
-        sizes: |C|, (n, n).
-        rest: r, the middles of b - A t rounded to nearest.
-        radii: their radii.
-        eta: a bound of the greatest row sum of |I - C A|, at most 1/2.
+        sizes: |C|, shape (n, n).
+        rest: r, the middles of the balls of b - A t, rounded to nearest.
+        radii: the radii of these balls.
+        eta: a bound on the greatest row sum of |I - C A|, at most 1/2.
     """
     shares = (2 * eta + (len(rest) + 6) * _UNIT) * np.abs(rest) + 2 * radii + _TINY
     return float(1.01 * (sizes @ shares).max(initial=0.0))
@@ -82,8 +82,8 @@ class EnclosedVertex:
     """A vertex that moves along a recorded walk.
 
     Attributes:
-        pattern: its cell.
-        basis: its kinks.
+        pattern: the activation pattern of its cell.
+        basis: the kinks of its basis.
     """
 
     __slots__ = (
@@ -107,7 +107,7 @@ class EnclosedVertex:
         """Takes a vertex.
 
         Raises:
-            InputError: the basis has not n kinks.
+            InputError: the basis does not have n kinks.
         """
         problem.check_dimension(len(basis))
         n = problem.dimension
@@ -140,7 +140,7 @@ class EnclosedVertex:
         self._rounded[slot] = np.multiply.outer(units, self._inputs_of(kink.sample)[1]).ravel()
 
     def _form(self, kink: Kink) -> tuple[_Form, Floats]:
-        """Returns a kink's affine function by balls, and its coefficients on units as floats, at most 1 in size."""
+        """Returns a kink's affine function in balls, and its coefficients on units as floats of size at most 1."""
         units, offset = unit_form(self._problem, self.pattern, kink)
         inputs, _, power = self._inputs_of(kink.sample)
         # powers of 2 make the coefficients, and the inputs, at most 1
@@ -162,7 +162,7 @@ class EnclosedVertex:
     # -- moves
 
     def move(self, step: Step) -> None:
-        """Moves on by a step that fits this vertex, as `certificate.replay.follow` would have it."""
+        """Moves on by a step that fits this vertex, as `certificate.replay.follow` does."""
         with ctx.workprec(PRECISION):
             for kink in step.flips:
                 self._flip(kink)
@@ -192,7 +192,7 @@ class EnclosedVertex:
     # -- enclosures
 
     def point(self) -> arb_mat:
-        """Returns balls that hold the coordinates, (n, 1).
+        """Returns balls that hold the coordinates, shape (n, 1).
 
         Raises:
             InputError: the basis is dependent.
@@ -201,7 +201,7 @@ class EnclosedVertex:
         return self._exact_point() if found is None else found
 
     def _corrected(self) -> arb_mat | None:
-        """Returns the balls by Krawczyk's bound, None where floats do not prove the matrix regular."""
+        """Returns the balls by Krawczyk's bound; None where floats do not prove the matrix regular."""
         n = len(self.basis)
         try:
             inverse = np.asarray(np.linalg.inv(self._rounded), dtype=np.float64)
@@ -232,7 +232,7 @@ class EnclosedVertex:
             return moved + arb_mat(n, 1, [arb(0, radius)] * n) if radius < math.inf else None
 
     def _proposed(self, inverse: Floats) -> arb_mat:
-        """Returns an approximation to begin with: a step from the vertex before, along the edge to the last kink."""
+        """Returns a first approximation, a step along the edge from the vertex before to the kink that entered last."""
         n = len(self.basis)
         if self._middle is None:
             return arb_mat(n, 1)
@@ -256,10 +256,10 @@ class EnclosedVertex:
             return (along + self._constant) / self._scale
 
     def check_cell(self, point: arb_mat) -> None:
-        """Refuses a vertex outside its cell: there the cell's loss is not the loss.
+        """Refuses a vertex outside its cell, where the cell's affine function is not the loss.
 
         Raises:
-            InputError: it lies outside; no walk that is accepted goes there.
+            InputError: the vertex lies outside; no accepted walk has such a vertex.
         """
         values = enclose_values(self._problem, point, self.pattern)
         own = set(self.basis)
@@ -272,16 +272,16 @@ class EnclosedVertex:
                 if self.pattern.kink(depth, index) in own:
                     continue  # its value is 0
                 if (value < 0) if bits[index] else (value > 0):
-                    raise InputError("the run leaves its cells: verify the certificate")
+                    raise InputError("the run leaves its cells; `exactdrl verify` checks the certificate")
                 is_inside = None
         if is_inside is None:
             exact = self._exact()
             if not is_in_cell(self.pattern, exact.values()):
-                raise InputError("the run leaves its cells: verify the certificate")
+                raise InputError("the run leaves its cells; `exactdrl verify` checks the certificate")
 
 
 def enclose_values(problem: IntegerProblem, point: arb_mat, pattern: Pattern) -> list[list[arb]]:
-    """Returns balls that hold every kink's scaled value at a point of a cell, as `cells.scan.scan` has them."""
+    """Returns balls that hold every kink's scaled value at a point of a cell, in the order of `cells.scan.scan`."""
     with ctx.workprec(PRECISION):
         parameters = arb_mat(problem.widths[0], problem.rank, point.entries())
         matrix = arb_mat(problem.row_matrix) * parameters.transpose()
@@ -317,7 +317,7 @@ def _to_ball(value: mpz, power: int = 0) -> arb:
 
 
 def replay_enclosed(problem: IntegerProblem, segment: Segment) -> Iterator[tuple[arb_mat, arb]]:
-    """Yields enclosures of a segment's vertices and their losses, that before its first step and that after each step.
+    """Yields enclosures of a segment's vertices and losses, before its first step and after each step.
 
     Raises:
         InputError: a basis is dependent, or the first or last vertex lies outside its cell.
@@ -332,7 +332,7 @@ def replay_enclosed(problem: IntegerProblem, segment: Segment) -> Iterator[tuple
             point = vertex.point()
         except InputError:
             raise InputError(
-                f"step {step.index} is no step from the vertex before it: verify the certificate"
+                f"step {step.index} is no step from the vertex before it; `exactdrl verify` checks the certificate"
             ) from None
         yield point, vertex.loss(point)
     vertex.check_cell(point)

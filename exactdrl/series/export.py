@@ -35,13 +35,13 @@ class WalkPoint:
     """One point of a walk.
 
     Attributes:
-        step: from 0, the start.
-        phase: 1 up to and with the first vertex, then 2.
-        loss: exact.
+        step: the number of the point, from 0 for the start.
+        phase: 1 up to and including the first vertex, then 2.
+        loss: the exact loss.
         theta: the full parameters, row-major [W | b].
-        squared_step: squared Euclidean distance to the point before; None for the start.
-        squared_distance_to_last: squared Euclidean distance to the walk's last vertex.
-        is_degenerate: more than n kinks are active; None for points that are no vertices.
+        squared_step: the squared Euclidean distance to the point before; None for the start.
+        squared_distance_to_last: the squared Euclidean distance to the walk's last vertex.
+        is_degenerate: whether more than n kinks are active; None for points that are no vertices.
     """
 
     step: int
@@ -56,16 +56,16 @@ class WalkPoint:
 def points(problem: IntegerProblem, certificate: Certificate, *, jobs: int = 1) -> Iterator[WalkPoint]:
     """Yields every point of a recorded walk in order, the start first, in exact numbers.
 
-    Points of phase 1 are computed again by the start rule that the header names. If that does not lead to the
-    certificate's first vertex (another program's walk), only the start stands before it.
+    Points before the first vertex are computed again by the start rule that the header names. If this rule does not
+    lead to the certificate's first vertex, as in another program's walk, only the start is yielded before that vertex.
 
     Args:
-        problem: the certificate's.
-        certificate: a whole one.
+        problem: the scaled problem.
+        certificate: the walk's certificate, which has to be whole.
         jobs: how many processes; the points are the same for any number.
 
     Raises:
-        InputError: a line does not fit this problem, or a basis is dependent.
+        InputError: a line of the certificate does not fit this problem, or a basis is dependent.
     """
     last = to_integers(ExactArithmetic(problem, *final_vertex(problem, certificate)).vertex())
     early = phase_one_points(problem, certificate)
@@ -116,7 +116,7 @@ def _flatten_parameters(problem: IntegerProblem, at: Sequence[mpq]) -> tuple[mpq
 
 
 def phase_one_points(problem: IntegerProblem, certificate: Certificate) -> Sequence[tuple[mpq, ...]]:
-    """Returns the points of phase 1 before the first vertex, reduced: the start alone where they are not known."""
+    """Returns the points before the first vertex in reduced parameters; only the start where they are not known."""
     rule = to_start_rule(certificate.header.start_rule)
     if rule is not None:
         first = find_first_vertex(problem, rule, filtered=True)
@@ -142,13 +142,13 @@ def _is_degenerate(problem: IntegerProblem, arithmetic: ExactArithmetic) -> bool
 
 
 def squared_distance(left: tuple[list[mpz], mpz], right: tuple[list[mpz], mpz]) -> mpq:
-    """Returns the squared distance of points given as integers over a common denominator: one reduction, at the end."""
+    """Returns the squared distance of points, each given as integers over a common denominator."""
     (a, p), (b, q) = left, right
     return mpq(sum(((x * q - y * p) ** 2 for x, y in zip(a, b, strict=True)), mpz(0)), (p * q) ** 2)
 
 
 def vertex_row(point: WalkPoint) -> dict[str, object]:
-    """Returns a point's row of the table of vertices: rationals as p/q, floats beside them."""
+    """Returns a point's row of the table of vertices, with rationals as p/q and floats beside them."""
     squared_step = point.squared_step
     return {
         **loss_row(point),
@@ -180,16 +180,17 @@ def export(
     """Writes the tables of a recorded walk, row by row, and returns the number of points.
 
     Args:
-        problem: the certificate's.
-        certificate: a whole one.
-        vertices: `.jsonl`, `.csv` or `.parquet`; rows of `vertex_row`. In CSV, theta is one column a parameter.
-        losses: the same for rows of `loss_row`.
-        force: write over existing files.
+        problem: the scaled problem.
+        certificate: the walk's certificate, which has to be whole.
+        vertices: the path of the table with the rows of `vertex_row`, `.jsonl`, `.csv` or `.parquet`. In CSV, theta has
+            a column for each parameter.
+        losses: the path of the table with the rows of `loss_row`, likewise.
+        force: whether existing files are written over.
         jobs: how many processes; the tables are the same for any number.
-        on_point: called after each row.
+        on_point: is called after each row.
 
     Raises:
-        InputError: a path's ending is another, it exists and `force` is not set, or it cannot be written.
+        InputError: a path has another ending, a file exists and `force` is not set, or it cannot be written.
     """
     targets = [(path, make) for path, make in ((vertices, vertex_row), (losses, loss_row)) if path is not None]
     for path, _ in targets:
@@ -212,7 +213,7 @@ _Write: TypeAlias = Callable[[dict[str, object]], None]
 
 @contextmanager
 def _tables(paths: Sequence[Path]) -> Iterator[list[_Write]]:
-    """Opens a table for each path; a table appears under its name only when it is whole."""
+    """Opens a table for each path. A table gets its name only when it is whole."""
     kinds: dict[str, Callable[[Path], _Table]] = {".jsonl": _JsonLines, ".csv": _Csv, ".parquet": _Parquet}
     with ExitStack() as files:
         # whether they exist was asked before
@@ -267,7 +268,7 @@ def _flatten(row: dict[str, object]) -> Iterable[tuple[str, object]]:
 
 
 class _Parquet:
-    """Rows gathered into row groups, so that long walks stay flat in memory."""
+    """A Parquet table whose rows are written in groups, so that long walks do not fill the memory."""
 
     def __init__(self, path: Path) -> None:
         import pyarrow as pa  # noqa: PLC0415 - half a second to import, and only this needs it

@@ -1,7 +1,7 @@
-"""What flips add to the loss's gradient along a walk: paths through the layers above are computed once for each cell.
+"""What flips add to the loss's gradient along a walk, with the paths through the layers above computed only once.
 
-A flip's multiple of its kink's affine function (`cells.affine.gradient_jump`) hangs on its sample through the bits of
-the layers above alone, and along a walk few of their patterns occur.
+A flip adds a multiple of its kink's affine function (`cells.affine.gradient_jump`). For a given sample the multiple
+depends only on the bits of the layers above, and along a walk few patterns of these bits occur.
 """
 
 from gmpy2 import mpz
@@ -12,7 +12,7 @@ from exactdrl.cells.kinks import Kink, Pattern
 
 
 class GradientJumps:
-    """The jumps of the scaled loss's gradient at flips; remembers paths."""
+    """The jumps of the scaled loss's gradient at flips. Computed paths are remembered."""
 
     __slots__ = ("_paths", "_problem", "_top")
 
@@ -22,7 +22,7 @@ class GradientJumps:
         self._paths: dict[tuple[int, bytes], list[list[mpz]]] = {}
 
     def at(self, pattern: Pattern, flipped: Kink) -> mpz:
-        """Returns the multiple of a kink's affine function that a flip adds to the scaled loss's."""
+        """Returns the multiple of a kink's affine function that a flip adds to the scaled loss's affine function."""
         problem, top = self._problem, self._top
         depth, index = problem.addresses.place(flipped)
         is_on = pattern.bits[depth][index]
@@ -38,7 +38,7 @@ class GradientJumps:
         return problem.residual_factors[sample] * total * change
 
     def _paths_above(self, pattern: Pattern, depth: int, sample: int) -> list[list[mpz]]:
-        """Returns for each output how it depends on a layer's activations, without the residual's factor."""
+        """Returns each output's coefficients on a layer's activations, without the residual's factor."""
         problem, top = self._problem, self._top
         key = depth, b"".join([pattern.unit_bits(above, sample) for above in range(depth + 1, top)])
         if key not in self._paths:

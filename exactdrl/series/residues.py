@@ -1,8 +1,8 @@
-"""Which vertices are regular, seen modulo a prime: a kink whose scaled value is not 0 modulo a prime does not vanish.
+"""A quick test by a prime that vertices are not degenerate.
 
-A vertex has its n basis kinks among those that vanish. If only n values are 0 modulo the prime, exactly the basis
-vanishes and the vertex is regular. That is certain; otherwise nothing is said, and integers decide. On a value that
-is not 0 the prime fails once in 67 million.
+A kink whose scaled value is not 0 modulo the prime does not vanish. The n kinks of a vertex's basis vanish. So if only
+n values are 0 modulo the prime, exactly the basis vanishes, and the vertex is certainly not degenerate. Otherwise
+nothing is known, and integers decide. A random value that is not 0 is 0 modulo the prime once in 67 million times.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Pattern
 
-# The greatest prime below 2^26: products have 52 bits, and sums of 2^10 of them, and one more, fit into 63
+# the greatest prime below 2^26; products have 52 bits, and sums of 2^10 products and one more number fit into 63 bits
 PRIME = (1 << 26) - 5
 _MOST_TERMS = 1 << 10
 
@@ -42,12 +42,12 @@ class ResidueScan:
         ]
 
     def is_certainly_regular(self, numerators: Sequence[mpz], denominator: mpz, pattern: Pattern) -> bool:
-        """Returns whether exactly n kinks vanish, as far as a prime can tell: True is certain, False says nothing.
+        """Returns whether exactly n kinks vanish. True is certain; False says nothing.
 
         Args:
-            numerators: a vertex, n integers.
-            denominator: positive.
-            pattern: a cell that holds the vertex.
+            numerators: the vertex times the denominator, n integers.
+            denominator: the common denominator, positive.
+            pattern: the pattern of a cell that holds the vertex.
         """
         if not self._is_possible:
             return False

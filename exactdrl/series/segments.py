@@ -1,6 +1,7 @@
-"""A run cut into segments that are replayed apart, in as many processes as there are; losses without scans.
+"""A run cut into segments, which several processes replay; losses are computed without scans of all kinks.
 
-Pattern and basis after any step follow from the lines alone, without arithmetic, so a segment can begin anywhere.
+Pattern and basis after any step follow from the certificate's lines without arithmetic, so that a segment can begin
+anywhere.
 """
 
 from collections.abc import Iterator
@@ -25,10 +26,10 @@ class Segment:
     """A stretch of a run: where it begins, and its steps.
 
     Attributes:
-        before: the number of steps before it.
-        pattern: of the vertex before its first step, as `Pattern.to_hex` writes it.
-        basis: of that vertex.
-        steps: its steps.
+        before: the number of steps before the segment.
+        pattern: the pattern of the vertex before the first step, as `Pattern.to_hex` writes it.
+        basis: the basis of that vertex.
+        steps: the segment's steps.
     """
 
     before: int
@@ -38,12 +39,12 @@ class Segment:
 
 
 def segments(problem: IntegerProblem, certificate: Certificate, length: int) -> list[Segment]:
-    """Returns a run cut into segments of `length` steps, the last one shorter, without computing any vertex.
+    """Returns a run cut into segments of `length` steps, without computing any vertex. The last segment may be shorter.
 
     A run without steps is one segment without steps.
 
     Raises:
-        InputError: a line does not fit this problem.
+        InputError: a line of the certificate does not fit this problem.
     """
     pattern, basis = first_cell(problem, certificate)
     found = []
@@ -56,10 +57,10 @@ def segments(problem: IntegerProblem, certificate: Certificate, length: int) -> 
 
 
 class CellLoss(ExactArithmetic):
-    """A vertex with the affine function of its cell's loss, so that a loss costs n products instead of a scan.
+    """A vertex with the affine function of its cell's loss, by which a loss costs n products instead of a scan.
 
     The scaled loss in the cell is gradient · θ + constant. A flip adds a multiple of the flipped kink's affine function
-    to it (`gradient_jump`), a pivot stays in the cell.
+    (`gradient_jump`). A pivot stays in the cell.
     """
 
     __slots__ = ("_constant",)
@@ -72,13 +73,13 @@ class CellLoss(ExactArithmetic):
         self._constant: mpz = divexact(here - dot(self._gradient, point), den)
 
     def check_cell(self) -> None:
-        """Refuses a vertex outside its cell, by a scan: there the cell's loss is not the loss.
+        """Refuses a vertex outside its cell, where the cell's affine function is not the loss. A scan decides.
 
         Raises:
-            InputError: it lies outside; no walk that is accepted goes there.
+            InputError: the vertex lies outside; no accepted walk has such a vertex.
         """
         if not is_in_cell(self.pattern, self.values()):
-            raise InputError("the run leaves its cells: verify the certificate")
+            raise InputError("the run leaves its cells; `exactdrl verify` checks the certificate")
 
     def flip(self, kink: Kink) -> None:
         """Goes over to the cell on the other side of a basis kink; the vertex stays."""
@@ -87,7 +88,7 @@ class CellLoss(ExactArithmetic):
         super().flip(kink)
 
     def point(self) -> tuple[list[mpz], mpz]:
-        """Returns the reduced parameters as n integers over a positive denominator, not in lowest terms."""
+        """Returns the reduced parameters as n integers over a positive denominator, perhaps not in lowest terms."""
         return self._point()
 
     def loss(self) -> mpq:
@@ -97,14 +98,14 @@ class CellLoss(ExactArithmetic):
 
 
 def replay_segment(problem: IntegerProblem, segment: Segment) -> Iterator[CellLoss]:
-    """Yields the vertices of a segment, that before its first step and that after each step.
+    """Yields the vertices of a segment, before its first step and after each step.
 
-    The same object is yielded again and again, moved on in between. At the end the loss is compared with a scan of all
+    The same object is yielded each time, and moved on in between. At the end its loss is compared with a scan of all
     kinks.
 
     Raises:
-        InputError: a line does not fit this problem, a basis is dependent, or the first or last vertex lies outside its
-            cell.
+        InputError: a line of the certificate does not fit this problem, a basis is dependent, or the first or last
+            vertex lies outside its cell.
     """
     vertex = CellLoss(problem, problem.pattern_from_hex(segment.pattern), segment.basis)
     yield vertex

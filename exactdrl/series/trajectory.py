@@ -1,6 +1,6 @@
 """The sequences behind every observation: losses, squared step lengths, squared distances to the last vertex.
 
-Each number is known by an enclosure of some 100 bits, and exactly where it is asked for: see `exact.enclosed`.
+Each number is known by an enclosure of some 100 bits, and is computed exactly on demand (`exact.enclosed`).
 """
 
 from bisect import bisect_right
@@ -29,7 +29,7 @@ from exactdrl.series.segments import Segment, replay_segment, segments
 
 @dataclass(frozen=True, slots=True)
 class Trajectory:
-    """A walk's vertices as sequences of rationals; index k is the vertex after step line k, 0 the first vertex.
+    """A walk's vertices as sequences of rationals. The vertex v_k is that after step k, and v_0 is the first vertex.
 
     Attributes:
         losses: L_0..L_S.
@@ -38,7 +38,7 @@ class Trajectory:
         first: the first vertex in the full parameters, shape (n_ℓ, m).
         last: the last vertex.
         lower: the least value of each parameter over all vertices, rounded down to a multiple of 1/1024.
-        upper: the greatest, rounded up.
+        upper: the greatest value of each parameter, rounded up to such a multiple.
     """
 
     losses: EnclosedSequence
@@ -51,7 +51,7 @@ class Trajectory:
 
     @property
     def steps(self) -> int:
-        """Returns S."""
+        """Returns the number S of steps."""
         return len(self.squared_steps)
 
     @property
@@ -61,12 +61,12 @@ class Trajectory:
 
 
 _GRID = 1024
-# A part costs four scans of all kinks beside its steps
+# a part costs four scans of all kinks besides its steps
 _STEPS_A_PART = 1024
 
 
 class _Vertices:
-    """The exact vertices of a recorded walk: any one by a linear system, all by a replay."""
+    """The exact vertices of a recorded walk: a single vertex by a linear system, all vertices by a replay."""
 
     def __init__(self, problem: IntegerProblem, parts: Sequence[Segment]) -> None:
         self._problem, self._parts = problem, parts
@@ -113,7 +113,7 @@ class _Vertices:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What is known of a segment's vertices, as integers that can be sent between processes."""
+    """The enclosures of a segment's vertices, as integers that can be sent between processes."""
 
     losses: list[BallParts]
     squared_steps: list[BallParts]
@@ -145,17 +145,17 @@ def _squared_length(difference: arb_mat) -> arb:
 
 
 def _box(problem: IntegerProblem, segment: Segment, points: list[arb_mat], first: int) -> tuple[list[mpz], list[mpz]]:
-    """Returns for each coordinate the least ⌊1024 θ⌋ over a segment's vertices, and the greatest, plus 1."""
+    """Returns for each coordinate the least ⌊1024 θ⌋ over a segment's vertices, and the greatest plus 1."""
     with ctx.workprec(PRECISION):
         entries = [point.entries() for point in points[first:]]
         middles = np.array([[float(entry) for entry in row] for row in entries], dtype=np.float64)
         radii = np.array([[float(entry.rad()) for entry in row] for row in entries], dtype=np.float64)
-        # more than the radius, rounding the middle and rounding this sum can make of it
+        # more than the radius and the errors of rounding the middle and this sum together
         slack = 2 * radii + 2.0**-50 * np.abs(middles) + 2.0**-1000
         least = _floors(entries, middles - slack, middles + slack, min)
         greatest = _floors(entries, -middles - slack, slack - middles, max)
     if least is None or greatest is None:
-        # a coordinate is a multiple of 1/1024, or too near to one
+        # a coordinate is a multiple of 1/1024, or too near to such a multiple
         floors = []
         for vertex in replay_segment(problem, segment):
             numbers, denominator = vertex.point()
@@ -171,12 +171,12 @@ def _floors(
     high: NDArray[np.float64],
     choose: Callable[[list[int]], int],
 ) -> list[mpz] | None:
-    """Returns the least or the greatest ⌊1024 θ⌋ of each coordinate, None where the balls leave one open.
+    """Returns the least or the greatest ⌊1024 θ⌋ of each coordinate; None where the balls leave one open.
 
     Args:
         entries: a row for each vertex.
-        low: lower bounds of the coordinates; of the negative coordinates for the greatest.
-        high: upper bounds of them.
+        low: lower bounds of the coordinates for the least, or of their negatives for the greatest.
+        high: upper bounds of the same.
         choose: `min` or `max`.
     """
     found = []
@@ -197,16 +197,16 @@ def follow_trajectory(
     jobs: int = 1,
     on_step: Callable[[int], None] | None = None,
 ) -> Trajectory:
-    """Returns a recorded walk's sequences. The same for any number of processes.
+    """Returns a recorded walk's sequences, which are the same for any number of processes.
 
     Args:
-        problem: the certificate's.
-        certificate: a whole one.
+        problem: the scaled problem.
+        certificate: the walk's certificate, which has to be whole.
         jobs: how many processes.
-        on_step: called now and then with the number of steps done.
+        on_step: is called now and then with the number of steps done.
 
     Raises:
-        InputError: a line does not fit this problem, or a basis is dependent.
+        InputError: a line of the certificate does not fit this problem, or a basis is dependent.
     """
     parts = segments(problem, certificate, _STEPS_A_PART)
     exact = _Vertices(problem, parts)
