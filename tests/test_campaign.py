@@ -128,7 +128,7 @@ def test_killed_and_resumed(whole, tmp_path):
     assert 2 <= len(before) < 6
     assert not (folder / "table.parquet").exists()
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    assert f"runs         6, {6 - len(before)} of them now" in done.stdout
+    assert f"runs         6, {6 - len(before)} of them done now" in done.stdout
     assert tables(folder) == tables(whole)
     assert {path: path.stat().st_mtime_ns for path in before} == before
     while list(scratch.iterdir()):  # the orphans end by themselves, and leave nothing
@@ -193,9 +193,9 @@ def test_no_cluster(tmp_path, monkeypatch):
     """Without Dask, or without a scheduler, the message says so."""
     campaign = parse_config(SMALL, "small")
     monkeypatch.setattr("exactdrl.engine.cluster._SECONDS_TO_CONNECT", 1)
-    with pytest.raises(InputError, match=r"no Dask scheduler at tcp://127\.0\.0\.1:9"):
+    with pytest.raises(InputError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
         conduct(campaign, tmp_path / "a", scheduler="tcp://127.0.0.1:9", formats=())
-    with pytest.raises(InputError, match="no Dask scheduler at nonsense"):
+    with pytest.raises(InputError, match="no Dask scheduler answers at nonsense"):
         conduct(campaign, tmp_path / "a", scheduler="nonsense://", formats=())
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(InputError, match=r"pip install 'dask\[distributed\]'"):
@@ -458,7 +458,7 @@ def test_command_line(whole, tmp_path, capsys, monkeypatch):
     assert run(tmp_path / "none.toml", "-o", tmp_path / "x")[0] == 2
     code, out, _ = run(config, "-o", whole, "--json")
     assert (code, json.loads(out)["digest"]) == (0, parse_config(SMALL, "s").digest)
-    assert "6, 0 of them now; 0 over a limit, 0 failed" in run(config, "-o", whole)[1]
+    assert "6, 0 of them done now; 0 met a limit, 0 failed" in run(config, "-o", whole)[1]
     assert run("--show-default")[1] == default_config()
     case = parse_config(SMALL, "s").cases[0]
     path = whole / "results" / f"{case.name}.json"

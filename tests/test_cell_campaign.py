@@ -263,7 +263,7 @@ def test_killed_and_resumed(whole, tmp_path):
     missing = parse_config(ALL, "cells").cases[-1]
     (folder / "results" / f"{missing.name}.json.new").write_text('{"case": {"kin')
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    assert f"runs         68, {68 - len(before)} of them now" in done.stdout
+    assert f"runs         68, {68 - len(before)} of them done now" in done.stdout
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert tables(folder) == tables(whole)
 

@@ -120,7 +120,7 @@ def test_sample_is_reproducible(tmp_path, capsys, monkeypatch):
         (edited(loss__kind="squared"), "loss.kind is 'squared'"),
         ("[1, 2", "not JSON"),
         ("[" * 100000, "nested too deeply"),
-        ("[]", "the file is not an object"),
+        ("[]", "the file holds no JSON object"),
         ("", "not JSON"),
     ],
 )  # fmt: skip

@@ -1,1 +1,1 @@
-"""Campaigns: many walks, each in a worker process of its own, one small result file each, one table, one summary."""
+"""Campaigns: many runs in worker processes, each with a small result file, and one table and one summary of all."""

@@ -1,4 +1,4 @@
-"""What one run of a campaign is, and by what it is limited."""
+"""A run of a campaign that makes a walk, and the limits of runs."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,12 @@ class Case:
 
     Attributes:
         widths: n_0..n_{L+1}.
-        samples: N.
-        bits: after the binary point of every drawn number.
+        samples: the number N of samples.
+        bits: how many bits after the binary point every drawn number has.
         rule: the pivot rule's name.
-        seed: of the draws.
-        loss: a name as `parse_loss` reads it.
-        activation: a name as `parse_activation` reads it.
+        seed: the seed of the draws.
+        loss: the loss's name, as `parse_loss` reads it.
+        activation: the activation's name, as `parse_activation` reads it.
     """
 
     widths: tuple[int, ...]
@@ -83,7 +83,7 @@ class Case:
         """Returns the case that `to_json` wrote.
 
         Raises:
-            ValueError: it is none.
+            ValueError: the value is no case.
         """
         loss, activation = value.get("loss", DEFAULT_LOSS), value.get("activation", DEFAULT_ACTIVATION)
         match value:
@@ -99,11 +99,11 @@ def _file_word(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a single run may use; a run beyond it is recorded as over its limit, not as a result.
+    """What a single run may use. A run that needs more is recorded as over its limit, not as a result.
 
     Attributes:
-        max_steps: steps of phase 2; None: no limit.
-        seconds: CPU seconds for walk and observations, the checker's not counted; None: no limit.
+        max_steps: the most steps after the first vertex; None for no limit.
+        seconds: the most CPU seconds for walk and observations, without the checker's; None for no limit.
     """
 
     max_steps: int | None = None

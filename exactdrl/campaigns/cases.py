@@ -1,4 +1,4 @@
-"""The kinds of runs that a campaign knows."""
+"""The kinds of runs that a campaign can have."""
 
 from typing import TypeAlias
 
@@ -9,9 +9,9 @@ AnyCase: TypeAlias = Case | CellCase
 
 
 def read_case(value: dict[str, object]) -> AnyCase:
-    """Returns the case that a `to_json` wrote.
+    """Returns the case that a case's `to_json` wrote.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the value is no case.
     """
     return CellCase.from_json(value) if value.get("kind") == KIND else Case.from_json(value)

@@ -14,14 +14,14 @@ class CellCase:
     """Data to draw, and the cells to judge on them.
 
     Attributes:
-        distribution: of the data, see `DataShape`.
-        inputs: d, without the appended bias.
-        samples: N.
-        units: K.
+        distribution: the distribution of the data, see `DataShape`.
+        inputs: the number d of inputs, without the appended 1 of the bias.
+        samples: the number N of samples.
+        units: the number K of hidden units.
         loss: squared or absolute.
-        bits: after the binary point of every drawn number.
-        draws: how many random weights are drawn, whose cells are judged; None: all cells are.
-        seed: of data and weights.
+        bits: how many bits after the binary point every drawn number has.
+        draws: of how many random weights the cells are judged; None where all cells are judged.
+        seed: the seed of data and weights.
     """
 
     distribution: Distribution
@@ -69,7 +69,7 @@ class CellCase:
         """Returns the case that `to_json` wrote.
 
         Raises:
-            ValueError: it is none.
+            ValueError: the value is no case.
         """
         match value:
             case {

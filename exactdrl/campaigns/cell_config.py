@@ -1,4 +1,4 @@
-"""The configuration's tables [[cells]]."""
+"""The tables [[cells]] of a configuration."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -16,7 +16,7 @@ from exactdrl.hidden_cells.survey import count_hidden_cells
 
 LOSSES: tuple[LossKind, ...] = get_args(LossKind)
 DEFAULT_BITS = 12
-# hidden cells of one run; at some milliseconds each, beyond this all of them are hours
+# the most hidden cells of one run; a cell takes some milliseconds, so that more would take hours
 MAX_CELLS = 1_000_000
 _MAX_SAMPLES, _MAX_INPUTS, _MAX_UNITS, _MAX_DRAWS = 10_000, 100, 100, 1_000_000
 _NEEDED = ("samples", "inputs", "units", "seeds")
@@ -24,10 +24,10 @@ _KNOWN = (*_NEEDED, "distributions", "losses", "bits", "draws", "first_seed")
 
 
 def to_cell_cases(table: dict[str, object], place: str, room: int) -> Sequence[CellCase] | None:
-    """Returns the runs of a table [[cells]], None if there are more than there is room for.
+    """Returns the runs of a table [[cells]]; None if there are more runs than `room`.
 
     Raises:
-        InputError: it is not of the form; the message names the place and the value.
+        InputError: the table is not of the form; the message names the place and the value.
     """
     refuse_unknown(table, f"{place}: ", _KNOWN)
     for key in _NEEDED:
@@ -52,13 +52,13 @@ def to_cell_cases(table: dict[str, object], place: str, room: int) -> Sequence[C
 
 
 def _refuse_too_many(samples: int, inputs: int, units: int, place: str) -> None:
-    """Refuses to judge all hidden cells where that does not end."""
-    # an appended 1 makes the rank inputs + 1; random data have as many cells as data in general position
+    """Refuses to judge all hidden cells where there are too many."""
+    # the appended 1 makes the rank inputs + 1, and random data have as many cells as data in general position
     _, cells = count_hidden_cells(general_count(samples, inputs + 1), units)
     if cells > MAX_CELLS:
         raise InputError(
             f"{place}: {samples} samples with {inputs} inputs and {units} units have {cells} hidden cells in general "
-            f'position; draws = "{ALL}" judges at most {MAX_CELLS}, draws = 20 those of 20 random weights'
+            f'position; draws = "{ALL}" judges at most {MAX_CELLS}, and draws = 20 judges those of 20 random weights'
         )
 
 

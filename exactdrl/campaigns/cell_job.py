@@ -14,7 +14,7 @@ from exactdrl.hidden_cells.setting import Setting
 
 
 def run_cells(case: CellCase, task: Task) -> JobResult:
-    """Returns what a run came to. A CPU limit ends the process, see `limited`; errors are raised."""
+    """Returns the result of a run. A CPU limit ends the process, see `cpu_limit`; errors are raised."""
     with cpu_limit(task.limits.seconds):
         shape = DataShape(case.distribution, case.inputs, case.samples, 2**case.bits)
         setting = draw_setting(shape, case.units, case.loss, case.seed)
@@ -26,7 +26,7 @@ def run_cells(case: CellCase, task: Task) -> JobResult:
 
 
 def _all_fields(setting: Setting, seed: int) -> dict[str, object]:
-    """Judges all cells; one of them is picked, each as likely, so that runs are independent trials."""
+    """Judges all cells, and picks one of them at random, so that runs are independent trials."""
     found = judge_all(setting, seed)
     bad = found.bad
     picked = Random(f"picked {seed}").choice(found.cells)  # noqa: S311 - no secret hangs on it
@@ -47,7 +47,7 @@ def _all_fields(setting: Setting, seed: int) -> dict[str, object]:
 
 
 def _drawn_fields(setting: Setting, draws: int, seed: int) -> dict[str, object]:
-    """Judges the cells of random weights; the first weights are the run's trial, the others look for better points."""
+    """Judges the cells of random weights. The first weights are the run's trial; the others look for better points."""
     found = judge_drawn(setting, draws, seed)
     verdicts = [found.is_bad(patterns) for patterns in found.drawn]
     return {

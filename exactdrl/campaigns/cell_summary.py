@@ -1,8 +1,8 @@
-"""What the runs that judge cells show: shares of cells, of weight space and of drawn weights, by d, N and K.
+"""The results of runs that judge cells: shares of cells, of weight space and of drawn weights, by d, N and K.
 
-Runs of a group are independent, and each is one trial of each kind: one weight vector, one cell picked evenly, one data
-set. So Clopper and Pearson's intervals hold. All cells of all runs together are no such sample; their share is given
-without an interval.
+The runs of a group are independent, and each is one trial of each kind: one weight vector, one cell picked at random,
+one data set. So Clopper and Pearson's intervals hold. The cells of all runs together are no independent trials; their
+share is given without an interval.
 """
 
 from collections import Counter
@@ -26,15 +26,16 @@ class OpenShare:
     """A share of trials of which some are undecided.
 
     Attributes:
-        share: of those that are known, with an interval that holds whatever the undecided ones are.
-        undecided: how many are not known.
+        share: the share among the trials, where undecided ones do not count as hits, with an interval that holds
+            whatever the undecided ones are.
+        undecided: how many trials are undecided.
     """
 
     share: Share
     undecided: int
 
     def to_json(self) -> dict[str, object]:
-        """Returns it as a JSON object."""
+        """Returns the share as a JSON object."""
         return self.share.to_json() | {"undecided": self.undecided}
 
 
@@ -43,16 +44,18 @@ class CellGroup:
     """What the runs of a group show.
 
     Attributes:
-        name: the group's.
+        name: the group's name.
         shape: what the runs have in common, by column.
-        runs: how many there are.
-        statuses: of all runs: done, limit, failed.
-        cells: the number of hidden cells of all runs, and of those with a genuine and with a bad minimum; None where
-            only drawn ones are judged.
-        masses: by verdict, two rationals between which the mean share of weight space lies; empty where it is unknown.
-        weights: by verdict, the share of drawn weights in such cells.
-        picked: by verdict, the share of such cells, by one picked in each run; empty where only drawn ones are judged.
-        data: the share of runs with a bad minimum; None where only drawn ones are judged.
+        runs: how many runs there are.
+        statuses: how many runs have each status: done, limit, failed.
+        cells: how many hidden cells all runs have, and how many of these have a genuine and a bad minimum; None where
+            only the cells of drawn weights are judged.
+        masses: for each verdict, two rationals between which the mean share of weight space lies; empty where it is
+            unknown.
+        weights: for each verdict, the share of drawn weights in such cells.
+        picked: for each verdict, the share of such cells, by the cell picked in each run; empty where only the cells of
+            drawn weights are judged.
+        data: the share of runs with a bad minimum; None where only the cells of drawn weights are judged.
     """
 
     name: str
@@ -66,7 +69,7 @@ class CellGroup:
     data: Share | None
 
     def to_json(self) -> dict[str, object]:
-        """Returns it as a JSON object."""
+        """Returns the group as a JSON object."""
         return {
             **self.shape,
             "runs": self.runs,
@@ -87,7 +90,7 @@ def outward(value: mpq, side: int) -> float:
 
 
 def summarise_cells(rows: Sequence[Row]) -> tuple[CellGroup, ...]:
-    """Returns what a table's runs of this kind show, by group."""
+    """Returns what the runs of a table that judge cells show, by group."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
         if row.get("kind") == KIND:

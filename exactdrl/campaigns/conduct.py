@@ -1,4 +1,4 @@
-"""Running a campaign: what is missing is run, everything is tabulated."""
+"""The conduct of a campaign: missing runs are done, and all runs are tabulated."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -24,13 +24,13 @@ from exactdrl.report.style import Size, find_tex, save_figure
 
 @dataclass(frozen=True, slots=True)
 class Conducted:
-    """What a whole campaign came to.
+    """The result of a whole campaign.
 
     Attributes:
-        rows: of its table.
-        summary: of the table.
-        paths: of table, summary and page.
-        run: how many runs were run this time; the others were there already.
+        rows: the rows of its table.
+        summary: the summary of the table.
+        paths: the paths of table, summary, page and figures.
+        run: how many runs were done this time; the others were there already.
     """
 
     rows: tuple[Row, ...]
@@ -60,25 +60,26 @@ def conduct(
     size: Size = "screen",
     on_run: Callable[[int, int, AnyCase, str], None] | None = None,
 ) -> Conducted:
-    """Runs what is missing of a campaign and writes its table and summary.
+    """Does the missing runs of a campaign, and writes its table and summary.
 
-    The table depends on the configuration alone (and on CPU limits, where a run comes near its own), not on jobs,
-    cluster or interruptions.
+    The table depends only on the configuration, and on the machine's speed where a run comes near its CPU limit. It
+    does not depend on the number of jobs, the cluster or interruptions.
 
     Args:
-        campaign: what to run.
-        folder: made if it does not exist; goes on with what is there.
-        jobs: how many runs at once on this machine.
-        scheduler: of a Dask cluster that runs them instead.
-        retry_failed: run those again that failed.
-        command: that starts a worker.
-        formats: of the figures, which are of walks; none without any.
-        size: of the figures.
-        on_run: called with done runs, all runs, the latest case and its status; at first for what was there.
+        campaign: the campaign.
+        folder: the folder for the results, which is made if it does not exist; runs that it holds are not done again.
+        jobs: how many runs are done at once on this machine.
+        scheduler: the address of the scheduler of a Dask cluster that does the runs instead.
+        retry_failed: whether runs that failed are done again.
+        command: the command that starts a worker process.
+        formats: the formats of the figures, which are drawn of walks only; without any format, no figure is drawn.
+        size: the size of the figures.
+        on_run: is called with the number of runs done, the number of all runs, the latest case and its status; first
+            for the runs that were there.
 
     Raises:
-        InputError: the folder holds something else, cannot be written, or another process works in it; no Dask; no
-            LaTeX, which the format pgf needs.
+        InputError: the folder holds something else, cannot be written, or another process works in it; Dask is missing,
+            or there is no scheduler; LaTeX, which the format pgf needs, is missing.
         MachineError: the cluster's scheduler went away.
     """
     if "pgf" in formats:
@@ -119,7 +120,7 @@ def _stream(
 
 
 def _until_lost(stream: Iterator[tuple[int, JobResult]]) -> Iterator[tuple[int, JobResult]]:
-    """Yields what a stream does.
+    """Yields what a stream yields.
 
     Raises:
         MachineError: the cluster's scheduler went away.

@@ -1,4 +1,4 @@
-"""The campaign's configuration: a small TOML file, refused where it is not exactly of this form.
+"""The configuration of a campaign: a small TOML file, which is refused if it is not exactly of this form.
 
 ```toml
 version = 1
@@ -26,7 +26,7 @@ units = [1, 2]
 distributions = ["gaussian"]    # or uniform
 losses = ["squared"]            # or absolute
 bits = [12]
-draws = "all"               # all cells; or 20: those that so many random weights lie in
+draws = "all"               # all cells are judged; with 20 only the cells of 20 random weights
 first_seed = 0
 seeds = 100
 ```
@@ -55,7 +55,7 @@ from exactdrl.walks.rules import RULES
 
 VERSION = 1
 _KEYS = ("widths", "samples", "bits", "rules", "losses", "activations")
-# Names of files and the summary's tables stay readable, and no typing error fills a disk
+# these bounds keep file names and tables readable, and a typing error from filling the disk
 MAX_RUNS = 100_000
 _MAX_WIDTH = 1000
 _MAX_SAMPLES = 10_000_000
@@ -65,11 +65,11 @@ _MAX_SECONDS = 10**8
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """What a configuration means.
+    """The campaign that a configuration describes.
 
     Attributes:
         cases: the runs, each once, in the order of the table.
-        limits: of each run.
+        limits: the limits of each run.
         verify: whether each finished run is checked by the stand-alone checker.
         keep_runs: whether instances, certificates and the walks' sequences are kept.
     """
@@ -80,15 +80,15 @@ class Campaign:
     keep_runs: bool
 
     def with_options(self, *, verify: bool, keep_runs: bool) -> "Campaign":
-        """Returns the campaign with more asked of each run; what the configuration asks stays.
+        """Returns the campaign with more asked of each run than the configuration asks.
 
         Raises:
-            InputError: a certificate is asked for, and some runs have none.
+            InputError: `verify` or `keep_runs` is asked, and some runs have no certificate.
         """
         return _checked(replace(self, verify=self.verify or verify, keep_runs=self.keep_runs or keep_runs))
 
     def to_json(self) -> dict[str, object]:
-        """Returns what decides the results, as a JSON object."""
+        """Returns all that decides the results as a JSON object."""
         return {
             "version": VERSION,
             "verify": self.verify,
@@ -99,13 +99,13 @@ class Campaign:
 
     @property
     def digest(self) -> str:
-        """Returns the SHA-256 of the meaning: comments and order of keys in the file do not count."""
+        """Returns the SHA-256 of `to_json`, which does not depend on comments and the order of keys in the file."""
         text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def default_config() -> str:
-    """Returns the text of the configuration that is shipped: the published statement "always similar", tried."""
+    """Returns the text of the shipped configuration, which tests the published statement "always similar"."""
     return (files("exactdrl.campaigns") / "default.toml").read_text(encoding="utf-8")
 
 
@@ -132,7 +132,7 @@ def parse_config(text: str, place: str) -> Campaign:
         place: how messages name the file.
 
     Raises:
-        InputError: it is not of the form; the message names the place and the value.
+        InputError: the text is not of the form; the message names the place and the value.
     """
     try:
         top = tomllib.loads(text)
@@ -190,7 +190,7 @@ def _tables(top: dict[str, object], key: str) -> Iterator[tuple[str, dict[str, o
 
 
 def _checked(campaign: Campaign) -> Campaign:
-    """Refuses what the campaign cannot do."""
+    """Refuses a campaign that asks for certificates of runs that have none."""
     if any(isinstance(case, CellCase) for case in campaign.cases):
         for key, is_asked in (("verify", campaign.verify), ("keep_runs", campaign.keep_runs)):
             if is_asked:
@@ -239,7 +239,7 @@ def _loss(value: object, place: str) -> str:
     except InputError as error:
         raise InputError(f"{place}: {error}") from None
     if loss.is_squared:
-        raise InputError(f"{place}: a squared loss is judged, not walked")
+        raise InputError(f"{place}: no walk is possible on a squared loss; possible are the other losses")
     return value
 
 

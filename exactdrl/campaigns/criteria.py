@@ -1,8 +1,8 @@
 """The published observations as yes-or-no questions about one run, each by a stated criterion.
 
 Source: Hinz, The layer-wise L1 loss landscape of neural nets is more complex around local minima, sections II and III.
-The paper draws figures and says "roughly exponentially", "slower", "larger"; the numbers below are ours. They were
-fixed on runs with other seeds than those of the shipped campaign.
+The paper draws figures and says "roughly exponentially", "slower", "larger". The numbers of the criteria are chosen
+here; they were fixed on runs with other seeds than those of the shipped campaign.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,9 +21,9 @@ class Criterion:
 
     Attributes:
         name: a short key.
-        claim: what is published.
-        question: what is asked of a run.
-        holds: the answer; None where the run does not allow one.
+        claim: the published observation.
+        question: the question that is asked of a run.
+        holds: returns the answer for a run; None where the run does not allow an answer.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Criterion:
 
 
 def number(row: Row, key: str) -> float | None:
-    """Returns a number of a row, None where it has none."""
+    """Returns a number of a row; None where the row has no such number."""
     value = row.get(key)
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 

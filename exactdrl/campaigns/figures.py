@@ -1,6 +1,6 @@
-"""The campaign's figures: how often each criterion holds, and the measures of all runs, by group.
+"""The figures of a campaign: how often each criterion holds, and the measures of all runs, by group.
 
-Groups differ in their markers, too, for grey print.
+Groups differ in their markers as well as in their colours, for grey print.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 _COLOURS = (BLUE, ORANGE, GREEN, PINK, BLACK, SKY, YELLOW)
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-# the answers' rows and the measures' panels, in inches; panels stand below each other in a column
+# the heights of a criterion's row and of a measure's panel, in inches; in a column panels are stacked
 _ROW, _PANEL = 0.3, {"screen": 4.2, "column": 2.4, "page": 3.8}
 _LEGEND = 1.2
 _NAMES_A_LINE = {"screen": 2, "column": 1, "page": 2}
-# more groups than this would not be told apart
+# more groups could not be told apart
 MAX_GROUPS = len(_COLOURS)
 _PANELS = (
     (
@@ -125,7 +125,7 @@ def _scatter(axes: "Axes", rows: Sequence[Row], names: Sequence[str], columns: S
         across: list[float] = []
         heights: list[float] = []
         for index, (_, column) in enumerate(columns):
-            # a logarithm has no place for 0
+            # a logarithmic axis cannot show 0
             values = [abs(value) for row in group if (value := number(row, column))]
             across += [index + shift] * len(values)
             heights += values

@@ -1,6 +1,6 @@
-"""What is measured of one finished walk: exact numbers and certified brackets, floats beside them.
+"""The measures of a finished walk: exact numbers and certified brackets, with floats beside them.
 
-The criteria that turn measures into answers about the published claims are in `criteria`.
+The module `criteria` turns measures into answers about the published observations.
 """
 
 import math
@@ -21,11 +21,11 @@ from exactdrl.problem.instance import Instance, Matrix
 from exactdrl.series.trajectory import Trajectory
 
 LINES = 4
-# constants may differ by these factors and the decay still counts as exponential; the running mean is the noisiest
+# the greatest factors between the constants of a decay that counts as exponential; the running mean is the noisiest
 GAP_SPREAD = mpq(2)
 DISTANCE_SPREAD = mpq(4)  # of squared distances, so 2 for distances
 LENGTH_SPREAD = mpq(4)
-# densities are compared within 1/16 of the least power of 2 that no vertex of the walk is beyond
+# densities are compared within 2^-4 of the least power of 2 that is a radius around all vertices of the walk
 RADII_BACK = 4
 SHARES = (mpq(1, 4), mpq(1, 2), mpq(3, 4))
 _DRAW_GRID = 1 << 20
@@ -39,8 +39,8 @@ def measure(instance: Instance, certificate: Certificate, seed: int) -> tuple[Me
 
     Args:
         instance: the problem.
-        certificate: of the walk, whole.
-        seed: of the lines.
+        certificate: the walk's certificate, which has to be whole.
+        seed: the seed of the lines.
     """
     found = observe(instance, certificate, lines=LINES, seed=seed)
     problem = IntegerProblem.from_instance(instance)
@@ -112,14 +112,15 @@ def _window_fields(quantity: str, window: DecayWindow | None, steps: int) -> Mea
 
 
 def _fall(window: DecayWindow) -> float:
-    """Returns the factor by which a quantity falls in its window; of distances, not of their squares."""
+    """Returns the factor by which a quantity falls in its window; for squared distances that of the distances."""
     return math.sqrt(window.fall) if window.bracket.quantity == "squared-distance" else window.fall
 
 
 def _speeds(found: Observations, window: DecayWindow | None) -> Measures:
-    """Returns how fast the loss's logarithm falls per step in the loss gap's window and after it, and what lengths do.
+    """Returns how fast the loss's logarithm falls per step in the loss gap's window and after it.
 
-    Nothing of the time after where it is too short for two running means.
+    It also returns by which factor the running mean of lengths grows after the window. Both are None where the rest of
+    the walk is too short for two running means.
     """
     losses, sums = found.trajectory.losses, found.length_sums
     measures: Measures = dict.fromkeys(
@@ -208,7 +209,7 @@ def _density(problem: IntegerProblem, found: Observations, seed: int) -> Measure
 
 
 def _count(densities: Sequence[LineDensity], place: str, index: int) -> int:
-    # a vertex lies on the line through it: that breakpoint is no sign of density
+    # the line through a vertex has a breakpoint there, which says nothing about density
     return sum(density.counts[index] - density.at_origin for density in densities if density.line.place == place)
 
 
@@ -217,10 +218,11 @@ def _ratio(count: int, other: int) -> float | None:
 
 
 def turn_rows(source: random.Random, problem: IntegerProblem, last: Matrix) -> Matrix:
-    """Returns a control point as far from the origin, unit by unit, as the last vertex: its rows in random directions.
+    """Returns a control point whose rows have the norms of the last vertex's rows, in random directions.
 
-    All kinks of the trained layer's unit j go through θ_j = 0, so that any point near there sees many of them, near a
-    minimum or not. This control is what tells the two apart. Its norms equal the vertex's up to rounding (2^-20).
+    All kinks of the trained layer's unit j go through θ_j = 0, so that many kinks are near any point that is near
+    there, whether or not a minimum is near. This control point tells the two effects apart. Its norms equal the
+    vertex's up to rounding (2^-20).
     """
     rows = []
     for row in last:
@@ -235,5 +237,5 @@ def turn_rows(source: random.Random, problem: IntegerProblem, last: Matrix) -> M
 
 
 def _short(value: float) -> float:
-    """Returns a float of twelve digits: logarithms differ in the last between machines' libraries."""
+    """Returns a float rounded to twelve digits, since logarithms differ in their last digits between machines."""
     return to_float(parse_rational(f"{value:.{_DIGITS - 1}e}"))

@@ -1,4 +1,4 @@
-"""One run of a campaign, by its kind: the job that campaigns register in the engine."""
+"""One run of a campaign of any kind, as the job that campaigns register in the engine."""
 
 from exactdrl.campaigns.case import Case
 from exactdrl.campaigns.cell_case import CellCase
@@ -10,7 +10,7 @@ from exactdrl.engine.job import Job, JobResult, register, work_name
 
 @register
 def run_task(arguments: dict[str, object]) -> JobResult:
-    """Returns what a run came to. A CPU limit ends the process, see `cpu_limit`; errors are raised."""
+    """Returns the result of a run. A CPU limit ends the process, see `cpu_limit`; errors are raised."""
     task = Task.from_json(arguments)
     match task.case:
         case Case():

@@ -1,4 +1,4 @@
-"""A walk's sequences as a file that a campaign keeps beside the certificate: a row a vertex, floats nearest to them."""
+"""A walk's sequences as the file that a campaign keeps beside the certificate, with a row for each vertex."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,7 +29,7 @@ def to_series(trajectory: Trajectory) -> bytes:
     )
     arrays = [pa.array(values, type=pa.float64()) for values in columns]
     sink = pa.BufferOutputStream()
-    # neighbours share their leading bytes, which the split brings together
+    # neighbouring numbers share their leading bytes, which the split stores together
     pq.write_table(
         pa.table(arrays, names=list(COLUMNS)),
         sink,
@@ -44,7 +44,7 @@ def read_series(path: Path) -> dict[str, NDArray[np.float64]]:
     """Returns the columns that `to_series` wrote; the step length of row 0 is NaN.
 
     Raises:
-        InputError: the file cannot be read, or is none of these.
+        InputError: the file cannot be read, or is no file of sequences.
     """
     import pyarrow as pa  # noqa: PLC0415 - as above
     import pyarrow.parquet as pq  # noqa: PLC0415

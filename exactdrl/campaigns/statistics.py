@@ -1,4 +1,4 @@
-"""Intervals for what many runs show: Wilson's for shares, order statistics' for medians. 95 % each, nothing random."""
+"""Intervals of 95 % for shares and medians over many runs: those of Wilson, and those of order statistics."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -13,13 +13,13 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A share of runs with Wilson's interval.
+    """A share of runs with its interval.
 
     Attributes:
-        count: how many.
-        total: of how many.
+        count: in how many runs it holds.
+        total: how many runs there are.
         low: the interval's lower end; 0 without runs.
-        high: its upper end; 1 without runs.
+        high: the interval's upper end; 1 without runs.
     """
 
     count: int
@@ -28,7 +28,7 @@ class Share:
     high: float
 
     def to_json(self) -> dict[str, object]:
-        """Returns it as a JSON object."""
+        """Returns the share as a JSON object."""
         return {"count": self.count, "of": self.total, "low": round(self.low, 6), "high": round(self.high, 6)}
 
 
@@ -43,16 +43,17 @@ def wilson(count: int, total: int) -> Share:
     share, square = count / total, z * z / total
     centre = (share + square / 2) / (1 + square)
     half = z / (1 + square) * math.sqrt(share * (1 - share) / total + square / (4 * total))
-    # at the ends the formula gives 0 and 1 exactly, floats nearly
+    # at the ends the formula gives exactly 0 and 1, and floats give nearly that
     low = 0.0 if count == 0 else max(0.0, centre - half)
     high = 1.0 if count == total else min(1.0, centre + half)
     return Share(count, total, low, high)
 
 
 def clopper_pearson(count: int, total: int) -> Share:
-    """Returns Clopper and Pearson's interval for a share: it covers the true one with at least 95 %.
+    """Returns Clopper and Pearson's interval for a share.
 
-    The ends are multiples of 2⁻²⁰, rounded outwards; the binomial sums are those of integers.
+    It covers the true share with a probability of at least 95 %. The ends are multiples of 2⁻²⁰, rounded outwards. The
+    binomial sums are computed in integers.
 
     Source: Clopper and Pearson, The use of confidence or fiducial limits, Biometrika 26 (1934) 404-413.
     """
@@ -74,14 +75,14 @@ def _is_rare(counts: range, total: int, part: int) -> bool:
     count = counts[0]
     term = tail = mpz(math.comb(total, count)) * mpz(part) ** count * mpz(rest) ** (total - count)
     for count in counts[:-1]:
-        # from C(n, k) pᵏ rⁿ⁻ᵏ to the next, without a remainder
+        # from C(n, k) pᵏ rⁿ⁻ᵏ to the next term, without a remainder
         term = term * (total - count) * part // ((count + 1) * rest)
         tail += term
     return bool(_RARE * tail <= mpz(_PARTS) ** total)
 
 
 def _largest(is_fit: Callable[[int], bool]) -> int:
-    """Returns the largest part that fits, where all smaller ones fit too."""
+    """Returns the largest part that fits, if all smaller parts fit, too."""
     fits, fails = 0, _PARTS
     while fails - fits > 1:
         middle = (fits + fails) // 2
@@ -91,12 +92,12 @@ def _largest(is_fit: Callable[[int], bool]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Median:
-    """The median of a measure over runs, quartiles, and an interval for the median of all such runs.
+    """The median of a measure over runs, its quartiles, and an interval for the median of all such runs.
 
     Attributes:
         total: how many runs have the measure.
-        value: the median; None without any.
-        quartiles: the lower and the upper; None without any.
+        value: the median; None without such runs.
+        quartiles: the lower and the upper quartile; None without such runs.
         interval: two order statistics between which the true median lies with at least 95 %, whatever the distribution;
             None where there are too few runs for that (five or less).
     """
@@ -107,7 +108,7 @@ class Median:
     interval: tuple[float, float] | None
 
     def to_json(self) -> dict[str, object]:
-        """Returns it as a JSON object."""
+        """Returns the median as a JSON object."""
         return {
             "of": self.total,
             "median": self.value,
@@ -131,8 +132,9 @@ def summarise(values: Sequence[float]) -> Median:
 def median_rank(size: int) -> int | None:
     """Returns the greatest r for which the r-th least and the r-th greatest of so many values enclose the median.
 
-    With a probability of at least 95 %: the number of values below the median is binomial with 1/2, so the probability
-    that the interval misses it is 2 P(X ≤ r - 1). Exact. None if not even the extremes do.
+    They enclose it with a probability of at least 95 %. The number of values below the median is binomial with 1/2, so
+    that the probability of missing it is 2 P(X ≤ r - 1), which is computed exactly. None if not even the least and the
+    greatest value enclose it.
     """
     allowed = Fraction(1) - Fraction(str(CONFIDENCE))
     below, rank = Fraction(0), 0
@@ -145,7 +147,7 @@ def median_rank(size: int) -> int | None:
 
 
 def _quantile(ordered: Sequence[float], share: Fraction) -> float:
-    """Returns a quantile, linear between neighbours (R's and NumPy's default)."""
+    """Returns a quantile, interpolated linearly between neighbours (R's and NumPy's default)."""
     place = share * (len(ordered) - 1)
     index = int(place)
     rest = float(place - index)

@@ -1,4 +1,4 @@
-"""The campaign's folder: its configuration, a small file for each run, each file whole or not there at all."""
+"""The folder of a campaign: its configuration and a small file for each run. Each file is whole or not there."""
 
 import json
 import os
@@ -25,16 +25,17 @@ _RUNS = "runs"
 class Store:
     """A campaign's folder, held by one process at a time.
 
-    A kill at any moment leaves whole files only: each is written under another name, flushed to the disk, then renamed.
+    A kill at any moment leaves whole files only, since each is written under another name, flushed to the disk, and
+    then renamed.
     """
 
     def __init__(self, folder: Path, campaign: Campaign) -> None:
-        """Takes an opened folder; see `open_store`."""
+        """Takes an opened folder, see `open_store`."""
         self.folder = folder
         self._campaign = campaign
 
     def result(self, case: AnyCase) -> dict[str, object] | None:
-        """Returns what a run came to, None if it has not been run.
+        """Returns the result of a run; None if it has not been done.
 
         Raises:
             InputError: the file is not one of this campaign's results.
@@ -51,7 +52,7 @@ class Store:
         return value
 
     def save(self, case: AnyCase, result: Mapping[str, object], kept: Mapping[str, bytes]) -> None:
-        """Writes what a run came to, its kept files first: whoever finds a result finds them too."""
+        """Writes the result of a run after its kept files, so that a result's kept files are always there."""
         for ending, content in kept.items():
             self.write(Path(_RUNS) / f"{case.name}{ending}", content)
         text = json.dumps(dict(result), indent=1, sort_keys=True, allow_nan=False)
@@ -79,11 +80,11 @@ class Store:
 
 @contextmanager
 def open_store(folder: Path, campaign: Campaign) -> Iterator[Store]:
-    """Opens a campaign's folder, made if it is not there, and holds it until the end.
+    """Opens a campaign's folder, which is made if it is not there, and holds it until the body ends.
 
     Raises:
-        InputError: it holds something else or a campaign with another configuration, another process works in it, or it
-            cannot be written.
+        InputError: the folder holds something else or a campaign with another configuration, another process works in
+            it, or it cannot be written.
     """
     if folder.is_dir() and not (folder / _MANIFEST).exists() and _strangers(folder):
         raise InputError(f"{folder}: holds files that are not a campaign's; a new or an empty folder is needed")
@@ -94,7 +95,8 @@ def open_store(folder: Path, campaign: Campaign) -> Iterator[Store]:
         raise InputError(f"{folder}: cannot be written ({error.strerror or error})") from None
     with lock:
         try:
-            # the kernel lets go of it when the process ends, however that happens; where there is none, nothing is held
+            # the system releases the lock when the process ends, however it ends; a platform without locks holds
+            # nothing
             if fcntl is not None:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -118,12 +120,12 @@ def _check_manifest(store: Store, campaign: Campaign) -> None:
     try:
         found = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not a campaign's ({error})") from None
+        raise InputError(f"{path}: not the manifest of a campaign ({error})") from None
     if not isinstance(found, dict) or found.get("format") != FORMAT or not isinstance(found.get("campaign"), dict):
-        raise InputError(f"{path}: not a campaign's")
+        raise InputError(f"{path}: not the manifest of a campaign")
     if found["campaign"] != meaning:
         keys = [key for key in meaning if found["campaign"].get(key) != meaning[key]]
         raise InputError(
             f"{store.folder}: holds the results of another configuration; they differ in "
-            f"{', '.join(keys) or 'unknown keys'}. Take another folder"
+            f"{', '.join(keys) or 'unknown keys'}. Name another folder with -o (folder)"
         )

@@ -1,4 +1,4 @@
-"""What a campaign shows: outcomes, measures and answers about the published claims, each with its interval."""
+"""The summary of a campaign: outcomes, measures and answers about the published observations, with intervals."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from exactdrl.campaigns.statistics import Median, Share, summarise, wilson
 from exactdrl.campaigns.table import Row
 from exactdrl.engine.job import DONE
 
-# column, words, whether its size is meant
+# the column, its words, and whether its absolute value is summarised
 MEASURES = (
     ("steps", "steps", False),
     ("final_loss_float", "final loss", False),
@@ -46,13 +46,13 @@ class Group:
     """What the runs of a group show.
 
     Attributes:
-        name: the group's.
-        runs: how many there are.
-        statuses: of all runs: done, limit, failed.
-        outcomes: shares among the runs that are done, by outcome and, for `wrong stops` and the like, by event.
-        measures: by column.
-        answers: by criterion's name.
-        verified: how many certificates the checker accepted, of those that it looked at.
+        name: the group's name.
+        runs: how many runs there are.
+        statuses: how many runs have each status: done, limit, failed.
+        outcomes: the share of each outcome and of some events among the runs that are done.
+        measures: the median of each measure, by column.
+        answers: the share of runs in which each criterion holds, by the criterion's name.
+        verified: how many certificates the checker accepted, and how many it checked.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Group:
     verified: tuple[int, int]
 
     def to_json(self) -> dict[str, object]:
-        """Returns it as a JSON object."""
+        """Returns the group as a JSON object."""
         return {
             "runs": self.runs,
             "statuses": dict(self.statuses),
@@ -80,9 +80,9 @@ class Summary:
     """What a campaign shows.
 
     Attributes:
-        digest: of its configuration.
-        groups: of walks, in the order of the table, then all together if there are several.
-        failures: name and reason of runs that are not done.
+        digest: the digest of its configuration.
+        groups: the groups of walks in the order of the table, and then, if there are several, all walks as one group.
+        failures: the names of runs that are not done, with the reasons.
         cells: the groups of runs that judge cells.
     """
 
@@ -97,7 +97,7 @@ class Summary:
         return self.groups[:-1] if len(self.groups) > 1 else self.groups
 
     def to_json(self) -> dict[str, object]:
-        """Returns it as a JSON object."""
+        """Returns the summary as a JSON object."""
         whole: dict[str, object] = {"digest": self.digest}
         if self.groups:
             whole["groups"] = {group.name: group.to_json() for group in self.groups}
@@ -116,7 +116,7 @@ class Summary:
 
 
 def summarise_campaign(digest: str, rows: Sequence[Row]) -> Summary:
-    """Returns what a campaign's table shows; it depends on the table alone."""
+    """Returns the summary of a campaign's table, on which alone it depends."""
     walks = [row for row in rows if row.get("kind") != KIND]
     names = list(dict.fromkeys(str(row["group"]) for row in walks))
     groups = [_group(name, [row for row in walks if row["group"] == name]) for name in names]
@@ -168,7 +168,7 @@ def _share(rows: Sequence[Row], criterion: Criterion) -> Share:
 def answer(summary: Summary, criterion: Criterion) -> str:
     """Returns how often a criterion holds, in words, by the groups' 95 % intervals.
 
-    Groups with fewer than ten answers do not count: their intervals leave everything open.
+    Groups with fewer than ten answers do not count, since their intervals leave the answer open.
     """
     asked = [group.answers[criterion.name] for group in summary.parts]
     shares = [share for share in asked if share.total >= LEAST_ANSWERS]

@@ -1,4 +1,4 @@
-"""The campaign's table: a row a run, in the order of the configuration; Parquet and CSV."""
+"""The table of a campaign in Parquet and CSV: a row for each run, in the order of the configuration."""
 
 import csv
 import io
@@ -10,7 +10,7 @@ from exactdrl.campaigns.cell_case import KIND, CellCase
 
 Row = dict[str, object]
 
-# what is known of every run, then what ended it; the columns of its measures follow by name
+# what is known of every run, then how it ended; the columns of its measures follow by name
 _FIRST = (
     *(
         "name",
@@ -32,7 +32,7 @@ _FIRST = (
 )
 
 
-# the same of runs that judge cells; their columns are there where a run has them
+# the same for runs that judge cells; a column is there if a run has it
 _FIRST_OF_CELLS = (
     *("kind", "name", "group", "distribution", "inputs", "samples", "units", "bits", "loss", "draws", "seed"),
     *("status", "reason", "cells", "genuine", "bad", "picked_genuine", "picked_bad"),
@@ -65,7 +65,7 @@ def _cells_row(case: CellCase) -> Row:
 
 
 def columns(rows: Iterable[Row]) -> list[str]:
-    """Returns all columns of some rows: the first ones fixed, then by name, wherever a row came from."""
+    """Returns all columns of some rows: first those in a fixed order, then the others by name."""
     rows = list(rows)
     names = {name for row in rows for name in row}
     kinds = {row.get("kind") for row in rows}
@@ -76,11 +76,11 @@ def columns(rows: Iterable[Row]) -> list[str]:
 
 
 def to_csv(rows: Sequence[Row], *, exact: bool = True) -> bytes:
-    """Returns the table as CSV, ASCII but for reasons; nothing in a cell means that the run has no such number.
+    """Returns the table as CSV. An empty cell means that the run has no such number.
 
     Args:
-        rows: of the table.
-        exact: with the long exact numbers that have a column of floats beside them.
+        rows: the rows of the table.
+        exact: whether the long exact numbers are kept that have a column of floats beside them.
     """
     names = columns(rows)
     if not exact:
@@ -107,7 +107,7 @@ def to_parquet(rows: Sequence[Row]) -> bytes:
 
 
 def _kind(arrow: object, name: str, values: Sequence[object]) -> object:
-    # by the name and all values, so that a run more or less does not change a column's type
+    # decided by the name and all values, so that a single run does not change a column's type
     known = [value for value in values if value is not None]
     if name.endswith("_float"):
         return arrow.float64()  # type: ignore[attr-defined]

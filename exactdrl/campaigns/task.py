@@ -1,4 +1,4 @@
-"""One run of a campaign as a job's arguments."""
+"""One run of a campaign as the arguments of a job."""
 
 from dataclasses import dataclass
 
@@ -12,8 +12,8 @@ class Task:
 
     Attributes:
         case: the run.
-        limits: of it.
-        verify: whether the stand-alone checker looks at it.
+        limits: the run's limits.
+        verify: whether the stand-alone checker checks its certificate.
         keep_runs: whether instance, certificate and the walk's sequences are handed back.
     """
 
@@ -34,7 +34,11 @@ class Task:
 
     @classmethod
     def from_json(cls, value: dict[str, object]) -> "Task":
-        """Returns the task that `to_json` wrote."""
+        """Returns the task that `to_json` wrote.
+
+        Raises:
+            ValueError: the value is no task.
+        """
         match value:
             case {
                 "case": dict(case),

@@ -1,4 +1,4 @@
-"""Values of a configuration, refused where they are not of their kind."""
+"""Values of a configuration, which are refused if they are not of their kind."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -10,10 +10,10 @@ _Value = TypeVar("_Value")
 
 
 def refuse_unknown(table: dict[str, object], place: str, known: tuple[str, ...]) -> None:
-    """Refuses a table with a key that means nothing.
+    """Refuses a table with an unknown key.
 
     Raises:
-        InputError: otherwise; the message names the place and the value.
+        InputError: a key is unknown; the message names the place and the value.
     """
     for key in table:
         if key not in known:
@@ -24,19 +24,19 @@ def integer(value: object, place: str, least: int, greatest: int) -> int:
     """Returns a value that is an integer within bounds.
 
     Raises:
-        InputError: otherwise; the message names the place and the value.
+        InputError: the value is none; the message names the place and the value.
     """
-    # a bool is an int in Python, and 2.0 is no integer in TOML
+    # in Python a bool is an int; in TOML 2.0 is no integer
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= greatest:
         raise InputError(f"{place} is {shown(value)}, an integer from {least} to {greatest} is needed")
     return value
 
 
 def optional(table: dict[str, object], key: str, place: str, least: int, greatest: int) -> int | None:
-    """Returns an entry that is an integer within bounds, None if it is not there.
+    """Returns an entry that is an integer within bounds; None if there is no such entry.
 
     Raises:
-        InputError: otherwise; the message names the place and the value.
+        InputError: the entry is no such integer; the message names the place and the value.
     """
     return integer(table[key], place, least, greatest) if key in table else None
 
@@ -45,7 +45,7 @@ def boolean(value: object, place: str) -> bool:
     """Returns a value that is true or false.
 
     Raises:
-        InputError: otherwise; the message names the place and the value.
+        InputError: the value is neither; the message names the place and the value.
     """
     if not isinstance(value, bool):
         raise InputError(f"{place} is {shown(value)}, true or false is needed")
@@ -53,10 +53,11 @@ def boolean(value: object, place: str) -> bool:
 
 
 def several(value: object, place: str, parse: Callable[[object, str], _Value]) -> list[_Value]:
-    """Returns the entries of a list, each parsed, none twice.
+    """Returns the parsed entries of a list without repetitions.
 
     Raises:
-        InputError: otherwise; the message names the place and the value.
+        InputError: the value is no list, is empty, or has a repeated or a wrong entry; the message names the place and
+            the value.
     """
     if not isinstance(value, list) or not value:
         raise InputError(f"{place} is {shown(value)}, a list with at least one entry is needed")

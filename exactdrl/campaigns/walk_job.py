@@ -24,7 +24,7 @@ from exactdrl.walks.driver import Outcome, StepLimit, Walk
 
 
 def run_walk(case: Case, task: Task) -> JobResult:
-    """Returns what a walk came to. A CPU limit ends the process, see `limited`; errors are raised."""
+    """Returns the result of a walk. A CPU limit ends the process, see `cpu_limit`; errors are raised."""
     with tempfile.TemporaryDirectory(prefix="exactdrl-") as name:
         folder = Path(name)
         problem, run = folder / "a.json", folder / "a.drl"
@@ -45,11 +45,11 @@ def run_walk(case: Case, task: Task) -> JobResult:
             certificate = read_certificate(run, instance)
             fields = _walk_fields(walk, outcome, instance, certificate)
             trajectory = None
-            # what is said of the way to a minimum needs one
+            # the measures are about the way to a minimum
             if isinstance(outcome, (LocalMinimum, StrictLocalMinimum)) and walk.steps:
                 measures, trajectory = measure(instance, certificate, 0)
                 fields |= measures
-        # the checker has no part in the limit: it is a process of its own
+        # the limit does not count the checker, which is a process of its own
         fields["verified"] = verify(problem, run).status if task.verify else None
         kept = {}
         if task.keep_runs:

@@ -1,8 +1,8 @@
 """The stretch of a walk on which a quantity decays exponentially by the greatest factor, anywhere in the walk.
 
-More generous than the rule of `observations.phases`, which begins at the first vertex: whatever a walk does before and
-after does not count against it. The search runs in floats on a grid of ends; what it finds is certified by exact
-constants, so a window that is reported is one. That no other window would do better is not claimed.
+This is more generous than the rule of `observations.phases`, whose phase begins at the first vertex. Here the walk may
+do anything before and after the window. The search runs in floats on a grid of ends. What it finds is certified by
+exact constants, so that the decay in a reported window is proved. It is not claimed that no other window is better.
 """
 
 import math
@@ -17,7 +17,7 @@ from exactdrl.observations.brackets import Bracket, bracket_sums, bracket_values
 from exactdrl.observations.lengths import LengthSums
 
 GRID = 24
-# a window has at least this many of the grid's parts: a quarter of the walk
+# a window has at least this many parts of the grid, which is a quarter of the walk
 LEAST_PARTS = 6
 _POINTS = 160
 
@@ -27,7 +27,7 @@ class DecayWindow:
     """A stretch of exponential decay.
 
     Attributes:
-        bracket: its certified constants; rate below 1, spread within the factor that was asked for.
+        bracket: the certified constants, with a rate below 1 and a spread within the factor that was asked for.
         fall: the factor by which the quantity falls from the window's first step to its last, as a float.
     """
 
@@ -36,17 +36,17 @@ class DecayWindow:
 
     @property
     def length(self) -> int:
-        """Returns how many steps it has."""
+        """Returns how many steps the window has."""
         return self.bracket.end - self.bracket.begin
 
 
 def find_window(quantity: str, values: Sequence[mpq], first: int, spread: mpq) -> DecayWindow | None:
-    """Returns the window found where it falls most, for an exact sequence; None where no window decays.
+    """Returns the window in which an exact sequence falls most; None where no such window was found.
 
     Args:
-        quantity: its name.
+        quantity: the sequence's name.
         values: q_0..q_S.
-        first: windows begin here or later.
+        first: the first step at which a window may begin.
         spread: the greatest factor between the constants, above 1.
     """
     logs = enclose(values).logs()
@@ -58,7 +58,7 @@ def find_window(quantity: str, values: Sequence[mpq], first: int, spread: mpq) -
 
 
 def find_length_window(sums: LengthSums, spread: mpq) -> DecayWindow | None:
-    """Returns the window found where it falls most, for running sums of lengths; None where no window decays."""
+    """Returns the window in which running sums of lengths fall most; None where no such window was found."""
     logs = [-math.inf] * sums.window + [math.log(int(value)) if value else -math.inf for value in sums.high]
     for begin, end in _candidates(logs, sums.window, spread):
         bracket = bracket_sums(sums, begin, end)
@@ -72,7 +72,7 @@ def _is_decay(bracket: Bracket, spread: mpq) -> bool:
 
 
 def _candidates(logs: Sequence[float], first: int, spread: mpq) -> list[tuple[int, int]]:
-    """Returns windows between points of the grid that seem to fit, those with the greatest fall first."""
+    """Returns windows between points of the grid that fit in floats, those with the greatest fall first."""
     positive = next((k for k in range(first, len(logs)) if logs[k] == -math.inf), len(logs)) - 1
     if positive - first < GRID:
         return []

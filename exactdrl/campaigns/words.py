@@ -1,4 +1,4 @@
-"""A campaign's summary as a page of Markdown."""
+"""The summary of a campaign as a page of Markdown."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -151,7 +151,7 @@ def _mass_words(mass: tuple[mpq, mpq] | None) -> str:
 
 
 def open_words(found: OpenShare | None) -> str:
-    """Returns a share of which some trials are undecided, with its interval."""
+    """Returns a share with its interval, and how many trials are undecided."""
     if found is None:
         return "not judged"
     return share_words(found.share) + (f", {found.undecided} undecided" if found.undecided else "")

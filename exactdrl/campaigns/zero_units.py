@@ -1,9 +1,10 @@
-"""Degenerate vertices that show in a certificate without arithmetic: those where a whole unit is 0.
+"""Degenerate vertices that can be seen in a certificate without arithmetic: those where a whole unit is 0.
 
-Where m independent kinks of one hidden unit of the trained layer meet, m the number of its free parameters, the unit is
-0, and all of its kinks meet: more than n are active if there are more than m samples. With random data
-this is how degeneracy arises: a unit that is off on every sample lives in a cone with one vertex. Other degenerate
-vertices need a scan of all kinks at each vertex, and are not counted here.
+Let m be the number of free parameters of a hidden unit of the trained layer. Where m independent kinks of the unit
+meet, the unit's parameters are 0, so that all of its kinks meet. If there are more than m samples, more than n kinks
+are then active. With random data degeneracy arises in this way: the parameters for which a unit is off on every sample
+form a cone, which has one vertex. Finding other degenerate vertices needs a scan of all kinks, so that these are not
+counted.
 """
 
 from collections import Counter
@@ -13,14 +14,15 @@ from exactdrl.certificate.reader import Certificate
 
 
 def count_zero_units(problem: IntegerProblem, certificate: Certificate) -> int:
-    """Returns at how many of the vertices v_0..v_S a hidden unit of the trained layer is 0, and so all its kinks meet.
+    """Returns at how many of the vertices v_0..v_S a hidden unit of the trained layer is 0, so that all its kinks meet.
 
-    0 where the trained layer is the last (its kinks are residuals), or there are no more samples than parameters.
+    It returns 0 where the trained layer is the last, whose kinks are residuals, and where there are not more samples
+    than parameters of a unit.
     """
     instance = problem.instance
     if instance.layer == len(instance.layers) or problem.samples <= problem.rank:
         return 0
-    # a basis follows from the lines without its pattern, and zero units from how many of its kinks each unit has
+    # the bases follow from the lines without the patterns, and the zero units from the numbers of kinks of each unit
     layer, rank = instance.layer, problem.rank
     own = Counter(kink.unit for kink in certificate.first.basis if kink.layer == layer)
     count = int(rank in own.values())

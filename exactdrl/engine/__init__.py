@@ -1,1 +1,1 @@
-"""Work in other processes: jobs on this machine's cores or on a cluster, and parts of one computation in order."""
+"""Work in other processes: jobs on this machine or on a cluster, and the parts of one computation in order."""

@@ -1,4 +1,4 @@
-"""Running jobs on a Dask cluster; Dask is an optional package."""
+"""Jobs on a Dask cluster; Dask is an optional package."""
 
 import asyncio
 import concurrent.futures
@@ -12,7 +12,7 @@ from exactdrl.engine.process import WORKER, WorkerProcess
 from exactdrl.exact.rationals import InputError
 
 _SECONDS_TO_CONNECT = 15
-# how jobs end that a lost scheduler had
+# how the jobs of a lost scheduler end
 _GONE = (asyncio.CancelledError, concurrent.futures.CancelledError)
 _of_thread = threading.local()
 
@@ -22,10 +22,10 @@ class SchedulerLostError(Exception):
 
 
 def run_in_cluster(job: dict[str, object], command: tuple[str, ...]) -> dict[str, object]:
-    """Returns what a job came to, as JSON values; runs on a worker of the cluster.
+    """Returns the result of a job as JSON values; it is called on a worker of the cluster.
 
-    In a worker process of ours below Dask's, kept for the thread's next job: a kill or a CPU limit ends that one, and
-    not the cluster's.
+    The job runs in a process of its own, which a kill or a CPU limit ends without ending the cluster's worker. The
+    process is kept for the next job of the same thread.
     """
     kept: dict[tuple[str, ...], WorkerProcess] | None = getattr(_of_thread, "workers", None)
     if kept is None:
@@ -36,15 +36,15 @@ def run_in_cluster(job: dict[str, object], command: tuple[str, ...]) -> dict[str
 
 
 def run_on_cluster(jobs: Sequence[Job], address: str, command: Sequence[str] = ()) -> Iterator[tuple[int, JobResult]]:
-    """Yields each job's index and what it came to, as they end.
+    """Yields each job's index and result, in the order in which the jobs end.
 
     Args:
-        jobs: in any order.
-        address: of the cluster's scheduler, `tcp://host:8786`.
-        command: that starts a worker; empty: the usual one, by the Python of each of the cluster's machines.
+        jobs: the jobs.
+        address: the address of the cluster's scheduler, `tcp://host:8786`.
+        command: the command that starts a worker process; default: the usual one, with the Python of each machine.
 
     Raises:
-        InputError: Dask is not installed, or there is no scheduler.
+        InputError: Dask is not installed, or no scheduler answers at the address.
         SchedulerLostError: the scheduler went away.
     """
     try:
@@ -55,7 +55,7 @@ def run_on_cluster(jobs: Sequence[Job], address: str, command: Sequence[str] = (
     try:
         client = Client(address, timeout=_SECONDS_TO_CONNECT, set_as_default=False)
     except (OSError, ValueError, ImportError) as error:
-        raise InputError(f"no Dask scheduler at {address} ({' '.join(str(error).split())[:200]})") from None
+        raise InputError(f"no Dask scheduler answers at {address} ({' '.join(str(error).split())[:200]})") from None
     with _without_log(), client:
         futures = {
             client.submit(run_in_cluster, job.to_json(), tuple(command), pure=False): index
@@ -67,9 +67,9 @@ def run_on_cluster(jobs: Sequence[Job], address: str, command: Sequence[str] = (
                     problem = future.exception()
                     result = JobResult.from_json(future.result()) if problem is None else None
                 except (*_GONE, OSError):
-                    # all that is not done is cancelled when the connection is lost for good
+                    # all jobs that are not done are cancelled when the connection is lost for good
                     raise SchedulerLostError(
-                        f"the Dask scheduler at {address} went away; what was done is kept: start again"
+                        f"the Dask scheduler at {address} went away; finished runs are kept, and the command goes on"
                     ) from None
                 yield futures[future], result or failed(f"the cluster: {type(problem).__name__}: {problem}")
                 future.release()
@@ -81,7 +81,7 @@ def run_on_cluster(jobs: Sequence[Job], address: str, command: Sequence[str] = (
 
 @contextmanager
 def _without_log() -> Iterator[None]:
-    """Keeps Dask from logging a lost connection with its traceback: it is an error of ours, with a message."""
+    """Keeps Dask from logging a lost connection with a traceback, since it is reported as an error here."""
     logger = logging.getLogger("distributed")
     level = logger.level
     logger.setLevel(logging.CRITICAL)

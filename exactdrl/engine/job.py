@@ -1,4 +1,4 @@
-"""What a worker is asked to do, and what that came to, both as JSON values."""
+"""What a worker is asked to do, and the result of it, both as JSON values."""
 
 import base64
 import importlib
@@ -16,8 +16,9 @@ class Job:
 
     Attributes:
         work: the name of a registered function, see `register`.
-        arguments: what it is called with; a JSON object.
-        seconds: the CPU seconds that it allows itself by `cpu_limit`, which ends its process; None: no limit.
+        arguments: the function's arguments, a JSON object.
+        seconds: the CPU seconds that the function allows itself by `cpu_limit`, which ends its process; None for no
+            limit.
     """
 
     work: str
@@ -33,7 +34,7 @@ class Job:
         """Returns the job that `to_json` wrote.
 
         Raises:
-            ValueError: it is none.
+            ValueError: the value is no job.
         """
         match value:
             case {"work": str(work), "arguments": dict(arguments), "seconds": int() | None as seconds}:
@@ -43,13 +44,13 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """What a job came to.
+    """The result of a job.
 
     Attributes:
         status: `done`, `limit` or `failed`.
-        reason: why it is not done; empty if it is.
-        fields: what was found; JSON values. Only of a job that is done.
-        kept: files to keep, by ending.
+        reason: why the job is not done; empty if it is done.
+        fields: what was found, as JSON values; empty if the job is not done.
+        kept: the contents of files to keep, by their endings.
     """
 
     status: str
@@ -67,7 +68,7 @@ class JobResult:
         """Returns the result that `to_json` wrote.
 
         Raises:
-            ValueError: it is none.
+            ValueError: the value is no result.
         """
         match value:
             case {"status": str(status), "reason": str(reason), "fields": dict(fields), "kept": dict(kept)}:
@@ -76,7 +77,7 @@ class JobResult:
 
 
 def failed(reason: str) -> JobResult:
-    """Returns the record of a job that came to nothing; the reason on one line."""
+    """Returns the result of a job that failed, with the reason on one line."""
     return JobResult(FAILED, " ".join(reason.split())[:_MAX_REASON], {}, {})
 
 
@@ -85,18 +86,18 @@ _registered: dict[str, Work] = {}
 
 
 def register(work: Work) -> Work:
-    """Lets a module's function be called as a job, under the name that `work_name` gives it; a decorator."""
+    """Registers a module's function as a job, under the name that `work_name` gives it. It is a decorator."""
     _registered[work_name(work)] = work
     return work
 
 
 def work_name(work: Work) -> str:
-    """Returns the name of a function under which jobs call for it: its module and its own."""
+    """Returns the name by which jobs call a function: its module's name and its own."""
     return f"{work.__module__}:{work.__qualname__}"
 
 
 def find_work(name: str) -> Work:
-    """Returns a registered function by its name; its module is imported, so that a worker loads what its jobs need.
+    """Returns a registered function by its name. Its module is imported, so that a worker loads only what it needs.
 
     Raises:
         ValueError: no function is registered under this name.

@@ -1,4 +1,4 @@
-"""A limit on the CPU seconds of a stretch of work, kept by the kernel."""
+"""A limit on the CPU seconds of a stretch of work, which the operating system enforces."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,13 +13,16 @@ from exactdrl.exact.rationals import InputError
 
 @contextmanager
 def cpu_limit(seconds: int | None) -> Iterator[None]:
-    """Ends this process by SIGXCPU if the body takes more CPU time than so many seconds.
+    """Ends this process by the signal SIGXCPU if the body takes more than so many CPU seconds.
 
-    Compiled loops and big-number arithmetic see no Python signal handler for minutes; the kernel's default action needs
-    none. Whoever started this process reads the limit off the signal.
+    During compiled loops and big-number arithmetic no Python signal handler runs for minutes; the operating system's
+    default action needs no handler. The process that started this one recognises the limit by the signal.
+
+    Args:
+        seconds: the limit; None for no limit.
 
     Raises:
-        InputError: a limit is asked for on a platform that has none.
+        InputError: a limit is asked for on a platform that cannot limit CPU time.
     """
     if seconds is None:
         yield

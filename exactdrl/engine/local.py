@@ -1,4 +1,4 @@
-"""Running jobs on this machine's cores: a thread for each worker process."""
+"""Jobs on this machine's cores, with a thread for each worker process."""
 
 import queue
 import threading
@@ -12,12 +12,12 @@ _SECONDS_BETWEEN_KILLS = 0.05
 
 
 def run_local(jobs: Sequence[Job], at_once: int, command: Sequence[str] = WORKER) -> Iterator[tuple[int, JobResult]]:
-    """Yields each job's index and what it came to, as they end. Closing the iterator ends all workers.
+    """Yields each job's index and result, in the order in which the jobs end. Closing the iterator ends all workers.
 
     Args:
-        jobs: in the order in which they are begun.
-        at_once: how many at once, at least 1.
-        command: that starts a worker.
+        jobs: the jobs, in the order in which they are begun.
+        at_once: how many jobs run at once, at least 1.
+        command: the command that starts a worker process.
     """
     waiting = deque(enumerate(jobs))
     results: queue.SimpleQueue[tuple[int, JobResult]] = queue.SimpleQueue()
@@ -46,7 +46,7 @@ def run_local(jobs: Sequence[Job], at_once: int, command: Sequence[str] = WORKER
         is_closing.set()
         for worker, thread in zip(workers, threads, strict=True):
             while thread.is_alive():
-                # again and again: a worker may just be starting
+                # repeated, since a worker may just be starting
                 worker.kill()
                 thread.join(_SECONDS_BETWEEN_KILLS)
             worker.close()

@@ -1,4 +1,4 @@
-"""Parts of one computation in parallel processes; results in order, the same for any number of processes."""
+"""The parts of one computation in parallel processes, with results in order and the same for any number of them."""
 
 import multiprocessing
 import os
@@ -23,11 +23,11 @@ _shared: object = None  # of a worker process
 
 @dataclass(frozen=True, slots=True)
 class Common(Generic[Shared]):
-    """What all parts of a computation use, and what makes it anew in other processes, to which it may not be sent.
+    """An object that all parts of a computation use. It is built anew in other processes, to which it cannot be sent.
 
     Attributes:
         value: the object in this process.
-        build: makes it; sent to each process.
+        build: the function that builds the object; it is sent to each process.
     """
 
     value: Shared
@@ -44,13 +44,13 @@ def available_jobs() -> int:
 def map_items(
     common: Common[Shared], items: Sequence[Item], work: Callable[[Shared, Item], Result], *, jobs: int = 1
 ) -> Iterator[Result]:
-    """Yields what `work` returns for each of some items, in order, the same for any number of processes.
+    """Yields what `work` returns for each item, in order. The results are the same for any number of processes.
 
     Args:
-        common: handed to `work` first.
-        items: what is sent to `work`, one by one.
-        work: where jobs > 1 it, items and results are sent between processes.
-        jobs: how many processes; 1 works in this one.
+        common: the object that `work` gets as its first argument.
+        items: the items, each the second argument of a call of `work`.
+        work: the function; with several processes the function, items and results are sent between them.
+        jobs: how many processes; with 1 the work is done in this process.
 
     Raises:
         InputError: a process was killed.
@@ -60,11 +60,11 @@ def map_items(
         for item in items:
             yield work(common.value, item)
         return
-    # spawn: a fork would copy the locks of threads that draw progress bars
+    # spawn, since a fork would copy the locks of threads that draw progress bars
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_prepare, initargs=(common.build,))
     try:
-        # a few items ahead, so that long runs stay flat in memory
+        # only a few items are sent ahead, so that long runs do not fill the memory
         pending: deque[Future[Result]] = deque()
         for item in items:
             pending.append(pool.submit(_work, work, item))
@@ -73,7 +73,9 @@ def map_items(
         while pending:
             yield pending.popleft().result()
     except BrokenProcessPool:
-        raise InputError("a worker process was killed, perhaps for want of memory; try fewer jobs") from None
+        raise InputError(
+            "a worker process was killed, perhaps for want of memory; try fewer processes: --jobs (jobs)"
+        ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
@@ -86,7 +88,7 @@ def _prepare(build: Callable[[], object]) -> None:
 
 
 def _end_with_parent() -> None:
-    """Ends this process when the one that asked is gone: a pool's processes would wait for work for ever."""
+    """Ends this process when its parent is gone, since a pool's process would wait for work forever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

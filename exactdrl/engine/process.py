@@ -1,4 +1,4 @@
-"""A worker process seen from its parent: hand it a job, get a result, whatever becomes of it."""
+"""A worker process seen from its parent, which hands it a job and gets a result even if the process dies."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from exactdrl.engine.job import LIMIT, Job, JobResult, failed
 
 WORKER = (sys.executable, "-m", "exactdrl.engine.worker")
 _TAIL = 2000
-# names the worker's folder for temporary files, for the case that its parent is gone before it
+# the environment variable with the worker's folder for temporary files, which it removes if its parent is gone
 SCRATCH = "EXACTDRL_SCRATCH"
 
 
@@ -23,14 +23,14 @@ class WorkerProcess:
     """A worker that is started when it is needed, and again after it died."""
 
     def __init__(self, command: Sequence[str] = WORKER) -> None:
-        """Takes the command that starts it."""
+        """Takes the command that starts the worker."""
         self._command = tuple(command)
         self._process: subprocess.Popen[str] | None = None
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
         self._scratch: str | None = None
 
     def run(self, job: Job) -> JobResult:
-        """Returns what a job came to; a worker's death is a result too."""
+        """Returns the result of a job; the death of the worker is a result, too."""
         process = self._start()
         if process.stdin is None or process.stdout is None:
             raise AssertionError("a worker without pipes: this is a bug")
@@ -47,12 +47,12 @@ class WorkerProcess:
 
     def _start(self) -> "subprocess.Popen[str]":
         if self._process is not None and self._process.poll() is not None:
-            # it was killed while it had nothing to do: no job came to harm
+            # it was killed while it had nothing to do, so that no job is lost
             self._stop()
         if self._process is None:
             self._errors.seek(0)
             self._errors.truncate()
-            # a worker that is killed leaves its files behind: they are in a folder that this process removes
+            # a worker that is killed leaves its files behind, in a folder that this process removes
             if self._scratch is None:
                 self._scratch = tempfile.mkdtemp(prefix="exactdrl-")
                 # at the end of this process, too, if nobody closes this worker
@@ -97,7 +97,7 @@ class WorkerProcess:
             shutil.rmtree(scratch, ignore_errors=True)
 
     def kill(self) -> None:
-        """Ends the worker now, from another thread if need be; a job in hand comes to nothing."""
+        """Ends the worker at once; its present job fails. It may be called from another thread."""
         process = self._process
         if process is not None:
             process.kill()

@@ -1,6 +1,7 @@
 """A worker process: `python -m exactdrl.engine.worker` reads jobs from stdin and writes results to stdout.
 
-A line of JSON each. It ends when stdin does, at once, so that no orphan works on after its parent was killed.
+Each job and each result is a line of JSON. The worker ends at once when stdin does, so that it does not outlive a
+parent that was killed.
 """
 
 import json
@@ -21,7 +22,7 @@ _TRIALS = 100
 
 
 def serve(find: Callable[[str], Work] = find_work) -> None:
-    """Works on jobs until stdin ends; an error in one is its result."""
+    """Works on jobs until stdin ends; a job that raises an error has the error as its result."""
     # whatever a library prints must not stand between results
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="ascii")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
@@ -35,19 +36,19 @@ def serve(find: Callable[[str], Work] = find_work) -> None:
         except Exception as error:  # noqa: BLE001 - one job's failure is recorded, and must not end the others
             result = failed(f"{type(error).__name__}: {error}")
         except MemoryError:
-            result = failed("out of memory")
+            result = failed("the memory is too small")
         try:
             answers.write(json.dumps(result.to_json(), allow_nan=False) + "\n")
             answers.flush()
         except OSError:
-            # the parent is gone; to end here would stop the other thread in the middle of its removals
+            # the parent is gone; ending here would stop the other thread while it removes files
             reader.join()
 
 
 def _read(stream: TextIO, lines: "queue.SimpleQueue[str]") -> None:
     for line in stream:
         lines.put(line)
-    # the parent may have been killed: nobody else removes what this process leaves
+    # the parent may have been killed, so that this process removes its own files
     scratch = os.environ.get(SCRATCH)
     if scratch:
         remove_in_use(scratch)
@@ -55,14 +56,17 @@ def _read(stream: TextIO, lines: "queue.SimpleQueue[str]") -> None:
 
 
 def remove_in_use(folder: str) -> None:
-    """Removes a folder in which another thread may be making files: under another name nothing is added to it."""
+    """Removes a folder in which another thread may be making files.
+
+    The folder is renamed first, so that nothing is added to it.
+    """
     removed = f"{folder}.removed"
     try:
         Path(folder).rename(removed)
     except OSError:
         return
     for _ in range(_TRIALS):
-        # the other thread may hold an open folder still, or be removing it itself
+        # the other thread may still have a folder open, or may be removing the folder itself
         shutil.rmtree(removed, ignore_errors=True)
         if not Path(removed).exists():
             return

@@ -1,1 +1,1 @@
-"""The problem. Network, data, trained layer, loss; nothing about algorithms."""
+"""The problem: network, data, loss and what is trained. Nothing here is about algorithms."""

@@ -14,6 +14,9 @@ class Activation:
     Attributes:
         below: the slope below 0.
         above: the slope above 0.
+
+    Raises:
+        InputError: both slopes are 0.
     """
 
     below: mpq
@@ -26,7 +29,7 @@ class Activation:
             InputError: both slopes are 0.
         """
         if not self.below and not self.above:
-            raise InputError("an activation's slopes are 0 and 0; one of them has to be another number")
+            raise InputError("an activation's slopes are 0 and 0; at least one of them has to be another number")
 
     @property
     def has_kink(self) -> bool:

@@ -1,6 +1,6 @@
-"""Samples that are binary floats: each entry means the dyadic rational that it is, made when it is asked for.
+"""Samples that are binary floats: each entry means the dyadic rational that it is, which is made on demand.
 
-A rational costs some 50 times as much as the float, and few algorithms need all of them.
+A rational costs some 50 times as much as the float, and few algorithms need all rationals.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ _AXES = 2
 
 
 class DoubleMatrix(Sequence[tuple[mpq, ...]]):
-    """A matrix of finite float64 numbers; as a sequence, and compared, it is the tuple of its rows of rationals."""
+    """A matrix of finite float64 numbers that behaves and compares like the tuple of its rows of rationals."""
 
     __slots__ = ("_rows", "doubles")
 
@@ -22,14 +22,14 @@ class DoubleMatrix(Sequence[tuple[mpq, ...]]):
         """Takes numbers.
 
         Args:
-            doubles: at least one row and one column; copied, and read-only afterwards.
+            doubles: the numbers, with at least one row and one column. They are copied, and the copy is read-only.
 
         Raises:
-            ValueError: a number is not finite, or there are none.
+            ValueError: a number is not finite, or there are no numbers.
         """
         if doubles.ndim != _AXES or not doubles.size or not np.isfinite(doubles).all():
             raise ValueError("rows of finite numbers are needed")
-        # sums turn -0.0 into 0.0: as a rational there is one zero
+        # adding 0.0 turns -0.0 into 0.0, since there is only one rational zero
         self.doubles = doubles + 0.0
         self.doubles.setflags(write=False)
         self._rows: tuple[tuple[mpq, ...], ...] | None = None
@@ -42,7 +42,7 @@ class DoubleMatrix(Sequence[tuple[mpq, ...]]):
         return self._rows
 
     def __reduce__(self) -> tuple[type["DoubleMatrix"], tuple[NDArray[np.float64]]]:
-        """Returns how a copy is made: by the constructor, so that it is read-only too."""
+        """Returns how a copy is made: by the constructor, so that the copy is read-only, too."""
         return DoubleMatrix, (self.doubles,)
 
     def __len__(self) -> int:
@@ -64,7 +64,7 @@ class DoubleMatrix(Sequence[tuple[mpq, ...]]):
         return iter(self.rows)
 
     def __eq__(self, other: object) -> bool:
-        """Returns whether the other is the same matrix, of doubles or a tuple."""
+        """Returns whether the other object is the same matrix, as a `DoubleMatrix` or as a tuple."""
         if isinstance(other, DoubleMatrix):
             return bool(np.array_equal(self.doubles, other.doubles))
         return self.rows == other if isinstance(other, tuple) else NotImplemented
@@ -79,7 +79,7 @@ class DoubleMatrix(Sequence[tuple[mpq, ...]]):
 
 
 def find_doubles(rows: object) -> DoubleMatrix | None:
-    """Returns the matrix if it is one of finite binary floats of at most 64 bits and nothing else; None is no refusal.
+    """Returns the matrix of rows that hold only finite binary floats of at most 64 bits; None for all other rows.
 
     Args:
         rows: an array, or a list or tuple of equally long lists or tuples of Python's floats.

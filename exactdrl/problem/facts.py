@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 
 
 class Facts(ABC):
-    """A value that IPython, Jupyter and others show by a title and some facts. Its repr has everything, for tests."""
+    """A value that IPython, Jupyter and others show by a title and some facts. Its repr shows all of it."""
 
     __slots__ = ()
 

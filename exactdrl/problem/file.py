@@ -1,4 +1,7 @@
-"""The instance file, format `exactdrl-instance`, versions 1 and 2. The format's page is proofs/FORMAT.md, 2 and 2a."""
+"""The instance file: the format `exactdrl-instance`, versions 1 and 2.
+
+proofs/FORMAT.md, sections 2 and 2a, specifies the format.
+"""
 
 import gzip
 import hashlib
@@ -18,12 +21,12 @@ from exactdrl.problem.output import STREAM, write_new
 
 FORMAT = "exactdrl-instance"
 VERSIONS = (1, 2)
-# A bound on what a compressed file may unfold to: far above any instance that a walk can handle
+# bytes to which a compressed file may unfold, far above any instance that a walk can handle
 MAX_BYTES = 1 << 30
 
 
 def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
-    """Returns a file's bytes, decompressed where its name ends in .gz; those of standard input for the path `-`.
+    """Returns the bytes of a file, decompressed where its name ends in .gz; for the path `-` those of standard input.
 
     Raises:
         InputError: the file cannot be read, is truncated, or unfolds to more than `limit` bytes.
@@ -48,7 +51,8 @@ def read_instance(path: Path | str) -> Instance:
     """Returns the instance in a file `*.json` or `*.json.gz`.
 
     Raises:
-        InputError: the file is not of the format; the message names the file, the place and the value.
+        InputError: the file cannot be read or is not of the format; the message names the file, the place and the
+            value.
     """
     content = read_bytes(Path(path))
     place = None if Path(path) == STREAM else Path(path).absolute()
@@ -65,7 +69,7 @@ def parse_instance(content: bytes) -> Instance:
     """Returns the instance that a JSON text describes.
 
     Raises:
-        InputError: it is not of the format; the message names the place and the value.
+        InputError: the text is not of the format; the message names the place and the value.
     """
     try:
         text = content.decode("utf-8")
@@ -84,8 +88,8 @@ def parse_instance(content: bytes) -> Instance:
     except RecursionError:
         raise InputError("not JSON of this format: nested too deeply") from None
     if not isinstance(data, dict):
-        raise InputError("the file is not an object")
-    # the version says which keys there are
+        raise InputError("the file holds no JSON object")
+    # the version decides which keys there are
     version = _to_integer(data.get("version"))
     if data.get("format", FORMAT) != FORMAT:
         raise InputError(f'format is {shown(data["format"])}, "{FORMAT}" is needed')
@@ -95,7 +99,7 @@ def parse_instance(content: bytes) -> Instance:
 
 
 def _read_version(data: dict[str, object], *, is_general: bool) -> Instance:
-    """Returns the instance of an object of version 2, `is_general`, or 1."""
+    """Returns the instance that an object of version 2, with `is_general`, or of version 1 describes."""
     free = "free" if is_general else "layer"
     top = _expect(data, "the file", ("format", "version", "network", free, "loss", "data"), ("start",))
     layers = _read_layers(top["network"], is_general=is_general)
@@ -124,7 +128,7 @@ def _read_version(data: dict[str, object], *, is_general: bool) -> Instance:
 def _read_layers(network: object, *, is_general: bool) -> list[tuple[object, object, object]]:
     layers = _expect(network, "network", ("layers",))["layers"]
     if not isinstance(layers, list):
-        raise InputError("network.layers is not a list")
+        raise InputError("network.layers is not a list; a list of layers is needed")
     built = []
     for index, layer in enumerate(layers):
         parts = _expect(layer, f"network.layers[{index}]", ("weight", "bias"), ("activation",) if is_general else ())
@@ -154,7 +158,7 @@ def _read_loss(value: object, *, is_general: bool) -> Loss:
 
 
 def _read_numbers(value: object, place: str) -> Vector:
-    """Returns a number as a list of one, and a list of numbers as it is."""
+    """Returns a number as a tuple of one number, and a list of numbers as a tuple."""
     if isinstance(value, list):
         return to_vector(value, place)
     try:
@@ -164,13 +168,13 @@ def _read_numbers(value: object, place: str) -> Vector:
 
 
 class _Written(str):
-    """A JSON number as it is written, to be read where its place is known."""
+    """A JSON number as it is written; it is read where its place is known."""
 
     __slots__ = ()
 
 
 def _to_integer(value: object) -> int | None:
-    """Returns the integer that a JSON number writes, None for anything else."""
+    """Returns the integer that a JSON number writes; None for anything else."""
     if not isinstance(value, _Written) or not re.fullmatch(r"-?[0-9]{1,9}", value):
         return None
     return int(value)
@@ -191,7 +195,7 @@ def _to_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _expect(value: object, place: str, needed: tuple[str, ...], allowed: tuple[str, ...] = ()) -> dict[str, object]:
     if not isinstance(value, dict):
-        raise InputError(f"{place} is not an object")
+        raise InputError(f"{place} is not a JSON object")
     for key in needed:
         if key not in value:
             raise InputError(f"{place}: key {key!r} is missing")
@@ -202,9 +206,9 @@ def _expect(value: object, place: str, needed: tuple[str, ...], allowed: tuple[s
 
 
 def to_json_text(instance: Instance) -> str:
-    """Returns the instance as the text of its file: one line a row of numbers, ASCII, ended by a newline.
+    """Returns the text of an instance's file in ASCII, with a line for each row of numbers, ended by a newline.
 
-    Version 1 where it can say the instance, else version 2.
+    It is of version 1 where that version can describe the instance, else of version 2.
     """
 
     def numbers(row: Vector) -> str:
@@ -261,7 +265,7 @@ def write_instance(instance: Instance, path: Path | str, *, force: bool = False)
     """Writes an instance to `*.json`, or compressed to `*.json.gz`; the same instance gives the same bytes.
 
     Raises:
-        InputError: the path's ending is another, it exists and `force` is not set, or it cannot be written.
+        InputError: the path has another ending, the file exists and `force` is not set, or it cannot be written.
     """
     target = Path(path)
     if target != STREAM and not target.name.endswith((".json", ".json.gz")):

@@ -1,4 +1,4 @@
-"""An instance: a network, data, a loss, what is free, the start. Exact, validated, immutable."""
+"""An instance: a network, data, a loss, what is trained, and the start. It is exact, validated and immutable."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,19 +19,19 @@ from exactdrl.problem.names import loss_name
 
 Vector: TypeAlias = tuple[mpq, ...]
 Matrix: TypeAlias = tuple[Vector, ...]
-# a `DoubleMatrix` equals the tuple, and is used like it
+# a `DoubleMatrix` compares and behaves like the tuple
 Samples: TypeAlias = Matrix | DoubleMatrix
 # the trained layer, 1..L+1, or all parameters of all layers
 Free: TypeAlias = int | Literal["all"]
 
 _ZERO, _ONE = mpq(0), mpq(1)
-# losses of which every entry has a kink, unless a sample's weight is 0
+# losses under which every residual has a kink, unless its sample's weight is 0
 _KINKED = frozenset({"absolute", "pinball", "hinge"})
 _PAIR = 2
 
 
 def _has_entries(values: object) -> TypeGuard[Iterable[object]]:
-    """Returns whether the values are a list of some kind; an array without axes is not, though it says so."""
+    """Returns whether the values are a list of some kind. An array without axes is none, though it has an iterator."""
     is_text = isinstance(values, (str, bytes, Mapping))
     return not is_text and isinstance(values, Iterable) and getattr(values, "ndim", 1) != 0
 
@@ -41,10 +41,10 @@ def to_vector(values: object, place: str) -> Vector:
 
     Args:
         values: any sequence of numbers or number texts.
-        place: what an error message calls it.
+        place: what an error message calls them.
 
     Raises:
-        InputError: it is no sequence, or an entry is no finite number; the message names the entry.
+        InputError: the values are no sequence, or an entry is no finite number; the message names the entry.
     """
     if not _has_entries(values):
         raise InputError(f"{place}: a list of numbers is needed, not {shown(values)}")
@@ -62,11 +62,12 @@ def to_matrix(rows: object, place: str, *, may_be_narrow: bool = False) -> Matri
 
     Args:
         rows: any sequence of sequences of numbers.
-        place: what an error message calls it.
-        may_be_narrow: rows without any entry are allowed.
+        place: what an error message calls the rows.
+        may_be_narrow: whether rows without any entry are allowed.
 
     Raises:
-        InputError: no rows, ragged rows, or an entry that is no finite number; the message names the place.
+        InputError: there are no rows, rows differ in length, or an entry is no finite number; the message names the
+            place.
     """
     if not _has_entries(rows):
         raise InputError(f"{place}: a list of rows is needed, not {shown(rows)}")
@@ -82,7 +83,7 @@ def to_matrix(rows: object, place: str, *, may_be_narrow: bool = False) -> Matri
 
 
 def to_samples(rows: object, place: str, *, may_be_narrow: bool = False) -> Samples:
-    """Returns the matrix of `to_matrix`; one of binary floats makes its rationals when they are asked for.
+    """Returns the matrix of `to_matrix`; a matrix of binary floats makes its rationals on demand.
 
     Raises:
         InputError: see `to_matrix`.
@@ -94,7 +95,7 @@ def to_samples(rows: object, place: str, *, may_be_narrow: bool = False) -> Samp
 
 
 def to_activations(value: object, units: int, place: str) -> tuple[Activation, ...]:
-    """Returns one activation a unit.
+    """Returns one activation for each unit.
 
     Args:
         value: an `Activation`, a pair of slopes (below, above), or a list of one of these for each unit.
@@ -102,7 +103,7 @@ def to_activations(value: object, units: int, place: str) -> tuple[Activation, .
         place: what an error message calls it.
 
     Raises:
-        InputError: it is none of these, or slopes are 0 and 0; the message names the place.
+        InputError: the value is none of these, or both slopes of an activation are 0; the message names the place.
     """
     if isinstance(value, Activation):
         return (value,) * units
@@ -134,7 +135,7 @@ class Layer:
     Attributes:
         weight: shape (n_l, n_{l-1}).
         bias: n_l entries, or None for a layer without bias.
-        activations: one a unit.
+        activations: one activation for each unit.
     """
 
     weight: Matrix
@@ -172,15 +173,16 @@ class Instance(Facts):
 
     Attributes:
         layers: layers 1..L+1; the last layer's activations are the identity.
-        free: the trained layer, 1..L+1, or "all".
+        free: the trained layer, 1..L+1, or "all" for the parameters of all layers.
         inputs: shape (N, n_0).
         targets: shape (N, n_{L+1}).
-        start: shape (n_layer, n_{layer-1} + 1), the bias last; without the last column where the trained layer has no
-            bias. Empty where all parameters are free: the layers' own parameters are the point.
-        loss: see `Loss`.
-        weights: one nonnegative number a sample, by which its share of the loss is multiplied; None for 1 each.
-        file_digest: the SHA-256 of the file that this instance was read from, None if it was made in memory.
-        file_path: where that file was.
+        start: the start in the trained layer, rows [W | b] of shape (n_layer, n_{layer-1} + 1), without the last column
+            where that layer has no bias. Empty where all parameters are free; the layers' own parameters are then the
+            start.
+        loss: the loss of a residual, summed over samples and outputs.
+        weights: a nonnegative number for each sample, by which its share of the loss is multiplied; None for 1 each.
+        file_digest: the SHA-256 of the file from which this instance was read; None if it was made in memory.
+        file_path: the path of that file.
     """
 
     layers: tuple[Layer, ...]
@@ -207,7 +209,9 @@ class Instance(Facts):
         self._check_loss(width)
         if self.free == "all":
             if self.start:
-                raise InputError("start is given, though all parameters are free: the network's own are the point")
+                raise InputError(
+                    "start is given, though all parameters are free and the network's own are the start; leave it out"
+                )
             return
         trained = self.layers[self.layer - 1]
         shape = (len(trained.weight), len(trained.weight[0]) + (trained.bias is not None))
@@ -216,7 +220,7 @@ class Instance(Facts):
                 f"start has shape {(len(self.start), len(self.start[0]))}, layer {self.layer} needs {shape}"
             )
         if not shape[1]:
-            raise InputError(f"layer {self.layer} has neither inputs nor a bias: there is nothing to train")
+            raise InputError(f"layer {self.layer} has neither inputs nor a bias, so that there is nothing to train")
 
     def _title(self) -> str:
         return "exactdrl instance" if self.file_path is None else f"exactdrl instance {self.file_path.name}"
@@ -266,7 +270,7 @@ class Instance(Facts):
                 raise InputError(f"data.weights has {len(self.weights)} entries, data.inputs has {len(self.inputs)}")
             for index, weight in enumerate(self.weights):
                 if weight < 0:
-                    raise InputError(f"data.weights[{index}] is {to_number_text(weight)}, negative")
+                    raise InputError(f"data.weights[{index}] is {to_number_text(weight)}; it must not be negative")
 
     @classmethod
     def create(
@@ -285,22 +289,23 @@ class Instance(Facts):
         """Returns an instance from numbers of any exact kind.
 
         Args:
-            layers: (weight, bias) or (weight, bias, activation) of layers 1..L+1; bias None for a layer without bias;
-                the activation as `to_activations` takes it, None or missing for ReLU, in the last layer the identity.
-                If the last layer's activation is another, an identity layer is appended.
-            inputs: shape (N, n_0). Binary floats mean the dyadic rational that they are, text what is written. Arrays,
-                and lists, of nothing but floats are read fastest.
+            layers: (weight, bias) or (weight, bias, activation) of layers 1..L+1, of shapes (n_l, n_{l-1}) and (n_l,).
+                A layer without bias has the bias None. An activation is given as `to_activations` takes it; default:
+                ReLU, and the identity in the last layer. If the last layer has another activation, an identity layer is
+                appended.
+            inputs: shape (N, n_0). Binary floats mean the dyadic rationals that they are, and texts mean what they
+                write. Arrays and lists of floats only are read fastest.
             targets: shape (N, n_{L+1}); may be None for a linear loss.
             layer: the trained layer, 1..L+1.
-            free: the same, or "all"; in place of `layer`.
-            start: shape (n_layer, n_{layer-1} + 1), without the last column where the bias is None; default: the
-                layer's own parameters.
-            loss: default: absolute.
-            weights: one nonnegative number a sample; default: 1 each.
+            free: the same, or "all" for the parameters of all layers; in place of `layer`.
+            start: the start in the trained layer, rows [W | b] of shape (n_layer, n_{layer-1} + 1), without the last
+                column where the bias is None; default: the layer's own parameters.
+            loss: the loss; default: absolute.
+            weights: a nonnegative number for each sample; default: 1 each.
             file_digest: see the class.
 
         Raises:
-            InputError: shapes that do not fit, NaN, infinities; the message names the place and the value.
+            InputError: shapes do not fit, or a number is not finite; the message names the place and the value.
         """
         samples = to_samples(inputs, "data.inputs", may_be_narrow=True)
         built = _build_layers(layers, is_narrow=not len(samples[0]))
@@ -341,13 +346,15 @@ class Instance(Facts):
             InputError: all parameters are free.
         """
         if self.free == "all":
-            raise InputError("all parameters are free; a walk trains one layer: name it")
+            raise InputError(
+                "all parameters are free, but one trained layer is needed; name it in the instance (free=1)"
+            )
         return self.free
 
     def with_free(self, free: Free) -> "Instance":
-        """Returns the same network and data with something else free, from the point where this instance starts.
+        """Returns the same network and data with other parameters free, from the point where this instance starts.
 
-        It is a new instance, with another digest.
+        The result is a new instance with another digest.
 
         Raises:
             InputError: there is no such layer.
@@ -372,7 +379,10 @@ class Instance(Facts):
 
     @property
     def is_plain(self) -> bool:
-        """Returns whether a file of version 1 can say it: ReLU, absolute loss, no weights, one trained layer."""
+        """Returns whether a file of version 1 can describe the instance.
+
+        It can with ReLU, the absolute loss, no weights of samples, and one trained layer.
+        """
         last = len(self.layers) - 1
         return (
             self.free != "all"
@@ -388,7 +398,7 @@ class Instance(Facts):
 
     @property
     def digest(self) -> str:
-        """Returns the SHA-256 by which a certificate names this instance: its file's, written or not."""
+        """Returns the SHA-256 of the instance's file, written or not, by which a certificate names the instance."""
         if self.file_digest is not None:
             return self.file_digest
         from exactdrl.problem.file import to_json_text  # noqa: PLC0415 - the file format knows the instance
@@ -400,7 +410,7 @@ class Instance(Facts):
         return _ONE if self.weights is None else self.weights[sample]
 
     def entry_slopes(self, sample: int) -> list[tuple[mpq, mpq]]:
-        """Returns, for each output, the slopes of the sample's share of the loss left and right of a residual of 0.
+        """Returns, for each output, the slopes of a sample's share of the loss below and above a residual of 0.
 
         Raises:
             InputError: the loss is squared.
@@ -420,7 +430,10 @@ class Instance(Facts):
         return pushed
 
     def regression_doubles(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-        """Returns x̃ and the targets of a regression whose every residual has a kink, where all are binary floats."""
+        """Returns x̃ and the targets of a regression in which every residual has a kink and every number is a float.
+
+        None for all other instances.
+        """
         inputs, targets = self.inputs, self.targets
         if not isinstance(inputs, DoubleMatrix) or not isinstance(targets, DoubleMatrix):
             return None
@@ -432,7 +445,11 @@ class Instance(Facts):
         return pushed, targets.doubles
 
     def with_start(self, start: object) -> "Instance":
-        """Returns the same problem with another start. It is a new instance, with another digest."""
+        """Returns the same problem with another start, as a new instance with another digest.
+
+        Raises:
+            InputError: the start has another shape than the trained layer.
+        """
         return replace(self, start=to_matrix(start, "start"), file_digest=None, file_path=None)
 
     def loss_at(self, layers: Sequence[Layer]) -> mpq:

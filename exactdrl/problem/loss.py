@@ -1,7 +1,7 @@
 """Losses: a function φ of each residual r = f(x) - y, summed over samples and outputs.
 
-φ has two slopes, left and right of r = 0, or is the square. Source: proofs/FORMAT.md, section 2a; the pinball loss is
-Koenker and Bassett's, Regression quantiles (1978).
+φ is the square, or has two slopes, one below r = 0 and one above. Source: proofs/FORMAT.md, section 2a. The pinball
+loss is that of Koenker and Bassett, Regression quantiles (1978).
 """
 
 from collections.abc import Sequence
@@ -23,10 +23,14 @@ class Loss:
     """A loss; build it by `Loss.absolute()`, `Loss.pinball(levels)` and so on.
 
     Attributes:
-        kind: its name, as an instance file has it.
-        below: for `two-slope` the slopes of φ left of 0, for `pinball` the levels; one for all outputs, or one an
-            output; empty for other kinds.
-        above: for `two-slope` the slopes right of 0, as many as `below`; empty for other kinds.
+        kind: the loss's name in an instance file.
+        below: for `two-slope` the slopes of φ below 0, for `pinball` the levels: one for all outputs, or one for each
+            output. Empty for other kinds.
+        above: for `two-slope` the slopes above 0, as many as `below`. Empty for other kinds.
+
+    Raises:
+        InputError: a level is not between 0 and 1, a slope below 0 is greater than that above 0, or the lists do not
+            fit.
     """
 
     kind: LossKind = "absolute"
@@ -37,7 +41,8 @@ class Loss:
         """Refuses numbers that make no loss of the kind.
 
         Raises:
-            InputError: a level outside (0, 1), a slope below that is above the slope above, or lists that do not fit.
+            InputError: a level is not between 0 and 1, a slope below 0 is greater than that above 0, or the lists do
+                not fit.
         """
         if self.kind == "pinball":
             for index, level in enumerate(self.below):
@@ -49,13 +54,13 @@ class Loss:
             for index, (below, above) in enumerate(zip(self.below, self.above, strict=True)):
                 if below > above:
                     raise InputError(
-                        f"loss.below[{index}] is {to_number_text(below)}, above loss.above[{index}], "
-                        f"{to_number_text(above)}: the loss would be concave at 0"
+                        f"loss.below[{index}] is {to_number_text(below)}, which is greater than loss.above[{index}], "
+                        f"{to_number_text(above)}, so that the loss would be concave at 0"
                     )
 
     @classmethod
     def absolute(cls) -> "Loss":
-        """Returns the loss whose φ is the size of the residual."""
+        """Returns φ(r) = |r|."""
         return cls("absolute")
 
     @classmethod
@@ -65,20 +70,22 @@ class Loss:
 
     @classmethod
     def linear(cls) -> "Loss":
-        """Returns φ(r) = r: the sum of the outputs, where targets are 0."""
+        """Returns φ(r) = r. With targets 0 the loss is the sum of the outputs."""
         return cls("linear")
 
     @classmethod
     def hinge(cls) -> "Loss":
-        """Returns max(0, 1 - y f) for targets y = ±1."""
+        """Returns the hinge loss max(0, 1 - y f) of an output f for targets y = ±1."""
         return cls("hinge")
 
     @classmethod
     def pinball(cls, *levels: mpq) -> "Loss":
-        """Returns the pinball loss: a constant with the least loss is a quantile of this level.
+        """Returns the pinball loss. The constant with the least loss is a quantile of this level.
+
+        With r = f - y and the level τ, φ(r) is -τ r below 0 and (1 - τ) r above 0.
 
         Args:
-            levels: one for all outputs, or one an output; each between 0 and 1.
+            levels: one level for all outputs, or one for each output, each between 0 and 1.
 
         Raises:
             InputError: a level is not between 0 and 1.
@@ -87,10 +94,14 @@ class Loss:
 
     @classmethod
     def two_slope(cls, below: Sequence[mpq], above: Sequence[mpq]) -> "Loss":
-        """Returns φ with these slopes left and right of 0; one for all outputs, or one an output.
+        """Returns φ with these slopes below and above 0.
+
+        Args:
+            below: the slopes below 0, one for all outputs, or one for each output.
+            above: the slopes above 0, as many, none of them less than that below 0.
 
         Raises:
-            InputError: a slope below is above the slope above, or there are not as many of both.
+            InputError: a slope below 0 is greater than that above 0, or there are not as many of both.
         """
         return cls("two-slope", tuple(below), tuple(above))
 
@@ -107,7 +118,7 @@ class Loss:
         return self.kind != "linear"
 
     def check_outputs(self, count: int) -> None:
-        """Refuses lists that do not have one entry for all outputs, or one an output.
+        """Refuses lists that have neither one entry for all outputs nor one for each output.
 
         Raises:
             InputError: the message names the list.
@@ -117,11 +128,11 @@ class Loss:
             raise InputError(f"loss.{name} has {len(self.below)} entries, the network has {count} outputs")
 
     def slopes(self, output: int, target: mpq) -> tuple[mpq, mpq]:
-        """Returns the slopes of φ left and right of a residual of 0.
+        """Returns the slopes of φ below and above a residual of 0.
 
         Args:
-            output: from 0.
-            target: of the entry; the hinge's slopes depend on it.
+            output: the output's number, from 0.
+            target: the target, on which the slopes of the hinge loss depend.
 
         Raises:
             InputError: the loss is squared.
@@ -133,7 +144,9 @@ class Loss:
         if self.kind == "hinge":
             return (-_ONE, _ZERO) if target > 0 else (_ZERO, _ONE)
         if self.is_squared:
-            raise InputError("a squared loss has no slopes: its points are judged, and no walk is on them")
+            raise InputError(
+                "a squared loss has no slopes, so that no walk is possible; `exactdrl judge` judges its points"
+            )
         index = output if len(self.below) > 1 else 0
         if self.kind == "pinball":
             return -self.below[index], _ONE - self.below[index]

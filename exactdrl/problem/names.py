@@ -29,13 +29,14 @@ ACTIVATION_NAMES = "relu, leaky:SLOPE, abs, identity, or BELOW,ABOVE"
 
 
 def parse_loss(text: str) -> Loss:
-    """Returns the loss of a name, with numbers behind a colon where it has some.
+    """Returns the loss that a name means.
 
     Args:
-        text: see the module; `pinball` takes several levels, with commas, one an output.
+        text: a name of the module's list, with its numbers behind a colon. `pinball` takes several levels, one for each
+            output, with commas between.
 
     Raises:
-        InputError: there is none of that name, or its numbers are not of the kind.
+        InputError: no loss has that name, or its numbers are no levels or slopes.
     """
     name, colon, rest = text.strip().partition(":")
     if name in _PLAIN and not colon:
@@ -55,13 +56,13 @@ def loss_name(loss: Loss) -> str:
 
 
 def parse_activation(text: str) -> Activation:
-    """Returns the activation of a name, or of two slopes.
+    """Returns the activation that a name or two slopes mean.
 
     Args:
-        text: see the module; upper and lower case are the same.
+        text: a name of the module's list, in upper or lower case, or two slopes with a comma between.
 
     Raises:
-        InputError: there is none of that name, or both slopes are 0.
+        InputError: no activation has that name, or both slopes are 0.
     """
     name, colon, number = text.strip().lower().partition(":")
     if name in _ACTIVATIONS and not colon:
@@ -69,7 +70,7 @@ def parse_activation(text: str) -> Activation:
     if name in {"leaky", "leaky-relu"} and colon:
         return leaky_relu(_number(number, text))
     if name == "leaky":
-        raise InputError("activation is leaky without its slope; leaky:0.01 has that of PyTorch's default")
+        raise InputError("activation is leaky without its slope; write leaky:0.01 for PyTorch's default")
     slopes = text.split(",")
     if len(slopes) == _PAIR:
         return Activation(_number(slopes[0], text), _number(slopes[1], text))

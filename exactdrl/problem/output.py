@@ -1,7 +1,8 @@
 """Files that are written whole or not at all.
 
-Under its final name an output is there once it is complete and on the disk: it is written beside it under another name,
-flushed, and renamed. Whatever happens in between (an interrupt, a kill, a full disk) leaves what was there before.
+An output has its final name only once it is complete and on the disk. It is written under another name in the same
+folder, flushed, and renamed. Whatever happens before that (an interrupt, a kill, a full disk) leaves a file that was
+there before as it is.
 """
 
 import errno
@@ -15,24 +16,24 @@ from typing import NoReturn
 
 from exactdrl.exact.rationals import InputError
 
-# what the machine is to blame for, not the path
+# errors whose cause is the machine, not the path
 _MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EPIPE}
 
 
-# called with every path that is there only while something is being written, so that somebody outlives a kill and
-# removes it
+# functions that are called with the path of every temporary file and folder, so that another process can remove these
+# after a kill
 temporary_listeners: list[Callable[[Path], None]] = []
 
-# as a path: standard input, or standard output
+# the path that stands for standard input or standard output
 STREAM = Path("-")
 
 
 class MachineError(Exception):
-    """The machine failed, not the input: a full disk, a closed stream, a file that was taken away."""
+    """The machine failed, not the input: a disk is full, a stream is closed, or a file was removed meanwhile."""
 
 
 def raise_unwritable(path: Path, error: OSError) -> NoReturn:
-    """Raises what an error while writing a file means.
+    """Raises the error that a failed writing of a file means.
 
     Raises:
         MachineError: the disk is full, or the machine failed otherwise.
@@ -46,8 +47,8 @@ def refuse_existing(path: Path, *, force: bool) -> None:
     """Refuses an output path that exists, or whose folder does not.
 
     Raises:
-        InputError: it exists and `force` is not set, it is a folder, its folder does not exist, or the name is none
-            that the system takes.
+        InputError: the path exists and `force` is not set, it is a folder, its folder does not exist, or the system
+            refuses the name.
     """
     if path == STREAM:
         return
@@ -57,18 +58,18 @@ def refuse_existing(path: Path, *, force: bool) -> None:
         reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(f"{path}: cannot be written ({reason})") from None
     if is_folder:
-        raise InputError(f"{path}: is a folder")
+        raise InputError(f"{path}: this is a folder; the name of a file is needed")
     if exists and not force:
-        raise InputError(f"{path}: exists already (--force writes over it)")
+        raise InputError(f"{path}: this file exists already (--force writes over it)")
     if not has_parent:
         raise InputError(f"{path}: the folder {path.parent} does not exist")
 
 
 @contextmanager
 def new_file(path: Path, *, force: bool) -> Iterator[Path]:
-    """Yields the path under which to write; when the body ends, the file takes its final name. A link is followed.
+    """Yields a temporary path to write to; when the body ends, the file takes its final name. A link is followed.
 
-    For the path `-` what was written goes to standard output instead.
+    For the path `-` the written bytes go to standard output instead.
 
     Raises:
         InputError: see `refuse_existing`; or the file cannot be written.
@@ -81,7 +82,7 @@ def new_file(path: Path, *, force: bool) -> Iterator[Path]:
             sys.stdout.buffer.write((folder / "output").read_bytes())
         return
     target = path.resolve()
-    # the whole name: endings say which kind of file it is
+    # the name is kept whole, since its ending says which kind of file it is
     partial = target.with_name(f".{os.getpid()}.partial.{target.name[-200:]}")
     _tell(partial)
     try:
