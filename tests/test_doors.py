@@ -131,7 +131,7 @@ def test_pandas_integers_beside_floats_stay_exact():
 @pytest.mark.parametrize(
     ("weights", "biases", "inputs", "targets", "message"),
     [
-        ([[[1]]], [], [[1]], [1], "1 weights and 0 biases; a layer without bias needs the bias None"),
+        ([[[1]]], [], [[1]], [1], "1 weights and 0 biases are given; a layer without bias needs the bias None"),
         ([np.ones(2)], [None], [[1]], [1], "network.layers[0].weight has shape (2,); 2 axes are needed"),
         (
             [np.ones((1, 1))],

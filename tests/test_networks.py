@@ -80,7 +80,7 @@ def test_decimals_are_what_the_author_wrote():
             for places in (3, 4):
                 assert to_decimal(value, kind, places) == mpq(text)
     assert to_decimal(mpq(float(np.float32("0.7"))), FLOAT32, 1) == mpq(7, 10)
-    assert "0.699999988079071 is no float32 that a decimal with 0 places rounds to" in refusal(
+    assert "no decimal with at most 0 places rounds to the float32 0.699999988079071" in refusal(
         to_decimal, mpq(float(np.float32("0.7"))), FLOAT32, 0
     )
 
@@ -164,7 +164,7 @@ def test_activations_have_names():
         )
     for odd in ("tanh", "relu:1", "1", "1,2,3"):
         assert "possible are relu, leaky:SLOPE" in refusal(to_activation, odd)
-    assert "leaky:0.01 has that of PyTorch" in refusal(to_activation, "leaky")
+    assert "write leaky:0.01 for PyTorch" in refusal(to_activation, "leaky")
 
 
 def test_losses_have_names():
@@ -229,7 +229,7 @@ def test_the_bound_holds_for_activations_behind_each_other(seed):
         made = np.where(made > 0, made, (np.float16(slope) * made).astype(np.float16)).astype(np.float16)
     for value, bound, own in zip(values, bounds, made, strict=True):
         assert abs(mpq(float(own)) - value) <= bound
-    assert "is the 6th activation behind a layer; fold them" in refusal(chain.add_activation, "one more", RELU)
+    assert "is the 6th activation behind one layer; combine these" in refusal(chain.add_activation, "one more", RELU)
 
 
 def test_other_functions_are_beyond_the_bound():
@@ -380,11 +380,13 @@ def test_decimals_are_asked_for(torch):
     assert written.layers[0].bias == (mpq(1, 10),)
     assert written.layers[0].activations == (leaky_relu(mpq(1, 100)),)
     assert (written.inputs, written.targets) == (((mpq(1, 10), 2),), ((mpq(3, 10),),))
-    assert "0.01 is no float64 that a decimal with 1 places rounds to" in refusal(from_torch, module, *data, decimals=1)
+    assert "no decimal with at most 1 places rounds to the float64 0.01" in refusal(
+        from_torch, module, *data, decimals=1
+    )
     trained_module, inputs, targets = trained(torch)
     message = refusal(from_torch, trained_module, inputs, targets, decimals=3)
     assert "the module Sequential: 1.weight[0][0]: " in message
-    assert "is no float32 that a decimal with 3 places rounds to" in message
+    assert "no decimal with at most 3 places rounds to the float32" in message
     assert "data.inputs[0][0]: " in refusal(from_torch, trained_module, inputs, targets, data_decimals=2)
     assert "decimals is -1" in refusal(from_torch, module, *data, decimals=-1)
 
@@ -427,8 +429,8 @@ def test_other_modules_are_refused_by_name(torch):
         (Custom(lambda net, x: net.b(torch.relu(net.a(x)).view(2, -1))), "another shape than rows of samples"),
         (Custom(branch), "cannot be traced"),
         (torch.jit.trace(nn.Linear(3, 2), inputs), "cannot be traced"),
-        ("model.pt", "a module of PyTorch is needed, not 'str'"),
-        (nn.Linear, "a module of PyTorch is needed, not 'type'"),
+        ("model.pt", "a module of PyTorch is needed, not an object of type 'str'"),
+        (nn.Linear, "a module of PyTorch is needed, not an object of type 'type'"),
     ]  # fmt: skip
     for module, words in cases:
         assert words in refusal(from_torch, module, inputs, targets), words
@@ -447,7 +449,7 @@ def test_a_forward_pass_that_does_something_else_is_noticed(torch):
     module, inputs, targets = trained(torch)
     handle = module[4].register_forward_hook(lambda part, given, made: made + 1e-4)
     message = refusal(from_torch, module, inputs, targets)
-    assert "its forward pass is not that chain of layers" in message
+    assert "its forward pass is not this chain of layers" in message
     handle.remove()
     assert from_torch(module, inputs, targets).widths == (3, 5, 4, 2)
     module[2].register_forward_hook(lambda part, given, made: 1 / 0)
@@ -534,7 +536,7 @@ def test_the_order_of_layers_is_found():
     assert "it is the only one in which their shapes fit" in network.notes[0]
     square = arrays_of(3, 3, 3, names=["b", "a"])
     message = refusal(read_state_dict, square, "x", is_ordered=False)
-    assert "fit on each other in more than one order; give theirs with --order" in message
+    assert "fit each other in more than one order; give their order with --order" in message
     assert read_state_dict(square, "x", order=["a", "b"], is_ordered=False).names == ("a", "b")
     assert "no layer is named 'c'" in refusal(read_state_dict, square, "x", order=["c"])
     assert read_state_dict(numbered, "x", order=["fc1"]).widths == (2, 3)
@@ -611,7 +613,7 @@ def test_torch_files_are_opened_safely(torch, tmp_path):
     torch.save(torch.ones(2), path)
     assert "a state dict is needed" in refusal(load_torch_file, path)
     torch.save(module, path)
-    assert "a whole module is a pickle: it runs code" in refusal(load_torch_file, path)
+    assert "a whole module is a pickle, which runs code" in refusal(load_torch_file, path)
     mark = tmp_path / "ran"
 
     class Bomb:
@@ -865,14 +867,17 @@ def test_other_graphs_are_refused_by_name(onnx, tmp_path):
         ([GEMM, ("Tanh", ["_"], {}), MATMUL], "Tanh 'r1' is no operator of a chain of layers"),
         ([GEMM, ("Add", ["_", "r0"], {}), MATMUL], "the graph is no chain: it adds a result to itself"),
         ([GEMM, ("Relu", ["_"], {}), ("Add", ["_", "r0"], {}), MATMUL], "the graph is no chain: it takes r1, r0"),
-        ([GEMM, ("Relu", ["_"], {}), ("Add", ["_", "b1"], {})], "adds numbers to what is no output of an affine layer"),
+        (
+            [GEMM, ("Relu", ["_"], {}), ("Add", ["_", "b1"], {})],
+            "adds numbers to something else than the output of an affine layer",
+        ),
         ([("Relu", ["_"], {}), GEMM], "stands before the first affine layer"),
-        ([("MatMul", ["W1", "_"], {})], "multiplies from the left"),
-        ([("Gemm", ["W1", "_"], {})], "multiplies from the wrong side"),
+        ([("MatMul", ["W1", "_"], {})], "has the data as its second factor;"),
+        ([("Gemm", ["W1", "_"], {})], "has the data as its second factor or transposed"),
         ([("Flatten", ["_"], {"axis": 0}), GEMM], "keeps other axes"),
         ([GEMM, ("Add", ["_", "one"], {}), ("Add", ["_", "b2"], {})], "has shape (1, 2), the layer below"),
         ([("Identity", ["_"], {})], "holds no affine layer"),
-        ([GEMM, ("Squeeze", ["_"], {}), MATMUL], "takes axes away that are not the outputs'"),
+        ([GEMM, ("Squeeze", ["_"], {}), MATMUL], "only that of the outputs may be removed"),
         ([GEMM, GEMM], "has 3 columns, the layer below"),
     ]
     for nodes, words in cases:
@@ -964,7 +969,7 @@ def test_other_classifiers_are_refused():
         from_mlp_classifier, classifier, inputs, labels
     )
     classifier, inputs, labels = fitted_classifier()
-    assert "the loss is absolute; for a classifier's targets 1 and -1 hinge" in refusal(
+    assert "the loss is absolute; with a classifier's targets, 1 and -1, it has to be one of hinge" in refusal(
         from_mlp_classifier, classifier, inputs, labels, loss=Loss.absolute()
     )
     assert "labels[0] is 'maybe'; the classes are 'no', 'yes'" in refusal(
@@ -993,7 +998,7 @@ def test_npz_keys_may_be_named(tmp_path):
     )
     assert "unknown array 'W'; weight_1, bias_1" in refusal(read_network_npz, path)
     assert "no array is named 'Z'; the names are W, c, V" in refusal(read_network_npz, path, keys=["Z"])
-    assert "c has shape (3,); weights and then their bias" in refusal(read_network_npz, path, keys=["c", "W"])
+    assert "c has shape (3,); a weight with two axes" in refusal(read_network_npz, path, keys=["c", "W"])
     assert "array Z is missing" in refusal(read_data_npz, path, inputs="Z")
     np.savez(path, weight_1=np.array([[1, None]]))
     assert "not a whole npz file of plain arrays" in refusal(read_network_npz, path)
@@ -1183,9 +1188,9 @@ def test_other_keras_models_are_refused(keras):
         (sequence(layers.BatchNormalization(), layers.Dense(1)), "is a BatchNormalization"),
         (sequence(layers.Dense(1), layers.ReLU(max_value=6)), "has a threshold or a largest value"),
         (sequence(layers.ReLU(), layers.Dense(1)), "stands before the first affine layer"),
-        (branch, "its forward pass is not that chain of layers"),
+        (branch, "its forward pass is not this chain of layers"),
         (keras.Sequential([layers.Dense(1)]), "has no parameters before it is built"),
-        ("model.keras", "a model of Keras is needed, not 'str'"),
+        ("model.keras", "a model of Keras is needed, not an object of type 'str'"),
     ]
     for model, words in cases:
         assert words in refusal(from_keras, model, inputs, np.zeros(5)), words
@@ -1195,5 +1200,5 @@ def test_other_keras_models_are_refused(keras):
             return 2 * super().call(x, **options)
 
     twice = Twice([keras.Input((3,)), layers.Dense(1)])
-    assert "its forward pass is not that chain of layers" in refusal(from_keras, twice, inputs, np.zeros(5))
+    assert "its forward pass is not this chain of layers" in refusal(from_keras, twice, inputs, np.zeros(5))
     assert "data.inputs have width 2" in refusal(from_keras, sequence(layers.Dense(1)), inputs[:, :2], np.zeros(5))

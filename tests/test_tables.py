@@ -376,7 +376,7 @@ def test_years_among_names_are_names(read):
     """The World Bank's tables have words and years in one row; one year, or a number that is none, is not enough."""
     table = read("Country,Code,1960,1961\nAruba,7,2.5,3\nPeru,8,1,4\n", "1961", exclude="Country")
     assert table.input_names == ("Code", "1960")
-    assert any("row 1 is taken as names, with the years 1960 to 1961" in note for note in table.notes)
+    assert any("row 1 is taken as names, with years 1960 to 1961" in note for note in table.notes)
     for first in ("Country,Code,1960,1970", "Country,2019,7,x", "Country,Code,x,1961", "Country,Code,12,13"):
         assert "--header or --no-header" in refusal(read, f"{first}\nAruba,7,2.5,3\n", 2)
 
@@ -434,7 +434,7 @@ def test_lines_above_the_table_are_skipped(read):
     table = read("2,2,setosa\n5.1,3.5,0\n4.9,3.0,1\n", skip_rows=1)
     assert table.inputs == ((mpq(51, 10), mpq(7, 2)), (mpq(49, 10), 3))
     assert table.rows == (2, 3)
-    assert "9 rows are skipped, the text has 3" in refusal(read, "1,2\n3,4\n5,6\n", skip_rows=9)
+    assert "9 rows are to be skipped, but the text has 3" in refusal(read, "1,2\n3,4\n5,6\n", skip_rows=9)
 
 
 # Index columns
@@ -460,7 +460,7 @@ def test_a_column_without_name_is_listed_as_such(read):
 def test_index_columns_that_are_doubtful_are_refused(read):
     """Numbers that are no integers, or repeated ones, below an empty name may be an input."""
     for text in (",x,y\n0.5,1,2\n1,3,5\n", ",x,y\n1,1,2\n1,3,5\n"):
-        assert "may be an index or not; say --index to leave it out or --no-index" in refusal(read, text, "y")
+        assert "may be an index or not; type --index to leave it out or --no-index" in refusal(read, text, "y")
         assert read(text, "y", index=True).input_names == ("x",)
         assert read(text, "y", index=False).input_names == ("", "x")
 
@@ -470,7 +470,9 @@ def test_columns_that_count_rows_are_said(read):
     text = "id,x,y\n" + "".join(f"{k},{k * k},{k % 3}\n" for k in range(1, 6))
     table = read(text, "y")
     assert table.input_names == ("id", "x")
-    assert any("counts the rows, and is used like any other; --index leaves it out" in note for note in table.notes)
+    assert any(
+        "counts the rows, and is used like any other column; --index leaves it out" in note for note in table.notes
+    )
     assert read(text, "y", index=True).input_names == ("x",)
 
 
@@ -529,9 +531,9 @@ def test_blank_rows_between_others_are_refused(read):
         ("1.5,2\n3,-inf\n", "row 2, column 2: not a number: '-inf'"),
         ('a,"b\nb"\n1,2\n3,x\n', "row 4, column 2 ('b\\nb'): not a number: 'x'"),
         ("a,b\n1,2\n3\n", "row 3 has 1 cells, the header in row 1 has 2: column 2 ('b') is missing"),
-        ("a,b\n1,2\n3,4,5\n", "row 3 has 3 cells, the header in row 1 has 2: column 3 is beyond, with the value '5'"),
+        ("a,b\n1,2\n3,4,5\n", "row 3 has 3 cells, the header in row 1 has 2: column 3 has no name, and holds '5'"),
         ("a,b\n1,5,2,5\n", "if the comma is the decimal sign, cells need another sign"),
-        ("a,b,a\n1,2,3\n", "row 1, column 3: the name 'a' is repeated, column 1 has it"),
+        ("a,b,a\n1,2,3\n", "row 1, column 3: the name 'a' is that of column 1, too"),
         ("a,b\n", "holds no rows below the header"),
         ("", "holds no rows"),
         ("# nothing\n\n", "holds no rows"),
@@ -555,7 +557,7 @@ def test_texts_are_refused_by_row_column_and_value(read, text, message):
         ({"delimiter": ",,"}, "one character is needed, or one of tab"),
         ({"decimal": "x"}, "the decimal sign is 'x'"),
         ({"thousands": "x"}, "thousands are grouped by 'x'"),
-        ({"decimal": ",", "thousands": ","}, "cannot be the decimal sign and group thousands as well"),
+        ({"decimal": ",", "thousands": ","}, "cannot be the decimal sign and group thousands, too"),
         ({"skip_rows": -1}, "-1 rows cannot be skipped"),
     ],
 )
@@ -681,7 +683,7 @@ def test_frames_are_refused_by_column(tmp_path):
     lists = pa.table({"x": [[1], [2]], "y": [1, 2]})
     assert "column 'x' holds list" in refusal(read_table, lists, "y")
     assert "holds no rows" in refusal(read_table, pa.table({"x": pa.array([], pa.int64())}))
-    assert "is no table that is known" in refusal(read_table, object())
+    assert "is no known table" in refusal(read_table, object())
     assert "the array has shape (3,)" in refusal(read_table, np.ones(3))
     assert "the array has shape (0, 2)" in refusal(read_table, np.ones((0, 2)))
     assert "masked" in refusal(read_table, np.ma.masked_equal([[1, 2]], 2))

@@ -1,1 +1,1 @@
-"""Front doors. Sample problems, loaders for real networks and data."""
+"""The doors: sample problems, and loaders for real networks and data."""

@@ -1,10 +1,10 @@
 """The input of a network as the unknown: minimise a linear function of its outputs over the inputs.
 
-Layer 1 is then an identity layer without inputs, whose bias is the unknown x; the network follows, there is one sample,
+Layer 1 is then an identity layer without inputs, whose bias is the unknown x. The network follows; there is one sample,
 and the loss is linear. A box l ≤ x ≤ u is kept by an exact penalty: identity units hand x on to the outputs, where the
-residuals x_i - l_i and x_i - u_i cost M_i for each unit outside. M_i is above the size of any slope of the function in
-x_i, so that outside the box the penalised function falls towards it: its local minima are those of the function over
-the box. An end on the box comes with multipliers of the box's kinks, like any other end.
+residuals x_i - l_i and x_i - u_i cost M_i for each unit of length outside the box. M_i is above the size of any slope
+of the function in x_i, so that outside the box the penalised function falls towards the box. So its local minima are
+those of the function over the box. A minimum on the box's boundary comes with multipliers of the box's kinks.
 
 Source: Hinz and van de Geer, Deep ReLU Programming (argument minimisation).
 """
@@ -32,22 +32,26 @@ def from_network_argument(
 ) -> Instance:
     """Returns the problem of minimising direction · f(x) over the input x of a network f.
 
-    The parameters of a walk on it, shape (n_0, 1), are x.
+    The parameters of a walk on this problem, shape (n_0, 1), are x.
 
     Args:
-        weights: of layers 1..L+1, each (n_l, n_{l-1}); numbers of any exact kind, binary floats as they are.
-        biases: of the same layers, n_l numbers or None.
-        direction: n_{L+1} numbers; default 1 for each output. To maximise, give the opposite.
-        activation: of layers 1..L, as `to_activations` takes it; default ReLU. The last layer is affine.
-        box: l and u, n_0 numbers each or one number for all, with l < u; default: no bounds. Random networks are
-            unbounded below without.
-        start: n_0 numbers, in the box; default: the middle of the box, or 0.
+        weights: the weights of layers 1..L+1, shape (n_l, n_{l-1}) each; numbers of any exact kind. Binary floats mean
+            the dyadic rationals that they are.
+        biases: the biases of the same layers, n_l numbers each, or None for a layer without bias.
+        direction: n_{L+1} numbers; default: 1 for each output. The opposite direction maximises.
+        activation: the activation of layers 1..L, as `to_activations` takes it; default: ReLU. The last layer is
+            affine.
+        box: the bounds l < u, n_0 numbers each or one number for all; default: no bounds. Without bounds the function
+            of a random network falls forever in some direction.
+        start: n_0 numbers in the box; default: the middle of the box, or 0.
 
     Raises:
-        InputError: shapes that do not fit, an empty box, a start outside the box; the message names the place.
+        InputError: shapes do not fit, the box is empty, or the start lies outside the box; the message names the place.
+
+    Source: Hinz and van de Geer, Deep ReLU Programming (argument minimisation).
     """
     if len(weights) != len(biases) or not weights:
-        raise InputError(f"{len(weights)} weights and {len(biases)} biases: one of each for every layer is needed")
+        raise InputError(f"{len(weights)} weights and {len(biases)} biases are given; each layer needs one of both")
     layers: list[Layer] = []
     for index, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
         place = f"weights[{index}]"
@@ -69,7 +73,7 @@ def from_network_argument(
     penalties = [bound + 1 for bound in _steepest_slopes(layers)]
     carried = [(*_carry(one, inputs, is_first=index == 0),) for index, one in enumerate(layers[:-1])]
     last = layers[-1]
-    # the function, x for the lower bounds, x for the upper ones
+    # the outputs: the function, x for the lower bounds, x for the upper bounds
     hidden = len(last.weight[0]) if len(layers) > 1 else 0
     unit = _identity(inputs)
     top = [last.weight[0] + (_ZERO,) * inputs if hidden else last.weight[0]]
@@ -86,7 +90,7 @@ def _build(layers: Sequence[tuple[object, ...]], targets: Sequence[Sequence[mpq]
 
 
 def _compose(last: Layer, direction: object | None) -> Layer:
-    """Returns the last layer with one output, direction · its outputs."""
+    """Returns the last layer with its outputs combined to the one output direction · f(x)."""
     outputs = len(last.weight)
     chosen = (_ONE,) * outputs if direction is None else to_vector(direction, "direction")
     if len(chosen) != outputs:
@@ -124,12 +128,15 @@ def _to_start(start: object | None, inputs: int, bounds: tuple[Vector, Vector] |
     if bounds is not None:
         for index, (value, low, high) in enumerate(zip(begin, *bounds, strict=True)):
             if not low <= value <= high:
-                raise InputError(f"start[{index}] is {to_number_text(value)}, outside the box")
+                raise InputError(
+                    f"start[{index}] is {to_number_text(value)}, outside the box from {to_number_text(low)} to "
+                    f"{to_number_text(high)}"
+                )
     return begin
 
 
 def _steepest_slopes(layers: Sequence[Layer]) -> list[mpq]:
-    """Returns, for each input, a bound on the size of the one output's slope in it."""
+    """Returns, for each input, a bound on the size of the output's slope in that input."""
     bounds = [abs(entry) for entry in layers[-1].weight[0]]
     for layer in reversed(layers[:-1]):
         scaled = [b * _steepest(a) for b, a in zip(bounds, layer.activations, strict=True)]
@@ -145,7 +152,7 @@ def _steepest(activation: Activation) -> mpq:
 
 
 def _carry(layer: Layer, inputs: int, *, is_first: bool) -> tuple[Matrix, Vector, tuple[Activation, ...]]:
-    """Returns a layer with identity units added that hand the network's input on."""
+    """Returns a layer with added identity units that hand the network's input on."""
     own = layer.weight if is_first else tuple((*row, *(_ZERO,) * inputs) for row in layer.weight)
     width = 0 if is_first else len(layer.weight[0])
     passed = tuple((_ZERO,) * width + row for row in _identity(inputs))

@@ -1,6 +1,6 @@
 """Instances from arrays, tensors and nested lists.
 
-Binary floats mean the dyadic rationals that they are, texts mean what they write; nothing is rounded on the way.
+Binary floats mean the dyadic rationals that they are, and texts mean what they write. Nothing is rounded.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ from exactdrl.problem.loss import Loss
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Samples.
+    """Samples with their targets.
 
     Attributes:
         inputs: shape (N, n_0).
@@ -41,34 +41,36 @@ def from_arrays(
     loss: Loss | None = None,
     sample_weights: object | None = None,
 ) -> Instance:
-    """Returns an instance from arrays, tensors, nested lists, frames or whatever offers itself as an array.
+    """Returns an instance from arrays, tensors, nested lists, frames or anything that NumPy reads as an array.
 
     Tensors of PyTorch are taken without their gradients.
 
     Args:
-        weights: of layers 1..L+1, shape (n_l, n_{l-1}) each: a row a unit. (scikit-learn and Keras keep the
-            transposes.)
-        biases: of layers 1..L+1, n_l entries each, None for a layer without bias.
+        weights: the weights of layers 1..L+1, shape (n_l, n_{l-1}) each, with a row for each unit. (scikit-learn and
+            Keras keep the transposes.)
+        biases: the biases of layers 1..L+1, n_l entries each, or None for a layer without bias.
         inputs: shape (N, n_0).
         targets: shape (N, n_{L+1}), or (N,) for one output.
-        activations: of layers 1..L+1, each an `Activation`, a pair of slopes below and above 0, a list of such for the
-            units, or None; default: ReLU after all layers but the last.
+        activations: the activations of layers 1..L+1: for each layer an `Activation`, a pair of slopes below and above
+            0, a list of these for the units, or None for the default, which is ReLU after all layers but the last.
         layer: the trained layer, 1..L+1.
-        free: the same, or "all"; in place of `layer`.
-        start: shape (n_layer, n_{layer-1} + 1), without the last column where the bias is None; default: the layer's
-            own parameters.
-        loss: default: absolute.
-        sample_weights: one nonnegative number a sample; default: 1 each.
+        free: the same, or "all" for the parameters of all layers; in place of `layer`.
+        start: the start in the trained layer, rows [W | b], shape (n_layer, n_{layer-1} + 1), without the last column
+            where the bias is None; default: the layer's own parameters.
+        loss: the loss; default: absolute.
+        sample_weights: a nonnegative number for each sample; default: 1 each.
 
     Raises:
-        InputError: as many biases as weights are needed; shapes that do not fit, NaN, infinities; the message names
-            the place and the value.
+        InputError: there are not as many biases or activations as weights, shapes do not fit, or a number is not
+            finite; the message names the place and the value.
     """
     if len(weights) != len(biases):
-        raise InputError(f"{len(weights)} weights and {len(biases)} biases; a layer without bias needs the bias None")
+        raise InputError(
+            f"{len(weights)} weights and {len(biases)} biases are given; a layer without bias needs the bias None"
+        )
     if activations is not None and len(activations) != len(weights):
         raise InputError(
-            f"{len(weights)} weights and {len(activations)} activations; one a layer is needed, perhaps None"
+            f"{len(weights)} weights and {len(activations)} activations are given; each layer needs one or None"
         )
     layers: list[tuple[object, ...]] = []
     for index, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
@@ -96,14 +98,14 @@ def from_regression(
     loss: Loss | None = None,
     sample_weights: object | None = None,
 ) -> Instance:
-    """Returns the problem of a regression: one affine layer, which is trained, from start 0.
+    """Returns the problem of a regression: one affine layer is trained, from start 0.
 
     Args:
         inputs: shape (N, n_0).
         targets: shape (N, outputs), or (N,) for one output.
-        has_bias: whether there is an intercept; its coefficient is the last parameter of an output.
-        loss: default: absolute, least absolute deviations.
-        sample_weights: one nonnegative number a sample; default: 1 each.
+        has_bias: whether there is an intercept, the last parameter of each output.
+        loss: the loss; default: absolute, which gives least absolute deviations.
+        sample_weights: a nonnegative number for each sample; default: 1 each.
 
     Raises:
         InputError: see `from_arrays`.
@@ -121,7 +123,7 @@ def from_regression(
 
 
 def to_plain(values: object, place: str, axes: Sequence[int]) -> object:
-    """Returns arrays, frames and tensors as NumPy arrays; everything else as it is.
+    """Returns arrays, frames and tensors as NumPy arrays, and everything else as it is.
 
     Args:
         values: any object.
@@ -129,15 +131,15 @@ def to_plain(values: object, place: str, axes: Sequence[int]) -> object:
         axes: the numbers of axes that are allowed.
 
     Raises:
-        InputError: another number of axes, a masked array, or what cannot be read as an array.
+        InputError: the array has another number of axes, is masked, or cannot be read.
     """
     if isinstance(values, np.ma.MaskedArray):
-        raise InputError(f"{place} is a masked array; values that are masked have no meaning here")
+        raise InputError(f"{place} is a masked array; masked values have no meaning here, so leave their rows out")
     if not is_tensor(values):
         return values
     is_pandas = type(values).__module__.partition(".")[0] == "pandas"
     if is_pandas and hasattr(values, "to_numpy"):
-        # A frame's columns of integers must not become floats because those of another column are
+        # a frame's columns of integers must not become floats because another column holds floats
         array = np.asarray(values.to_numpy(dtype=object))
     else:
         array, _ = to_array(values, place)
@@ -147,7 +149,7 @@ def to_plain(values: object, place: str, axes: Sequence[int]) -> object:
 
 
 def to_target_rows(values: object, place: str) -> object:
-    """Returns targets with an axis for the outputs; numbers without one are the targets of a single output.
+    """Returns targets with an axis for the outputs, which is added where there is one output.
 
     Raises:
         InputError: see `to_plain`.

@@ -1,9 +1,9 @@
 """Named problems on real data that comes with statsmodels and scikit-learn. Nothing is downloaded.
 
 The data of `stackloss`, `longley`, `engel`, `lad-diabetes` and `iris` are the decimals in the packages' own files,
-never floats; the first four instances depend on no machine. The networks of `iris` and `diabetes` are the result of a
-float training, which may differ between machines and versions of scikit-learn: what a walk's certificate names is the
-instance file.
+never floats. The first four instances are the same on every machine. The networks of `iris` and `diabetes` are the
+result of a training in floats, which may differ between machines and versions of scikit-learn. A walk's certificate
+names the instance file, so that it does not depend on such differences.
 """
 
 import gzip
@@ -20,9 +20,8 @@ from exactdrl.doors.sheet_text import TextForm, decode_text, parse_sheet
 from exactdrl.exact.rationals import InputError, to_float
 from exactdrl.problem.instance import Instance, Samples, to_matrix
 
-# The smallest seeds whose training leaves two units with a kink among the samples, units that are on for some and off
-# for others. (of the first 40 seeds, 5 on iris and 4 on diabetes; the others leave more units that are on everywhere,
-# or off)
+# The smallest seeds whose training leaves two units that are on for some samples and off for others. (Of the first 40
+# seeds, 5 on iris and 4 on diabetes do; the others leave more units that are on, or off, for all samples.)
 IRIS_SEED = 8
 DIABETES_SEED = 2
 # Enough for both trainings to converge (83 and 428 with scikit-learn 1.9)
@@ -33,8 +32,8 @@ class Dataset(NamedTuple):
     """A named problem.
 
     Attributes:
-        description: one line.
-        extra: the extra of exactdrl that brings its data.
+        description: the problem in one line.
+        extra: the extra of exactdrl that installs the package with its data.
         load: returns the instance; raises `InputError` where the package is missing or holds no such data.
     """
 
@@ -44,7 +43,7 @@ class Dataset(NamedTuple):
 
 
 def load_stackloss() -> Instance:
-    """Returns LAD of stack loss on three columns and an intercept, 21 samples.
+    """Returns least absolute deviations of stack loss on three columns and an intercept, 21 samples.
 
     Raises:
         InputError: statsmodels is missing.
@@ -53,7 +52,7 @@ def load_stackloss() -> Instance:
 
 
 def load_longley() -> Instance:
-    """Returns LAD of total employment on six columns and an intercept, 16 samples; ill-conditioned.
+    """Returns least absolute deviations of employment on six columns and an intercept, 16 samples; ill-conditioned.
 
     Raises:
         InputError: statsmodels is missing.
@@ -62,7 +61,9 @@ def load_longley() -> Instance:
 
 
 def load_engel() -> Instance:
-    """Returns LAD of food expenditure on income and an intercept, 235 samples, three of them repeated.
+    """Returns least absolute deviations of food expenditure on income and an intercept, 235 samples.
+
+    Three samples are repeated.
 
     Raises:
         InputError: statsmodels is missing.
@@ -71,7 +72,7 @@ def load_engel() -> Instance:
 
 
 def load_lad_diabetes() -> Instance:
-    """Returns LAD of disease progression on ten unscaled columns and an intercept, 442 samples.
+    """Returns least absolute deviations of disease progression on ten unscaled columns and an intercept, 442 samples.
 
     Raises:
         InputError: scikit-learn is missing.
@@ -84,8 +85,8 @@ def load_lad_diabetes() -> Instance:
 def load_iris() -> Instance:
     """Returns a trained 3-3-1 network on iris, petal width from the other three columns; layer 1 is trained.
 
-    The data is the file's decimals on the grid of 0.1, so that kinks of many samples meet. The network is trained on
-    the floats nearest to them.
+    The data are the file's decimals, multiples of 0.1, so that kinks of many samples meet. The network is trained on
+    the floats nearest to these decimals.
 
     Raises:
         InputError: scikit-learn is missing.
@@ -140,10 +141,10 @@ TABLES = tuple(_TABLES)
 
 
 def load_table(name: str) -> Sheet:
-    """Returns a named table of statsmodels or scikit-learn, decimals as written, its target the last column.
+    """Returns a named table of statsmodels or scikit-learn, with its decimals as written and its target as last column.
 
     Raises:
-        InputError: an unknown name, or the package with the data is missing.
+        InputError: the name is unknown, or the package with the data is missing.
     """
     if name not in _TABLES:
         raise InputError(f"table is {name!r}; one of {', '.join(TABLES)} is needed")
@@ -158,10 +159,13 @@ def load_table(name: str) -> Sheet:
 
 
 def load_dataset(name: str) -> Instance:
-    """Returns a named problem.
+    """Returns a named problem on real data.
+
+    Args:
+        name: a key of `DATASETS`: `stackloss`, `longley`, `engel`, `lad-diabetes`, `iris` or `diabetes`.
 
     Raises:
-        InputError: an unknown name, or the package with the data is missing.
+        InputError: the name is unknown, or the package with the data is missing.
     """
     if name not in DATASETS:
         raise InputError(f"dataset is {name!r}; one of {', '.join(DATASETS)} is needed")

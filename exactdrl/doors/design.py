@@ -1,8 +1,8 @@
-"""The columns of a regression: an intercept, numbers, and booleans and categories by their usual coding, all exact.
+"""The exact columns of a regression: an intercept, numbers, and booleans and categories by treatment coding.
 
-The intercept comes first, so that a constant column is the one that is aliased. A boolean column `x` becomes
-`x[T.True]`, 1 where it is true; a category with the levels a, b, c becomes `x[T.b]` and `x[T.c]`: treatment coding, as
-R, patsy and formulaic name it. Texts are no categories unless a formula says so.
+The intercept comes first, so that a constant column beside it is the aliased one. A boolean column `x` becomes
+`x[T.True]`, which is 1 where `x` is true. A category `x` with the levels a, b, c becomes `x[T.b]` and `x[T.c]`. The
+coding and the names are those of R, patsy and formulaic. Texts are no categories unless a formula says so.
 """
 
 from collections.abc import Sequence
@@ -27,12 +27,12 @@ class Design:
 
     Attributes:
         place: what error messages call the source.
-        names: of the columns of `rows`, the intercept first where there is one.
-        rows: shape (N, len(names)).
-        target_name: of the target.
-        targets: shape (N, 1).
+        names: the names of the columns of `rows`, the intercept first where there is one.
+        rows: the columns, shape (N, len(names)).
+        target_name: the name of the target.
+        targets: the targets, shape (N, 1).
         weights: a nonnegative number for each sample, None without weights.
-        lines: for each sample, its row's number as the source counts it, from 1.
+        lines: for each sample, the number of its row as the source counts it, from 1.
         notes: what was decided by a rule rather than by the caller, one sentence each.
     """
 
@@ -48,14 +48,14 @@ class Design:
 
 @dataclass(frozen=True, slots=True)
 class DesignOptions:
-    """What is taken of a table, beside its target; see `read_table`.
+    """What is taken of a table beside its target; see `read_table`.
 
     Attributes:
         intercept: whether a column of ones comes first.
-        inputs: the columns of the inputs; default: all others.
-        exclude: columns to leave out.
-        weights: a column of nonnegative weights.
-        index: whether the first column is an index; default: look.
+        inputs: the input columns; default: all others.
+        exclude: the columns that are left out.
+        weights: the column of nonnegative weights.
+        index: whether the first column is an index; default: decided by the rule of `read_table`.
         drop_missing: whether rows with a missing value are left out.
         form: how a text writes a table.
     """
@@ -83,12 +83,12 @@ def read_design(
 
     Args:
         source: see `read_table`.
-        target: the column of the target; default: the last one.
+        target: the target column; default: the last column.
         options: what else is taken.
-        levels: of the columns that are categories; default: those of a frame.
+        levels: the levels of each column that is a category; default: those of a frame.
 
     Raises:
-        InputError: see `read_table`; there are several targets.
+        InputError: see `read_table`; or there are several targets.
     """
     sheet = read_sheet(source, replace(options.form, skip_blank=options.drop_missing))
     coded, parts = code_columns(sheet, categories_of(source) if levels is None else levels)
@@ -115,15 +115,15 @@ def to_design(table: Table, *, intercept: bool) -> Design:
     """Returns the columns of a regression from a table that has been read.
 
     Raises:
-        InputError: there are several targets.
+        InputError: there are several targets, or a column is named like the intercept.
     """
     if len(table.target_names) != 1:
         raise InputError(
-            f"{table.place}: one target is needed, not {', '.join(table.target_names)}: fit each by itself"
+            f"{table.place}: the targets are {', '.join(table.target_names)}; one is needed, so fit each by itself"
         )
     if INTERCEPT in table.input_names and intercept:
         raise InputError(
-            f"{table.place}: a column is named {INTERCEPT} already; leave out the other with --no-intercept"
+            f"{table.place}: a column is named {INTERCEPT} already; --no-intercept leaves out the column of ones"
         )
     names = (INTERCEPT, *table.input_names) if intercept else table.input_names
     rows = with_ones(table.inputs) if intercept else table.inputs
@@ -133,7 +133,7 @@ def to_design(table: Table, *, intercept: bool) -> Design:
 
 
 def with_ones(rows: Samples) -> Samples:
-    """Returns rows with a 1 before each."""
+    """Returns rows with a 1 in front of each row."""
     if isinstance(rows, DoubleMatrix):
         return DoubleMatrix(np.hstack([np.ones((len(rows), 1)), rows.doubles]))
     one = mpq(1)
@@ -141,11 +141,11 @@ def with_ones(rows: Samples) -> Samples:
 
 
 def code_columns(sheet: Sheet, levels: dict[str, tuple[object, ...]]) -> tuple[Sheet, list[tuple[int, ...]]]:
-    """Returns the sheet with booleans and categories coded, and for each old column the places of its new ones.
+    """Returns the sheet with booleans and categories coded, and the places of each column's new columns.
 
     Args:
         sheet: a table.
-        levels: of the columns that are categories, in their order.
+        levels: the levels of each column that is a category, in their order.
     """
     columns: list[Column] = []
     names: list[str] = []
@@ -200,10 +200,10 @@ def categories_of(source: object) -> dict[str, tuple[object, ...]]:
 
 
 def check_names(names: Sequence[str], place: str) -> None:
-    """Refuses names that are the same.
+    """Refuses repeated names.
 
     Raises:
-        InputError: two are.
+        InputError: two names are the same.
     """
     repeated = next((name for position, name in enumerate(names) if name in names[:position]), None)
     if repeated is not None:

@@ -10,12 +10,12 @@ def import_extra(module: str, package: str, extra: str) -> ModuleType:
     """Returns a module of an optional package.
 
     Args:
-        module: its import name.
+        module: the module's import name.
         package: the distribution's name.
-        extra: the extra of exactdrl that brings it.
+        extra: the extra of exactdrl that installs the package.
 
     Raises:
-        InputError: it cannot be imported; the message says how to install it.
+        InputError: the module cannot be imported; the message says how to install the package.
     """
     try:
         return import_module(module)

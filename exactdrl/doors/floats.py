@@ -1,7 +1,7 @@
 """Tensors of any library as exact numbers, and the decimals that an author may have written.
 
-A binary float means the dyadic rational that it is. Only where the caller asks for `decimals=k` it means the decimal
-with at most k places that rounds to it, and one that is no such decimal is refused.
+A binary float means the dyadic rational that it is. Only if the caller asks for `decimals=k` does it mean the decimal
+with at most k places that rounds to it; a float without such a decimal is refused.
 """
 
 from collections.abc import Iterable
@@ -20,9 +20,9 @@ class FloatKind:
     """A kind of binary floats.
 
     Attributes:
-        name: as NumPy and PyTorch call it.
-        precision: bits of the significand, the hidden one included.
-        lowest: the exponent of the smallest normal number, 2^lowest.
+        name: the kind's name in NumPy and PyTorch.
+        precision: how many bits the significand has, with the hidden bit.
+        lowest: the exponent of the smallest normal number 2^lowest.
     """
 
     name: str
@@ -36,7 +36,7 @@ class FloatKind:
 
     @property
     def smallest(self) -> mpq:
-        """Returns the smallest normal number: what underflow, flushed to zero or not, changes is less."""
+        """Returns the smallest normal number. Underflow, flushed to zero or not, changes a number by less."""
         return mpq(1, mpz(1) << -self.lowest)
 
     def half_gaps(self, value: mpq) -> tuple[mpq, mpq]:
@@ -72,8 +72,8 @@ def to_decimal(value: mpq, kind: FloatKind, decimals: int) -> mpq:
 
     Args:
         value: the float, as the dyadic rational that it is.
-        kind: of the float.
-        decimals: places behind the point, at least 0.
+        kind: the kind of the float.
+        decimals: the most places behind the point, at least 0.
 
     Raises:
         InputError: no such decimal rounds to the float.
@@ -83,17 +83,17 @@ def to_decimal(value: mpq, kind: FloatKind, decimals: int) -> mpq:
         scale = mpz(10) ** places
         scaled = value * scale
         rounded = mpq((2 * scaled.numerator + scaled.denominator) // (2 * scaled.denominator), scale)
-        # At half the gap the tie would be broken by the last bit; such a decimal is not what an author wrote
+        # at half the gap rounding depends on the last bit; such a decimal is not what an author wrote
         if rounded == value or (rounded * value >= 0 and -inner < abs(rounded) - abs(value) < outer):
             return rounded
-    raise InputError(f"{float(value)!r} is no {kind.name} that a decimal with {decimals} places rounds to")
+    raise InputError(f"no decimal with at most {decimals} places rounds to the {kind.name} {float(value)!r}")
 
 
 def check_decimals(decimals: object) -> int | None:
     """Returns the number of places, None for binary floats taken as they are.
 
     Raises:
-        InputError: it is no integer from 0 to 1000.
+        InputError: `decimals` is no integer from 0 to 1000.
     """
     if decimals is None:
         return None
@@ -104,11 +104,11 @@ def check_decimals(decimals: object) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """Numbers from a file, with the kind of floats that they were there.
+    """Numbers from a file, with the kind of floats that they have in the file.
 
     Attributes:
-        array: of float64, or of integers.
-        kind: of the floats in the file, None for integers.
+        array: the numbers in float64, or integers.
+        kind: the kind of the floats in the file; None for integers.
     """
 
     array: np.ndarray
@@ -126,26 +126,26 @@ def is_torch(values: object) -> bool:
 
 
 def to_array(values: object, place: str) -> tuple[np.ndarray, FloatKind | None]:
-    """Returns a tensor of PyTorch, NumPy, JAX and so on as a NumPy array without a change in its numbers.
+    """Returns a tensor of PyTorch, NumPy, JAX or another library as a NumPy array with the same numbers.
 
-    Gradients are not followed, and what lies on another device is copied.
+    Gradients are not recorded, and a tensor on another device is copied.
 
     Args:
-        values: anything that offers itself as an array.
+        values: anything that NumPy reads as an array.
         place: what error messages call it.
 
     Returns:
-        The array, of float64 for floats of at most 64 bits, and their kind, None where it is none of the known ones.
+        The array, in float64 for floats of at most 64 bits, and the kind of the floats, None for an unknown kind.
 
     Raises:
-        InputError: it cannot be read as an array of numbers; complex numbers, quantised and sparse tensors.
+        InputError: the values cannot be read as an array of numbers, as with quantised and sparse tensors.
     """
     if isinstance(values, Tensor):
         return values.array, values.kind
     name = ""
     try:
         if is_torch(values):
-            # All that is asked of a tensor is what tensors have had for years; its type is not known here
+            # only what tensors have had for years is used, since their type is not known here
             tensor = values.detach()  # type: ignore[attr-defined]
             name = str(tensor.dtype).removeprefix("torch.")
             if "strided" not in str(tensor.layout) or tensor.is_meta or tensor.is_quantized:
@@ -167,7 +167,7 @@ def to_array(values: object, place: str) -> tuple[np.ndarray, FloatKind | None]:
 
 
 def to_exact(values: object, place: str, decimals: int | None = None) -> object:
-    """Returns tensors as arrays, and everything else as it is; with `decimals` all floats as decimals.
+    """Returns tensors as arrays, and everything else as it is; with `decimals` floats become decimals.
 
     Args:
         values: a tensor, an array, or nested lists.
@@ -187,12 +187,12 @@ def to_numbers(array: np.ndarray, kind: FloatKind | None, place: str, decimals: 
 
     Args:
         array: see `to_array`.
-        kind: of its floats.
+        kind: the kind of its floats.
         place: what error messages call it.
         decimals: see `to_decimal`.
 
     Raises:
-        InputError: a float is no such decimal; the message names the entry.
+        InputError: no such decimal rounds to a float; the message names the entry.
     """
     return array if decimals is None or kind is None else _map(array.tolist(), kind, decimals, place)
 

@@ -1,10 +1,11 @@
 """Wilkinson formulas, `foodexp ~ income + C(region)`, read by formulaic and evaluated in exact rationals.
 
-formulaic says which columns a formula means, how categories are coded and what the columns are called. The numbers go
-through it as rationals: columns, products and powers stay exact. Functions that exist in floats only, like `np.log`,
-are evaluated in float64, and a note says so; their values then mean the dyadic rationals that they are.
+The package formulaic decides which columns a formula means, how categories are coded and what the columns are called.
+The numbers go through it as rationals, so that columns, products and powers stay exact. Functions that exist in floats
+only, like `np.log`, are evaluated in float64, and a note says so. Their values mean the dyadic rationals that they are.
 
-A formula is a program: `I(...)` and functions run as Python. Take none from strangers.
+A formula is a program: `I(...)` and functions run as Python. Do not evaluate formulas from sources that you do not
+trust.
 """
 
 import re
@@ -35,20 +36,22 @@ def read_formula(
 
     Args:
         sheet: a table with named columns.
-        formula: `target ~ terms`; without `- 1` an intercept comes first.
-        weights: a column of nonnegative weights.
+        formula: a text `target ~ terms`; without `- 1` an intercept comes first.
+        weights: the column of nonnegative weights.
         drop_missing: whether rows with a missing value in a column of the formula are left out.
-        levels: of the columns that are categories.
+        levels: the levels of each column that is a category.
 
     Raises:
-        InputError: formulaic or pandas is missing, the formula cannot be read or evaluated, a cell of it is empty or no
-            number, it has not one target, or the table's columns have no names.
+        InputError: formulaic or pandas is missing, the formula cannot be read or evaluated, a cell of its columns is
+            empty or no number, it has not exactly one target, or the table's columns have no names.
     """
     formulaic = import_extra("formulaic", "formulaic", "regression")
     pandas = import_extra("pandas", "pandas", "regression")
     place = sheet.place
     if sheet.names is None:
-        raise InputError(f"{place}: the columns have no names, which a formula needs; --header takes the first row's")
+        raise InputError(
+            f"{place}: the columns have no names, which a formula needs; --header takes them from the first row"
+        )
     try:
         parsed = formulaic.Formula(formula)
     except Exception as error:  # noqa: BLE001 - the parser raises many kinds
@@ -67,7 +70,7 @@ def read_formula(
         index=range(len(sheet.lines)),
     )
     try:
-        # missing cells are refused by now, and a number that is not finite is when it is read
+        # missing cells are refused by now, and numbers that are not finite are refused when they are read
         with np.errstate(all="ignore"):
             both = _materializer(said)(frame).get_model_matrix(parsed, na_action="ignore")
         left, right = both.lhs, both.rhs
@@ -94,7 +97,7 @@ def _whole_rows(sheet: Sheet, used: Sequence[int], said: list[str], *, drop_miss
     """Returns the sheet without rows that have a missing value in a used column.
 
     Raises:
-        InputError: there is one, and such rows are not to be left out; or no row remains.
+        InputError: a value is missing and `drop_missing` is not set, or no row remains.
     """
     whole = []
     for row in range(len(sheet.lines)):
@@ -141,7 +144,7 @@ def _to_weights(sheet: Sheet, index: int) -> tuple[mpq, ...]:
 
 
 def _to_exact(values: object) -> np.ndarray:
-    """Returns an array of rationals; floats mean what they are."""
+    """Returns an array of rationals, in which floats mean the dyadic rationals that they are."""
     listed = np.asarray(values, dtype=object).reshape(-1).tolist()
     exact = np.empty(len(listed), dtype=object)
     exact[:] = [
@@ -187,7 +190,7 @@ def _materializer(said: list[str]) -> type:
 
         @override  # type: ignore[untyped-decorator]
         def _is_categorical(self, values: Any) -> bool:  # noqa: ANN401 - formulaic's own
-            # a proxy that wraps the column is taken off
+            # the column may be wrapped in a proxy
             inner = getattr(values, "__wrapped__", values)
             return False if is_exact(inner) else bool(super()._is_categorical(values))
 
@@ -203,7 +206,7 @@ def _materializer(said: list[str]) -> type:
                 name: self.data[name].map(to_float).astype(float) if is_exact(self.data[name]) else self.data[name]
                 for name in self.data.columns
             }
-            # what the function has learned of the rationals is forgotten
+            # what the function has stored about the rationals is removed
             spec.transform_state.pop(expr, None)
             found = plain(type(self.data)(rounded))._evaluate(expr, metadata, spec)  # noqa: SLF001
             said.append(f"{expr} is computed in float64; its values are taken as the floats that they are")

@@ -1,9 +1,9 @@
-"""Whether a program's own forward pass is that of the network that was read from it.
+"""A check that a program's own forward pass is that of the network that was read from the program.
 
-The program computes in floats, the network exactly, so that the outputs differ. The difference has a proved bound; a
-larger one shows that the program computes another function, and is refused.
+The program computes in floats and the network exactly, so that the outputs differ. The difference has a proved bound. A
+larger difference shows that the program computes another function, and is refused.
 
-Source: proofs/forward-check.md has the bound, what it assumes, and its proof.
+Source: proofs/forward-check.md has the bound, its assumptions and its proof.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from exactdrl.problem.instance import Layer
 
 _ZERO, _ONE = mpq(0), mpq(1)
 _HALF = mpq(1, 2)
-# So many products are made exactly for the check, some seconds
+# how many exact products the check may take, which is a matter of seconds
 _MOST_PRODUCTS = 1 << 19
 _PLAIN_SLOPES = frozenset({mpq(0), mpq(1), mpq(-1)})
 
@@ -29,8 +29,8 @@ class ForwardCheck:
 
     Attributes:
         samples: how many samples were compared.
-        difference: the largest difference of an output from the exact one.
-        bound: the proved bound where it was largest.
+        difference: the largest difference between an output and the exact one.
+        bound: the largest of the proved bounds.
     """
 
     samples: int
@@ -48,7 +48,7 @@ class ForwardCheck:
 
 
 def choose_samples(layers: Sequence[Layer], count: int) -> list[int]:
-    """Returns which samples are compared: all of them, or as many as take some seconds, evenly spread."""
+    """Returns the samples that are compared: all of them, or evenly spaced ones that take some seconds."""
     products = sum(len(layer.weight) * len(layer.weight[0]) for layer in layers)
     most = max(1, _MOST_PRODUCTS // products)
     if count <= most:
@@ -57,7 +57,7 @@ def choose_samples(layers: Sequence[Layer], count: int) -> list[int]:
 
 
 def is_bounded(layers: Sequence[Layer], kind: FloatKind) -> bool:
-    """Returns whether the bound holds: sums are short enough for the kind of floats."""
+    """Returns whether the bound holds, which it does if the sums are short enough for the kind of floats."""
     longest = max(len(layer.weight[0]) for layer in layers)
     return bool((longest + 2) * kind.roundoff <= _HALF)
 
@@ -68,10 +68,10 @@ def check_forward(
     """Returns how far a program's outputs are from the exact ones.
 
     Args:
-        layers: of the network.
-        inputs: shape (samples, n_0), the floats that the program had.
-        outputs: shape (samples, n_{L+1}), what it made of them.
-        kind: the floats that it computed in; sums have to be short enough for it, see `is_bounded`.
+        layers: the layers of the network.
+        inputs: the floats that the program was given, shape (samples, n_0).
+        outputs: the outputs that it computed, shape (samples, n_{L+1}).
+        kind: the kind of floats that it computed in; `is_bounded` has to hold for it.
         place: what error messages call the program.
 
     Raises:
@@ -80,7 +80,9 @@ def check_forward(
     """
     shape = (len(inputs), len(layers[-1].weight))
     if outputs.shape != shape:
-        raise InputError(f"{place}: its own outputs have shape {outputs.shape}, the layers that were read make {shape}")
+        raise InputError(
+            f"{place}: its own outputs have shape {outputs.shape}; those of the layers that were read, {shape}"
+        )
     largest = ForwardCheck(len(inputs), _ZERO, _ZERO)
     for sample, (row, made) in enumerate(zip(inputs.tolist(), outputs.tolist(), strict=True)):
         exact, bounds = bound_forward(layers, [to_rational(value) for value in row], kind)
@@ -92,20 +94,20 @@ def check_forward(
                 raise InputError(f"{where} is {own}, the exact one is {to_float(value):.9g}") from None
             if difference > bound:
                 raise InputError(
-                    f"{where} is {own:.9g}, but the layers that were read make {to_float(value):.9g}, and rounding "
-                    f"explains {to_float(bound):.2g}; its forward pass is not that chain of layers"
+                    f"{where} is {own:.9g}, but the layers that were read give {to_float(value):.9g}, and rounding "
+                    f"explains at most {to_float(bound):.2g}; so its forward pass is not this chain of layers"
                 )
             largest = ForwardCheck(len(inputs), max(largest.difference, difference), max(largest.bound, bound))
     return largest
 
 
 def bound_forward(layers: Sequence[Layer], row: Sequence[mpq], kind: FloatKind) -> tuple[list[mpq], list[mpq]]:
-    """Returns the exact outputs on a sample, and for each a bound on the error of the float forward pass.
+    """Returns the exact outputs on a sample, and for each a bound on the error of the forward pass in floats.
 
     Args:
-        layers: of the network.
+        layers: the layers of the network.
         row: the sample, whose numbers are floats of the kind.
-        kind: of the floats.
+        kind: the kind of the floats.
 
     Source: proofs/forward-check.md.
     """

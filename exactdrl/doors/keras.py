@@ -1,7 +1,7 @@
 """Instances from dense models of Keras 3.
 
 The model's layers are read in the order in which the model lists them. Then its own outputs on the data are compared
-with the exact ones, with a proved bound on what rounding may change, so that a branch or a wrapper is noticed.
+with the exact ones. A proved bound says what rounding may change, so that a branch or a wrapper is noticed.
 
 Importing this module does not import Keras.
 """
@@ -38,23 +38,23 @@ def from_keras(
     decimals: int | None = None,
     data_decimals: int | None = None,
 ) -> Instance:
-    """Returns the problem of training one layer of a dense Keras model further, or all of them, from its parameters.
+    """Returns the problem of training a dense Keras model further, one layer or all of them, from its parameters.
 
     Args:
-        model: built, a chain of Dense layers with the activations `relu`, `leaky_relu` or `linear`, or of layers of
-            these names.
-        inputs: shape (N, n_0); with more axes where the model flattens them.
+        model: a built model that is a chain of Dense layers and of activations `relu`, `leaky_relu` or `linear`, which
+            may be layers of their own.
+        inputs: shape (N, n_0), with more axes where the model flattens its inputs.
         targets: shape (N, n_{L+1}), or (N,) for one output.
-        layer: the trained layer, 1..L+1, counting the Dense ones.
-        free: the same, or "all"; in place of `layer`.
-        loss: default: absolute.
-        sample_weights: one nonnegative number a sample; default: 1 each.
-        decimals: takes the parameters as what an author wrote, see `from_torch`.
+        layer: the trained layer, 1..L+1, where only Dense layers are counted.
+        free: the same, or "all" for the parameters of all layers; in place of `layer`.
+        loss: the loss; default: absolute.
+        sample_weights: a nonnegative number for each sample; default: 1 each.
+        decimals: reads the parameters as decimals with at most so many places, see `from_torch`.
         data_decimals: the same for the data.
 
     Raises:
-        InputError: Keras is missing; a layer or an activation is another one; the model's own outputs differ from the
-            exact ones by more than rounding explains; shapes that do not fit, NaN, infinities.
+        InputError: Keras is missing; the model has another kind of layer or activation; its own outputs differ from the
+            exact ones by more than rounding explains; shapes do not fit, or a number is not finite.
     """
     network = read_keras(model, decimals=decimals)
     instance = to_instance(
@@ -79,7 +79,7 @@ def read_keras(model: object, *, decimals: int | None = None) -> Network:
     """
     keras = import_extra("keras", "keras", "keras")
     if not isinstance(model, keras.Model):
-        raise InputError(f"a model of Keras is needed, not {shown(type(model).__name__)}")
+        raise InputError(f"a model of Keras is needed, not an object of type {shown(type(model).__name__)}")
     own: Any = model
     if not own.built:
         raise InputError(f"the model {own.name} has no parameters before it is built; call it on data first")
@@ -97,14 +97,14 @@ def _add(chain: Chain, part: Any) -> None:  # noqa: ANN401 - Keras may be missin
         numbers = part.get_weights()
         if len(numbers) != 1 + bool(part.use_bias):
             raise InputError(f"{chain.place}: {name} has {len(numbers)} arrays; a kernel and a bias are possible")
-        # Keras multiplies from the right: its matrices have a column a unit
+        # Keras multiplies from the right, so that its matrices have a column for each unit
         chain.add_affine(name, numbers[0].T, numbers[1] if part.use_bias else None)
         _add_activation(chain, name, part.activation)
     elif kind == "Activation":
         _add_activation(chain, name, part.activation)
     elif kind == "ReLU":
         if part.max_value is not None or part.threshold:
-            raise InputError(f"{chain.place}: {name} has a threshold or a largest value; a bend at 0 alone is possible")
+            raise InputError(f"{chain.place}: {name} has a threshold or a largest value; only a bend at 0 is possible")
         chain.add_activation(name, Activation(chain.slope(float(part.negative_slope or 0)), mpq(1)))
     elif kind == "LeakyReLU":
         chain.add_activation(name, Activation(chain.slope(float(part.negative_slope)), mpq(1)))
@@ -134,10 +134,10 @@ def check_keras(model: object, inputs: object) -> ForwardCheck | None:
         inputs: see `from_keras`; the model gets them rounded to its floats.
 
     Returns:
-        The result, None where layers are so wide that the bound does not hold for the model's floats.
+        The result; None where layers are too wide for the bound to hold in the model's floats.
 
     Raises:
-        InputError: they differ by more than rounding explains, or the model refuses the data.
+        InputError: the outputs differ by more than rounding explains, or the model refuses the data.
     """
     keras = import_extra("keras", "keras", "keras")
     network, own = read_keras(model), _as_any(model)

@@ -32,7 +32,7 @@ from exactdrl.problem.names import ACTIVATION_NAMES, parse_activation
 AnyActivation: TypeAlias = str | tuple[object, object] | Activation
 
 _SAMPLE_AXES = 2
-# The bound of proofs/forward-check.md counts the roundings of so many activations behind one layer
+# how many activations behind one layer the bound of proofs/forward-check.md allows for
 _MOST_BEHIND = 5
 # More axes than any tensor has
 _MOST_AXES = 65
@@ -44,7 +44,7 @@ class Network:
 
     Attributes:
         layers: layers 1..L+1.
-        names: what the file or program calls each of them.
+        names: the name of each layer in the file or program.
         is_flat: whether the network flattens its inputs, so that they may have more than two axes.
         notes: what was decided by a rule while reading, one sentence each.
     """
@@ -71,20 +71,20 @@ def to_instance(
     sample_weights: object | None = None,
     data_decimals: int | None = None,
 ) -> Instance:
-    """Returns the problem of training one layer of a network further, or all of them, from its parameters.
+    """Returns the problem of training a network further, one layer or all of them, from its parameters.
 
     Args:
-        network: see the class.
-        inputs: shape (N, n_0); with more axes where the network flattens its inputs.
+        network: the network.
+        inputs: shape (N, n_0), with more axes where the network flattens its inputs.
         targets: shape (N, n_{L+1}), or (N,) for one output.
         layer: the trained layer, 1..L+1.
-        free: the same, or "all"; in place of `layer`.
-        loss: default: absolute.
-        sample_weights: one nonnegative number a sample; default: 1 each.
-        data_decimals: takes floats in the data as decimals with so many places, see `to_decimal`.
+        free: the same, or "all" for the parameters of all layers; in place of `layer`.
+        loss: the loss; default: absolute.
+        sample_weights: a nonnegative number for each sample; default: 1 each.
+        data_decimals: reads floats in the data as decimals with at most so many places, see `to_decimal`.
 
     Raises:
-        InputError: shapes that do not fit, NaN, infinities; the message names the place and the value.
+        InputError: shapes do not fit, or a number is not finite; the message names the place and the value.
     """
     places = check_decimals(data_decimals)
     return Instance.create(
@@ -102,12 +102,12 @@ def to_input_rows(inputs: object, decimals: int | None = None, *, is_flat: bool 
     """Returns inputs with one row a sample.
 
     Args:
-        inputs: shape (N, n_0).
-        decimals: takes floats as decimals with so many places, see `to_decimal`.
+        inputs: shape (N, n_0), or (N, ...) with more axes where `is_flat` is set.
+        decimals: reads floats as decimals with at most so many places, see `to_decimal`.
         is_flat: whether further axes are flattened, row by row.
 
     Raises:
-        InputError: they have another number of axes.
+        InputError: the inputs have another number of axes.
     """
     place = "data.inputs"
     plain = to_plain(inputs, place, axes=range(_SAMPLE_AXES, _MOST_AXES) if is_flat else (_SAMPLE_AXES,))
@@ -119,11 +119,11 @@ def to_input_rows(inputs: object, decimals: int | None = None, *, is_flat: bool 
 
 
 def to_float_inputs(inputs: object, kind: FloatKind, *, is_flat: bool = False) -> np.ndarray:
-    """Returns inputs as a program gets them: rounded to its floats, with all the axes that they have.
+    """Returns inputs as a program gets them: rounded to its kind of floats, with all their axes.
 
     Args:
         inputs: see `to_input_rows`; any exact numbers.
-        kind: of the floats.
+        kind: the kind of the floats.
         is_flat: see `to_input_rows`.
 
     Returns:
@@ -149,7 +149,7 @@ def to_float_inputs(inputs: object, kind: FloatKind, *, is_flat: bool = False) -
 
 def _round(values: np.ndarray, kind: FloatKind) -> np.ndarray:
     if kind.name == "bfloat16":
-        # The nearest float32 whose lower half is 0, ties to even
+        # the nearest float32 whose lower half is 0, with ties to even
         bits = values.astype(np.float32).view(np.uint32)
         return ((bits + 0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)).view(np.float32).astype(np.float64)
     with np.errstate(over="ignore"):
@@ -164,11 +164,11 @@ def to_activation(given: AnyActivation) -> Activation:
     """Returns an activation from its name or its slopes.
 
     Args:
-        given: a name as `exactdrl.problem.names.parse_activation` reads it (`relu`, `identity`, `abs`, `leaky:SLOPE`
-            with the slope as it is written), or a pair of numbers, the slopes below and above 0.
+        given: a name as `exactdrl.problem.names.parse_activation` reads it (`relu`, `identity`, `abs`, `leaky:SLOPE`),
+            or a pair of numbers, the slopes below and above 0.
 
     Raises:
-        InputError: it is none of these.
+        InputError: it is neither such a name nor such a pair.
     """
     if isinstance(given, Activation):
         return given
@@ -180,16 +180,16 @@ def to_activation(given: AnyActivation) -> Activation:
 
 
 def compose(first: Activation, then: Activation) -> Activation:
-    """Returns the activation t ↦ then(first(t)), which has two slopes as well.
+    """Returns the activation t ↦ then(first(t)), which has two slopes, too.
 
     Raises:
-        InputError: it is 0 everywhere.
+        InputError: the composed activation is 0 everywhere.
     """
 
     def outer(sign: mpq) -> mpq:
         return then.above if sign > 0 else then.below
 
-    # Below 0 the inner value has the sign of -first.below
+    # below 0 the inner value has the sign of -first.below
     return Activation(first.below * outer(-first.below), first.above * outer(first.above))
 
 
@@ -199,7 +199,7 @@ class Chain:
 
     Attributes:
         place: what error messages call the network.
-        decimals: takes floats as decimals with so many places, see `to_decimal`; None takes them as they are.
+        decimals: reads floats as decimals with at most so many places, see `to_decimal`; None takes them as they are.
         is_flat: whether the network flattens its inputs.
     """
 
@@ -214,13 +214,14 @@ class Chain:
         """Adds a layer.
 
         Args:
-            name: of the layer.
+            name: the layer's name, or the weight's name where `bias_name` is given.
             weight: shape (n_l, n_{l-1}).
             bias: n_l entries, or None.
-            bias_name: where weight and bias have names of their own: that of the bias, and `name` is the weight's.
+            bias_name: the bias's name, where weight and bias have names of their own.
 
         Raises:
-            InputError: NaN, infinities, wrong numbers of axes, or a width that does not fit the layer below.
+            InputError: a number is not finite, an array has a wrong number of axes, or the width does not fit the layer
+                below.
         """
         place = f"{self.place}: {name}.weight" if bias_name is None else f"{self.place}: {name}"
         matrix = to_matrix(self._exact(weight, place, 2), place)
@@ -236,17 +237,21 @@ class Chain:
         self._activations.append((IDENTITY,) * len(matrix))
 
     def add_bias(self, name: str, bias: object) -> None:
-        """Adds numbers to the preactivations of the last layer.
+        """Adds a bias to the preactivations of the last layer.
+
+        Args:
+            name: the bias's name.
+            bias: one number for each unit, or one for all units.
 
         Raises:
             InputError: there is no layer, an activation stands between, or there are not as many numbers as units.
         """
         if not self._layers or any(activation != IDENTITY for activation in self._activations[-1]):
-            raise InputError(f"{self.place}: {name} adds numbers to what is no output of an affine layer")
+            raise InputError(f"{self.place}: {name} adds numbers to something else than the output of an affine layer")
         below, matrix, old = self._layers[-1]
         place = f"{self.place}: {name}"
         array, kind = to_array(bias, place)
-        # One number for all units, or one a unit behind axes of length 1
+        # one number for all units, or one for each unit behind axes of length 1
         flat = array.reshape(-1)
         if flat.size == 1:
             flat = np.repeat(flat, len(matrix))
@@ -260,20 +265,23 @@ class Chain:
         """Adds an activation behind the last layer.
 
         Args:
-            name: of the activation.
-            activations: one for all units, or one a unit.
+            name: the activation's name.
+            activations: one for all units, or one for each unit.
 
         Raises:
-            InputError: there is no layer below, or there are not as many activations as units.
+            InputError: there is no layer below, there are not as many activations as units, or there are too many
+                activations behind one layer.
         """
         if not self._layers:
-            raise InputError(f"{self.place}: {name} stands before the first affine layer; apply it to the inputs")
+            raise InputError(
+                f"{self.place}: {name} stands before the first affine layer; apply it to the inputs yourself"
+            )
         units = len(self._layers[-1][1])
         each = activations * units if len(activations) == 1 else activations
         self._behind += 1
         if self._behind > _MOST_BEHIND:
             raise InputError(
-                f"{self.place}: {name} is the {self._behind}th activation behind a layer; fold them into one"
+                f"{self.place}: {name} is the {self._behind}th activation behind one layer; combine these into one"
             )
         if len(each) != units:
             raise InputError(f"{self.place}: {name} has {len(each)} slopes, the layer below has {units} units")
@@ -283,7 +291,7 @@ class Chain:
         """Returns a slope that is given as a float, as a decimal where those are asked for.
 
         Raises:
-            InputError: it is not finite, or no such decimal.
+            InputError: the slope is not finite, or no such decimal rounds to it.
         """
         exact = to_rational(value)
         return exact if self.decimals is None else to_decimal(exact, kind, self.decimals)
@@ -292,7 +300,7 @@ class Chain:
         """Returns the network.
 
         Raises:
-            InputError: it has no affine layer.
+            InputError: no affine layer was added.
         """
         if not self._layers:
             raise InputError(f"{self.place}: holds no affine layer")

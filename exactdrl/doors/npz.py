@@ -29,16 +29,17 @@ def read_network_npz(
     """Returns the network in a file `*.npz` with the arrays weight_1, bias_1, weight_2, bias_2, ...
 
     Args:
-        path: of the file. weight_k has shape (n_k, n_{k-1}), bias_k has shape (n_k,), or is missing: the layer has no
-            bias. Integers, floats or texts of numbers.
-        keys: other names of the arrays, from the input to the output; one with two axes begins a layer, one with one
-            axis is the bias of the layer before it. Arrays that are not named are left out.
-        activation: after every layer but the last, see `to_activation`.
-        decimals: takes floats as decimals with so many places, see `to_decimal`.
+        path: the file's path. The array weight_k has shape (n_k, n_{k-1}) and bias_k has shape (n_k,); a layer without
+            bias has no bias_k. Entries are integers, floats or texts of numbers.
+        keys: other names of the arrays, from the input to the output. An array with two axes begins a layer, and one
+            with one axis is the bias of the layer before it. Arrays that are not named are left out.
+        activation: the activation after every layer but the last, see `to_activation`.
+        decimals: reads floats as decimals with at most so many places, see `to_decimal`.
 
     Raises:
-        InputError: the file is no npz file, has other or repeated names, a gap in the layers' numbers, wrong numbers
-            of axes, NaN or infinities; the message names the file, the array, the entry and the value.
+        InputError: the file is no npz file, has other or repeated names, a gap in the layers' numbers, arrays with
+            wrong numbers of axes, or a number that is not finite; the message names the file, the array, the entry and
+            the value.
     """
     hidden = to_activation(activation)
     arrays = read_npz(path)
@@ -76,7 +77,10 @@ def _named(arrays: dict[str, np.ndarray], keys: Sequence[str], path: Path | str)
         elif arrays[key].ndim == 1 and pairs and pairs[-1][1] is None:
             pairs[-1] = (pairs[-1][0], key)
         else:
-            raise InputError(f"{path}: {key} has shape {arrays[key].shape}; weights and then their bias are needed")
+            raise InputError(
+                f"{path}: {key} has shape {arrays[key].shape}; a weight with two axes or its bias with one axis "
+                "is needed"
+            )
     return pairs
 
 
@@ -84,13 +88,14 @@ def read_data_npz(path: Path | str, *, inputs: str | None = None, targets: str |
     """Returns the samples in a file `*.npz` with the arrays `inputs` and `targets`.
 
     Args:
-        path: of the file. `inputs` has shape (N, n_0), `targets` (N, outputs) or (N,) for one output.
-        inputs: another name of the inputs' array; arrays that are not named are left out.
-        targets: another name of the targets' array; the same.
+        path: the file's path. `inputs` has shape (N, n_0), and `targets` has shape (N, outputs), or (N,) for one
+            output.
+        inputs: another name of the inputs' array; arrays that are not named are then left out.
+        targets: another name of the targets' array, likewise.
 
     Raises:
-        InputError: the file is no npz file, has other or repeated names, wrong numbers of axes or rows, NaN or
-            infinities; the message names the file, the array, the entry and the value.
+        InputError: the file is no npz file, has other or repeated names, arrays with wrong numbers of axes or rows, or
+            a number that is not finite; the message names the file, the array, the entry and the value.
     """
     arrays = read_npz(path)
     names = {"inputs": inputs or "inputs", "targets": targets or "targets"}
@@ -116,7 +121,9 @@ def read_data_npz(path: Path | str, *, inputs: str | None = None, targets: str |
 
 
 def read_npz(path: Path | str) -> dict[str, np.ndarray]:
-    """Returns the arrays in a file `*.npz`, by their names. Arrays of objects, which are pickles, are refused.
+    """Returns the arrays in a file `*.npz`, by their names.
+
+    Arrays of objects are pickles, which could run code; they are refused.
 
     Raises:
         InputError: the file is no whole npz file, or a name is repeated.

@@ -1,6 +1,6 @@
-"""How people write numbers in tables: a decimal comma, groups of thousands, a plus sign, cells without a value.
+"""Numbers as people write them in tables: with a decimal comma, groups of thousands, a plus sign, or no value at all.
 
-A number as written stays exact. What a text may mean in two ways is refused, and the message says what to type.
+A number stays exact as written. A text that may mean two numbers is refused, and the message says what to type.
 """
 
 import re
@@ -11,7 +11,7 @@ from gmpy2 import mpq
 
 from exactdrl.exact.rationals import InputError, parse_rational, shown
 
-# What programs write where a number is missing. An infinity is not among them: it is a value, and it is refused
+# what programs write where a number is missing; an infinity is a value, which is refused elsewhere
 _MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "?", "."})
 _BLANKS = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " "})
 _SIGN = r"[+-]?"
@@ -24,7 +24,7 @@ _POINTED = re.compile(rf"{_SIGN}[1-9][0-9]{{0,2}}\.[0-9]{{3}}")
 _HINTS = (
     (
         _GROUPED,
-        "the comma may group thousands or be decimal: type --thousands , or --decimal , (thousands=',' or decimal=',')",
+        "the comma may group thousands or be decimal; type --thousands , or --decimal , (thousands=',' or decimal=',')",
     ),
     (
         re.compile(rf"{_SIGN}[0-9]{{1,3}}(?:,[0-9]{{3}})+\.[0-9]*{_EXPONENT}"),
@@ -58,7 +58,7 @@ def is_missing(cell: str) -> bool:
 
 
 def find_hint(cell: str) -> str | None:
-    """Returns what to type where a cell is a number in other signs, None where it is none that is known."""
+    """Returns what to type where a cell is a number in other signs; None where it is no such number."""
     text = cell.strip().translate(_BLANKS)
     return next((hint for pattern, hint in _HINTS if pattern.fullmatch(text)), None)
 
@@ -69,7 +69,7 @@ class Numerals:
 
     Attributes:
         decimal: the decimal sign, `.` or `,`.
-        thousands: what groups thousands, None where nothing does.
+        thousands: the sign that groups thousands; None where thousands are not grouped.
     """
 
     decimal: str = "."
@@ -86,12 +86,12 @@ class Numerals:
         if self.thousands is not None and self.thousands not in _GROUP_SIGNS:
             raise InputError(f"thousands are grouped by {shown(self.thousands)}; one of , . ' _ or a blank is needed")
         if self.thousands == self.decimal:
-            raise InputError(f"{shown(self.decimal)} cannot be the decimal sign and group thousands as well")
+            raise InputError(f"{shown(self.decimal)} cannot be the decimal sign and group thousands, too")
 
     def parse_plain(self, cell: str) -> mpq | None:
-        """Returns the number that a short decimal with a point writes, None for any other cell; `parse` says the same.
+        """Returns the number that a short decimal with a point writes; None for any other cell.
 
-        Most cells are such, and this takes a third of the time.
+        `parse` returns the same number. Most cells are such decimals, and this takes a third of the time.
         """
         return mpq(cell) if self.is_plain and _PLAIN.fullmatch(cell) else None
 
@@ -104,8 +104,8 @@ class Numerals:
         """Returns the number that a cell writes, exactly; blanks around it and a plus sign are allowed.
 
         Raises:
-            InputError: the cell is no number in these signs; the message shows it and says what to type where that is
-                plain.
+            InputError: the cell is no number in these signs; the message shows the cell, and says what to type where
+                that can be told.
         """
         text = cell.strip().translate(_BLANKS)
         if text[:1] == "+" and text[1:2] not in {"+", "-"}:
@@ -151,7 +151,7 @@ def find_doubtful_point(cells: Iterable[str]) -> str | None:
 
 
 def find_numerals(cells: Iterable[str]) -> tuple[Numerals, str | None]:
-    """Returns the decimal sign of a table, and the cell that shows a decimal comma, None where the sign is the point.
+    """Returns the decimal sign of a table, and the cell that shows a decimal comma; None where the sign is the point.
 
     The comma is the decimal sign where some cell is a number with one comma that cannot group thousands (`1,75`,
     `0,125`, not `1,250`), and where no cell is a number with a decimal point.

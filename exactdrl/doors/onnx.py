@@ -1,8 +1,8 @@
 """Instances from networks in ONNX files.
 
-The graph has to be a chain of Gemm, or MatMul and Add, with constant weights, and of Relu, LeakyRelu, PRelu, Abs,
-Identity, Flatten and Dropout; anything else is refused by its name. Then the outputs of ONNX's reference evaluator on
-the data are compared with the exact ones, with a proved bound on what rounding may change.
+The graph has to be a chain of Gemm, or of MatMul and Add, with constant weights, and of Relu, LeakyRelu, PRelu, Abs,
+Identity, Flatten, Reshape, Squeeze and Dropout. Any other operator is refused by its name. Then the outputs of ONNX's
+reference evaluator on the data are compared with the exact ones; a proved bound says what rounding may change.
 
 Importing this module does not import the package onnx.
 """
@@ -46,23 +46,23 @@ def from_onnx(
     decimals: int | None = None,
     data_decimals: int | None = None,
 ) -> Instance:
-    """Returns the problem of training one layer of a network in an ONNX file further, or all of them.
+    """Returns the problem of training a network in an ONNX file further, one layer or all of them.
 
     Args:
-        path: of the file, `*.onnx`; weights in a second file are refused.
-        inputs: shape (N, n_0); with more axes where the network flattens its inputs.
+        path: the file's path, `*.onnx`; weights in a second file are refused.
+        inputs: shape (N, n_0), with more axes where the network flattens its inputs.
         targets: shape (N, n_{L+1}), or (N,) for one output.
         layer: the trained layer, 1..L+1.
-        free: the same, or "all"; in place of `layer`.
-        loss: default: absolute.
-        sample_weights: one nonnegative number a sample; default: 1 each.
-        decimals: takes the parameters as what an author wrote: the decimals with at most so many places that round to
-            them; one that is no such decimal is refused.
+        free: the same, or "all" for the parameters of all layers; in place of `layer`.
+        loss: the loss; default: absolute.
+        sample_weights: a nonnegative number for each sample; default: 1 each.
+        decimals: reads each parameter as the decimal with at most so many places that rounds to it; a parameter without
+            such a decimal is refused.
         data_decimals: the same for the data.
 
     Raises:
-        InputError: onnx is missing, the file is damaged, an operator is another one, the outputs differ from
-            the exact ones by more than rounding explains; shapes that do not fit, NaN, infinities.
+        InputError: onnx is missing, the file is damaged or has another kind of operator, the outputs differ from the
+            exact ones by more than rounding explains, shapes do not fit, or a number is not finite.
     """
     network = read_onnx(path, decimals=decimals)
     instance = to_instance(
@@ -101,10 +101,10 @@ def check_onnx(path: Path | str, inputs: object) -> ForwardCheck | None:
         inputs: see `from_onnx`; the evaluator gets them rounded to the floats of the graph.
 
     Returns:
-        The result, None where layers are so wide that the bound does not hold for the graph's floats.
+        The result; None where layers are too wide for the bound to hold in the graph's floats.
 
     Raises:
-        InputError: they differ by more than rounding explains, or the evaluator refuses the data.
+        InputError: the outputs differ by more than rounding explains, or the evaluator refuses the data.
     """
     onnx = import_extra("onnx", "onnx", "onnx")
     reference = import_extra("onnx.reference", "onnx", "onnx")
@@ -133,13 +133,13 @@ def check_onnx(path: Path | str, inputs: object) -> ForwardCheck | None:
 
 
 def _find_batch(entry: Any) -> int | None:  # noqa: ANN401 - a message of protobuf
-    """Returns for how many samples at a time a graph was exported, None where it takes any number."""
+    """Returns for how many samples at a time a graph was exported; None where it takes any number."""
     axes = entry.type.tensor_type.shape.dim
     return int(axes[0].dim_value) if axes and axes[0].HasField("dim_value") and axes[0].dim_value > 0 else None
 
 
 def _split(rows: np.ndarray, batch: int | None) -> list[np.ndarray]:
-    """Returns the rows in batches, the last one filled up with its last row."""
+    """Returns the rows in batches; the last batch is filled up with the last row."""
     if batch is None:
         return [rows]
     if batch > _MOST_BATCH:
@@ -153,7 +153,7 @@ def _load(onnx: ModuleType, path: Path | str) -> Any:  # noqa: ANN401 - a messag
     content = read_bytes(Path(path))
     try:
         model = onnx.load_model_from_string(content)
-        # Truncated files and other kinds of files may still be messages, of nothing
+        # truncated files and files of other kinds may still be valid, empty messages
         onnx.checker.check_model(model)
     except Exception as error:  # noqa: BLE001 - protobuf and the checker raise errors of their own
         if _has_external_data(locals().get("model")):
@@ -182,7 +182,7 @@ class _Reader:
         self.graph = model.graph
         self.chain = chain
         self.constants: dict[str, Tensor] = {}
-        # From here on only the shape of the outputs changes
+        # after this only the shape of the outputs may change
         self.is_squeezed = False
 
     def read(self) -> Network:
@@ -201,11 +201,13 @@ class _Reader:
                 self._step(node, current)
                 current = node.output[0]
         if self.graph.output[0].name != current:
-            raise InputError(f"{place}: the graph returns {self.graph.output[0].name}, the last layer makes {current}")
+            raise InputError(
+                f"{place}: the graph returns {self.graph.output[0].name}, not the last layer's result {current}"
+            )
         return self.chain.build()
 
     def _fold(self, node: Any) -> bool:  # noqa: ANN401
-        """Returns whether a node only makes a constant of constants, and does so."""
+        """Evaluates a node that makes a constant of constants, and returns whether it was such a node."""
         if node.op_type == "Constant":
             value = self._attributes(node).get("value")
             if value is None:
@@ -240,7 +242,7 @@ class _Reader:
         weight = given[1]
         if given[0] is not None or weight is None or attributes.get("transA", 0):
             raise InputError(
-                f"{name} multiplies from the wrong side; the data has to be its first factor, not transposed"
+                f"{name} has the data as its second factor or transposed; they have to be its first factor as they are"
             )
         self._check_matrix(weight, name)
         array = weight.array if attributes.get("transB", 0) else weight.array.T
@@ -251,7 +253,7 @@ class _Reader:
     def _take_matmul(self, node: Any, given: list[Tensor | None]) -> None:  # noqa: ANN401
         weight = given[1]
         if weight is None:
-            raise InputError(f"{self._name(node)} multiplies from the left; the data has to be its first factor")
+            raise InputError(f"{self._name(node)} has the data as its second factor; they have to be its first factor")
         self._check_matrix(weight, self._name(node))
         self._add(node, weight.array.T, weight.kind, 1.0)
 
@@ -274,7 +276,7 @@ class _Reader:
     def _take_prelu(self, node: Any, given: list[Tensor | None]) -> None:  # noqa: ANN401
         slopes = given[1]
         if slopes is None:
-            raise InputError(f"{self._name(node)} has slopes that the graph computes")
+            raise InputError(f"{self._name(node)} has slopes that the graph computes; constant slopes are needed")
         kind = slopes.kind or FLOAT32
         each = [Activation(self.chain.slope(value, kind), mpq(1)) for value in slopes.array.reshape(-1).tolist()]
         self.chain.add_activation(self._short(node), *each)
@@ -284,11 +286,11 @@ class _Reader:
 
     def _take_dropout(self, node: Any, given: list[Tensor | None]) -> None:  # noqa: ANN401
         if len(given) > 2 and given[2] is not None and given[2].array.any():  # noqa: PLR2004 - the third input
-            raise InputError(f"{self._name(node)} is a dropout in training mode")
+            raise InputError(f"{self._name(node)} is a dropout in training mode; export the network in evaluation mode")
 
     def _take_flatten(self, node: Any, _: list[Tensor | None]) -> None:  # noqa: ANN401
         if self._attributes(node).get("axis", 1) != 1:
-            raise InputError(f"{self._name(node)} keeps other axes than that of the samples")
+            raise InputError(f"{self._name(node)} keeps another axis than that of the samples; axis 1 is needed")
         if not self.chain.has_layers:
             self.chain.is_flat = True
 
@@ -302,7 +304,9 @@ class _Reader:
     def _take_squeeze(self, node: Any, given: list[Tensor | None]) -> None:  # noqa: ANN401
         axes = given[1].array.tolist() if len(given) > 1 and given[1] is not None else None
         if not self.chain.has_layers or axes not in ([1], [-1]):
-            raise InputError(f"{self._name(node)} takes axes away that are not the outputs': {shown(axes)}")
+            raise InputError(
+                f"{self._name(node)} removes the axes {shown(axes)}; only that of the outputs may be removed"
+            )
         self.is_squeezed = True
 
     def _check_matrix(self, weight: Tensor, name: str) -> None:
@@ -321,7 +325,7 @@ class _Reader:
             return tensor
         if self.chain.decimals is not None:
             raise InputError(
-                f"{self._name(node)} has the factor {factor}, and a product is no decimal that was written"
+                f"{self._name(node)} has the factor {factor}, and --decimals (decimals=) does not apply to products"
             )
         exact = np.frompyfunc(lambda value: to_rational(value) * to_rational(factor), 1, 1)(tensor.array.astype(object))
         return Tensor(np.asarray(exact, dtype=object), None)

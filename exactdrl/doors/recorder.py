@@ -1,4 +1,4 @@
-"""Recording a training as it runs: the parameters of one layer, or of all, after chosen steps.
+"""The recording of a training as it runs: the parameters of one layer, or of all, after chosen steps.
 
 ```python
 recorder = Recorder(module)            # or Recorder(module, layer=1), or a model of scikit-learn
@@ -7,7 +7,7 @@ handle = recorder.attach(optimizer)    # or call recorder.record() in the loop, 
 recorder.save("run.npz")               # or run.parquet
 ```
 
-The numbers are kept bit by bit in the floats that they are. `exactdrl audit` and `exactdrl visits` read the file.
+The floats are kept bit by bit. `exactdrl audit` and `exactdrl visits` read the file.
 """
 
 import io
@@ -23,7 +23,7 @@ from exactdrl.doors.floats import is_torch, to_array
 from exactdrl.exact.rationals import InputError, shown
 from exactdrl.problem.output import write_new
 
-# A function that returns (weight, bias) of each layer, the bias perhaps None
+# a function that returns (weight, bias) of each layer; a bias may be None
 Parameters: TypeAlias = Callable[[], Sequence[tuple[object, object | None]]]
 
 METADATA_KEY = b"exactdrl"
@@ -33,12 +33,12 @@ _MATRIX_AXES = 2
 
 @dataclass(frozen=True, slots=True)
 class LayerShape:
-    """What of a row of parameters belongs to a layer: units × (width + 1) numbers, row-major [W | b].
+    """The part of a row of parameters that belongs to a layer: units × (width + 1) numbers, row-major [W | b].
 
     Attributes:
-        number: of the layer, from 1.
-        units: n_l.
-        width: n_{l-1}.
+        number: the layer's number, from 1.
+        units: the number n_l of units.
+        width: the number n_{l-1} of weights of a unit.
         has_bias: whether each unit's row ends with its bias.
     """
 
@@ -57,17 +57,17 @@ class Recorder:
     """Keeps the parameters of a network while something else trains it."""
 
     def __init__(self, model: object, *, layer: int | None = None, every: int = 1) -> None:
-        """Takes a model; nothing is recorded yet.
+        """Takes a model. Nothing is recorded yet.
 
         Args:
             model: a module of PyTorch whose forward pass is a chain of layers (see `from_torch`); an `MLPRegressor` or
                 `MLPClassifier` of scikit-learn; or a function without arguments that returns (weight, bias) of each
                 layer, shape (n_l, n_{l-1}) and (n_l,) or None.
-            layer: the layer that is recorded, from 1; default: all of them.
-            every: of so many calls of `record`, the first one keeps the parameters.
+            layer: the number of the layer that is recorded, from 1; default: all layers are.
+            every: the first of every so many calls of `record` keeps the parameters.
 
         Raises:
-            InputError: the model is another object, or `every` is below 1.
+            InputError: the model is another object, or `every` or `layer` is no integer from 1.
         """
         if isinstance(every, bool) or not isinstance(every, int) or every < 1:
             raise InputError(f"every is {shown(every)}; an integer from 1 is needed")
@@ -92,14 +92,14 @@ class Recorder:
 
     @property
     def shapes(self) -> tuple[LayerShape, ...]:
-        """Returns the shapes of the layers that are recorded; none before the first point."""
+        """Returns the shapes of the recorded layers; none before the first point."""
         return self._shapes
 
     def record(self) -> None:
-        """Keeps the parameters as they are now, if it is the turn of this call.
+        """Keeps the parameters as they are now, if `every` counts this call.
 
         Raises:
-            InputError: there is no such layer, or the shapes have changed since the first point.
+            InputError: the model has no such layer, or its shapes have changed since the first point.
         """
         call, self._calls = self._calls, self._calls + 1
         if call % self._every:
@@ -127,7 +127,7 @@ class Recorder:
             The handle of the hook; its `remove()` ends the recording.
 
         Raises:
-            InputError: it is no optimizer of PyTorch.
+            InputError: the object is no optimizer of PyTorch.
         """
         register = getattr(optimizer, "register_step_post_hook", None)
         if register is None:
@@ -138,16 +138,17 @@ class Recorder:
     def save(self, path: Path | str, *, force: bool = False) -> None:
         """Writes the points to `*.npz` or `*.parquet`.
 
-        The columns or arrays are `step`, the number of the call, from 0, and `theta`, a row of parameters: the layers
-        one after the other, each row-major [W | b]. Shapes stand in `layers`, rows of (number, units, width, has bias),
-        or in the Parquet file's metadata under the key `exactdrl`.
+        The column or array `step` holds the number of each call, from 0. A row of `theta` holds the parameters: the
+        layers one after the other, each row-major [W | b]. The shapes are the rows (number, units, width, has bias) of
+        the array `layers`; in a Parquet file they are in the metadata under the key `exactdrl`.
 
         Args:
-            path: of the file.
+            path: the file's path.
             force: whether an existing file is written over.
 
         Raises:
-            InputError: nothing was recorded, another ending, or the file exists or cannot be written.
+            InputError: nothing was recorded, the path has another ending, the file exists and `force` is not set, or it
+                cannot be written.
         """
         target = Path(path)
         if not self._rows:
@@ -175,7 +176,7 @@ def _write_parquet(stream: io.BytesIO, steps: np.ndarray, theta: np.ndarray, sha
 
 
 def _narrowed(theta: np.ndarray) -> np.ndarray:
-    """Returns the numbers in float32 where all of them are such, half as large."""
+    """Returns the numbers in float32, half as large, where all of them are float32 numbers."""
     with np.errstate(over="ignore"):
         narrow = theta.astype(np.float32)
     return narrow if np.array_equal(narrow.astype(np.float64), theta, equal_nan=True) else theta
@@ -209,11 +210,14 @@ def _find_parameters(model: object) -> Parameters:
         return lambda: _sklearn_parameters(model)
     if callable(model) and not isinstance(model, type):
         return model
-    raise InputError(f"a module, a model of scikit-learn or a function is needed, not {shown(type(model).__name__)}")
+    raise InputError(
+        "a module of PyTorch, a model of scikit-learn or a function is needed, not an object of type "
+        f"{shown(type(model).__name__)}"
+    )
 
 
 def _sklearn_parameters(model: Any) -> list[tuple[object, object | None]]:  # noqa: ANN401 - scikit-learn has no annotations
     if not hasattr(model, "coefs_"):
         raise InputError("the model has no parameters before its first fit or partial_fit; record after it")
-    # scikit-learn multiplies from the right: its matrices have a column a unit
+    # scikit-learn multiplies from the right, so that its matrices have a column for each unit
     return [(weight.T, bias) for weight, bias in zip(model.coefs_, model.intercepts_, strict=True)]

@@ -1,7 +1,7 @@
 """Tensors in a safetensors file, read without any package.
 
-The file is a length, a JSON header of so many bytes, and the tensors' bytes. Every number of the header is checked
-against the file's size before anything is made of it.
+The file holds the length of a header, the header in JSON, and the tensors' bytes. Every number of the header is checked
+against the file's size before it is used.
 
 Source: the format's page in the project huggingface/safetensors, section "Format".
 """
@@ -23,7 +23,7 @@ from exactdrl.problem.instance import Instance
 from exactdrl.problem.loss import Loss
 
 _LENGTH_BYTES = 8
-# The bound of the format itself
+# the format's own bound
 _MOST_HEADER_BYTES = 100_000_000
 _MOST_AXES = 64
 _FLOATS: dict[str, tuple[str, FloatKind]] = {
@@ -62,21 +62,22 @@ def from_safetensors(
     """Returns the problem of training a network further whose parameters a safetensors file holds.
 
     Args:
-        path: of the file.
-        inputs: see `from_torch`, as for all other arguments.
+        path: the file's path.
+        inputs: shape (N, n_0); a tensor, array or list.
         targets: shape (N, n_{L+1}), or (N,) for one output.
-        activation: after every layer but the last, see `to_activation`.
-        order: the layers' names from the input to the output; default: see `read_state_dict`.
-        without_bias: see `read_state_dict`.
-        layer: the trained layer.
-        free: the same, or "all"; in place of `layer`.
-        loss: default: absolute.
-        sample_weights: one nonnegative number a sample; default: 1 each.
-        decimals: see `from_torch`.
-        data_decimals: see `from_torch`.
+        activation: the activation after every layer but the last, see `to_activation`.
+        order: the layers' names from the input to the output; default: decided by the rule of `read_state_dict`.
+        without_bias: the names of layers that have no bias, where other layers have one.
+        layer: the trained layer, 1..L+1.
+        free: the same, or "all" for the parameters of all layers; in place of `layer`.
+        loss: the loss; default: absolute.
+        sample_weights: a nonnegative number for each sample; default: 1 each.
+        decimals: reads the parameters as decimals with at most so many places, see `from_torch`.
+        data_decimals: the same for the data.
 
     Raises:
-        InputError: the file is damaged, or holds other tensors than layers' weights and biases.
+        InputError: the file is damaged or holds other tensors than layers' weights and biases, shapes do not fit, or a
+            number is not finite.
     """
     network = read_safetensors_network(
         path, activation=activation, order=order, without_bias=without_bias, decimals=decimals
@@ -106,7 +107,7 @@ def read_safetensors_network(
     Raises:
         InputError: see `from_safetensors`.
     """
-    # A file's header may have another order than the module's definition
+    # the order in a file's header may differ from that of the module's definition
     return read_state_dict(
         read_safetensors(path),
         str(path),
@@ -122,8 +123,8 @@ def read_safetensors(path: Path | str) -> dict[str, Tensor]:
     """Returns the tensors in a safetensors file, by their names.
 
     Raises:
-        InputError: the file is damaged or of another kind: a header that is longer than the file, is no JSON of the
-            format, or whose tensors do not fill the rest of the file one after the other.
+        InputError: the file is damaged or of another kind: its header is longer than the file or is no JSON of the
+            format, or its tensors do not fill the rest of the file one after the other.
     """
     header, body = _split(read_bytes(Path(path)), path)
     tensors, places = {}, []
@@ -178,7 +179,9 @@ def _parse_entry(entry: object, place: str) -> tuple[str, list[int], int, int]:
         raise InputError(f"{place}: dtype, shape and data_offsets are needed")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not _is_counts(shape) or len(shape) > _MOST_AXES or not _is_counts(offsets) or len(offsets) != 2:  # noqa: PLR2004
-        raise InputError(f"{place}: shape is {shown(shape)}, data_offsets are {shown(offsets)}; counts are needed")
+        raise InputError(
+            f"{place}: shape is {shown(shape)}, data_offsets are {shown(offsets)}; lists of counts are needed"
+        )
     if not isinstance(dtype, str) or (dtype not in _FLOATS and dtype not in _INTEGERS):
         known = ", ".join((*_FLOATS, *_INTEGERS))
         raise InputError(f"{place}: dtype is {shown(dtype)}; {known} are possible")

@@ -27,28 +27,30 @@ def sample_experiment(
 ) -> Instance:
     """Returns the published experiment's random instance.
 
-    Layer 1 is trained; layers 2.. are uniform on [-1, 1], inputs and targets on [-3, 3], the start on [-20, 20].
+    Layer 1 is trained. The parameters of the other layers are uniform on [-1, 1], inputs and targets on [-3, 3], and
+    the start on [-20, 20]. Layer 1's own parameters are the start.
 
-    Every number is a float64 draw, rounded to `bits` bits after the binary point (ties to even); with 53 bits that
-    leaves nearly all draws as they are. Layer 1's own parameters are the start. The same arguments give the same
-    instance on every machine: the draws are those of Python's Mersenne Twister, whose `random()` is fixed by its
-    documentation.
+    Every number is a draw in float64, rounded to `bits` bits after the binary point (ties to even). With 53 bits this
+    leaves nearly all draws as they are. The same arguments give the same instance on every machine: the draws are those
+    of Python's Mersenne Twister, whose `random()` is fixed by its documentation.
 
     Args:
-        widths: n_0..n_{L+1}, at least two.
-        samples: N, at least 1.
-        seed: not negative.
-        bits: 1 to 53.
-        loss: default: absolute, as published. For the hinge loss each target is the sign of its draw.
-        activation: of all layers but the last; ReLU as published.
+        widths: n_0..n_{L+1}, at least two numbers.
+        samples: the number N of samples, at least 1.
+        seed: the seed of all draws, not negative.
+        bits: how many bits after the binary point are kept, 1 to 53.
+        loss: the loss; default: absolute, as published. For the hinge loss each target is the sign of its draw.
+        activation: the activation of all layers but the last; default: ReLU, as published.
 
     Raises:
-        InputError: an argument out of range.
+        InputError: an argument is out of range; the message names it.
 
     Source: Hinz, The layer-wise L1 loss landscape of neural nets is more complex around local minima, section II.
     """
     if len(widths) < 2 or min(widths) < 1:  # noqa: PLR2004 - an input and an output
-        raise InputError(f"widths are {','.join(map(str, widths))}; at least two, each at least 1, are needed")
+        raise InputError(
+            f"widths are {','.join(map(str, widths))}; at least two numbers are needed, each of them at least 1"
+        )
     if samples < 1:
         raise InputError(f"samples is {samples}; at least 1 is needed")
     if seed < 0:

@@ -30,22 +30,23 @@ def from_mlp_regressor(
 ) -> Instance:
     """Returns the problem of training a fitted `MLPRegressor` further, one layer or all of them, from its parameters.
 
-    Parameters mean the dyadic rationals that they are. The data is taken as given: scale it before, as for the
-    training. The regressor's own predictions on it are compared with the exact ones. Its training minimised the squared
-    loss and a penalty on the weights, which is no part of the problem.
+    Parameters mean the dyadic rationals that they are. The data are taken as given, so that they have to be scaled as
+    for the training. The regressor's own predictions on them are compared with the exact ones. Its training minimised
+    the squared loss and a penalty on the weights; the penalty is no part of the problem.
 
     Args:
         regressor: a fitted `sklearn.neural_network.MLPRegressor` with activation "relu" or "identity".
         inputs: shape (N, n_0).
         targets: shape (N, n_{L+1}), or (N,) for one output.
         layer: the trained layer, 1..L+1.
-        free: the same, or "all"; in place of `layer`.
-        loss: default: absolute.
-        sample_weights: one nonnegative number a sample; default: 1 each.
+        free: the same, or "all" for the parameters of all layers; in place of `layer`.
+        loss: the loss; default: absolute.
+        sample_weights: a nonnegative number for each sample; default: 1 each.
 
     Raises:
-        InputError: scikit-learn is missing; the regressor is another object, is not fitted, or is no network of ReLUs
-            with an affine output; shapes that do not fit, NaN, infinities.
+        InputError: scikit-learn is missing; the regressor is another object, is not fitted, or has another activation;
+            its predictions differ from the exact ones by more than rounding explains; shapes do not fit, or a number is
+            not finite.
     """
     own = _check_estimator(regressor, "MLPRegressor", "identity")
     network = _read(own, "the MLPRegressor")
@@ -71,32 +72,37 @@ def from_mlp_classifier(
 ) -> Instance:
     """Returns the problem of training a fitted `MLPClassifier` of two classes further, under another loss.
 
-    The network's output is the number before the logistic function: it is above 0 where the classifier predicts its
-    second class. The targets are 1 for that class and -1 for the first one. The classifier's training minimised the
-    logistic loss, which has no exact values; here the loss is the hinge, or the squared one. So the parameters that
-    training has found are no local minimum of this problem, and are a start or a point to compare.
+    The network's output is the argument of the logistic function. It is above 0 where the classifier predicts its
+    second class. The targets are 1 for the second class and -1 for the first. The classifier's training minimised the
+    logistic loss, which has no exact values; here the loss is the hinge loss or the squared loss. So the trained
+    parameters are hardly a local minimum of this problem; they are a start, or a point for comparison.
 
     Args:
         classifier: a fitted `sklearn.neural_network.MLPClassifier` with activation "relu" or "identity".
         inputs: shape (N, n_0).
         labels: N labels, as for the training.
         layer: the trained layer, 1..L+1.
-        free: the same, or "all"; in place of `layer`.
-        loss: default: hinge; squared, linear or two-slope are possible.
-        sample_weights: one nonnegative number a sample; default: 1 each.
+        free: the same, or "all" for the parameters of all layers; in place of `layer`.
+        loss: the loss; default: hinge. Squared, linear and two-slope losses are possible, too.
+        sample_weights: a nonnegative number for each sample; default: 1 each.
 
     Raises:
-        InputError: scikit-learn is missing; the classifier is another object, is not fitted, has more than two classes
-            or another activation; a label that is no class; shapes that do not fit, NaN, infinities.
+        InputError: scikit-learn is missing; the classifier is another object, is not fitted, or has more than two
+            classes or another activation; a label is no class; its predictions are not those of its layers; shapes do
+            not fit, or a number is not finite.
     """
     own = _check_estimator(classifier, "MLPClassifier", "logistic")
     classes = np.asarray(own.classes_).tolist()
     if own.n_outputs_ != 1 or len(classes) != 2:  # noqa: PLR2004 - one output parts two classes
-        raise InputError(f"the MLPClassifier has {len(classes)} classes; two are needed, one output parts no more")
+        raise InputError(
+            f"the MLPClassifier has {len(classes)} classes; two are needed, since the network has one output"
+        )
     kind_of_loss = loss or Loss.hinge()
     if kind_of_loss.kind not in _CLASSIFIER_LOSSES:
         names = ", ".join(_CLASSIFIER_LOSSES)
-        raise InputError(f"the loss is {kind_of_loss.kind}; for a classifier's targets 1 and -1 {names} make sense")
+        raise InputError(
+            f"the loss is {kind_of_loss.kind}; with a classifier's targets, 1 and -1, it has to be one of {names}"
+        )
     given = np.asarray(labels)
     if given.ndim != 1:
         raise InputError(f"labels have shape {given.shape}; one axis is needed")
@@ -133,13 +139,13 @@ def _read(own: Any, place: str) -> Network:  # noqa: ANN401 - see above
     for position, (weight, bias) in enumerate(zip(own.coefs_, own.intercepts_, strict=True)):
         if position:
             chain.add_activation("the activation", _ACTIVATIONS[own.activation])
-        # scikit-learn multiplies from the right: its matrices have a column a unit
+        # scikit-learn multiplies from the right, so that its matrices have a column for each unit
         chain.add_affine(f"coefs_[{position}]", weight.T, bias, f"intercepts_[{position}]")
     return chain.build()
 
 
 def _check_classes(own: Any, network: Network, inputs: object, classes: Sequence[object]) -> None:  # noqa: ANN401 - see above
-    """Refuses a classifier that predicts another class where the exact output is farther from 0 than rounding goes."""
+    """Refuses a classifier whose predictions contradict exact outputs that rounding cannot bring to 0."""
     kind = KINDS.get(own.coefs_[0].dtype.name, FLOAT64)
     if not is_bounded(network.layers, kind):
         return
@@ -149,4 +155,6 @@ def _check_classes(own: Any, network: Network, inputs: object, classes: Sequence
     for sample, (row, predicted) in enumerate(zip(chosen.tolist(), predictions, strict=True)):
         values, bounds = bound_forward(network.layers, [to_rational(value) for value in row], kind)
         if abs(values[0]) > bounds[0] and predicted != classes[int(values[0] > 0)]:
-            raise InputError(f"the MLPClassifier predicts {shown(predicted)} on sample {sample}, its layers do not")
+            raise InputError(
+                f"the MLPClassifier predicts {shown(predicted)} on sample {sample}, which its layers do not predict"
+            )

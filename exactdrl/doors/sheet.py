@@ -1,4 +1,4 @@
-"""A table as a source holds it: columns of cells, not yet read as numbers, with the line of each row."""
+"""A table as its source holds it: columns of cells that are not yet read as numbers, and the line of each row."""
 
 import math
 from collections.abc import Sequence
@@ -17,17 +17,17 @@ from exactdrl.exact.rationals import InputError, shown, to_rational
 from exactdrl.problem.doubles import DoubleMatrix
 from exactdrl.problem.instance import Samples
 
-# An array is a column of binary floats of at most 64 bits, whose rationals are made when they are asked for
+# an array is a column of binary floats of at most 64 bits, whose rationals are made on demand
 Column: TypeAlias = tuple[object, ...] | NDArray[np.float64]
 
 _LONGEST_NUMBER = 9
-# So many names are listed in a message
+# how many names a message lists
 _LISTED = 20
 _EMPTY = "the cell is empty: ''"
 
 
 def _list_names(wanted: object, names: Sequence[str]) -> str:
-    """Returns the names, those that are like the wanted one first where there are many."""
+    """Returns the names in words; of many names those that are like the wanted one."""
     if len(names) <= _LISTED:
         return f"the names are {', '.join(name or '(none)' for name in names)}"
     close = get_close_matches(str(wanted), names, n=3) or list(names[:_LISTED])
@@ -39,15 +39,15 @@ class Sheet:
     """The cells of a table.
 
     Attributes:
-        place: what error messages call the table, its file's name.
-        names: of the columns, or None where they have none; no two are the same.
+        place: what error messages call the table, such as its file's name.
+        names: the names of the columns, no two the same; None where the columns have no names.
         lines: for each row, its number as the source counts it, from 1.
-        columns: equally long, at least one row; texts, Python's numbers, decimals among them, and None, or an array of
-            floats.
+        columns: equally long columns with at least one row. A column is an array of floats, or a tuple of texts,
+            numbers of Python, decimals and None.
         numerals: how the texts write numbers.
         notes: what was decided while reading, one sentence each.
-        has_index: whether the first column is known to be the index that a program has written.
-        doubt: why it is doubtful that the first column is such an index, empty where it is not.
+        has_index: whether the first column is known to be an index, a column of row labels that a program has written.
+        doubt: why it is doubtful whether the first column is an index; empty where there is no doubt.
     """
 
     place: str
@@ -65,7 +65,7 @@ class Sheet:
         return len(self.columns)
 
     def name(self, index: int) -> str:
-        """Returns a column's name; `column_3` for the third one where the columns have none."""
+        """Returns a column's name; `column_3` for the third column where the columns have no names."""
         return self.names[index] if self.names else f"column_{index + 1}"
 
     def column_words(self, index: int) -> str:
@@ -76,8 +76,8 @@ class Sheet:
         """Returns a column's index, from 0.
 
         Args:
-            column: a name, or a number as counted in the source, from 1. A text of digits is a number where no column
-                has that name.
+            column: the column's name, or its number as the source counts it, from 1. A text of digits is a number
+                where no column has that name.
 
         Raises:
             InputError: there is no such column, or the text is one column's name and another one's number.
@@ -95,7 +95,8 @@ class Sheet:
             return named
         if index is None:
             known = (
-                "the columns have no names, choose by number, or name the first row's with --header (has_header=True)"
+                "the columns have no names; choose by number, or take the names from the first row with --header "
+                "(has_header=True)"
             )
             if self.names:
                 known = _list_names(column, self.names)
@@ -139,7 +140,7 @@ class Sheet:
         return value is None or (isinstance(value, float) and math.isnan(value))
 
     def find_text(self, index: int) -> int | None:
-        """Returns the first row with a value, if no value of the column is a number in any signs, else None."""
+        """Returns the first row with a value, if no value of the column is a number in any notation, else None."""
         column = self.columns[index]
         if isinstance(column, np.ndarray):
             return None
@@ -147,7 +148,7 @@ class Sheet:
         for row, value in enumerate(column):
             if self.is_missing(row, index):
                 continue
-            # truth values are integers to Python, rationals of other packages numbers
+            # to Python truth values are integers, and rationals of other packages are numbers
             if not isinstance(value, bool) and isinstance(value, (Number, Decimal)):
                 return None
             if isinstance(value, str) and (self.numerals.is_number(value) or find_hint(value) is not None):
@@ -159,7 +160,7 @@ class Sheet:
         """Returns columns as the numbers that are written, shape (rows, len(indices)).
 
         Args:
-            indices: of columns, from 0, at least one.
+            indices: the indices of the columns, from 0, at least one.
             advice: what a message about a missing value adds.
 
         Raises:
@@ -189,7 +190,7 @@ class Sheet:
         raise InputError(f"{self.place}: row {self.lines[row]}, {self.column_words(index)}: {reason}")
 
     def with_rows(self, rows: Sequence[int]) -> "Sheet":
-        """Returns the sheet of chosen rows, by their positions from 0."""
+        """Returns the sheet with only the rows at some positions, from 0."""
         columns: tuple[Column, ...] = tuple(
             column[list(rows)] if isinstance(column, np.ndarray) else tuple(column[row] for row in rows)
             for column in self.columns

@@ -1,7 +1,7 @@
-"""Tables that are no text: Parquet files, frames of pandas, Polars and other libraries, arrays of NumPy.
+"""Tables that are not text: Parquet files, frames of pandas, Polars and other libraries, arrays of NumPy.
 
-Floats mean the dyadic rationals that they are, integers and decimals what they are, texts what they write. Frames go
-through narwhals, so that no library is asked for by name.
+Floats mean the dyadic rationals that they are, and texts mean what they write. Frames are read through narwhals, so
+that no library is needed by name.
 """
 
 import io
@@ -28,11 +28,11 @@ def read_parquet(content: bytes, place: str) -> Sheet:
     Columns that pandas wrote for a frame's index are left out, which a note says.
 
     Args:
-        content: of the file.
-        place: what error messages call it.
+        content: the file's bytes.
+        place: what error messages call the file.
 
     Raises:
-        InputError: it is no whole Parquet file, or a table that cannot be read.
+        InputError: the bytes are no whole Parquet file, or its table cannot be read.
     """
     import pyarrow as pa  # noqa: PLC0415 - a tenth of a second, for those who need it
     from pyarrow import parquet  # noqa: PLC0415 - the same
@@ -45,16 +45,16 @@ def read_parquet(content: bytes, place: str) -> Sheet:
 
 
 def from_frame(frame: object, place: str) -> Sheet:
-    """Returns the table in a frame: pandas, Polars, PyArrow, or any other one that narwhals knows.
+    """Returns the table in a frame of pandas, Polars, PyArrow or another library that narwhals knows.
 
     The index of a pandas frame is no column.
 
     Args:
-        frame: eager or lazy.
-        place: what error messages call it.
+        frame: an eager or a lazy frame.
+        place: what error messages call the frame.
 
     Raises:
-        InputError: narwhals is missing, it knows no such frame, or a column holds values of several kinds.
+        InputError: narwhals is missing, it does not know the frame, or a column holds values of several kinds.
     """
     narwhals = import_extra("narwhals", "narwhals", "frames")
     try:
@@ -69,7 +69,7 @@ def from_frame(frame: object, place: str) -> Sheet:
     except TypeError:
         kind = shown(type(frame).__name__)
         needed = "a file, an array, rows, or a frame of pandas, Polars or PyArrow is needed"
-        raise InputError(f"{place}: {kind} is no table that is known; {needed}") from None
+        raise InputError(f"{place}: an object of type {kind} is no known table; {needed}") from None
     except InputError:
         raise
     except Exception as error:  # noqa: BLE001 - each library of frames raises errors of its own
@@ -78,7 +78,7 @@ def from_frame(frame: object, place: str) -> Sheet:
 
 
 def _index_notes(frame: object) -> tuple[str, ...]:
-    """Returns a note where a pandas frame has an index that somebody has made."""
+    """Returns a note where a pandas frame has another index than the numbers of its rows."""
     index = getattr(frame, "index", None)
     if not type(frame).__module__.startswith("pandas") or index is None:
         return ()
@@ -94,7 +94,7 @@ def from_arrow(table: "pa.Table", place: str) -> Sheet:
     """Returns the table in a table of PyArrow; see `read_parquet`.
 
     Raises:
-        InputError: no rows, repeated names.
+        InputError: the table has no rows, or a name is repeated.
     """
     names = [str(name) for name in table.column_names]
     _check_repeated(names, place)
@@ -111,13 +111,13 @@ def from_array(array: np.ndarray, place: str) -> Sheet:
 
     Args:
         array: shape (rows, columns), or (rows,) with fields.
-        place: what error messages call it.
+        place: what error messages call the array.
 
     Raises:
-        InputError: another number of axes, or no entries.
+        InputError: the array is masked, is empty, or has another number of axes.
     """
     if isinstance(array, np.ma.MaskedArray):
-        raise InputError(f"{place} is a masked array; values that are masked have no meaning here")
+        raise InputError(f"{place} is a masked array; masked values have no meaning here, so leave their rows out")
     if array.dtype.names:
         if array.ndim != 1 or not array.size:
             raise InputError(f"{place} has shape {array.shape}; records need one axis")
@@ -139,7 +139,7 @@ def _check_repeated(names: list[str], place: str) -> None:
 def _to_column(values: np.ndarray) -> Column:
     if values.dtype.kind == "f" and values.dtype.itemsize <= _DOUBLE_BYTES:
         return values.astype(np.float64)
-    # longdouble's tolist keeps NumPy's scalars, whose ratio is exact
+    # for longdouble, tolist keeps NumPy's scalars, whose ratios are exact
     return tuple(values.tolist())
 
 

@@ -1,8 +1,8 @@
 """Tables in text: CSV and its relatives as people and programs write them.
 
-What a text leaves open is decided by a stated rule, and the decision is said in the sheet's notes: the encoding, the
-sign between cells, the decimal sign, whether the first row holds names, what is a comment. Each rule stands in the
-docstring of the function that applies it, and each has an option that overrules it.
+A text leaves some things open: the encoding, the sign between cells, the decimal sign, whether the first row holds
+names, what is a comment. A stated rule decides each of them, and the sheet's notes say the decision. Each rule is in
+the docstring of the function that applies it, and an option overrules it.
 """
 
 import codecs
@@ -27,10 +27,10 @@ _MARKS = (
 # Control characters that no table of text holds
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 _NAMED_SIGNS = {"tab": "\t", "\\t": "\t", "space": " ", "comma": ",", "semicolon": ";", "pipe": "|"}
-# In this order: a text with tabs or semicolons in every row rarely has them inside of its cells; commas may be decimal
+# in this order, since a text with tabs or semicolons in every row rarely has them within cells; commas may be decimal
 _SIGNS = ("\t", ";", "|", ",", " ")
 _SIGN_WORDS = {"\t": "tabs", ";": "semicolons", "|": "vertical bars", ",": "commas", " ": "blanks"}
-# So many rows are looked at to find the sign between cells
+# how many rows are read to find the sign between cells
 _LOOKED_AT = 100
 _COMMENTS = ("#", "%")
 _YEARS = range(1500, 2101)
@@ -41,16 +41,16 @@ _SETTLE = "say --header or --no-header (has_header=True or False)"
 
 @dataclass(frozen=True, slots=True)
 class TextForm:
-    """How a text writes a table; None means: find out by the rule of the function named.
+    """How a text writes a table. None means that the rule of the function in parentheses decides.
 
     Attributes:
         delimiter: the sign between cells, one character or one of the words `tab`, `space`, `comma`, `semicolon`,
-            `pipe`; `space` takes any run of blanks. (`find_delimiter`)
-        decimal: the decimal sign, `.` or `,`. (`find_numerals`)
-        thousands: what groups thousands; nothing does where it is None.
-        has_header: whether the first row holds names. (`find_header`)
-        skip_rows: so many lines at the beginning are left out.
-        encoding: a codec that Python knows. (`decode_text`)
+            `pipe`; `space` stands for any run of blanks (`find_delimiter`).
+        decimal: the decimal sign, `.` or `,` (`find_numerals`).
+        thousands: the sign that groups thousands; None where thousands are not grouped.
+        has_header: whether the first row holds names (`find_header`).
+        skip_rows: how many lines at the beginning are left out.
+        encoding: a codec that Python knows (`decode_text`).
         skip_blank: whether blank rows between others are left out.
     """
 
@@ -65,7 +65,7 @@ class TextForm:
 
 @dataclass(frozen=True, slots=True)
 class TextRow:
-    """The cells of a row, and the line where it begins, from 1."""
+    """The cells of a row, and the number of the line where the row begins, from 1."""
 
     line: int
     cells: tuple[str, ...]
@@ -74,17 +74,17 @@ class TextRow:
 def decode_text(content: bytes, place: str, encoding: str | None = None) -> tuple[str, tuple[str, ...]]:
     """Returns the text of a file, and notes on how it was decoded.
 
-    A byte order mark decides (UTF-8, UTF-16, UTF-32). Without one the text is UTF-8; if it is not, and holds no control
-    characters, it is read as Windows-1252 (Latin-1 where that has no such character), and a note says so: numbers are
-    the same in all of these, names with accents may not be.
+    A byte order mark decides (UTF-8, UTF-16, UTF-32). Without a mark the text is read as UTF-8. If it is not UTF-8 and
+    holds no control characters, it is read as Windows-1252, or as Latin-1 where a byte has no meaning in Windows-1252,
+    and a note says so. Numbers are the same in all of these; names with accents may differ.
 
     Args:
         content: the bytes.
         place: what error messages call the file.
-        encoding: a codec that Python knows; default: the rule above.
+        encoding: a codec that Python knows; default: decided by the rule above.
 
     Raises:
-        InputError: the bytes are no text, or not one of the encoding; the message says what they seem to be.
+        InputError: the bytes are no text, or no text in the encoding; the message says what they seem to be.
     """
     if encoding is not None:
         return _decode(content, place, encoding), ()
@@ -101,7 +101,7 @@ def decode_text(content: bytes, place: str, encoding: str | None = None) -> tupl
         reason = f"byte {error.start} is not UTF-8"
         if _CONTROL.search(text):
             raise InputError(f"{place}: no table in text: {reason}, and there are control characters") from None
-        notes = (f"{reason}; the text is read as {codec}, another encoding is chosen by --encoding",)
+        notes = (f"{reason}; the text is read as {codec}, and --encoding chooses another encoding",)
     if found := _CONTROL.search(text.removesuffix("\x1a")):
         raise InputError(f"{place}: no table in text: character {found.start()} is {shown(found[0])}")
     return text, notes
@@ -111,7 +111,9 @@ def _decode(content: bytes, place: str, encoding: str) -> str:
     try:
         text = content.decode(encoding)
     except LookupError:
-        raise InputError(f"{place}: no encoding is named {shown(encoding)}; utf-8, utf-16, latin-1 are") from None
+        raise InputError(
+            f"{place}: no encoding is named {shown(encoding)}; names are utf-8, utf-16, latin-1 and others of Python's"
+        ) from None
     except (UnicodeError, ValueError) as error:
         raise InputError(f"{place}: cannot be decoded as {encoding} ({error})") from None
     return text.removeprefix("\ufeff")
@@ -137,27 +139,27 @@ def _is_text(content: bytes, codec: str) -> bool:
 def parse_sheet(text: str, place: str, form: TextForm = TextForm(), notes: Sequence[str] = ()) -> Sheet:
     """Returns the cells of a table in text.
 
-    Lines that begin with `#` or `%` are comments. Blank rows at the beginning and at the end are left out, blank rows
-    between others are refused. Cells at the ends of rows that are empty throughout, as trailing commas make them, are
-    left out, which a note says. Where the header has one cell less than every row, as R writes it, the first column is
-    an index. The last comment before the first row gives the names if it holds one name for each column and the first
-    row is one of numbers, as NumPy writes it; a note says so.
+    Lines that begin with `#` or `%` are comments. Blank rows at the beginning and at the end are left out; blank rows
+    between others are refused. Trailing commas make cells at the ends of rows that are empty in every row; these are
+    left out, and a note says so. If the header has one cell less than every row, as R writes it, the first column is an
+    index. The last comment before the first row gives the names if it holds a name for each column and the first row
+    holds numbers, as NumPy writes it; a note says so.
 
     Args:
         text: rows of cells; a cell may stand in double quotes.
         place: what error messages call the text.
         form: how the table is written.
-        notes: on how the text was decoded.
+        notes: notes on how the text was decoded.
 
     Raises:
-        InputError: no rows, ragged or blank rows, repeated names, bad quoting, or a first row that may be a header or
-            not; the message names the place, row and column, and says what to type.
+        InputError: there are no rows, rows are ragged or blank, names are repeated, quotes are not closed, or the first
+            row may be a header or not; the message names the place, row and column, and says what to type.
     """
     said = list(notes)
     lines = _split_lines(text, place, form.skip_rows)
     delimiter = _to_sign(form.delimiter) if form.delimiter is not None else None
     if lines and (match := re.fullmatch(r"sep=(.)", lines[0][1].strip('\r\n"'))) and delimiter is None:
-        # Excel's own line for the sign between cells
+        # the line by which Excel names the sign between cells
         delimiter, lines = match[1], lines[1:]
     comment, kept = _without_comments(lines)
     if delimiter is None:
@@ -178,12 +180,12 @@ def parse_sheet(text: str, place: str, form: TextForm = TextForm(), notes: Seque
 
 def _split_lines(text: str, place: str, skip_rows: int) -> list[tuple[int, str]]:
     if skip_rows < 0:
-        raise InputError(f"{place}: {skip_rows} rows cannot be skipped")
+        raise InputError(f"{place}: {skip_rows} rows cannot be skipped; --skip-rows (skip_rows) takes 0 or more")
     # DOS ended texts with this character
     text = text.removesuffix("\x1a")
     numbered = list(enumerate(io.StringIO(text, newline=None), 1))
     if skip_rows and skip_rows >= len(numbered):
-        raise InputError(f"{place}: {skip_rows} rows are skipped, the text has {len(numbered)}")
+        raise InputError(f"{place}: {skip_rows} rows are to be skipped, but the text has {len(numbered)}")
     return numbered[skip_rows:]
 
 
@@ -210,11 +212,11 @@ def find_delimiter(lines: Sequence[str]) -> str:
     """Returns the sign between the cells of a text.
 
     It is the first of tab, semicolon, vertical bar, comma and blank that splits the first hundred rows into the same
-    number of cells, at least two; where there is none, the first one that splits every row, else the comma. The first
-    row may have one cell less than the others.
+    number of cells, at least two. If there is none, it is the first of these but the blank that splits every row, and
+    else the comma. The first row may have one cell less than the others.
 
     Args:
-        lines: of the text, comments left out.
+        lines: the lines of the text, without comments.
     """
     written = [line for line in lines if line.strip()][:_LOOKED_AT]
     every = None
@@ -228,7 +230,7 @@ def find_delimiter(lines: Sequence[str]) -> str:
             continue
         if len(set(rest)) == 1 and counts[0] in (rest[0], rest[0] - 1):
             return sign
-        # A text with blanks between words is no table for that
+        # blanks between words do not make a text a table
         if every is None and min(counts) > 1 and sign != " ":
             every = sign
     return every or ","
@@ -237,7 +239,7 @@ def find_delimiter(lines: Sequence[str]) -> str:
 def _split(lines: Iterator[str], sign: str) -> Iterator[list[str]]:
     if sign == " ":
         lines = (line.strip().replace("\t", " ") for line in lines)
-    # Blanks after the sign belong to no cell, also before a quote
+    # blanks after the sign belong to no cell, even before a quote
     return csv.reader(lines, delimiter=sign, skipinitialspace=True, strict=True)
 
 
@@ -263,12 +265,12 @@ def _read_rows(
             raise InputError(f"{place}: row {taken[0]} is no CSV ({error})") from None
         if cells is None:
             break
-        # A quoted cell may hold line breaks, so that a row is more than a line
+        # a quoted cell may hold line breaks, so that a row may be several lines
         row = TextRow(taken[0], tuple(cell.strip() for cell in cells))
         if not any(row.cells):
             blank = row.line if blank is None else blank
             if any(cells) or len(cells) > 1:
-                said.append(f"row {row.line} holds nothing between its separators")
+                said.append(f"row {row.line} holds nothing between its separators, and counts as blank")
             continue
         if blank is not None and rows and not skip_blank:
             hint = "--drop-missing leaves such rows out (drop_missing=True)"
@@ -281,13 +283,13 @@ def _read_rows(
 
 
 def _without_empty_ends(rows: list[TextRow], said: list[str]) -> list[TextRow]:
-    """Returns the rows without the cells at their ends that are empty in every row, as trailing commas make them."""
+    """Returns the rows without cells at their ends that are empty in every row, such as trailing commas make."""
     width = max(max(position for position, cell in enumerate(row.cells, 1) if cell) for row in rows)
     longer = next((row.line for row in rows if len(row.cells) > width), None)
     if longer is None:
         return rows
     said.append(
-        f"cells beyond column {width} are empty in every row that has them, as in row {longer}, and are left out"
+        f"cells beyond column {width} are empty in every row that has them, such as row {longer}, and are left out"
     )
     return [TextRow(row.line, row.cells[:width]) for row in rows]
 
@@ -299,7 +301,7 @@ def _to_numerals(rows: Sequence[TextRow], form: TextForm) -> tuple[Numerals, lis
         return Numerals(_NAMED_SIGNS.get(decimal, decimal), thousands), []
     numerals, witness = find_numerals(cell for row in rows for cell in row.cells)
     return numerals, [] if witness is None else [
-        f"the comma is the decimal sign, as in {witness}; --decimal . overrules"
+        f"the comma is the decimal sign, as in {witness}; --decimal . makes it the point"
     ]
 
 
@@ -330,7 +332,7 @@ def _find_names(
         return (first if has_header else None), False
     if comment and all(numerals.is_number(cell) for cell in first.cells):
         is_whole = len(comment) == len(first.cells) and len(set(comment)) == len(comment)
-        # The name of a column of row labels is left out
+        # the name above a column of row labels is left out
         if is_whole and all(map(_is_name, comment if comment[0] else comment[1:])):
             listed = ", ".join(comment)
             said.append(f"the names of the columns are taken from the comment above row {first.line}: {listed}")
@@ -339,7 +341,7 @@ def _find_names(
 
 
 def _to_cells(line: str | None, delimiter: str) -> tuple[str, ...]:
-    """Returns the cells of a comment; none where it is no row."""
+    """Returns the cells of a comment; none where the comment is no row of cells."""
     try:
         return tuple(cell.strip() for cell in next(_split(iter([line or ""]), delimiter), []))
     except csv.Error:
@@ -353,24 +355,24 @@ def _is_name(cell: str) -> bool:
 def find_header(row: "TextRow", rest: Sequence["TextRow"], place: str, numerals: Numerals, said: list[str]) -> bool:
     """Returns whether the first row of a text holds the names of the columns.
 
-    - It does if none of its cells is a number, or a word for a missing value such as `NA`; the first cell and cells of
-      columns without any value may be empty.
-    - A row of numbers does if these are consecutive years, as in `2019,2020`, and the row below is none of such; or
-      0, 1, 2, ... for at least three columns, or for two where some number below is no integer, as pandas writes
-      columns without names. A note says so. Other rows of numbers do not; where they count upwards, a note says that
-      they might.
-    - A row in which some cells are numbers and others are not does if the numbers are consecutive years, two or more,
-      and the others begin with a letter. A note says so. Any other such row is refused.
+    - A row holds names if none of its cells is a number or a word for a missing value such as `NA`. Its first cell, and
+      cells of columns without any value, may be empty.
+    - A row of numbers holds names if the numbers are consecutive years, as in `2019,2020`, and the row below holds no
+      years. It does, too, if the numbers are 0, 1, 2, ..., as pandas writes columns without names, for at least three
+      columns, or for two columns where some number below is no integer. A note says so. Other rows of numbers hold no
+      names; where they count upwards, a note says that they might.
+    - A row in which only some cells are numbers holds names if the numbers are two or more consecutive years and the
+      other cells begin with a letter. A note says so. Any other such row is refused.
 
     Args:
         row: the first row.
         rest: the other rows.
         place: what error messages call the text.
         numerals: how numbers are written.
-        said: takes the notes.
+        said: the list to which the notes are added.
 
     Raises:
-        InputError: the row may be one or the other.
+        InputError: the row may hold names or not.
     """
     first = row.cells
     # pandas and R write nothing, or one cell less, above the column of row labels
@@ -387,10 +389,10 @@ def find_header(row: "TextRow", rest: Sequence["TextRow"], place: str, numerals:
     numbers = [cell for cell, number in zip(cells, are_numbers, strict=True) if number]
     if _are_years(numbers) and all(map(_is_name, (c for c, n in zip(cells, are_numbers, strict=True) if not n))):
         said.append(
-            f"row {row.line} is taken as names, with the years {numbers[0]} to {numbers[-1]}; --no-header overrules"
+            f"row {row.line} is taken as names, with years {numbers[0]} to {numbers[-1]}; --no-header reads it as data"
         )
         return True
-    # Beside numbers the odd one is what is no number, beside names what is no name
+    # beside numbers the odd cell is the first that is no number; beside names the first that is no name
     odd = (are_numbers if any(are_numbers) else are_names).index(False) + len(first) - len(cells)
     hinted = next((position for position, cell in enumerate(first) if find_hint(cell) is not None), None)
     if hinted is not None:
@@ -455,15 +457,17 @@ def _to_sheet(
     width = len(rows[0].cells) if names is None else len(names)
     has_index, doubt = False, ""
     if names is not None and all(len(row.cells) == width + 1 for row in rows):
-        # With commas the missing name may be a decimal comma too much, as in x,y above 1,75,70
+        # with commas, a cell more than names may come from a decimal comma, as in x,y above 1,75,70
         if delimiter == "," and any(numerals.is_number(row.cells[0]) for row in rows):
             line = 1 if header is None else header.line
             doubt = (
                 f"the header in row {line} has one cell less than the rows: the first column may be an index without a "
-                "name, as R writes it, or commas are decimal signs, and cells need another sign between them"
+                "name, as R writes it, or commas are decimal signs, so that cells need another sign between them"
             )
         else:
-            said.append("the header has one cell less than the rows: the first column is an index without name")
+            said.append(
+                "the header has one cell less than the rows, so that the first column is an index without a name"
+            )
             has_index = True
         names.insert(0, "")
         width += 1
@@ -487,29 +491,29 @@ def _check_length(row: TextRow, width: int, names: Sequence[str] | None, place: 
     problem = f"{place}: row {row.line} has {length} cells, {above} has {width}"
     hint = ""
     if width == 1 or length == 1:
-        hint = "; another sign between cells is chosen by --delimiter (delimiter)"
+        hint = "; --delimiter (delimiter) chooses another sign between cells"
     elif length == 2 * width:
         hint = "; if the comma is the decimal sign, cells need another sign between them, or quotes"
     elif length > width:
-        hint = "; lines above the table are left out by --skip-rows (skip_rows)"
+        hint = "; --skip-rows (skip_rows) leaves out lines above the table"
     if length < width:
         named = f" ({shown(names[length])})" if names else ""
         raise InputError(f"{problem}: column {length + 1}{named} is missing{hint}")
-    raise InputError(f"{problem}: column {width + 1} is beyond, with the value {shown(row.cells[width])}{hint}")
+    raise InputError(f"{problem}: column {width + 1} has no name, and holds {shown(row.cells[width])}{hint}")
 
 
 def _check_names(names: Sequence[str], line: int, place: str, said: list[str]) -> tuple[str, ...]:
-    """Returns names, no two the same; a column without one, other than the first, is called by its number."""
+    """Returns the names, no two the same; a column without a name, other than the first, is named by its number."""
     checked = list(names)
     for index, name in enumerate(checked):
         if not name and index:
             checked[index] = f"column_{index + 1}"
-            said.append(f"column {index + 1} has no name, and is called column_{index + 1}")
+            said.append(f"column {index + 1} has no name, and is named column_{index + 1}")
     for index, name in enumerate(checked):
         first = checked.index(name)
         if first != index:
             raise InputError(
-                f"{place}: row {line}, column {index + 1}: the name {shown(name)} is repeated, column {first + 1} has "
-                "it; --no-header --skip-rows 1 leaves the names out, and columns are chosen by number"
+                f"{place}: row {line}, column {index + 1}: the name {shown(name)} is that of column {first + 1}, too; "
+                "--no-header --skip-rows 1 leaves the names out, and columns are then chosen by number"
             )
     return tuple(checked)

@@ -1,4 +1,4 @@
-"""The network in a dict of named weights and biases, as PyTorch's modules give it and safetensors files hold it."""
+"""The network in a dict of named weights and biases, as PyTorch's modules return it and safetensors files hold it."""
 
 import re
 from collections import Counter
@@ -27,22 +27,23 @@ def read_state_dict(
 ) -> Network:
     """Returns the network whose parameters a dict holds under names like `fc1.weight` and `fc1.bias`.
 
-    The layers come in the order of the numbers in their names, where the names differ in one number alone. Otherwise
-    they come in the order of the dict, which is that of the module's definition; or, where the dict has lost it, in
-    the only order in which their shapes fit.
+    If the names differ in one number only, the layers are in the order of these numbers. Otherwise they are in the
+    order of the dict, which is that of the module's definition. If the dict has lost that order, they are in the only
+    order in which their shapes fit.
 
     Args:
-        state: names and tensors.
-        place: what error messages call it.
-        activation: after every layer but the last, see `to_activation`.
+        state: the tensors by their names.
+        place: what error messages call the dict.
+        activation: the activation after every layer but the last, see `to_activation`.
         order: the layers' names from the input to the output; layers that are not named are left out.
-        without_bias: names of layers that have no bias, where others have one: it is not missing by mistake.
-        decimals: see `to_decimal`.
+        without_bias: the names of layers that have no bias where other layers have one. Without such a name a missing
+            bias is refused.
+        decimals: reads floats as decimals with at most so many places, see `to_decimal`.
         is_ordered: whether the dict's order is that of the module.
 
     Raises:
-        InputError: it is no dict; other names than weights and biases, tensors of other shapes, a bias without a
-            weight, layers that do not fit on each other, a missing bias; the message names the tensor.
+        InputError: `state` is no dict, a name is not that of a weight or a bias, a tensor has another number of axes, a
+            bias has no weight, layers do not fit each other, or a bias is missing; the message names the tensor.
     """
     if not isinstance(state, Mapping):
         hint = "; from_torch reads a module" if hasattr(state, "state_dict") else ""
@@ -65,7 +66,7 @@ def read_state_dict(
         shown_name = missing[0] or "(no name)"
         raise InputError(
             f"{place}: {shown(f'{missing[0]}.bias'.lstrip('.'))} is missing, though other layers have a bias; if layer "
-            f"{shown_name} has none, say --without-bias {shown_name} (without_bias=[{missing[0]!r}])"
+            f"{shown_name} has none, type --without-bias {shown_name} (without_bias=[{missing[0]!r}])"
         )
     chain = Chain(place, check_decimals(decimals))
     for position, name in enumerate(names):
@@ -100,7 +101,7 @@ def _group(state: Mapping[object, object], place: str) -> dict[str, dict[str, ob
 
 
 def _find_order(layers: Mapping[str, Mapping[str, object]], place: str, *, is_ordered: bool) -> tuple[list[str], str]:
-    """Returns the layers' names in their order, and why it is that, empty where nothing had to be decided."""
+    """Returns the layers' names in their order, and the reason for it, empty where nothing had to be decided."""
     names = list(layers)
     parts = [_NUMBER.split(name) for name in names]
     if len(names) == 1:
@@ -117,15 +118,15 @@ def _find_order(layers: Mapping[str, Mapping[str, object]], place: str, *, is_or
         return orders[0], "it is the only one in which their shapes fit"
     found = "more than one order" if orders else "no order"
     raise InputError(
-        f"{place}: the layers {', '.join(names)} fit on each other in {found}; give theirs with --order (order=[...])"
+        f"{place}: the layers {', '.join(names)} fit each other in {found}; give their order with --order (order=[...])"
     )
 
 
 def _find_chains(shapes: Mapping[str, tuple[int, ...]]) -> list[list[str]]:
-    """Returns the orders in which each layer has as many inputs as the one before has units; two at most.
+    """Returns at most two orders in which each layer has as many inputs as the layer before has units.
 
-    A layer is an edge from its number of inputs to its number of units, so that an order is an Eulerian path. Whether a
-    beginning can be continued is decided by Euler's conditions, and nothing is tried in vain.
+    A layer is an edge from its number of inputs to its number of units, so that an order is an Eulerian path. Euler's
+    conditions decide whether the beginning of an order can be continued, so that no search is in vain.
     """
     found: list[list[str]] = []
 
@@ -152,7 +153,7 @@ def _is_path(names: Sequence[str], begin: int, shapes: Mapping[str, tuple[int, .
         units, width = shapes[name]
         balance[width] += 1
         balance[units] -= 1
-    # All widths are left as often as they are entered, but for the first and the last one
+    # an Eulerian path leaves every width as often as it enters it, except for the first and the last width
     uneven = {width: surplus for width, surplus in balance.items() if surplus}
     if uneven and not (uneven.get(begin) == 1 and sorted(uneven.values()) == [-1, 1]):
         return False

@@ -1,6 +1,6 @@
-"""Samples from a table: text as people write it, Parquet, frames, arrays.
+"""Samples from a table: text as people write it, Parquet files, frames, arrays.
 
-The one function that commands and notebooks use is `read_table`:
+Commands and notebooks use the function `read_table`:
 
 ```python
 table = read_table("stackloss.csv", targets="STACKLOSS")
@@ -9,11 +9,11 @@ table.target_names   # ('STACKLOSS',)
 table.inputs         # exact rationals, shape (N, 3)
 table.targets        # exact rationals, shape (N, 1)
 table.weights        # None, or a rational for each sample
-table.notes          # what was decided by a rule, one sentence each: say them to the user
+table.notes          # what was decided by a rule, one sentence each, for the user to read
 ```
 
-Numbers in text are the decimals that are written, floats in Parquet files and frames the dyadic rationals that they
-are; a matrix of floats makes its rationals when they are asked for.
+Numbers in text are the decimals that are written. Floats in Parquet files and frames are the dyadic rationals that they
+are; a matrix of floats makes its rationals on demand.
 """
 
 import io
@@ -38,7 +38,7 @@ Columns: TypeAlias = int | str | Sequence[int | str]
 
 # What pandas and R call the column of row labels when they have to name it
 _INDEX_NAMES = frozenset({"", "Unnamed: 0", "rownames", "row.names"})
-# So few rows count upwards by chance
+# so few rows may count upwards by chance
 _BY_CHANCE = 3
 _ADVICE = "; --drop-missing leaves such rows out (drop_missing=True)"
 _BINARY_KINDS = (
@@ -54,12 +54,12 @@ class Table(Facts):
 
     Attributes:
         place: what error messages call the table.
-        input_names: of the inputs' columns; `column_1` for the first column where the table has no names.
-        target_names: of the targets' columns.
+        input_names: the names of the input columns; `column_1` for the first column where the table has no names.
+        target_names: the names of the target columns.
         inputs: shape (N, len(input_names)).
         targets: shape (N, len(target_names)).
-        weights: a nonnegative number for each sample, None without a column of weights.
-        rows: for each sample, its row's number as the source counts it, from 1.
+        weights: a nonnegative number for each sample; None without a column of weights.
+        rows: for each sample, the number of its row as the source counts it, from 1.
         notes: what was decided by a rule rather than by the caller, one sentence each.
     """
 
@@ -102,29 +102,29 @@ def read_table(
 ) -> Table:
     """Returns the samples in a table.
 
-    Columns are given by name, or by number as counted in the source, from 1; several as a list, or as one text with
-    commas. (A text that is a column's name as a whole is that column, commas or not.)
+    Columns are given by name, or by number as the source counts them, from 1. Several columns are given as a list, or
+    as one text with commas. A text that as a whole is a column's name means that column, even if it has commas.
 
-    The first column is an index that a program has written, and is left out, if it has a header that is empty or
-    `Unnamed: 0`, `rownames`, `row.names`, and holds texts or distinct integers. A note says so.
+    The first column is left out as an index, a column of row labels that a program has written, if its header is empty,
+    `Unnamed: 0`, `rownames` or `row.names` and it holds texts or distinct integers. A note says so.
 
     Args:
         source: the path of a text (CSV and its relatives, compressed where the name ends in .gz), of a Parquet file
             (`*.parquet`) or of an array (`*.npy`); a frame of pandas, Polars, PyArrow or another library that narwhals
             knows; an array of NumPy.
-        targets: columns; default: the last column that is not taken otherwise, which a note says.
-        inputs: columns; default: all others.
-        exclude: columns that are left out.
-        weights: a column of nonnegative numbers, one for each sample.
-        index: whether the first column is an index; default: the rule above.
-        drop_missing: whether samples with a missing value in a chosen column are left out, and blank rows; a note
+        targets: the target columns; default: the last column that has no other use, which a note says.
+        inputs: the input columns; default: all others.
+        exclude: the columns that are left out.
+        weights: the column of nonnegative weights, one for each sample.
+        index: whether the first column is an index; default: decided by the rule above.
+        drop_missing: whether blank rows, and samples with a missing value in a chosen column, are left out; a note
             counts them.
-        has_header: text: see `TextForm`, as for the other arguments below.
-        delimiter: text: the sign between cells.
-        decimal: text: the decimal sign.
-        thousands: text: what groups thousands.
-        skip_rows: text: so many lines at the beginning are left out.
-        encoding: text: a codec that Python knows.
+        has_header: of a text: whether the first row names the columns; see `TextForm` for the rules.
+        delimiter: of a text: the sign between cells.
+        decimal: of a text: the decimal sign.
+        thousands: of a text: the sign that groups thousands.
+        skip_rows: of a text: how many lines at the beginning are left out.
+        encoding: of a text: a codec that Python knows.
 
     Raises:
         InputError: the source cannot be read, a column is unknown or chosen twice, a cell is empty or no number; the
@@ -170,7 +170,7 @@ def read_sheet(source: object, form: TextForm | None = None) -> Sheet:
 
     Args:
         source: see `read_table`; a sheet is returned as it is.
-        form: how a text writes a table; it is of no use with other sources.
+        form: how a text writes a table; other sources do not use it.
 
     Raises:
         InputError: see `read_table`.
@@ -221,13 +221,15 @@ def _is_index(sheet: Sheet, wanted: bool | None, said: list[str]) -> bool:  # no
     name = sheet.names[0] if sheet.names else None
     if name is None or name not in _INDEX_NAMES or sheet.width == 1:
         if _counts_rows(sheet) and sheet.width > 2:  # noqa: PLR2004 - it may be the only input
-            said.append(f"{sheet.column_words(0)} counts the rows, and is used like any other; --index leaves it out")
+            said.append(
+                f"{sheet.column_words(0)} counts the rows, and is used like any other column; --index leaves it out"
+            )
         return False
     if sheet.has_index or sheet.find_text(0) is not None or _holds_distinct_integers(sheet):
         said.append(f"{sheet.column_words(0)} is taken for an index and left out; --no-index keeps it")
         return True
     raise InputError(
-        f"{sheet.place}: {sheet.column_words(0)} may be an index or not; say --index to leave it out or --no-index to "
+        f"{sheet.place}: {sheet.column_words(0)} may be an index or not; type --index to leave it out or --no-index to "
         "keep it (index=True or False)"
     )
 
@@ -276,7 +278,7 @@ def _without_missing(sheet: Sheet, chosen: Sequence[int], said: list[str]) -> Sh
 
 
 def _check_texts(sheet: Sheet, named: Sequence[int], goals: Sequence[int], *, is_open: bool) -> None:
-    """Refuses columns without a number, all of them in one message."""
+    """Refuses columns without a number, and names all of them in one message."""
     found = [(position, row) for position in (*named, *goals) if (row := sheet.find_text(position)) is not None]
     if not found:
         return

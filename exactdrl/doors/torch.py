@@ -2,7 +2,7 @@
 
 A module's forward pass is traced by `torch.fx`. It has to be a chain of affine layers and of activations with two
 slopes; anything else is refused by its name. Then the module's own outputs on the data are compared with the exact
-ones, with a proved bound on what rounding may change.
+ones. A proved bound says what rounding may change.
 
 Importing this module does not import PyTorch.
 """
@@ -38,7 +38,7 @@ _ADVICE = {
     "ParametrizationList": "; take the parametrization off with torch.nn.utils.parametrize.remove_parametrizations",
     "ParametrizedLinear": "; take the parametrization off with torch.nn.utils.parametrize.remove_parametrizations",
 }
-# What reads a shape for `view`
+# operations that read a shape for `view`
 _SHAPES = frozenset({"size", "getattr", "getitem", "shape"})
 
 
@@ -54,27 +54,27 @@ def from_torch(
     decimals: int | None = None,
     data_decimals: int | None = None,
 ) -> Instance:
-    """Returns the problem of training one layer of a PyTorch network further, or all of them, from its parameters.
+    """Returns the problem of training a PyTorch network further, one layer or all of them, from its parameters.
 
-    Parameters and data mean the dyadic rationals that they are, in float32 and bfloat16 too. The slope of a LeakyReLU
-    is the float64 that the module holds. The module stays as it is.
+    Parameters and data mean the dyadic rationals that they are, also in float32 and bfloat16. The slope of a LeakyReLU
+    is the float64 that the module holds. The module is not changed.
 
     Args:
-        module: `nn.Sequential`, or any module whose forward pass is a chain of Linear, ReLU, LeakyReLU, PReLU, abs,
-            Identity, Flatten and Dropout in evaluation mode, as modules or as functions.
-        inputs: shape (N, n_0), a tensor, array or list; with more axes where the module flattens them.
+        module: a `nn.Sequential`, or any module whose forward pass is a chain of Linear, ReLU, LeakyReLU, PReLU, abs,
+            Identity, Flatten, and Dropout in evaluation mode, as modules or as functions.
+        inputs: a tensor, array or list of shape (N, n_0), with more axes where the module flattens its inputs.
         targets: shape (N, n_{L+1}), or (N,) for one output.
-        layer: the trained layer, 1..L+1, counting the Linear ones.
-        free: the same, or "all"; in place of `layer`.
-        loss: default: absolute.
-        sample_weights: one nonnegative number a sample; default: 1 each.
-        decimals: takes the parameters as what an author wrote: the decimals with at most so many places that round to
-            them; one that is no such decimal is refused.
+        layer: the trained layer, 1..L+1, where only Linear layers are counted.
+        free: the same, or "all" for the parameters of all layers; in place of `layer`.
+        loss: the loss; default: absolute.
+        sample_weights: a nonnegative number for each sample; default: 1 each.
+        decimals: reads each parameter as the decimal with at most so many places that rounds to it; a parameter without
+            such a decimal is refused.
         data_decimals: the same for the data.
 
     Raises:
-        InputError: PyTorch is missing; a part of the forward pass is another one; the module's own outputs differ from
-            the exact ones by more than rounding explains; shapes that do not fit, NaN, infinities.
+        InputError: PyTorch is missing; the forward pass has another kind of part; the module's own outputs differ from
+            the exact ones by more than rounding explains; shapes do not fit, or a number is not finite.
     """
     network = read_module(module, decimals=decimals)
     instance = to_instance(
@@ -105,7 +105,7 @@ def read_module(module: object, *, decimals: int | None = None) -> Network:
 
 
 def find_parameters(module: object) -> list[tuple[object, object | None]]:
-    """Returns weight and bias of each layer, the module's own tensors, which a training changes in place.
+    """Returns weight and bias of each layer. These are the module's own tensors, which a training changes in place.
 
     Raises:
         InputError: see `from_torch`.
@@ -118,7 +118,7 @@ def find_parameters(module: object) -> list[tuple[object, object | None]]:
 def _open(module: object, decimals: int | None) -> "_Reader":
     torch = import_extra("torch", "torch", "torch")
     if not isinstance(module, torch.nn.Module):
-        raise InputError(f"a module of PyTorch is needed, not {shown(type(module).__name__)}")
+        raise InputError(f"a module of PyTorch is needed, not an object of type {shown(type(module).__name__)}")
     inner: Any = _inner(torch, module)
     return _Reader(torch, inner, Chain(f"the module {type(inner).__name__}", check_decimals(decimals)))
 
@@ -148,21 +148,21 @@ def from_state_dict(
     """Returns the problem of training a network further whose parameters a state dict holds.
 
     Args:
-        state: names like `fc1.weight` and `fc1.bias`, with tensors or arrays. It does not know the activations.
-        inputs: see `from_torch`.
-        targets: see `from_torch`.
-        activation: after every layer but the last, see `to_activation`.
-        order: the layers' names from the input to the output; default: see `read_state_dict`.
-        without_bias: see `read_state_dict`.
-        layer: see `from_torch`.
-        free: see `from_torch`.
-        loss: see `from_torch`.
-        sample_weights: see `from_torch`.
-        decimals: see `from_torch`.
-        data_decimals: see `from_torch`.
+        state: tensors or arrays by names like `fc1.weight` and `fc1.bias`. A state dict does not hold the activations.
+        inputs: shape (N, n_0); a tensor, array or list.
+        targets: shape (N, n_{L+1}), or (N,) for one output.
+        activation: the activation after every layer but the last, see `to_activation`.
+        order: the layers' names from the input to the output; default: decided by the rule of `read_state_dict`.
+        without_bias: the names of layers that have no bias, where other layers have one.
+        layer: the trained layer, 1..L+1.
+        free: the same, or "all" for the parameters of all layers; in place of `layer`.
+        loss: the loss; default: absolute.
+        sample_weights: a nonnegative number for each sample; default: 1 each.
+        decimals: reads the parameters as decimals with at most so many places, see `from_torch`.
+        data_decimals: the same for the data.
 
     Raises:
-        InputError: names that are no layers' weights and biases, shapes that do not fit, NaN, infinities.
+        InputError: a name is not that of a layer's weight or bias, shapes do not fit, or a number is not finite.
     """
     network = read_state_dict(
         state, "the state dict", activation=activation, order=order, without_bias=without_bias, decimals=decimals
@@ -182,12 +182,13 @@ def from_state_dict(
 def load_torch_file(path: Path | str, *, key: str | None = None) -> dict[str, object]:
     """Returns the state dict in a file that `torch.save` has written.
 
-    The file is opened with `weights_only=True`, so that no code in it runs: one that holds a whole module is refused.
+    The file is opened with `weights_only=True`, so that no code in it runs. A file that holds a whole module is
+    refused.
 
     Args:
-        path: of the file.
-        key: a checkpoint that holds several things: under which name the state dict is; default: the only one that is
-            a dict with a tensor named `weight`, or `....weight`.
+        path: the file's path.
+        key: the name of the state dict in a checkpoint that holds several things; default: the only entry that is a
+            dict with a tensor named `weight` or `....weight`.
 
     Raises:
         InputError: PyTorch is missing, the file is damaged or of another kind, or it holds no state dict, or several.
@@ -204,9 +205,7 @@ def load_torch_file(path: Path | str, *, key: str | None = None) -> dict[str, ob
         if reason.startswith("Weights only"):
             # What follows in PyTorch's message is how to open it unsafely
             reason = "PyTorch's weights_only refuses what is in it"
-        hint = (
-            "a file made by torch.save(module.state_dict(), path) is needed; a whole module is a pickle: it runs code"
-        )
+        hint = "a file of torch.save(module.state_dict(), path) is needed; a whole module is a pickle, which runs code"
         raise InputError(f"{path}: cannot be opened safely ({reason[:120]}); {hint}") from None
     if not isinstance(loaded, Mapping):
         raise InputError(f"{path}: holds {shown(type(loaded).__name__)}; a state dict is needed")
@@ -231,16 +230,16 @@ def _is_state_dict(value: Mapping[Any, object]) -> bool:
 def check_module(module: object, inputs: object) -> ForwardCheck:
     """Returns how far a module's own outputs are from the exact ones of the network that is read from it.
 
-    The module computes in its own floats on the data, rounded to them; then a copy of it computes in float64, whose
-    bound is far smaller. Where the module's floats are too short for their bound to hold (bfloat16 and wide layers), or
-    the module cannot be copied, one of the two has to do.
+    The module computes in its own floats, on the data rounded to these. Then a copy of the module computes in float64,
+    for which the bound is far smaller. One of the two comparisons is left out where the module's floats are too short
+    for the bound to hold (bfloat16 and wide layers), or where the module cannot be copied.
 
     Args:
         module: see `from_torch`.
         inputs: see `from_torch`.
 
     Raises:
-        InputError: they differ by more than rounding explains, or the module refuses the data.
+        InputError: the outputs differ by more than rounding explains, or the module refuses the data.
     """
     network = read_module(module)
     own: Any = _inner(import_extra("torch", "torch", "torch"), module)
@@ -316,9 +315,9 @@ class _Reader:
             "squeeze": self._squeeze,
             "contiguous": lambda _: None,
         }
-        # Weight and bias of each layer, the module's own tensors
+        # weight and bias of each layer, which are the module's own tensors
         self.pairs: list[tuple[object, object | None]] = []
-        # From here on only the shape of the outputs changes
+        # after this only the shape of the outputs may change
         self.is_squeezed = False
 
     def read(self) -> Network:
@@ -392,7 +391,9 @@ class _Reader:
 
     def _add_affine(self, name: str, weight: object, bias: object) -> None:
         if any(weight is other for other, _ in self.pairs):
-            raise InputError(f"{self.chain.place}: {name} has the weights of an earlier layer; here each has its own")
+            raise InputError(
+                f"{self.chain.place}: {name} has the weights of an earlier layer; layers must not share weights"
+            )
         self.pairs.append((weight, bias))
         self.chain.add_affine(name, weight, bias)
 
@@ -436,7 +437,7 @@ class _Reader:
 
     def _view(self, node: Any) -> None:  # noqa: ANN401
         sizes = node.args[1] if len(node.args) == 2 and isinstance(node.args[1], (tuple, list)) else node.args[1:]  # noqa: PLR2004
-        # The number of samples, read from the data or left open, and one axis for all else
+        # the number of samples, read from the data or left open, and one axis for the rest
         if len(sizes) == 1 and sizes[0] == -1 and self.chain.has_layers:
             self.is_squeezed = True
             return
@@ -447,7 +448,7 @@ class _Reader:
 
     def _squeeze(self, node: Any) -> None:  # noqa: ANN401
         if not self.chain.has_layers or _arguments(node, ("dim", None))[0] not in (-1, 1, None):
-            raise InputError(f"{self.chain.place}: {node.name} takes an axis away that is not the outputs'")
+            raise InputError(f"{self.chain.place}: {node.name} removes an axis that is not the outputs'")
         self.is_squeezed = True
 
 

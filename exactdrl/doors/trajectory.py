@@ -1,7 +1,7 @@
 """Trajectories of a training: a row of parameters for each point.
 
-`Recorder` writes them with the shapes of their layers (`*.npz`, `*.parquet`). Those of other programs come as a table
-(CSV and its relatives, Parquet) or as an array of NumPy, one layer's parameters a row.
+`Recorder` writes trajectories with the shapes of their layers (`*.npz`, `*.parquet`). Other programs write them as a
+table (CSV and its relatives, Parquet) or as an array of NumPy, with one layer's parameters in each row.
 """
 
 import io
@@ -33,11 +33,11 @@ class Trajectory:
     """The points of a trajectory.
 
     Attributes:
-        place: what error messages call it.
+        place: what error messages call the trajectory.
         points: a row of parameters for each point, at least one row.
-        steps: the number of the training's step at each point; the row's number, from 1, where that is not known.
-        shapes: of the layers whose parameters a row has, one after the other; empty where the file does not say: one
-            layer's, the one that is trained.
+        steps: the number of the training's step at each point; the row's number, from 1, where the step is not known.
+        shapes: the shapes of the layers whose parameters a row holds, one after the other. Empty where the file does
+            not give them; then a row holds the parameters of the layer that is trained.
         notes: what was decided by a rule while reading, one sentence each.
     """
 
@@ -48,11 +48,11 @@ class Trajectory:
     notes: tuple[str, ...] = ()
 
     def layers_at(self, instance: Instance, row: int) -> tuple[Layer, ...]:
-        """Returns the network at a point: the instance's, the layers that were recorded with the point's parameters.
+        """Returns the network at a point: recorded layers with the point's parameters, others from the instance.
 
         Args:
-            instance: with the same widths.
-            row: from 0; negative ones count from the end.
+            instance: an instance with the same widths.
+            row: the row's number, from 0; negative numbers count from the end.
 
         Raises:
             InputError: there is no such row, or the shapes are not the instance's.
@@ -74,11 +74,11 @@ class Trajectory:
     def instance_at(self, instance: Instance, row: int) -> Instance:
         """Returns the instance with the network at a point, to be judged or snapped there.
 
-        Where all layers were recorded, or the instance is free as a whole, all parameters are free. Otherwise the layer
-        that was recorded is.
+        All parameters are free if several layers were recorded, or if they are free in the instance. Otherwise the
+        recorded layer is trained.
 
         Args:
-            instance: with the same widths.
+            instance: an instance with the same widths.
             row: see `layers_at`.
 
         Raises:
@@ -95,8 +95,8 @@ class Trajectory:
 
         Raises:
             InputError: the layer was not recorded, the shapes are not the instance's, a row has another number of
-                parameters, or another layer that was recorded differs from the instance's: the problem is about one
-                layer, with all others fixed.
+                parameters, or another recorded layer differs from the instance's, though all layers but the trained one
+                are fixed.
         """
         if not self.shapes:
             units, width = len(instance.start), len(instance.start[0])
@@ -127,10 +127,10 @@ class Trajectory:
         return tuple(point[found] for point in self.points)
 
     def shapes_in(self, instance: Instance) -> tuple[LayerShape, ...]:
-        """Returns the shapes of the recorded layers; of the trained one where the file does not say.
+        """Returns the shapes of the recorded layers; that of the trained layer where the file does not give them.
 
         Raises:
-            InputError: they are not the instance's.
+            InputError: the shapes are not the instance's.
         """
         every = [
             LayerShape(number, len(layer.weight), len(layer.weight[0]), layer.bias is not None)
@@ -156,17 +156,20 @@ def _words(shape: LayerShape) -> str:
 
 
 def read_trajectory(path: Path | str, *, columns: str | None = None, form: TextForm | None = None) -> Trajectory:
-    """Returns the points of a trajectory; decimals mean what is written, binary floats the dyadic rationals they are.
+    """Returns the points of a trajectory.
+
+    Decimals mean what is written, and binary floats mean the dyadic rationals that they are.
 
     Args:
-        path: `*.npz` or `*.parquet` that `Recorder` has written; `*.npy` with an array of shape (rows, n) or
-            (rows, n_ℓ, m); `*.npz` with one such array, or the one named by `columns`; or a table, see `read_table`.
-        columns: a table with names: take the columns of this name with 0, 1, ... behind it; default: all columns.
-        form: how a text is written; it is of no use with other files.
+        path: a file `*.npz` or `*.parquet` that `Recorder` has written; a file `*.npy` with an array of shape (rows, n)
+            or (rows, n_ℓ, m); a file `*.npz` with such an array; or a table, see `read_table`.
+        columns: for a table, the prefix of the columns prefix0, prefix1, ... that are taken, by default all; for
+            `*.npz`, the name of the array.
+        form: how a text is written; other files do not use it.
 
     Raises:
-        InputError: the file cannot be read, holds no rows, ragged rows, or what is no finite number; the message names
-            the file, row, column and value.
+        InputError: the file cannot be read, holds no rows or ragged rows, or an entry is no finite number; the message
+            names the file, row, column and value.
     """
     path = Path(path)
     if path.suffix in {".npy", ".npz"} and form not in {None, TextForm()}:
@@ -190,7 +193,9 @@ def _choose(sheet: Sheet, prefix: str) -> list[int]:
     while f"{prefix}{len(indices)}" in names:
         indices.append(names.index(f"{prefix}{len(indices)}"))
     if not indices:
-        raise InputError(f"{sheet.place}: no column is named {prefix}0")
+        raise InputError(
+            f"{sheet.place}: no column is named {prefix}0, as --columns {prefix} (columns={prefix!r}) asks"
+        )
     return indices
 
 
@@ -220,7 +225,7 @@ def _read_npz(path: Path, name: str | None) -> Trajectory:
 
 
 def _read_parquet(path: Path) -> Trajectory | None:
-    """Returns what `Recorder` has written, None where the file is another table."""
+    """Returns what `Recorder` has written; None where the file holds another table."""
     import pyarrow as pa  # noqa: PLC0415 - a tenth of a second, for those who need it
     from pyarrow import parquet  # noqa: PLC0415 - the same
 

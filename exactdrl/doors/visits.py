@@ -1,7 +1,7 @@
 """The cells that a training visits: which signs change from one recorded point to the next, and the exact loss.
 
-A recorded point is a point of floats, and it lies where it lies: signs and losses are decided exactly there, and
-nothing is claimed about the way between two points.
+A recorded point is a point of floats. Signs and losses are decided exactly at that point, and nothing is claimed about
+the way between two points.
 """
 
 from collections.abc import Iterator
@@ -18,15 +18,16 @@ class Visit:
     """A recorded point.
 
     Attributes:
-        row: of the trajectory, from 1.
-        step: of the training.
-        loss: at the point.
-        cell: the number of the point's sign pattern, from 1 in the order of first visits. Points with the same number
+        row: the row of the trajectory, from 1.
+        step: the step of the training.
+        loss: the exact loss at the point.
+        cell: the number of the point's sign pattern, from 1, in the order of first visits. Points with the same number
             have the same signs at all kinks.
-        is_return: whether the pattern was left and met again.
+        is_return: whether the training comes back to a pattern that it had left.
         changed: how many kinks have another sign than at the point before; 0 at the first point.
-        zeros: how many kinks are met exactly.
-        dead_units: (layer, unit) whose activation is 0 on all samples, layers from 1, units from 0.
+        zeros: how many kinks the point lies on exactly.
+        dead_units: the pairs (layer, unit) of units whose activation is 0 on all samples, layers counted from 1 and
+            units from 0.
     """
 
     row: int
@@ -40,14 +41,14 @@ class Visit:
 
 
 def find_visits(instance: Instance, trajectory: Trajectory) -> Iterator[Visit]:
-    """Yields what happens at each point of a trajectory, in order.
+    """Yields the visit at each point of a trajectory, in order.
 
-    Kinks are the preactivations of units whose activation bends, and the residuals where the loss bends; each is on a
-    sample of the instance's data.
+    A kink is a preactivation of a unit whose activation bends at 0, or a residual at which the loss bends, each on one
+    sample of the data.
 
     Args:
-        instance: with the data and the loss.
-        trajectory: of the same network.
+        instance: the problem, with the data and the loss.
+        trajectory: a trajectory of the same network.
 
     Raises:
         InputError: the trajectory's shapes are not the instance's.
