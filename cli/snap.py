@@ -55,8 +55,9 @@ def snap_command(
 
     A tolerance proposes which preactivations, residuals and outer weights are 0. Exact algebra then finds the
     stationary point of that pattern that is nearest to the trained one. A point is stationary if every one-sided
-    derivative test holds there. Both points are judged, and their verdicts stand side by side. Exit codes: 0 a point
-    near the trained one was found and decided, 2 bad input, 3 undecided.
+    derivative test holds there. Both points are judged, and their verdicts stand side by side. A unit is silenced if
+    its outer weights are proposed to be 0. Exit codes: 0 a point near the trained one was found and decided, 2 bad
+    input, 3 undecided.
     """
     refuse_existing(output, force=force)
     chosen = tuple(parse_rational(text) for text in tolerances) or DEFAULT_TOLERANCES

@@ -81,7 +81,7 @@ def test_a_budget_stops_an_enumeration_and_after_goes_on(capsys, budget):
     code, out, err = run(capsys, "cells", "w1.csv", "--target", "y", "--budget", budget, "--json")
     assert code == 3
     first = [cell["pattern"] for cell in json.loads(out)]
-    assert f"{budget} cells listed, there are 10" in err
+    assert f"{budget} cells were listed, and there are 10" in err
     after = err.split("--after ")[1].split()[0]
     rest = [cell["pattern"] for cell in json_of(capsys, "cells", "w1.csv", "--target", "y", "--after", after)]
     assert len(set(first + rest)) == len(first) + len(rest) == 10
@@ -116,8 +116,11 @@ def test_drawn_cells_of_large_data(capsys):
     arguments = ["cells", "big.csv", "--no-header", "--target", "31", "--units", 2, "--draw", 2]
     found = json_of(capsys, *arguments)
     assert [(cell["genuine"], cell["loss"], len(cell["pattern"])) for cell in found] == [(False, None, 2)] * 2
-    assert "genuine      0, without 2" in run(capsys, *arguments)[1]
-    for more, words in ((["-o", "a.drl"], "without a certificate"), (["--loss", "absolute"], "squared loss")):
+    assert "genuine      0 with a genuine minimum, 2 without" in run(capsys, *arguments)[1]
+    for more, words in (
+        (["-o", "a.drl"], "no certificate for cells of data this large"),
+        (["--loss", "absolute"], "squared loss"),
+    ):
         code, _, err = run(capsys, *arguments, *more)
         assert code == 2
         assert words in err

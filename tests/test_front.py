@@ -230,8 +230,8 @@ def test_campaign_result(tmp_path):
     config.write_text("version = 1\n[[problems]]\nwidths = [[2, 2, 1]]\nsamples = [8]\nbits = [8]\nseeds = 2\n")
     found = exactdrl.campaign(config, tmp_path / "runs", jobs=1)
     assert (found.rejected, found.has_failed, found.failures) == (0, False, ())
-    assert found.message.startswith("2, 2 of them now")
-    assert exactdrl.campaign(config, tmp_path / "runs", jobs=1).message.startswith("2, 0 of them now")
+    assert found.message.startswith("2, 2 of them done now")
+    assert exactdrl.campaign(config, tmp_path / "runs", jobs=1).message.startswith("2, 0 of them done now")
     assert found.to_dict() == json.loads((tmp_path / "runs" / "summary.json").read_text())
     pytest.importorskip("pandas")
     assert len(found.to_pandas()) == 2

@@ -194,7 +194,7 @@ def test_command(tmp_path, capsys):
     through = ["--through", str(tmp_path / "p.csv")]
     assert run(["slice", names[0], "-o", str(tmp_path / "b.png"), *through]) == 0
     for arguments, words in (
-        ([names[0], "-o", str(tmp_path / "c.gif")], "an animation needs a walk"),
+        ([names[0], "-o", str(tmp_path / "c.gif")], "an animation shows a walk"),
         ([names[0], "-o", str(tmp_path / "c.txt")], "a figure's name ends in"),
         ([*names, "-o", str(tmp_path / "a.png")], "exists already"),
         ([*names, "-o", str(tmp_path / "c.png"), "--zoom", "0"], "a positive number is needed"),

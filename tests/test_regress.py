@@ -434,12 +434,12 @@ def test_instances() -> None:
         ({"tau": "-1/2"}, "tau is -1/2;"),
         ({"tau": "a"}, "tau: "),
         ({"tau": float("nan")}, "tau: "),
-        ({"weights": [1, -1, 1]}, r"weights\[1\] is -1, negative"),
+        ({"weights": [1, -1, 1]}, r"weights\[1\] is -1; it must not be negative"),
         ({"weights": [1, 1]}, "weights has 2 entries, the data has 3 rows"),
         ({"weights": [0, 0, 0]}, "all weights are zero"),
         ({"target": [1, 2]}, "target has 2 entries, the data has 3 rows"),
         ({"target": [1, float("inf"), 2]}, r"target\[1\]: "),
-        ({"formula": "y ~ x"}, "a formula says the target"),
+        ({"formula": "y ~ x"}, "a formula names the target"),
         ({"target": None, "formula": "y ~ x"}, "the columns have no names"),
     ],
 )
@@ -457,7 +457,7 @@ def test_bad_input(options: dict, message: str) -> None:
         ("y,x,w\n1,2,1\n3,4,-1\n", {"weights": "w"}, r"row 3, column 3 \('w'\): a weight is -1, below 0"),
         ("y,x\n1,2\n3,\n", {"target": None, "formula": "y ~ x"}, r"row 3, column 2 \('x'\): the value is missing"),
         ("y,x,w\n1,2,1\n3,4,-1\n", {"target": None, "formula": "y ~ x", "weights": "w"}, "a weight is -1, below 0"),
-        ("y,z,x\n1,2,3\n3,4,5\n", {"target": "y,z"}, "one target is needed, not y, z"),
+        ("y,z,x\n1,2,3\n3,4,5\n", {"target": "y,z"}, "the targets are y, z; one is needed"),
         ("y,Intercept\n1,2\n3,4\n", {}, "--no-intercept"),
     ],
 )
@@ -609,7 +609,7 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, csv_of("stackloss"), "--target", "STACKLOSS", "--tau", "0.25", "-o", path)
     assert code == 0
     assert "133/8" in out
-    assert "zero residuals  8; more than 4: degenerate" in out
+    assert "zero residuals  8; this is degenerate, since it is more than 4" in out
     assert Path(path).exists()
     assert (tmp_path / "r.json").exists()
     assert run(capsys, csv_of("stackloss"), "--target", "STACKLOSS", "-o", path)[0] == 2

@@ -184,7 +184,7 @@ def test_command(capsys, tmp_path):
     with pytest.raises(SystemExit) as stop:
         main(["snap", str(tmp_path / "far.json"), "-o", str(tmp_path / "c.json")])
     assert stop.value.code == 3
-    assert "undecided: not rational. It is far from the trained point" in capsys.readouterr().out
+    assert "undecided: not rational. The snapped point is far from the trained one" in capsys.readouterr().out
     write_instance(shallow([[1.0000001, 1.9999999]], [[1.0]], [[1, 0], [0, 1]], [[1], [2]]), tmp_path / "a.json")
     arguments = ["snap", str(tmp_path / "a.json"), "-o", str(tmp_path / "b.json")]
     with pytest.raises(SystemExit) as stop:

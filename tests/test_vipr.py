@@ -323,4 +323,4 @@ def test_export_of_leaves_and_cells(tmp_path, capsys):
         assert sorted(tmp_path.glob(f"{name}*")) == sorted(names if count else [])
         for one in names:
             assert check_vipr(one.read_text("ascii")) in ({"infeasible"} if "cells" in name else {0})
-    assert "no sign choice of a judged cell is infeasible" in capsys.readouterr().err
+    assert "no choice of signs of a judged cell is infeasible" in capsys.readouterr().err

@@ -1,1 +1,1 @@
-"""The way in: plain functions that take files, instances or arrays and return results with named exact fields."""
+"""The way in: functions that take files, instances or arrays, and return results with named exact fields."""

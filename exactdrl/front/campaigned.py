@@ -1,4 +1,4 @@
-"""Many runs from a small configuration in one call."""
+"""A campaign, many runs from a small configuration, in one call."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,24 +22,24 @@ __all__ = ["AnyCase", "Campaign", "CampaignResult", "campaign", "default_config"
 
 @dataclass(frozen=True, slots=True, repr=False)
 class CampaignResult(Result):
-    """What a campaign came to.
+    """The result of a campaign.
 
     Attributes:
-        conducted: the table's rows, the summary, the files.
+        conducted: the table's rows, the summary, and the paths of the written files.
     """
 
     conducted: Conducted
 
     @property
     def message(self) -> str:
-        """Returns how many runs came to what, in a sentence."""
+        """Returns how many runs there are, how many were done now, and how many met a limit or failed."""
         found = self.conducted
         failed, limit = found.count(FAILED), found.count(LIMIT)
-        return f"{len(found.rows)}, {found.run} of them now; {limit} over a limit, {failed} failed"
+        return f"{len(found.rows)}, {found.run} of them done now; {limit} met a limit, {failed} failed"
 
     @property
     def failures(self) -> tuple[tuple[str, str], ...]:
-        """Returns the runs that came to nothing, each with its reason."""
+        """Returns the runs that met a limit or failed, each by its name with the reason."""
         return tuple(self.conducted.summary.failures)
 
     @property
@@ -72,15 +72,16 @@ class CampaignResult(Result):
 
 
 def read_campaign(config: Path | str | None = None, *, verify: bool = False, keep_runs: bool = False) -> Campaign:
-    """Returns what a configuration means.
+    """Returns the campaign that a configuration describes.
 
     Args:
-        config: the path of a TOML file; None for the shipped one.
-        verify: check each certificate, as `verify = true` in the file.
-        keep_runs: keep instances and certificates, as `keep_runs = true` in the file.
+        config: the path of a TOML file; None for the shipped configuration.
+        verify: whether each certificate is checked, as `verify = true` in the file asks.
+        keep_runs: whether instances, certificates and sequences are kept, as `keep_runs = true` in the file asks.
 
     Raises:
-        InputError: the file cannot be read, or is not of the form.
+        InputError: the file cannot be read or is not of the form, or `verify` or `keep_runs` is asked of runs that have
+            no certificate.
     """
     found = parse_config(default_config(), "--default") if config is None else read_config(Path(config))
     return found.with_options(verify=verify, keep_runs=keep_runs)
@@ -99,21 +100,24 @@ def campaign(
 ) -> CampaignResult:
     """Runs what is missing of a campaign, and writes its table, summary and figures into a folder.
 
-    A campaign that was interrupted goes on by the same call: nothing is lost, nothing is run twice.
+    The same call goes on with a campaign that was interrupted. No result is lost, and no run is done twice.
 
     Args:
         config: what `read_campaign` returns, the path of a TOML file, or None for the shipped campaign.
-        folder: made if it does not exist; goes on with what is there.
-        jobs: runs at once; default: one for each processor.
-        scheduler: of a Dask cluster that runs them instead, tcp://host:8786.
-        retry_failed: run those again that failed.
-        formats: of the figures, several of png, svg, pdf and pgf; none without any.
-        size: of the figures: `screen`, or for print `column` (one column of a paper with two) or `page` (its width).
-        on_run: called with done runs, all runs, the latest case and its status.
+        folder: the folder for the results, which is made if it does not exist; runs that it holds are not done again.
+        jobs: how many runs are done at once; default: one for each processor.
+        scheduler: the address tcp://host:8786 of the scheduler of a Dask cluster that does the runs instead.
+        retry_failed: whether runs that failed are done again.
+        formats: the formats of the figures: png, svg, pdf or pgf, several together; without any, no figure is drawn.
+        size: the size of the figures: `screen`, or for print `column` (one column of a paper with two) or `page` (its
+            width).
+        on_run: is called with the number of runs done, the number of all runs, the latest case and its status.
 
     Raises:
-        InputError: the configuration is not of the form, the folder holds something else, cannot be written, or another
-            process works in it; Dask or its scheduler is missing, or LaTeX, which the format pgf needs.
+        InputError: the configuration is not of the form; the folder holds something else, cannot be written, or another
+            process works in it; Dask is missing, or there is no scheduler; LaTeX, which the format pgf needs,
+            is missing.
+        MachineError: the cluster's scheduler went away.
     """
     found = config if isinstance(config, Campaign) else read_campaign(config)
     return CampaignResult(

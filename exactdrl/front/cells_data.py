@@ -1,4 +1,4 @@
-"""The data of questions about hidden cells: a table or an instance, with one hidden layer and one output."""
+"""The data of questions about hidden cells: a table, or an instance with one hidden layer and one output."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +17,9 @@ class CellsData:
     """A problem whose hidden cells are asked for.
 
     Attributes:
-        instance: the problem; of a table, with all parameters 0.
-        setting: the same for the room of hidden cells.
-        is_from_file: whether the instance is a file's.
+        instance: the problem; that of a table has all parameters 0.
+        setting: the same problem as `exactdrl.hidden_cells` takes it.
+        is_from_file: whether the instance is that of a file, so that a certificate can name the file.
     """
 
     instance: Instance
@@ -31,11 +31,11 @@ def read_cells_instance(path: Path | str, units: int | None = None) -> CellsData
     """Returns the data of an instance file.
 
     Args:
-        path: of the file.
-        units: of the hidden layer; default: as many as the instance has.
+        path: the file's path.
+        units: the number of hidden units; default: as many as the instance has.
 
     Raises:
-        InputError: the file cannot be read, or is not of one hidden layer and one output.
+        InputError: the file cannot be read, or its network has not one hidden layer and one output.
     """
     instance = read_instance(path)
     setting = to_setting(instance)
@@ -56,12 +56,12 @@ def to_cells_data(
     """Returns the data of a table.
 
     Args:
-        table: with one target column and no weights.
-        units: of the hidden layer.
-        loss: its kind.
-        activation: of the hidden units.
+        table: a table with one target column and without weights.
+        units: the number of hidden units.
+        loss: the kind of the loss.
+        activation: the activation of the hidden units.
         has_bias: whether the hidden layer has a bias.
-        has_output_bias: whether the output has one.
+        has_output_bias: whether the output has a bias.
 
     Raises:
         InputError: the table has several targets, or weights.
@@ -69,7 +69,7 @@ def to_cells_data(
     refuse_weights(table)
     if len(table.target_names) != 1:
         raise InputError(
-            f"{table.place}: one target column is needed, not {len(table.target_names)}: cells are those of one output"
+            f"{table.place}: one target column is needed, not {len(table.target_names)}; --target names it"
         )
     setting = Setting.create(
         tuple(tuple(row) for row in table.inputs),
@@ -99,7 +99,7 @@ def refuse_weights(table: Table) -> None:
     """Refuses a table with weights.
 
     Raises:
-        InputError: it has them.
+        InputError: the table has weights.
     """
     if table.weights is not None:
         raise InputError(f"{table.place}: cells are judged without weights of the samples; leave --weights out")

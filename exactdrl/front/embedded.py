@@ -1,4 +1,4 @@
-"""Embedding of a network in a wider one in one call, and what becomes of its point."""
+"""The embedding of a network in a wider one in one call, with the verdicts on its point before and after."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ from exactdrl.report.construction_words import embedded_fields, embedded_lines
 
 @dataclass(frozen=True, slots=True, repr=False)
 class EmbedResult(Result):
-    """A point, the embedded point, and what the theory says.
+    """A point, the point that it becomes in a wider network, and what the theory says of both.
 
     Attributes:
         given: the problem of the given point.
-        embedded: the embedded point with both verdicts.
+        embedded: the embedded point, and the verdicts on both points.
     """
 
     given: Instance
@@ -44,17 +44,17 @@ class EmbedResult(Result):
 
     @property
     def prediction(self) -> Prediction | None:
-        """Returns what the theory says; None where it is silent."""
+        """Returns what the theory predicts; None where it does not cover the problem."""
         return self.embedded.prediction
 
     @property
     def agrees(self) -> bool | None:
-        """Returns whether both verdicts are as the theory says; None where it does not say anything about them."""
+        """Returns whether both verdicts are as the theory predicts; None where it predicts neither."""
         return is_borne_out(self.embedded)
 
     @property
     def message(self) -> str:
-        """Returns what becomes of the point, in a sentence."""
+        """Returns both verdicts in a sentence."""
         return f"before: {self.before.message}; embedded: {self.after.message}"
 
     def lines(self) -> list[str]:
@@ -69,7 +69,7 @@ class EmbedResult(Result):
         """Writes the embedded point as an instance, `*.json` or `*.json.gz`.
 
         Raises:
-            InputError: the path has another ending, exists and `force` is not set, or cannot be written.
+            InputError: the path has another ending, the file exists and `force` is not set, or it cannot be written.
         """
         write_instance(self.instance, path, force=force)
 
@@ -86,14 +86,14 @@ def embed(
 
     Args:
         problem: an instance, or the path of its file: the network and its point.
-        replicated: a unit of the first hidden layer, from 0, and copies (β, γ): inner weights times β, which is
-            positive, outer weights times γ, Σ β γ = 1.
-        inactive: inner weights, the bias last, and outer weights of a unit that is off on every sample.
-        propagated: inner weights, the bias last, of a unit with outer weights 0.
-        budget: how much work each proof may take.
+        replicated: a unit of the first hidden layer, from 0, and the pairs (β, γ) of its copies. A copy has the unit's
+            inner weights times β > 0 and its outer weights times γ, with Σ β γ = 1.
+        inactive: the inner weights, the bias last, and the outer weights of a new unit that is off on every sample.
+        propagated: the inner weights, the bias last, of a new unit with outer weights 0.
+        budget: how much work each proof may take, in nodes of its tree.
 
     Raises:
-        InputError: not exactly one way is named, or what is given does not keep the function.
+        InputError: not exactly one way is given, or the new units would change the function.
     """
     instance = to_instance(problem)
     found = embed_instance(instance, replicated=replicated, inactive=inactive, propagated=propagated, budget=budget)

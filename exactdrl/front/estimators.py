@@ -1,4 +1,4 @@
-"""Exact regressions as estimators in scikit-learn's form; scikit-learn itself is used where it is installed.
+"""Exact regressions as estimators in scikit-learn's form, with or without scikit-learn installed.
 
 ```python
 model = ExactQuantileRegressor(quantile="1/4").fit(X, y)
@@ -17,7 +17,7 @@ from gmpy2 import mpq
 from numpy.typing import NDArray
 
 from exactdrl.doors.design import INTERCEPT
-from exactdrl.exact.rationals import InputError, shown, to_float
+from exactdrl.exact.rationals import InputError, to_float
 from exactdrl.front.regressed import RegressionResult, regress, to_level
 from exactdrl.front.walked import WalkResult
 
@@ -38,24 +38,25 @@ _KIND = type(mpq(0))
 
 
 class ExactQuantileRegressor(_Mixin, _Base):  # type: ignore[misc]
-    """The regression quantile of a level, exact.
+    """The exact regression quantile of a level.
 
     Attributes:
-        coef_: the coefficients in float64, each correctly rounded; 0 for aliased columns.
-        intercept_: the same for the intercept; 0 without one.
-        exact_coef_: the coefficients, exact.
-        exact_intercept_: the intercept, exact.
+        coef_: the coefficients in float64, correctly rounded, shape (columns,). A column that is aliased, a combination
+            of columns before it, has the coefficient 0.
+        intercept_: the intercept in float64, correctly rounded; 0 where none is fitted.
+        exact_coef_: the exact coefficients.
+        exact_intercept_: the exact intercept.
         result_: everything else, a `RegressionResult`: the objective, whether the fit is unique, the dual, the path.
         n_features_in_: the number of columns.
-        feature_names_in_: their names, where the data has names that are texts.
+        feature_names_in_: the names of the columns, where the data has names that are texts.
     """
 
     def __init__(self, quantile: object = "1/2", *, fit_intercept: bool = True) -> None:
         """Takes the settings.
 
         Args:
-            quantile: τ, between 0 and 1: a text like "1/4" or "0.25", a fraction, or a float, which means the dyadic
-                rational that it is.
+            quantile: the level τ, between 0 and 1: a text like "1/4" or "0.25", a fraction, or a float, which means the
+                dyadic rational that it is.
             fit_intercept: whether there is a column of ones.
         """
         self.quantile = quantile
@@ -70,12 +71,14 @@ class ExactQuantileRegressor(_Mixin, _Base):  # type: ignore[misc]
         """Fits the model, and returns it.
 
         Args:
-            X: shape (N, columns): an array, a frame, or rows. Floats mean the dyadic rationals that they are.
-            y: shape (N,).
-            sample_weight: nonnegative numbers, shape (N,); default: 1 each.
+            X: the columns, shape (N, columns): an array, a frame, or rows. Floats mean the dyadic rationals that they
+                are.
+            y: the targets, shape (N,).
+            sample_weight: nonnegative weights, shape (N,); default: 1 each.
 
         Raises:
-            InputError: the data do not fit, a level is not between 0 and 1, a weight is negative, all weights are 0.
+            InputError: the shapes do not fit, a level is not between 0 and 1, a weight is negative, or all weights are
+                0.
         """
         level = self._level()
         exact = _to_exact_rows(X)
@@ -99,11 +102,11 @@ class ExactQuantileRegressor(_Mixin, _Base):  # type: ignore[misc]
         return self
 
     def predict(self, X: object) -> NDArray[np.float64]:  # noqa: N803
-        """Returns predictions in float64, each the correctly rounded exact one."""
+        """Returns the predictions in float64, each rounded correctly from the exact one."""
         return np.array([to_float(value) for value in self.exact_predict(X)])
 
     def exact_predict(self, X: object) -> tuple[mpq, ...]:  # noqa: N803
-        """Returns exact predictions."""
+        """Returns the exact predictions."""
         check_is_fitted(self)
         exact = _to_exact_rows(X)
         checked = validate_data(self, X, reset=False, dtype=None if exact else "numeric")
@@ -112,13 +115,13 @@ class ExactQuantileRegressor(_Mixin, _Base):  # type: ignore[misc]
 
     @property
     def certificate_(self) -> WalkResult:
-        """Returns the walk to the optimum with its certificate, made when it is asked for."""
+        """Returns the walk to the optimum with its certificate, which is made when it is asked for."""
         check_is_fitted(self)
         return self.result_.certificate
 
 
 class ExactLAD(ExactQuantileRegressor):
-    """Least absolute deviations, exact: the regression quantile of level 1/2; see `ExactQuantileRegressor`."""
+    """Exact least absolute deviations, the regression quantile of level 1/2; see `ExactQuantileRegressor`."""
 
     def __init__(self, *, fit_intercept: bool = True) -> None:
         """Takes the settings.
@@ -137,7 +140,7 @@ def _renamed(result: RegressionResult, names: tuple[str, ...]) -> RegressionResu
 
 
 def _to_exact_rows(rows: object) -> list[list[object]] | None:
-    """Returns rows of numbers that are no floats, as they are; None for arrays and frames of floats."""
+    """Returns rows with exact rationals as they are; None for all other data."""
     if isinstance(rows, (list, tuple)) and rows and isinstance(rows[0], (list, tuple)):
         listed = [list(row) for row in rows]
         if any(isinstance(value, _KIND) for row in listed for value in row):
@@ -150,5 +153,5 @@ def _to_weights(weights: Any, count: int) -> list[object]:  # noqa: ANN401 - any
         return [weights] * count
     listed = list(weights) if isinstance(weights, (list, tuple)) else np.asarray(weights).reshape(-1).tolist()
     if len(listed) != count:
-        raise InputError(f"sample_weight has {len(listed)} entries, X has {count} rows: {shown(listed[:1])}")
+        raise InputError(f"sample_weight has {len(listed)} entries, X has {count} rows")
     return listed

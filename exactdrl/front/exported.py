@@ -1,4 +1,4 @@
-"""What a recorded walk is written as for other programs: tables, hints, VIPR, one page."""
+"""Recorded walks for other programs and for readers: tables, hints, VIPR certificates, one HTML page."""
 
 import gzip
 import sys
@@ -60,11 +60,11 @@ def export(
     Args:
         problem: an instance, or the path of its file.
         run: the walk's result, its certificate, or the path of its file.
-        vertices: `*.jsonl`, `*.csv` or `*.parquet`, with the parameters at each point.
-        losses: the same, with the loss at each point.
-        force: write over existing files.
+        vertices: the table with the parameters at each point, `*.jsonl`, `*.csv` or `*.parquet`; None for none.
+        losses: the table with the loss at each point, likewise.
+        force: whether existing files are written over.
         jobs: how many processes; default: one for each processor. The tables are the same for any number.
-        on_point: called after each row.
+        on_point: is called after each row.
 
     Raises:
         InputError: a file cannot be read, does not fit, has another ending, exists and `force` is not set, or cannot be
@@ -83,27 +83,30 @@ def export(
 def export_vipr(problem: Problem, run: Run, path: Path | str, *, force: bool = False) -> list[tuple[Path, str]]:
     """Writes VIPR certificates, for checkers of exact linear programming.
 
-    The optimum of a regression; that another walk ended in a local minimum, a file for each leaf of a tree of signs;
-    or, of a file about hidden cells, why sign choices of its judged cells are infeasible, a file for each.
+    For a regression there is one, of its optimum. For another walk that ended in a local minimum there is one for each
+    leaf of the proof's tree. For a file about hidden cells there is one for each infeasible choice of signs of a judged
+    cell's outer weights.
 
     Args:
         problem: an instance, or the path of its file.
-        run: the walk's certificate, or the path of its file or of one about hidden cells.
-        path: where; several files are NAME-1, NAME-2 and so on, with the same ending.
-        force: write over existing files.
+        run: the walk's certificate, the path of its file, or the path of a file about hidden cells.
+        path: the file that is written; several files are named NAME-1, NAME-2 and so on, with the same ending.
+        force: whether existing files are written over.
 
     Returns:
-        The files' paths, each with what it says.
+        The paths of the files, each with what the file proves.
 
     Raises:
-        InputError: the walk did not end in a minimum that slopes prove, no sign choice is infeasible, or a file cannot
-            be read or written.
+        InputError: the walk did not end in a minimum that slopes prove, no choice of signs is infeasible, or a file
+            cannot be read or written.
     """
     instance, path = to_instance(problem), Path(path)
     if isinstance(run, (str, Path)) and is_cells_file(Path(run)):
         programs, what = vipr_of_cells(instance, Path(run)), "an infeasible sign choice"
         if not programs:
-            raise InputError(f"{run}: no sign choice of a judged cell is infeasible")
+            raise InputError(
+                f"{run}: no choice of signs of a judged cell is infeasible, so that there is nothing to write"
+            )
     else:
         certificate = to_certificate(run, instance)
         if instance.free == len(instance.layers):
@@ -128,18 +131,18 @@ def elaborate(
     force: bool = False,
     on_step: Callable[[int], None] | None = None,
 ) -> None:
-    """Writes hints for the proved checker, `proofs/coq/check INSTANCE RUN HINTS`.
+    """Writes hints for the proved checker, which is run as `proofs/coq/check INSTANCE RUN HINTS`.
 
     Args:
         problem: an instance, or the path of its file.
         run: the walk's result, its certificate, or the path of its file.
-        path: `*.hints` or `*.hints.gz`; - is the standard output.
-        nodes: linear programs that the proof of the minimum may take.
-        force: write over an existing file.
-        on_step: called with the number of steps so far.
+        path: the hints' path, `*.hints` or `*.hints.gz`; - is standard output.
+        nodes: the most linear programs that the proof of the minimum may take.
+        force: whether an existing file is written over.
+        on_step: is called with the number of steps so far.
 
     Raises:
-        InputError: the proof takes more, or a file cannot be read or written.
+        InputError: the proof takes more linear programs, or a file cannot be read or written.
     """
     instance = to_instance(problem)
     certificate = to_certificate(run, instance)
@@ -168,21 +171,22 @@ def write_report(
 ) -> None:
     """Writes one HTML page about a walk: verdict, figures, claims, how to do it again.
 
-    It opens anywhere, loads nothing from anywhere, and is the same for the same files.
+    The page opens in any browser, loads nothing from elsewhere, and is the same for the same files and versions.
 
     Args:
         problem: the instance's file.
-        run: the certificate's file, whole.
-        path: `*.html`.
+        run: the certificate's file, which has to be whole.
+        path: the page's path, `*.html`.
         check: whether the stand-alone checker is run; if not, the page says so.
         lines: see `observe`.
-        seed: of the lines.
-        jobs: how many processes observe; default: one for each processor.
-        force: write over an existing file.
+        seed: the seed of the random lines.
+        jobs: how many processes observe the walk; default: one for each processor.
+        force: whether an existing file is written over.
         on_progress: see `observe`.
 
     Raises:
-        InputError: a file cannot be read, does not fit, exists, or the certificate is rejected.
+        InputError: a file cannot be read or does not fit, the page exists and `force` is not set, or the checker
+            rejects the certificate.
     """
     page = Path(path)
     if page.suffix not in {".html", ".htm"}:

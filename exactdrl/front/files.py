@@ -32,7 +32,14 @@ NetworkKind = Literal["network", "torch", "onnx", "safetensors"]
 
 @dataclass(frozen=True, slots=True)
 class FileSamples:
-    """Samples of a file, and lines about them for a summary."""
+    """The samples of a file.
+
+    Attributes:
+        inputs: shape (N, n_0).
+        targets: shape (N, n_{L+1}).
+        weights: a nonnegative number for each sample; None without weights.
+        lines: what a summary says of the samples.
+    """
 
     inputs: Samples
     targets: Samples
@@ -59,18 +66,18 @@ def read_network_file(
     """Returns the network in a file.
 
     Args:
-        path: of the file.
+        path: the file's path.
         kind: `network` for `*.npz`, `torch` for a state dict that torch.save has written, `onnx`, or `safetensors`.
-        activation: after every layer but the last; default: ReLU, which a note of the network says. An ONNX file says
-            itself what it is.
-        order: state dicts: the layers' names from the input to the output.
-        without_bias: state dicts: layers that have none while others have.
-        key: `torch`: the name of the state dict in a checkpoint.
-        keys: `network`: the names of its arrays.
-        decimals: read floats as decimals with so many places.
+        activation: the activation after every layer but the last; default: ReLU, which a note of the network says. An
+            ONNX file has its own activations.
+        order: for a state dict: the layers' names from the input to the output.
+        without_bias: for a state dict: the names of layers that have no bias while others have one.
+        key: for `torch`: the name of the state dict in a checkpoint.
+        keys: for `network`: the names of its arrays.
+        decimals: reads floats as decimals with at most so many places.
 
     Raises:
-        InputError: the file cannot be read, or is not of its kind.
+        InputError: the file cannot be read, or is not of the kind.
     """
     source, chosen = Path(path), "relu" if activation is None else activation
     match kind:
@@ -97,7 +104,7 @@ def read_network_file(
 
 
 def read_arrays(path: Path | str, *, inputs: str | None = None, targets: str | None = None) -> FileSamples:
-    """Returns the samples in a `*.npz`, by the arrays' names, which default to inputs and targets.
+    """Returns the samples in an archive `*.npz`, whose arrays are named `inputs` and `targets` unless said otherwise.
 
     Raises:
         InputError: the file cannot be read, or has no such arrays.
@@ -126,13 +133,13 @@ def to_problem(
     """Returns the problem of a network and samples, or of a regression where there is no network.
 
     Args:
-        network: whose parameters are the start; None for a regression from start 0.
+        network: the network, whose parameters are the start; None for a regression from start 0.
         samples: the data.
-        layer: the trained one, from 1.
-        free: the same, or `all` for the parameters of all layers.
+        layer: the trained layer, from 1.
+        free: the same, or `all` for the parameters of all layers; in place of `layer`.
         has_bias: whether a regression has an intercept.
-        loss: default: absolute.
-        data_decimals: read the data's floats as decimals with so many places.
+        loss: the loss; default: absolute.
+        data_decimals: reads the data's floats as decimals with at most so many places.
 
     Raises:
         InputError: shapes do not fit, or there is no such layer.
@@ -161,4 +168,8 @@ def check_words(path: Path | str, samples: FileSamples) -> str:
         InputError: they differ by more than rounding explains.
     """
     result = check_onnx(Path(path), samples.inputs)
-    return "not done: the layers are too wide for a bound in the graph's floats" if result is None else result.words
+    return (
+        "not done, since the layers are too wide for a proved bound in the graph's floats"
+        if result is None
+        else result.words
+    )

@@ -13,8 +13,8 @@ def to_frame(columns: Mapping[str, Sequence[object]], *, index: str | Sequence[s
     """Returns a data frame.
 
     Args:
-        columns: by name, all of one length.
-        index: the column that names the rows, or their names; None for their numbers.
+        columns: the columns by name, all of one length.
+        index: the column that names the rows, or the rows' names; None where the rows are numbered.
 
     Raises:
         InputError: pandas is not installed.

@@ -34,8 +34,8 @@ class GlobalResult(Result):
     """The least loss that a network with one hidden layer can have. Numbers are exact `gmpy2.mpq`.
 
     Attributes:
-        instance: the problem; its own parameters are 0.
-        found: the minimum with its proof, or what a budget left open.
+        instance: the problem, whose own parameters have no part in the result.
+        found: the minimum with its proof, or the bounds that a budget left open.
     """
 
     instance: Instance
@@ -53,7 +53,7 @@ class GlobalResult(Result):
 
     @property
     def bound(self) -> mpq:
-        """Returns a loss below which no network is."""
+        """Returns a loss that no network goes below."""
         return self.found.loss if isinstance(self.found, GlobalMinimum) else self.found.bound
 
     @property
@@ -80,15 +80,17 @@ class GlobalResult(Result):
         """Writes the instance, and the certificate that `exactdrl.verify(instance, certificate)` checks.
 
         Args:
-            instance: where the instance is written; None where it is a file already.
-            certificate: `*.drl` or `*.drl.gz`.
-            force: write over existing files.
+            instance: the path to which the instance is written; None where it is a file already.
+            certificate: the certificate's path, `*.drl` or `*.drl.gz`.
+            force: whether existing files are written over.
 
         Raises:
-            InputError: nothing is proved, a file exists and `force` is not set, or it cannot be written.
+            InputError: the minimum is not proved, a file exists and `force` is not set, or it cannot be written.
         """
         if not isinstance(self.found, GlobalMinimum):
-            raise InputError("the minimum is undecided: there is no certificate")
+            raise InputError(
+                "the minimum is undecided, so that there is no certificate; a greater budget may decide it"
+            )
         refuse_existing(Path(certificate), force=force)
         if instance is not None:
             write_instance(self.instance, instance, force=force)
@@ -98,11 +100,12 @@ class GlobalResult(Result):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SpuriousResult(Result):
-    """A spurious minimum of data, built.
+    """A spurious minimum that was built for data: a local minimum in all parameters that another point beats.
 
     Attributes:
-        instance: the problem, whose parameters are the local minimum.
-        found: radius, better point and valley.
+        instance: the problem, whose own parameters are the local minimum.
+        found: the radius around the minimum within which no point is better, a better point, and the valley, a polyline
+            of minima with the same loss.
     """
 
     instance: Instance
@@ -113,7 +116,7 @@ class SpuriousResult(Result):
         """Returns the result in a sentence."""
         minimum = f"a local minimum in all parameters with the loss {loss_words(self.found.loss)}"
         if self.found.better_loss is None:
-            return f"{minimum}; whether another point is better is open"
+            return f"{minimum}; no better point was found, and whether there is one is open"
         return f"{minimum}; another point has the loss {loss_words(self.found.better_loss)}: it is spurious"
 
     def lines(self) -> list[str]:
@@ -169,19 +172,24 @@ def judge_hidden_cells(
     has_bias: bool = True,
     has_output_bias: bool = False,
 ) -> list[JudgedCell]:
-    """Returns all hidden cells of a layer of K units, up to their order, each with its verdict.
+    """Returns all hidden cells of a layer of K units, up to the order of the units, each with its verdict.
+
+    A hidden cell fixes the signs of all preactivations. Its verdict says whether the minimum of its relaxation is
+    attained inside it, which is a genuine minimum (proofs/CELLS.md, section 3).
 
     Args:
-        inputs: shape (N, n); numbers of any exact kind, floats mean the dyadic rationals that they are.
+        inputs: numbers of any exact kind, shape (N, n); floats mean the dyadic rationals that they are.
         targets: N numbers.
-        units: K.
+        units: the number K of hidden units.
         loss: `squared` or `absolute`.
-        activation: slopes below and above 0.
+        activation: the activation's slopes below and above 0.
         has_bias: whether the hidden layer has a bias.
-        has_output_bias: whether the output has one.
+        has_output_bias: whether the output has a bias.
 
     Raises:
         InputError: the data are no numbers, or shapes do not fit.
+
+    Source: proofs/CELLS.md.
     """
     setting = to_setting(
         _to_instance(inputs, targets, units, loss, activation, has_bias=has_bias, has_output_bias=has_output_bias)
@@ -204,14 +212,15 @@ def global_minimum(
     """Returns the least loss that a network with K hidden units can have, with its proof.
 
     Args:
-        inputs: see `judge_hidden_cells`, as for the arguments below.
+        inputs: see `judge_hidden_cells`.
         targets: N numbers.
-        units: K.
+        units: the number K of hidden units.
         loss: `squared` or `absolute`.
-        activation: slopes below and above 0.
+        activation: the activation's slopes below and above 0.
         has_bias: whether the hidden layer has a bias.
-        has_output_bias: whether the output has one.
-        budget: parts of the parameters that are bounded at most; None for no limit.
+        has_output_bias: whether the output has a bias.
+        budget: the most parts of the parameter space that are bounded; None for no limit. With too small a budget the
+            result is undecided.
 
     Raises:
         InputError: the data are no numbers, or shapes do not fit.
@@ -228,12 +237,12 @@ def find_global(
     """Returns the least loss that networks of an instance's shape can have on its data, with its proof.
 
     Args:
-        instance: with one hidden layer and one output; its parameters have no part in it.
-        budget: parts of the parameters that are bounded at most; None for no limit.
-        on_node: called with the number of parts so far, and a note.
+        instance: an instance with one hidden layer and one output, whose parameters have no part in the result.
+        budget: the most parts of the parameter space that are bounded; None for no limit.
+        on_node: is called with the number of parts so far, and a note.
 
     Raises:
-        InputError: the instance is of another shape.
+        InputError: the instance has another number of layers or outputs.
     """
     return GlobalResult(instance, find_global_minimum(to_setting(instance), budget=budget, on_node=on_node))
 
@@ -247,18 +256,20 @@ def spurious_minimum(
     activation: Sequence[object] = (0, 1),
     has_output_bias: bool = True,
 ) -> SpuriousResult:
-    """Returns a local minimum in all parameters that is built for data, and a better point where one was found.
+    """Builds a local minimum in all parameters for data, and returns it with a better point where one was found.
 
     Args:
-        inputs: shape (N, n_0); see `judge_hidden_cells`.
-        targets: shape (N, n_{L+1}).
-        widths: n_0, ..., n_{L+1}; default: one hidden layer, by two wider than the output.
+        inputs: see `judge_hidden_cells`; shape (N, n_0).
+        targets: numbers, shape (N, n_{L+1}).
+        widths: n_0, ..., n_{L+1}; default: one hidden layer with two units more than outputs.
         loss: `squared` or `absolute`.
-        activation: slopes below and above 0.
+        activation: the activation's slopes below and above 0.
         has_output_bias: whether the output has a bias.
 
     Raises:
         InputError: a hypothesis of the construction fails, which the message names; or the data are no numbers.
+
+    Source: He, Wang and Tao, arXiv:2003.12236, theorem 1; proofs/spurious.md.
     """
     below, above = map(to_rational, activation)
     x, y = to_rows(to_samples(inputs, "inputs")), to_rows(to_samples(targets, "targets"))
@@ -274,12 +285,12 @@ def spurious_minimum_of(
     activation: Sequence[object] = (0, 1),
     has_output_bias: bool = True,
 ) -> SpuriousResult:
-    """Returns a spurious minimum for the data and the loss of an instance, whose network has no part in it.
+    """Builds a spurious minimum for the data and the loss of an instance, whose network has no part in it.
 
     Args:
         problem: an instance, or the path of its file.
-        widths: see `spurious_minimum`, as for the arguments below.
-        activation: slopes below and above 0.
+        widths: see `spurious_minimum`.
+        activation: the activation's slopes below and above 0.
         has_output_bias: whether the output has a bias.
 
     Raises:

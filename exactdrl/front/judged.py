@@ -1,4 +1,4 @@
-"""Is a point a local minimum, and which exact point do trained floats approximate? In one call each, with a result."""
+"""Verdicts on points, and the exact points that trained floats approximate, in one call each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class JudgeResult(Result):
 
     Attributes:
         instance: the problem and its point.
-        judged: the verdict with its proof, and what is known beside it.
+        judged: the verdict with its proof, and what else is known of the point.
     """
 
     instance: Instance
@@ -82,7 +82,10 @@ class JudgeResult(Result):
 
     @property
     def parameters(self) -> tuple[tuple[tuple[mpq, ...], ...], ...]:
-        """Returns the point: rows [W | b] for each layer."""
+        """Returns the point as the rows [W | b] of each layer.
+
+        Rows of a layer have shape (n_l, n_{l-1} + 1), or (n_l, n_{l-1}) where the layer has no bias.
+        """
         return tuple(tuple(tuple(row) for row in layer) for layer in self.judged.theta)
 
     @property
@@ -92,7 +95,10 @@ class JudgeResult(Result):
 
     @property
     def escape_units(self) -> tuple[int, ...]:
-        """Returns the escape units of the hidden layer, from 0; empty also where they are not determined."""
+        """Returns the escape units of the hidden layer, counted from 0; empty also where they are not determined.
+
+        The inner weights of an escape unit can move at slope 0 so that its outer weights get a slope.
+        """
         return tuple(escape.unit for escape in self.judged.escapes or ())
 
     @property
@@ -105,10 +111,11 @@ class JudgeResult(Result):
         return verdict_fields(self.judged)
 
     def save(self, path: Path | str, *, force: bool = False) -> None:
-        """Writes the verdict with its witness, `*.verdict`.
+        """Writes the verdict with its proof, `*.verdict`.
 
         Raises:
-            InputError: the verdict is undecided, the path has another ending, exists, or cannot be written.
+            InputError: the verdict is undecided, the path has another ending, the file exists and `force` is not set,
+                or it cannot be written.
         """
         write_verdict(self.judged, self.instance.digest, Path(path), force=force)
 
@@ -127,14 +134,15 @@ class JudgeResult(Result):
             elif source is not None and source.is_file():
                 instance = source
             else:
-                raise InputError("the instance's file is gone; the verdict is about that file")
+                raise InputError("the verdict is about the instance's file, which is gone")
             return verify(instance, verdict)
 
     def save_figure(self, path: Path | str, *, title: str = "", size: Size = "screen", force: bool = False) -> None:
         """Writes the figure of `plot`, `*.png`, `*.svg`, `*.pdf` or `*.pgf`.
 
         Raises:
-            InputError: the path has another ending, exists and `force` is not set, or there is nothing to draw.
+            InputError: the path has another ending, the file exists and `force` is not set, or there is nothing to
+                draw.
         """
         from exactdrl.report.point_figures import draw_points  # noqa: PLC0415 - matplotlib takes a second to import
 
@@ -147,7 +155,7 @@ class JudgeResult(Result):
             size: `screen`, or for print `column` (one column of a paper with two) or `page` (its width).
 
         Raises:
-            InputError: there is no such size, or nothing to draw: neither units in a plane nor a curve.
+            InputError: there is no such size, or there is nothing to draw: neither units in a plane nor a curve.
         """
         from exactdrl.report.point_figures import figure_of  # noqa: PLC0415 - matplotlib takes a second to import
 
@@ -164,9 +172,9 @@ class SnapResult(Result):
 
     Attributes:
         trained: the verdict on the trained point, taken literally.
-        snapped: the verdict on the snapped point; None where no tolerance proposes one.
-        attempts: what each tolerance proposed, with the verdict on it.
-        tolerance: the one whose point was taken; None without one.
+        snapped: the verdict on the snapped point; None where no tolerance proposes a point.
+        attempts: what each tolerance proposed, with the verdict on the proposed point.
+        tolerance: the tolerance whose point was taken; None where no tolerance proposes a point.
     """
 
     trained: JudgeResult
@@ -176,13 +184,13 @@ class SnapResult(Result):
 
     @property
     def squared_distance(self) -> mpq | None:
-        """Returns the squared Euclidean distance of both points, exact."""
+        """Returns the exact squared Euclidean distance of both points; None without a snapped point."""
         best = self.attempts.best
         return None if best is None else best.squared_distance
 
     @property
     def is_decided(self) -> bool:
-        """Returns whether a point near the trained one was found, and is proved to be a minimum, or to be none."""
+        """Returns whether a snapped point near the trained one was found, and the verdict on it is proved."""
         best = self.attempts.best
         return best is not None and best.is_near and self.snapped is not None and self.snapped.is_decided
 
@@ -204,26 +212,29 @@ class SnapResult(Result):
         """Writes the snapped point as an instance, `*.json` or `*.json.gz`.
 
         Raises:
-            InputError: there is none, the path has another ending, exists and `force` is not set.
+            InputError: there is no snapped point, the path has another ending, the file exists and `force` is not set,
+                or it cannot be written.
         """
         if self.snapped is None:
-            raise InputError("no tolerance proposes a pattern that has a point: there is nothing to write")
+            raise InputError("no tolerance proposes a pattern that has a point, so that there is nothing to write")
         write_instance(self.snapped.instance, path, force=force)
 
 
 def judge(problem: Problem, *, free: Choice | None = None, budget: int = DEFAULT_BUDGET) -> JudgeResult:
     """Is the point of a problem a local minimum, of one layer's loss or of the loss in all parameters?
 
-    Exact: what is not proved is undecided, with the reason.
+    The verdict is exact. What is not proved is undecided, and the verdict has the reason.
 
     Args:
-        problem: an instance, or the path of its file. The point is its start, and the other layers' parameters.
+        problem: an instance, or the path of its file. The point is the network with the start in the trained layer.
         free: "layer" for the instance's own layer, "all" for all parameters, or the number of a layer, from 1; default:
             what the instance says.
-        budget: how much work each proof may take.
+        budget: how much work each proof may take, in nodes of its tree.
 
     Raises:
         InputError: there is no such layer, or the file is not of the format.
+
+    Source: proofs/VERDICT.md says what each verdict claims and how it is checked.
     """
     instance = to_instance(problem)
     return JudgeResult(instance, with_better(judge_instance(instance, free=free, budget=budget)))
@@ -241,11 +252,12 @@ def snap(
     Args:
         problem: an instance, or the path of its file.
         free: see `judge`.
-        tolerances: each proposes which preactivations and residuals are 0; exact algebra decides.
-        budget: how much work each proof may take.
+        tolerances: positive numbers. Each proposes which preactivations, residuals and outer weights are 0, by their
+            relative size; exact algebra then finds the nearest stationary point with that pattern.
+        budget: how much work each proof may take, in nodes of its tree.
 
     Raises:
-        InputError: a tolerance is not positive, or the problem is of no form that is snapped.
+        InputError: a tolerance is not positive, or points of such problems are not snapped.
     """
     instance = to_instance(problem)
     found = find_snapped(instance, free=free, tolerances=tuple(tolerances), budget=budget)

@@ -1,4 +1,4 @@
-"""The verdict on a point in one layer's parameters, with its face, direction and radius."""
+"""The verdict on a point in one layer's parameters, and where the point lies among the kinks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -69,11 +69,14 @@ def judge_start(
 
     Args:
         problem: an instance, or the path of its file.
-        budget: how much work each proof may take.
-        on_node: called with the number of a proof's nodes so far.
+        budget: how much work each proof may take, in nodes of its tree.
+        on_node: is called with the number of a proof's nodes so far.
 
     Returns:
-        A `LayerResult`; what `judge` returns where the loss is squared, or falls forever along a line without a kink.
+        A `LayerResult`. Where the loss is squared, or falls forever along a line without a kink, a `JudgeResult`.
+
+    Raises:
+        InputError: the file cannot be read, or all parameters are free.
     """
     instance = to_instance(problem)
     if instance.loss.is_squared or (

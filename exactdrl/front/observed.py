@@ -1,4 +1,4 @@
-"""All observations of a recorded walk in one call: decay, early estimates, densities, and what is claimed of them."""
+"""All observations of a recorded walk in one call: decay, early estimates, densities, and the claims about them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -37,15 +37,15 @@ if TYPE_CHECKING:
 __all__ = ["ObserveResult", "Outputs", "Progress", "observe"]
 
 
-# no slots: the series is kept
+# without slots, so that the series is kept
 @dataclass(frozen=True, repr=False)
 class ObserveResult(Result):
     """What was observed on a walk. Numbers are exact `gmpy2.mpq` unless their name says otherwise.
 
     Attributes:
         instance: the problem.
-        certificate: of the walk.
-        observations: losses, distances, lengths, phases, brackets, estimates, densities.
+        certificate: the walk's certificate.
+        observations: losses, distances, lengths, phases, brackets, estimates and densities.
     """
 
     instance: Instance
@@ -109,7 +109,7 @@ class ObserveResult(Result):
         """Writes the claims, `*.claims` or `*.claims.gz`; `exactdrl.verify(instance, run, claims)` checks them.
 
         Raises:
-            InputError: the path has another ending, exists and `force` is not set, or cannot be written.
+            InputError: the path has another ending, the file exists and `force` is not set, or it cannot be written.
         """
         found = self.observations
         write_claims(Path(path), found.instance_digest, found.run_digest, found.claims, force=force)
@@ -118,7 +118,8 @@ class ObserveResult(Result):
         """Writes tables of all that was observed into a folder, and returns their paths.
 
         Raises:
-            InputError: another ending than `csv` and `parquet`, a file exists and `force` is not set.
+            InputError: the ending is neither `csv` nor `parquet`, a file exists and `force` is not set, or it cannot be
+                written.
         """
         return write_tables(Path(folder), all_tables(self.observations, self.series), ending=ending, force=force)
 
@@ -133,7 +134,7 @@ class ObserveResult(Result):
         """Draws loss, step lengths, distances and densities into a folder, with the data, and returns the paths.
 
         Raises:
-            InputError: an unknown format, a file exists and `force` is not set, or the folder cannot be written.
+            InputError: a format is unknown, a file exists and `force` is not set, or the folder cannot be written.
         """
         from exactdrl.report.figures import draw  # noqa: PLC0415 - matplotlib takes a second to import
 
@@ -148,16 +149,16 @@ class ObserveResult(Result):
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """Where a command's observations go, known before the work is done.
+    """The files into which a command writes observations, known before the work is done.
 
     Attributes:
-        claims: the file of claims.
-        tables: a folder for tables.
-        table_format: of these.
-        figures: a folder for figures, with the tables behind them.
-        formats: of these.
-        size: of these, for a screen or for print.
-        force: write over existing files.
+        claims: the file of claims; None for none.
+        tables: the folder for tables; None for none.
+        table_format: the format of the tables, `csv` or `parquet`.
+        figures: the folder for figures and the tables behind them; None for none.
+        formats: the formats of the figures.
+        size: the size of the figures, for a screen or for print.
+        force: whether existing files are written over.
     """
 
     claims: Path | None = None
@@ -169,10 +170,10 @@ class Outputs:
     force: bool = False
 
     def refuse_existing(self) -> None:
-        """Refuses files that exist, before anything is computed for them; makes their folders.
+        """Refuses files that exist, before anything is computed for them, and makes their folders.
 
         Raises:
-            InputError: a file exists and `force` is not set, or a name has another ending.
+            InputError: a file exists and `force` is not set, a name has another ending, or a folder cannot be made.
         """
         if self.claims is not None:
             refuse_claims_name(self.claims)
@@ -191,7 +192,7 @@ class Outputs:
         if self.tables is not None:
             tables = found.save_tables(self.tables, ending=self.table_format, force=self.force)
         if self.figures is not None:
-            # in one folder the figures' tables are some of the tables
+            # in one folder the figures' tables are among the tables that were just written
             again = self.force or self.figures == self.tables
             figures = found.save_figures(self.figures, formats=self.formats, size=self.size, force=again)
         if self.claims is not None:
@@ -213,26 +214,29 @@ def observe(
     progress: bool | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> ObserveResult:
-    """Returns all observations of a recorded walk. The same for any number of processes.
+    """Observes a recorded walk: its decay, early estimates of its final loss, densities of vertices and kinks.
 
-    The certificate is trusted here: verify it.
+    The result is the same for any number of processes. The certificate is trusted here; `exactdrl.verify` checks it.
 
     Args:
         problem: an instance, or the path of its file.
-        run: the walk's result, its whole certificate, or the path of its file.
+        run: the walk's result, its certificate, which has to be whole, or the path of its file.
         window: how many step lengths a running mean takes.
-        spread: the decay phase keeps the loss gap within this factor of a geometric sequence; above 1, any exact
-            number.
-        between: windows (a, b) of steps for further brackets, 0 ≤ a < b ≤ S.
-        lines: how many lines through the last vertex, and as many through control points.
-        seed: of the lines.
+        spread: an exact number above 1. The decay phase is a start of the walk on which the loss gap, the loss minus
+            the last loss, stays within this factor of a geometric sequence.
+        between: windows (a, b) of steps in which the decay is bracketed, too, 0 ≤ a < b ≤ S.
+        lines: on how many random lines through the last vertex kinks are counted, and on as many through random control
+            points of the box that holds the walk.
+        seed: the seed of the lines.
         jobs: how many processes; default: one for each processor.
-        outputs: files that are refused at once where they exist; they are the caller's to write.
-        progress: whether to show how far the work is, True or False; default: in a notebook alone.
-        on_progress: called now and then.
+        outputs: files that are refused at once where they exist. The caller writes them by `Outputs.write`.
+        progress: whether the progress of the work is shown; default: in a notebook only.
+        on_progress: is called now and then.
 
     Raises:
-        InputError: a file cannot be read or does not fit, exists, or an argument is out of range.
+        InputError: a file cannot be read or does not fit, an output exists, or an argument is out of range.
+
+    Source: proofs/CLAIMS.md.
     """
     instance = to_instance(problem)
     certificate = to_certificate(run, instance)

@@ -1,4 +1,4 @@
-"""What the options of commands are called, may be and default to, for whoever builds a command on the front.
+"""The names, possible values and defaults of options, for whoever builds commands on the front.
 
 A name's module is imported when the name is first used, so that a command starts at once.
 """
@@ -98,7 +98,11 @@ _PLACES = {
 
 
 def __getattr__(name: str) -> object:
-    """Returns one of the names."""
+    """Returns what one of the names stands for, and imports it.
+
+    Raises:
+        AttributeError: there is no such name.
+    """
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, own_name = _PLACES[name]

@@ -1,4 +1,4 @@
-"""What the estimators need of scikit-learn, for those who do not have it."""
+"""The part of scikit-learn that the estimators need, for those who do not have the package."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def check_is_fitted(estimator: object) -> None:
     """Refuses an estimator that was not fitted.
 
     Raises:
-        InputError: it was not.
+        InputError: the estimator was not fitted.
     """
     if not hasattr(estimator, "result_"):
         raise InputError(f"this {type(estimator).__name__} is not fitted; call its fit first")
@@ -76,7 +76,7 @@ def validate_data(
     """Returns rows and targets as arrays, and notes the columns' number and names on the estimator.
 
     Raises:
-        InputError: shapes that do not fit.
+        InputError: the shapes of rows, targets or fit do not fit each other.
     """
     del dtype, y_numeric
     columns = getattr(X, "columns", None)

@@ -11,7 +11,7 @@ Problem: TypeAlias = Instance | Path | str
 
 
 def to_instance(problem: Problem) -> Instance:
-    """Returns an instance as it is, and one from the file that a path names.
+    """Returns an instance as it is, and reads it where the path of its file is given.
 
     Raises:
         InputError: it is neither an instance nor a path, or the file is not of the format.

@@ -1,4 +1,4 @@
-"""What is done so far: a bar on a terminal and in a notebook; in a pipe silence, or a line now and then."""
+"""The progress of work: a bar on a terminal or in a notebook; elsewhere silence, or a line now and then."""
 
 import html
 import sys
@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 _SECONDS_BETWEEN = 0.1
 _SECONDS_BETWEEN_LINES = 10.0
-# a notebook keeps what it was shown, so that short work shows nothing
+# seconds; a notebook keeps what it was shown, so that short work shows nothing
 _SECONDS_BEFORE_NOTEBOOK = 1.0
 
 
@@ -20,11 +20,11 @@ class Report(Protocol):
     """What a command calls after each piece of work."""
 
     def __call__(self, done: int, note: str = "") -> None:
-        """Tells how many pieces are done, and a short note."""
+        """Takes the number of pieces that are done, and a short note."""
         ...
 
     def is_due(self) -> bool:
-        """Returns whether the bar would be drawn now; lets callers spare the work of making a note."""
+        """Returns whether the bar would be drawn now, so that callers need not make a note otherwise."""
         ...
 
 
@@ -75,7 +75,7 @@ class _Bar:
 
 
 class _NotebookBar:
-    """A bar of a cell's output. It needs IPython alone, which every notebook has, and none of its widgets."""
+    """A bar in the output of a notebook's cell. It needs IPython, which every notebook has, and no widgets."""
 
     def __init__(self, title: str, total: int | None, unit: str) -> None:
         self._title, self._total, self._unit = title, total, unit
@@ -133,14 +133,14 @@ def progress(
     has_heartbeat: bool = False,
     is_shown: bool | None = True,
 ) -> Iterator[Report]:
-    """Yields a report: a bar in a notebook or on a terminal, else a heartbeat if asked for, else nothing.
+    """Yields a report: a bar in a notebook or on a terminal; elsewhere a line now and then if asked for, or nothing.
 
     Args:
-        title: what is done.
-        total: how many pieces there are, if that is known.
-        unit: what a piece is called.
-        has_heartbeat: whether there is a line every ten seconds where no bar can be.
-        is_shown: False for no report at all; None for one in a notebook alone, as functions do unless they are asked.
+        title: the name of the work.
+        total: how many pieces there are; None where that is not known.
+        unit: the name of a piece.
+        has_heartbeat: whether a line is printed every ten seconds where there can be no bar.
+        is_shown: True for a report, False for none, None for a report in a notebook only.
     """
     if is_shown is False or (is_shown is None and not is_notebook()):
         yield _Silent()

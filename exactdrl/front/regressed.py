@@ -1,4 +1,4 @@
-"""Quantile regression and least absolute deviations, exact: from a table to coefficients that are proved optimal."""
+"""Exact quantile regression and least absolute deviations: from a table to coefficients that are proved optimal."""
 
 import html
 from collections.abc import Sequence
@@ -43,8 +43,8 @@ class PathPiece:
 
     Attributes:
         low: the least of these levels, 0 or a breakpoint.
-        high: the greatest, 1 or a breakpoint.
-        coefficients: by name; None for a column that is aliased.
+        high: the greatest of these levels, 1 or a breakpoint.
+        coefficients: the coefficients by name; None for a column that is aliased.
     """
 
     low: mpq
@@ -56,16 +56,17 @@ class PathPiece:
 class RegressionResult:
     """An exact regression quantile. Numbers are exact `gmpy2.mpq` unless their name says otherwise.
 
-    The objective is a convex function of the coefficients, so this is a *global* minimum: no coefficients whatever have
-    a smaller objective, and `dual` proves it.
+    The objective is a convex function of the coefficients, so that this is a *global* minimum: no coefficients have a
+    smaller objective, and `dual` proves it. A column is aliased if it is a combination of columns before it; it has no
+    coefficient of its own.
 
     Attributes:
-        names: of the columns.
+        names: the names of the columns, `Intercept` first where one is fitted.
         target: the name of the target.
-        level: τ.
+        level: the level τ of the quantile, between 0 and 1.
         fit: the fit in numbers.
-        lines: for each sample, its row's number as the source counts it.
-        notes: what was decided by a rule rather than by the caller.
+        lines: for each sample, the number of its row as the source counts it.
+        notes: what was decided by a rule rather than by the caller, one sentence each.
     """
 
     names: tuple[str, ...]
@@ -88,7 +89,10 @@ class RegressionResult:
 
     @property
     def objective(self) -> mpq:
-        """Returns the sum of the samples' pinball losses: τ r for a residual r = y - fit above 0, (τ - 1) r below."""
+        """Returns the weighted sum of the samples' pinball losses.
+
+        The pinball loss is τ r for a residual r = y - fit above 0, and (τ - 1) r for one below 0.
+        """
         return self._part * self.fit.objective
 
     @property
@@ -103,7 +107,7 @@ class RegressionResult:
 
     @property
     def x(self) -> NDArray[np.float64]:
-        """Returns the coefficients in float64, each correctly rounded; they are optimal no more."""
+        """Returns the coefficients in float64, each correctly rounded. Rounded they are no longer optimal."""
         return np.array([to_float(value) for value in self.fit.coefficients])
 
     @property
@@ -118,8 +122,9 @@ class RegressionResult:
 
     @property
     def dual(self) -> tuple[mpq, ...]:
-        """Returns the optimal dual solution d, one number a sample, between w (τ - 1) and w τ for the weight w.
+        """Returns the optimal dual solution d: a number for each sample.
 
+        Each number lies between w (τ - 1) and w τ for the sample's weight w.
         Σ d_i x_i = 0 and Σ d_i y_i is the objective, so that no coefficients have a smaller one.
         """
         return tuple(self._part * entry for entry in self.fit.dual)
@@ -136,7 +141,7 @@ class RegressionResult:
 
     @property
     def aliased(self) -> dict[str, dict[str, mpq]]:
-        """Returns each column that is a combination of columns before it, with how many of each."""
+        """Returns each aliased column, with the columns before it and their factors in the combination."""
         pivots = self.fit.problem.pivots
         return {
             self.names[column]: {self.names[p]: count for p, count in zip(pivots, counts, strict=True) if count}
@@ -145,7 +150,7 @@ class RegressionResult:
 
     @property
     def is_unique(self) -> bool:
-        """Returns whether these are the only optimal coefficients; aliased columns count as left out."""
+        """Returns whether these are the only optimal coefficients, where aliased columns are left out."""
         return self.fit.face.is_point
 
     @property
@@ -155,7 +160,7 @@ class RegressionResult:
 
     @cached_property
     def ranges(self) -> dict[str, tuple[mpq, mpq] | None]:
-        """Returns the least and the greatest value of each coefficient among all optimal ones."""
+        """Returns each coefficient's least and greatest optimal value; None for aliased columns."""
         face, pivots = self.fit.face, self.fit.problem.pivots
         found: dict[str, tuple[mpq, mpq] | None] = dict.fromkeys(self.names)
         for column, least, greatest in zip(pivots, face.least, face.greatest, strict=True):
@@ -166,12 +171,13 @@ class RegressionResult:
     def path(self) -> tuple[PathPiece, ...]:
         """Returns the optimal coefficients for all levels between 0 and 1, piece by piece.
 
-        Each piece is proved by its own multipliers, and they leave nothing out: one's `high` is the next one's `low`.
+        Each piece is proved by its own multipliers. The pieces leave no level out: the `high` of a piece is the `low`
+        of the next one.
         """
         return tuple(PathPiece(piece.low, piece.high, self._named(piece.parameters)) for piece in self.fit.path)
 
     def plot(self, *, size: Size = "screen") -> "Figure":
-        """Returns a Matplotlib figure of the path: each coefficient against the level τ, this result's level marked.
+        """Returns a Matplotlib figure of the path: each coefficient against the level τ, and this result's level.
 
         Args:
             size: `screen`, or for print `column` (one column of a paper with two) or `page` (its width).
@@ -195,16 +201,16 @@ class RegressionResult:
         return walk(self.fit.problem.instance, rule="long-step")
 
     def verify(self, *, fast: bool = False) -> CheckResult:
-        """Returns the verdict of the stand-alone checker on the certificate; with `fast` that of the daily check."""
+        """Returns the verdict of the stand-alone checker on the certificate; see `WalkResult.verify`."""
         return self.certificate.verify(fast=fast)
 
     def save(self, path: Path | str, *, instance: Path | str | None = None, force: bool = False) -> None:
         """Writes the certificate, `*.drl`, and the instance that it is about beside it.
 
         Args:
-            path: of the certificate.
-            instance: of the instance; default: the same name, ending in .json.
-            force: write over existing files.
+            path: the certificate's path.
+            instance: the instance's path; default: the same name, ending in .json.
+            force: whether existing files are written over.
 
         Raises:
             InputError: see `WalkResult.save`.
@@ -213,7 +219,10 @@ class RegressionResult:
         self.certificate.save(path, instance=beside if instance is None else instance, force=force)
 
     def predict(self, rows: object) -> tuple[mpq, ...]:
-        """Returns exact predictions for rows of the inputs' columns, without the intercept.
+        """Returns exact predictions for rows of the input columns.
+
+        Args:
+            rows: shape (count, columns), without a column for the intercept; numbers of any exact kind.
 
         Raises:
             InputError: a row has another number of entries, or an entry is no number.
@@ -278,7 +287,7 @@ class RegressionResult:
         return f"{kind}, τ = {to_text(self.level)}"
 
     def facts(self) -> list[tuple[str, str]]:
-        """Returns what a summary says beside the coefficients."""
+        """Returns the names and texts of what a summary says beside the coefficients."""
         rank = self.fit.problem.rank
         size = f"{len(self.lines)}, {rank} coefficient{'' if rank == 1 else 's'}"
         weights = self.fit.problem.instance.weights
@@ -297,7 +306,7 @@ class RegressionResult:
         else:
             facts.append(("unique", f"no: the optimal coefficients form a face of dimension {self.dimension}"))
         zeros = len(self.fit.vanishing)
-        extra = f"; more than {rank}: degenerate" if self.is_degenerate else ""
+        extra = f"; this is degenerate, since it is more than {rank}" if self.is_degenerate else ""
         facts.append(("zero residuals", f"{zeros}{extra}"))
         for name, counts in self.aliased.items():
             sum_words = " + ".join(f"{to_text(count)} {other}" for other, count in counts.items()) or "0"
@@ -305,10 +314,10 @@ class RegressionResult:
         return facts
 
     def table(self, *, longest: int | None = _LONGEST) -> list[tuple[str, ...]]:
-        """Returns the coefficients as rows of text, the heads first.
+        """Returns the coefficients as rows of text, below a row of heads.
 
         Args:
-            longest: characters up to which fractions are written out; None for all.
+            longest: how many characters a fraction may have to be written out; None for any number.
         """
         rows: list[tuple[str, ...]] = [("", "coefficient", "exact")]
         if not self.is_unique:
@@ -342,7 +351,7 @@ class RegressionResult:
         return self.summary()
 
     def __repr__(self) -> str:
-        """Returns the summary: the fields hold all of the data."""
+        """Returns the summary, since the fields hold all of the data."""
         return str(self)
 
     def _repr_html_(self) -> str:
@@ -379,18 +388,19 @@ def regress(
     ```
 
     Args:
-        data: a table: a path of CSV, Parquet or an array, a frame, an array of NumPy, or rows as a list of lists; an
-            instance of one layer, or the path of its file (`*.json`), whose loss does not count.
-        target: a column's name or number, from 1; default: the last column, or the formula's. Or the numbers
-            themselves, one a row.
-        tau: the level, between 0 and 1. Texts mean what they write, floats the dyadic rationals that they are.
-        formula: `target ~ terms`, by formulaic, in place of target, inputs and intercept.
-        intercept: whether there is a column of ones.
-        inputs: the columns of the inputs; default: all others.
-        exclude: columns to leave out.
-        weights: a column of nonnegative weights, or the numbers themselves, one a row.
-        index: whether the first column is an index, which is left out; default: look.
-        drop_missing: leave out rows with a missing value.
+        data: a table, as the path of a CSV, Parquet or NumPy file, a frame, an array of NumPy, or rows as a list of
+            lists; or an instance whose last layer is trained, or the path of its file (`*.json`). The instance's loss
+            has no part in the fit.
+        target: the target column's name or its number, from 1; default: the last column, or the formula's. Or the
+            targets themselves, one number a row.
+        tau: the level, between 0 and 1. A text means what it writes, a float the dyadic rational that it is.
+        formula: a formula `target ~ terms`, read by formulaic, in place of target, inputs and intercept.
+        intercept: whether a column of ones is fitted.
+        inputs: the input columns; default: all others.
+        exclude: columns that are left out.
+        weights: the column of nonnegative weights, or the weights themselves, one number a row.
+        index: whether the first column is an index, which is left out; default: decided by the rule of `read_table`.
+        drop_missing: whether rows with a missing value are left out.
         form: how a text writes a table.
 
     Raises:
@@ -401,7 +411,7 @@ def regress(
     source = _read_instance(data)
     if source is not None:
         if formula is not None or target is not None or weights is not None:
-            raise InputError("an instance has its own target and weights; target, formula and weights go with tables")
+            raise InputError("an instance has its own target and weights; target, formula and weights are for tables")
         if len(source.layers) > 1 and source.free != len(source.layers):
             trained = "all layers are" if source.free == "all" else f"layer {source.free} is"
             raise InputError(

@@ -1,4 +1,4 @@
-"""The data of a regression from what a user has: tables, frames, arrays, lists, with targets in them or beside them."""
+"""The data of a regression from tables, frames, arrays or lists, with targets in them or beside them."""
 
 from dataclasses import replace
 
@@ -20,14 +20,14 @@ def read_regression(
     formula: str | None = None,
     weights: object | None = None,
 ) -> Design:
-    """Returns the columns, with targets and weights that are columns or given as numbers.
+    """Returns the columns of a regression, with targets and weights that are columns or numbers.
 
     Args:
-        data: see `regress`, as for the other arguments.
-        target: a column, or numbers, one a row.
-        options: what is taken of the data beside the target; its `weights` do not count.
-        formula: in place of target, inputs and intercept.
-        weights: a column, or numbers, one a row.
+        data: see `regress`.
+        target: the target column, or the targets themselves, one number a row.
+        options: what else is taken of the data; its `weights` are not used.
+        formula: a formula in place of target, inputs and intercept.
+        weights: the column of weights, or the weights themselves, one number a row.
 
     Raises:
         InputError: the data cannot be read or do not fit; the message names the place and the value.
@@ -38,7 +38,7 @@ def read_regression(
     levels = categories_of(data)
     if formula is not None:
         if target is not None or options.inputs is not None or options.exclude is not None or not options.intercept:
-            raise InputError("a formula says the target, the inputs and the intercept; give these no second time")
+            raise InputError("a formula names the target, the inputs and the intercept; leave their own options out")
         sheet = read_sheet(source, options.form)
         design = read_formula(sheet, formula, weights=named_weights, drop_missing=options.drop_missing, levels=levels)
     elif (columns := _to_columns(target)) is not None or target is None:
@@ -52,7 +52,7 @@ def read_regression(
 
 
 def _to_columns(target: object) -> Columns | None:
-    """Returns a target that names columns; None for one that holds numbers."""
+    """Returns a target that names columns; None for a target that holds numbers."""
     if isinstance(target, (str, int)):
         return target
     if isinstance(target, tuple) and all(isinstance(name, str) for name in target):
@@ -69,7 +69,7 @@ def _with_targets(sheet: Sheet, target: object) -> Sheet:
 
 
 def _to_source(data: object) -> object:
-    """Returns rows as a list of lists as a sheet; anything else as it is."""
+    """Returns a list of rows as a sheet, and anything else as it is."""
     if not isinstance(data, (list, tuple)):
         return data
     rows = [list(row) if isinstance(row, (list, tuple)) else row for row in data]
@@ -84,7 +84,7 @@ def _to_source(data: object) -> object:
 
 
 def _to_column(target: object, count: int) -> Column:
-    """Returns targets as a column: of floats where they are floats, so that their rationals are seldom made.
+    """Returns targets as a column, which stays a column of floats where they are floats.
 
     Raises:
         InputError: see `to_numbers`.
@@ -101,7 +101,7 @@ def to_numbers(values: object, name: str, count: int) -> list[mpq]:
     """Returns numbers, one a row, as rationals.
 
     Raises:
-        InputError: there are not as many, or one is no number; the message names it.
+        InputError: there are not as many numbers as rows, or an entry is no number; the message names the entry.
     """
     listed = values.tolist() if hasattr(values, "tolist") else values
     if hasattr(listed, "to_list"):
@@ -125,10 +125,10 @@ def to_weights(values: object, count: int) -> tuple[mpq, ...]:
     """Returns weights, one a row.
 
     Raises:
-        InputError: see `to_numbers`; or one is negative.
+        InputError: see `to_numbers`; or a weight is negative.
     """
     found = to_numbers(values, "weights", count)
     for place, weight in enumerate(found):
         if weight < 0:
-            raise InputError(f"weights[{place}] is {to_text(weight)}, negative")
+            raise InputError(f"weights[{place}] is {to_text(weight)}; it must not be negative")
     return tuple(found)

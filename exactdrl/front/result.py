@@ -1,4 +1,4 @@
-"""What every result of the front can do: lines for people, in a notebook too."""
+"""What every result of the front can do: a sentence, lines and a JSON object, also in a notebook."""
 
 import html
 from abc import ABC, abstractmethod

@@ -1,4 +1,4 @@
-"""A slice of a loss by what a user has: an instance, a finished walk, or any three points."""
+"""A slice of a loss through the points of an instance, of a finished walk, or through any three points."""
 
 from collections.abc import Sequence
 
@@ -27,13 +27,14 @@ def slice_loss(
 
     Args:
         instance: the problem.
-        certificate: of a walk on it, whose path is drawn.
-        through: three points; default: with a walk its start, its end, and the point of the path that is farthest from
-            the line through both; without one the start, 0 and the start with the order of its entries turned around.
+        certificate: the certificate of a walk on it, whose path is drawn.
+        through: three points, each of shape (n_ℓ, m). Default with a walk: its start, its end, and the point of the
+            path that is farthest from the line through both. Default without a walk: the start, 0, and the start with
+            its entries in reverse order.
         zoom: see `make_slice`.
 
     Raises:
-        InputError: the points lie on a line.
+        InputError: the three points lie on a line, or the walk ends where it starts.
     """
     path: list[Matrix] = []
     if certificate is not None:
@@ -62,7 +63,7 @@ def _farthest(path: Sequence[Matrix]) -> Matrix:
     line = [value - b for value, b in zip((v for row in path[-1] for v in row), begin, strict=True)]
     length = sum((d * d for d in line), _ZERO)
     if not length:
-        raise InputError("the walk ends where it starts: name three points")
+        raise InputError("the walk ends where it starts, so that three points have to be named: --through (through=)")
 
     def distance(point: Matrix) -> mpq:
         offset = [value - b for value, b in zip((v for row in point for v in row), begin, strict=True)]

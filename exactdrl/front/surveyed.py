@@ -1,4 +1,4 @@
-"""Cells of one hidden unit listed, hidden cells of K units counted and judged, in one call each, with their files."""
+"""Lists of the cells of one hidden unit, counts and verdicts of hidden cells of K units, and their files."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -72,12 +72,13 @@ _LARGE = 20_000
 
 @dataclass(frozen=True, slots=True)
 class CellsFiles:
-    """Where cells are written.
+    """The files into which cells are written.
 
     Attributes:
-        certificate: `*.drl` or `*.drl.gz`, and the instance beside it unless that is a file already; None: nowhere.
-        table: `*.parquet` or `*.csv`; None: nowhere.
-        force: write over existing files.
+        certificate: the certificate's path, `*.drl` or `*.drl.gz`; None for none. The instance is written beside it
+            unless it is a file already.
+        table: the table's path, `*.parquet` or `*.csv`; None for none.
+        force: whether existing files are written over.
     """
 
     certificate: Path | None = None
@@ -85,7 +86,7 @@ class CellsFiles:
     force: bool = False
 
     def instance_path(self, data: CellsData) -> Path | None:
-        """Returns where the instance that the certificate is about is written; None where it is not."""
+        """Returns the path to which the certificate's instance is written; None where it is not written."""
         if self.certificate is None or data.is_from_file:
             return None
         name = self.certificate.name.removesuffix(".gz").removesuffix(".drl")
@@ -95,7 +96,7 @@ class CellsFiles:
         """Refuses paths that cannot be written, before the work is done.
 
         Raises:
-            InputError: an ending is another, or a file exists and `force` is not set.
+            InputError: a path has another ending, or a file exists and `force` is not set.
         """
         if self.certificate is not None:
             if not self.certificate.name.endswith((".drl", ".drl.gz")):
@@ -121,7 +122,7 @@ class CellsFiles:
         return CellsWriter(self.certificate, data.instance.digest)
 
     def write_table(self, objects: Sequence[dict[str, object]]) -> None:
-        """Writes the table, if one is wished for."""
+        """Writes the table, if there is a path for it."""
         if self.table is not None:
             write_cells_table(self.table, list(objects), force=self.force)
 
@@ -134,13 +135,13 @@ class ListedCells(Result):
     """Cells of one unit, listed.
 
     Attributes:
-        count: how many there are.
-        units: of the hidden layer.
-        done: how many were listed.
-        last: the last one's pattern; None without one.
+        count: how many cells there are.
+        units: how many units the hidden layer has.
+        done: how many cells were listed.
+        last: the pattern of the last listed cell; None without one.
         reason: why the list is not whole, where it is not.
-        is_whole: whether all cells were listed, as many as there are.
-        is_ended: whether the list goes on to the end of the sequence from the cell behind which it was to begin.
+        is_whole: whether all cells were listed, which their number proves.
+        is_ended: whether a list that began behind a given cell reached the end of the sequence of cells.
         objects: the cells for JSON, where they were kept.
     """
 
@@ -157,9 +158,9 @@ class ListedCells(Result):
     def message(self) -> str:
         """Returns how far the list goes, in a sentence."""
         if self.is_whole:
-            return f"complete: {self.done} cells, as many as the recursion counts"
+            return f"complete: {self.done} cells, which is as many as the recursion counts"
         known = f"at least {max(self.count.least, self.done)}" if self.count.exact is None else str(self.count.exact)
-        words = f"undecided: {self.reason}; {self.done} cells listed, there are {known}"
+        words = f"undecided: {self.reason}; {self.done} cells were listed, and there are {known}"
         if self.last is not None and len(self.last) <= SHOWN:
             words += f"; --after {self.last} goes on"
         return words
@@ -186,16 +187,16 @@ def list_cells(
     """Lists the cells of one unit, each with a witness point and its exact inradius.
 
     Args:
-        data: inputs and bias; targets have no part in it.
-        count: of the cells, see `count_cells`.
-        after: a pattern behind which the list begins.
+        data: the problem, whose targets have no part in the list.
+        count: the number of cells, see `count_cells`.
+        after: the pattern of the cell behind which the list begins; None to begin with the first cell.
         budget: the most cells that are listed.
-        files: where they are written.
-        keeps: whether the result has the cells; a table has them anyway.
-        on_cell: called with the number of cells so far, the cell, and the greatest ball in it.
+        files: the files into which the cells are written.
+        keeps: whether the result holds the cells; a table holds them in any case.
+        on_cell: is called with the number of cells so far, the cell, and the greatest ball in it.
 
     Raises:
-        InputError: `after` is no cell's pattern, or a file cannot be written.
+        InputError: `after` is the pattern of no cell, or a file cannot be written.
     """
     samples, listed = data.setting.samples, ListedCells(count, data.setting.units)
     if after is not None:
@@ -219,7 +220,7 @@ def list_cells(
         listed.is_whole = after is None and listed.done == count.exact
         if writer is not None and listed.is_whole:
             writer.write(complete_lines(listed.done))
-    # behind a given cell the end of the sequence is the end, if no budget cut it short
+    # a list behind a given cell is at its end where the sequence is, unless the budget cut it short
     listed.is_ended = after is not None and listed.reason == _SPENT and listed.done < budget
     units = data.setting.units
     if listed.is_whole and units > 1 and count_hidden_cells(listed.done, units)[1] <= budget:
@@ -229,15 +230,15 @@ def list_cells(
 
 
 def count_cells(data: CellsData) -> CellCount:
-    """Returns how many cells one unit has, exact where the recursion is not too much work, else bounds."""
+    """Returns how many cells one unit has: exactly, or by bounds where the exact count is too much work."""
     return count_unit_cells(data.setting.samples)
 
 
 def check_pattern(data: CellsData, pattern: str) -> None:
-    """Refuses a text that is no cell's pattern, as the one behind which a list begins.
+    """Refuses a text that is the pattern of no cell.
 
     Raises:
-        InputError: it is none.
+        InputError: it is the pattern of no cell.
     """
     samples = data.setting.samples
     if len(pattern) != len(samples.places) or set(pattern) - {"0", "1"}:
@@ -252,12 +253,12 @@ def check_pattern(data: CellsData, pattern: str) -> None:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class JudgedCells(Result):
-    """Hidden cells, each with its verdict: does it hold a genuine minimum, and is that a bad one?
+    """Hidden cells, each with its verdict: does it have a genuine minimum, and is that a bad one?
 
     Attributes:
         data: the problem.
         judged: the cells.
-        is_complete: whether these are all, up to the order of the units.
+        is_complete: whether these are all hidden cells, up to the order of the units.
     """
 
     data: CellsData
@@ -266,13 +267,13 @@ class JudgedCells(Result):
 
     @property
     def message(self) -> str:
-        """Returns how many cells are what, in a sentence."""
+        """Returns how many cells have a genuine and how many a bad minimum, in a sentence."""
         first, second = list(judged_lines(self.data.setting, self.judged))[:2]
         return f"{' '.join(first.split())}; {' '.join(second.split())}"
 
     @property
     def is_decided(self) -> bool:
-        """Returns whether each cell is decided, which linear programs always do."""
+        """Returns whether each cell is decided; linear programs decide every cell."""
         return True
 
     @property
@@ -291,12 +292,12 @@ class JudgedCells(Result):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class LargeCells(Result):
-    """Hidden cells of data at the size of images, each with the verdict whether it holds a genuine minimum.
+    """Hidden cells of data at the size of images, each with the verdict whether it has a genuine minimum.
 
     Attributes:
-        units: of the hidden layer.
-        patterns: of each cell, one for each unit.
-        verdicts: of each cell.
+        units: how many units the hidden layer has.
+        patterns: for each cell, the pattern of each unit.
+        verdicts: the verdict on each cell.
     """
 
     units: int
@@ -305,7 +306,7 @@ class LargeCells(Result):
 
     @property
     def message(self) -> str:
-        """Returns how many cells are what, in a sentence."""
+        """Returns how many cells have a genuine minimum, in a sentence."""
         return "; ".join(" ".join(line.split()) for line in self.lines())
 
     @property
@@ -328,12 +329,12 @@ class LargeCells(Result):
 
 
 def hidden_cells_beyond(count: CellCount, units: int, budget: int) -> str | None:
-    """Returns why not all hidden cells are judged within a budget, in words; None where they are."""
+    """Returns why not all hidden cells can be judged within a budget, in words; None where they can."""
     total = count_hidden_cells(count.least, units)[1]
     if count.exact is not None and total <= budget:
         return None
     words = f"{'at least ' if count.exact is None else ''}{total} hidden cells of {units} units"
-    return f"undecided: {words}, more than --budget {budget} allows; --draw M judges some"
+    return f"undecided: there are {words}, more than --budget {budget} allows; --draw M judges some of them"
 
 
 def judge_all_cells(
@@ -347,9 +348,9 @@ def judge_all_cells(
 
     Args:
         data: the problem.
-        count: of one unit's cells, exact.
-        files: where the result is written.
-        on_cell: called with the number of cells so far, and a note.
+        count: the exact number of one unit's cells.
+        files: the files into which the result is written.
+        on_cell: is called with the number of cells so far, and a note.
 
     Raises:
         InputError: a file cannot be written.
@@ -375,21 +376,21 @@ def judge_drawn_cells(
     """Judges the hidden cells of random weights.
 
     Args:
-        data: the problem; at the size of images cells are decided by linear systems alone, without a certificate.
-        draws: how many.
-        seed: of the draws.
-        files: where the result is written.
-        on_cell: called with the number of cells so far.
+        data: the problem. Cells of data at the size of images are decided by linear systems, without a certificate.
+        draws: how many weights are drawn.
+        seed: the seed of the draws.
+        files: the files into which the result is written.
+        on_cell: is called with the number of cells so far.
 
     Raises:
-        InputError: a certificate is wished for that there is not, or a file cannot be written.
+        InputError: a certificate is asked for data at the size of images, or a file cannot be written.
     """
     files.refuse_existing(data)
     setting = data.setting
     drawn = _counted(draw_cells(setting, draws, seed), on_cell)
     if len(setting.targets) * setting.samples.dimension * setting.units > _LARGE:
         if files.certificate is not None:
-            raise InputError(f"{files.certificate}: cells of so large data are decided without a certificate")
+            raise InputError(f"{files.certificate}: there is no certificate for cells of data this large; leave -o out")
         large, patterns, verdicts = LargeData.from_setting(setting), list[tuple[str, ...]](), list[LargeVerdict]()
         for chosen in drawn:
             patterns.append(tuple(pattern for pattern, _ in chosen))
@@ -406,7 +407,7 @@ Chosen = Sequence[tuple[str, Sequence[mpq]]]
 
 
 def _counted(drawn: Iterator[Chosen], on_cell: Callable[[int], None] | None) -> Iterator[Chosen]:
-    """Yields cells, and tells how many were done when the next one is asked for."""
+    """Yields cells, and calls `on_cell` with the number of cells that are done."""
     for number, chosen in enumerate(drawn, 1):
         yield chosen
         if on_cell is not None:
@@ -414,7 +415,7 @@ def _counted(drawn: Iterator[Chosen], on_cell: Callable[[int], None] | None) -> 
 
 
 def _sizes(found: JudgedCells) -> list[tuple[UnitCell, Inradius]]:
-    """Returns the units' cells that the judged ones are made of, each with the greatest ball in it."""
+    """Returns the cells of single units that make up the judged hidden cells, each with the greatest ball in it."""
     samples, sized = found.data.setting.samples, list[tuple[UnitCell, Inradius]]()
     for pattern in dict.fromkeys(pattern for cell in found.judged for pattern in cell.judged.patterns):
         try:

@@ -24,7 +24,7 @@ class VisitResult(Result):
 
     Attributes:
         instance: the problem.
-        visits: one for each recorded point.
+        visits: a visit for each recorded point.
     """
 
     instance: Instance
@@ -32,7 +32,7 @@ class VisitResult(Result):
 
     @property
     def message(self) -> str:
-        """Returns how many cells and returns there are, in a sentence."""
+        """Returns how many cells were visited, and how often the training came back to one and the loss rose."""
         cells = len({visit.cell for visit in self.visits})
         rises = sum(later.loss > earlier.loss for earlier, later in pairwise(self.visits))
         returns = sum(visit.is_return for visit in self.visits)
@@ -93,9 +93,9 @@ def visits(problem: Problem, trajectory: Trajectory, *, on_visit: Callable[[Visi
     """Returns which cells a training visits, with the exact loss at each recorded point.
 
     Args:
-        problem: an instance, or the path of its file: the data and the loss.
+        problem: an instance with the data and the loss, or the path of its file.
         trajectory: what `read_trajectory` returns.
-        on_visit: called after each point.
+        on_visit: is called after each point.
 
     Raises:
         InputError: the trajectory's shapes are not the instance's.

@@ -1,4 +1,4 @@
-"""A walk from an instance to its certificate in one call, and its result with everything that one may want of it."""
+"""A walk from an instance to its certificate in one call, and the result of the walk."""
 
 import gzip
 from collections.abc import Callable, Iterator
@@ -51,13 +51,13 @@ class WalkResult(Facts):
         instance: the problem.
         outcome: how the walk ended, one of the outcome types.
         rule: the pivot rule.
-        steps: how many steps of phase 2 the walk took.
-        published_stops: steps before which the published stopping rule stops though the vertex is no minimum.
+        steps: how many steps the walk took after its first vertex.
+        published_stops: the steps before which the published stopping rule stops though the vertex is no local minimum.
         parameters: rows [W | b] of the trained layer at the last vertex, shape (n_ℓ, m).
-        loss: there.
+        loss: the loss at the last vertex.
         lineality: how many independent directions change no kink.
         certificate: the bytes of the certificate.
-        counts: how the decisions were made; None where all were exact, or nothing is known.
+        counts: how the decisions were made; None where all were exact, or where that is not known.
     """
 
     instance: Instance
@@ -90,14 +90,14 @@ class WalkResult(Facts):
     def is_global(self) -> bool:
         """Returns whether the end is proved to be a global minimum in the trained layer's parameters.
 
-        It is where it is a local one and the loss is convex, or as small as the outputs' ranges allow
-        (proofs/convexity.md). False only says that neither was shown.
+        A local minimum is global if the loss is convex, or as small as the outputs' ranges allow (proofs/convexity.md).
+        False only says that neither was shown.
         """
         return is_global_minimum(IntegerProblem.from_instance(self.instance), self.outcome, self.loss)
 
     @property
     def x(self) -> NDArray[np.float64]:
-        """Returns the parameters in float64, each correctly rounded; that point is no vertex any more."""
+        """Returns the parameters in float64, each correctly rounded. The rounded point is not a vertex."""
         return np.array([[to_float(value) for value in row] for row in self.parameters])
 
     @property
@@ -153,12 +153,12 @@ class WalkResult(Facts):
         """Writes the certificate, and the instance beside it if a path is given.
 
         Args:
-            path: `*.drl`, or compressed `*.drl.gz`.
-            instance: `*.json` or `*.json.gz`.
-            force: write over existing files.
+            path: the certificate's path, `*.drl`, or `*.drl.gz` to compress it.
+            instance: the instance's path, `*.json` or `*.json.gz`; None to leave it out.
+            force: whether existing files are written over.
 
         Raises:
-            InputError: a path has another ending, exists and `force` is not set, or cannot be written.
+            InputError: a path has another ending, a file exists and `force` is not set, or it cannot be written.
         """
         target = Path(path)
         if not target.name.endswith((".drl", ".drl.gz")):
@@ -173,7 +173,7 @@ class WalkResult(Facts):
         """Writes the network at the last vertex in float64 as an npz file, which `exactdrl import --network` reads.
 
         Raises:
-            InputError: the path has another ending, exists and `force` is not set, or cannot be written.
+            InputError: the path has another ending, the file exists and `force` is not set, or it cannot be written.
         """
         target = Path(path)
         if target.suffix != ".npz":
@@ -183,7 +183,11 @@ class WalkResult(Facts):
             np.savez(partial, **arrays)
 
     def verify(self, *, fast: bool = False) -> CheckResult:
-        """Returns the verdict of the stand-alone checker on the certificate; with `fast` that of the daily check."""
+        """Checks the certificate, and returns the checker's verdict.
+
+        Args:
+            fast: whether this package's own filtered arithmetic checks the steps, in place of the stand-alone checker.
+        """
         with self._files() as (instance, run):
             return verify_fast(instance, run) if fast else verify(instance, run)
 
@@ -209,7 +213,7 @@ class WalkResult(Facts):
         """Returns a Matplotlib figure of the loss in the plane of the walk's start, end and farthest point.
 
         Args:
-            zoom: so many times nearer, around the end.
+            zoom: how many times the picture is enlarged around the walk's end; default: it shows the whole walk.
             size: see `plot`.
 
         Raises:
@@ -231,14 +235,14 @@ class WalkResult(Facts):
         with temporary_folder() as folder:
             instance, run = folder / "instance.json", folder / "run.drl"
             run.write_bytes(self.certificate)
-            # the certificate names the instance by the digest of its file, which may be written otherwise
+            # the certificate names the instance by the digest of its file, which may be formatted in another way
             source = self.instance.file_path
             if source is not None and source.is_file() and read_instance(source).digest == self.instance.digest:
                 yield source, run
                 return
             write_instance(self.instance, instance)
             if read_instance(instance).digest != self.instance.digest:
-                raise InputError("the instance's file is gone or has changed; the certificate is about that file")
+                raise InputError("the certificate is about the instance's file, which is gone or has changed")
             yield instance, run
 
     def __str__(self) -> str:
@@ -252,7 +256,7 @@ class WalkResult(Facts):
     def _facts(self) -> list[tuple[str, str]]:
         facts = [("outcome", self.message), ("steps", str(self.steps)), ("loss", loss_words(self.loss))]
         if self.lineality:
-            facts.append(("lineality", f"{self.lineality} directions change no kink; minima are meant modulo these"))
+            facts.append(("lineality", _lineality_words(self.lineality)))
         for line in range_lines(IntegerProblem.from_instance(self.instance), self.outcome, self.loss):
             name, _, text = line.partition("  ")
             facts.append((name, text.strip()))
@@ -268,7 +272,7 @@ class WalkResult(Facts):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class WalkSummary(Result):
-    """What a walk that has just ended came to, without its certificate.
+    """The result of a walk that has just ended, without its certificate.
 
     Attributes:
         state: the walk.
@@ -285,7 +289,7 @@ class WalkSummary(Result):
 
     @property
     def is_decided(self) -> bool:
-        """Returns whether the walk ended where it had to, in a minimum or on a ray."""
+        """Returns whether the walk ended in a local minimum, or on a ray along which the loss falls forever."""
         return not isinstance(self.outcome, (Undecided, StepLimit))
 
     def lines(self) -> list[str]:
@@ -297,8 +301,7 @@ class WalkSummary(Result):
             f"loss         {loss_words(state.loss)}",
         ]
         if state.problem.lineality:
-            directions = f"{state.problem.lineality} directions do not change the loss at all"
-            lines.append(f"lineality    {directions}; minima are meant modulo these")
+            lines.append(f"lineality    {_lineality_words(state.problem.lineality)}")
         lines += range_lines(state.problem, self.outcome, state.loss)
         if state.published_stops:
             stops = ", ".join(map(str, state.published_stops))
@@ -345,25 +348,28 @@ def walk(
 
     Args:
         problem: an instance, or the path of its file.
-        rule: `reference` (as published), `steepest`, `first`, or `long-step` for convex problems. Default: `long-step`
-            where the problem is convex, that is, where the last layer is trained; else `reference`.
-        start_rule: see `Walk`.
+        rule: the pivot rule, which chooses the next edge: `reference` (as published), `steepest`, `first`, or
+            `long-step`. Default: `long-step` where the last layer is trained, so that the loss is convex; else
+            `reference`.
+        start_rule: the way to the first vertex, see `Walk`.
         arithmetic: `filtered` or `exact`; the walk is the same.
-        max_steps: stop after this many steps with the outcome `StepLimit`.
-        budget: how much work a proof at a degenerate vertex may take; beyond it the walk ends `Undecided`.
-        path: write the certificate there as the walk goes, `*.drl` or `*.drl.gz`; default: it is kept in memory.
-        force: write over an existing file.
-        resume: go on with the walk that `path` holds.
-        progress: whether to show how far the walk is, True or False; default: in a notebook alone.
-        on_step: called with the latest step now and then.
+        max_steps: the number of steps after which the walk stops with the outcome `StepLimit`.
+        budget: how much work a proof at a degenerate vertex may take, in nodes of its tree; beyond it the walk ends
+            `Undecided`.
+        path: the path to which the certificate is written as the walk goes, `*.drl` or `*.drl.gz`; default: it is kept
+            in memory.
+        force: whether an existing file is written over.
+        resume: whether the walk that `path` holds is continued.
+        progress: whether the progress of the walk is shown; default: in a notebook only.
+        on_step: is called now and then with the latest step.
 
     Raises:
-        InputError: the problem is not of the form, a rule does not fit it, or a file cannot be written.
+        InputError: the problem is not one that can be walked, a rule does not fit it, or a file cannot be written.
     """
     from exactdrl.front.progress import progress as reporting  # noqa: PLC0415 - rich takes a while to import
 
     if resume and path is None:
-        raise InputError("to resume a walk its path is needed")
+        raise InputError("resume is set without a path; name the file of the walk that goes on: path=")
     instance = to_instance(problem)
     chosen = default_rule(instance, start_rule) if rule is None else rule
     state = Walk(
@@ -380,7 +386,7 @@ def walk(
 
 
 def tell_steps(state: Walk, report: "Report", on_step: Callable[[Step], None] | None = None) -> Callable[[Step], None]:
-    """Makes a walk tell what it does while a vertex is judged, and returns what is to be called with each step."""
+    """Makes a walk report what it does while a vertex is judged, and returns the function to call with each step."""
 
     def on_node(node: int) -> None:
         if report.is_due():
@@ -413,7 +419,9 @@ def to_result(state: Walk, outcome: Outcome, path: Path) -> WalkResult:
 
 
 def read_result(problem: Problem, run: Path | str) -> WalkResult:
-    """Returns the result that a certificate records: the last vertex is computed from it, nothing is checked.
+    """Returns the result that a certificate records.
+
+    The last vertex is computed from the certificate; nothing else is checked.
 
     Raises:
         InputError: a file cannot be read, is not of its format, or the certificate is for another instance.
@@ -438,6 +446,10 @@ def read_result(problem: Problem, run: Path | str) -> WalkResult:
         scaled.lineality,
         read_bytes(Path(run)),
     )
+
+
+def _lineality_words(count: int) -> str:
+    return f"{count} independent directions do not change the loss; minima are meant up to moves along these"
 
 
 def _root(square: mpq | None) -> float:

@@ -1,4 +1,4 @@
-"""The words in which the result of an audit is printed."""
+"""The words for the result of an audit."""
 
 import math
 

@@ -17,15 +17,16 @@ def check_table_path(path: Path, *, force: bool) -> None:
     """Refuses a path under which no table of cells can be written.
 
     Raises:
-        InputError: its ending is another, it exists and `force` is not set, or its folder does not exist.
+        InputError: it ends neither in .parquet nor in .csv, it exists and `force` is not set, or its folder does not
+            exist.
     """
     if path.suffix not in _ENDINGS:
-        raise InputError(f"{path}: a table of cells ends in {' or '.join(_ENDINGS)}")
+        raise InputError(f"{path}: the name of a table of cells ends in {' or '.join(_ENDINGS)}")
     refuse_existing(path, force=force)
 
 
 def write_cells_table(path: Path, cells: Sequence[dict[str, object]], *, force: bool) -> None:
-    """Writes a row a cell; rationals are texts, with floats beside, and lists are joined with blanks.
+    """Writes a row for each cell, with rationals as texts beside floats, and lists joined with blanks.
 
     Args:
         path: `*.parquet` or `*.csv`.
@@ -33,7 +34,7 @@ def write_cells_table(path: Path, cells: Sequence[dict[str, object]], *, force: 
         force: write over an existing file.
 
     Raises:
-        InputError: the ending is another, or the file cannot be written.
+        InputError: see `check_table_path`; or the file cannot be written.
     """
     check_table_path(path, force=force)
     rows = [_flat(cell) for cell in cells]

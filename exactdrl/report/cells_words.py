@@ -1,4 +1,4 @@
-"""How cells and their verdicts are worded for people and for programs."""
+"""The words for cells and their verdicts, for people and for programs."""
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations_with_replacement
@@ -75,11 +75,12 @@ def large_object(patterns: Sequence[str], verdict: LargeVerdict) -> dict[str, ob
 
 
 def large_lines(units: int, verdicts: Sequence[LargeVerdict]) -> Iterator[str]:
-    """Yields how many hidden cells of large data are what, in lines."""
+    """Yields how many hidden cells of large data have a genuine minimum, in lines."""
     genuine = sum(isinstance(verdict, GenuineCell) for verdict in verdicts)
     undecided = sum(isinstance(verdict, OpenCell) for verdict in verdicts)
     yield f"judged       {len(verdicts)} hidden cells of {units} units, squared loss"
-    yield f"genuine      {genuine}, without {len(verdicts) - genuine - undecided}, undecided {undecided}"
+    without = len(verdicts) - genuine - undecided
+    yield f"genuine      {genuine} with a genuine minimum, {without} without, {undecided} undecided"
 
 
 def cell_line(cell: UnitCell, ball: Inradius) -> str:
@@ -91,7 +92,7 @@ def cell_line(cell: UnitCell, ball: Inradius) -> str:
 def count_lines(count: CellCount, units: int) -> Iterator[str]:
     """Yields how many cells there are, in lines."""
     if count.exact is None:
-        yield f"cells        at least {count.least}, at most {count.most} of one unit; the recursion is too much work"
+        yield f"cells        at least {count.least}, at most {count.most} of one unit; an exact count is too much work"
         return
     yield f"cells        {count.exact} of one unit, by the recursion"
     if units > 1:
@@ -100,7 +101,12 @@ def count_lines(count: CellCount, units: int) -> Iterator[str]:
 
 
 def judged_lines(setting: Setting, judged: Sequence[JudgedCell]) -> Iterator[str]:
-    """Yields what is known of judged hidden cells, in lines."""
+    """Yields what is known of judged hidden cells, in lines.
+
+    The line of a cell holds the pattern of each unit and the loss of the relaxation. A genuine minimum's line goes on
+    with its kind, the possible signs of the outer weights, the dimension of the set of minima, and how many valleys
+    this set has.
+    """
     found = judged_objects(setting, judged)
     genuine, bad = (sum(bool(cell[name]) for cell in found) for name in ("genuine", "bad"))
     units = "1 unit" if setting.units == 1 else f"{setting.units} units"
@@ -119,4 +125,4 @@ def judged_lines(setting: Setting, judged: Sequence[JudgedCell]) -> Iterator[str
             words += f", valleys {len(own.valleys)}, up to order {len(own.classes)}"
         yield words
     if len(judged) > SHOWN:
-        yield f"...          {len(judged) - SHOWN} more; --json, --table and -o have all"
+        yield f"...          {len(judged) - SHOWN} more are not shown; --json, --table and -o give all"

@@ -1,4 +1,4 @@
-"""How embedded points, spurious minima and global minima are worded, for people and for programs."""
+"""The words for embedded points, spurious minima and global minima, for people and for programs."""
 
 from exactdrl.certificate.verdict_file import verdict_name
 from exactdrl.constructions.embed import Embedded, is_borne_out
@@ -12,7 +12,7 @@ from exactdrl.report.words import loss_words
 
 
 def embedded_fields(found: Embedded) -> dict[str, object]:
-    """Returns an embedded point, and what the theory says of it, for programs."""
+    """Returns an embedded point, and what the theory says of it, as a JSON object."""
     prediction, theory = found.prediction, None
     if prediction is not None:
         theory = {
@@ -30,7 +30,10 @@ def embedded_lines(found: Embedded) -> list[str]:
     lines = [f"before       {verdict_name(found.before)}", "after:"]
     lines += [f"  {line}" for line in verdict_lines(found.after)]
     if prediction is None:
-        return [*lines, "theory       for one hidden layer, one output and a loss without kink at the point alone"]
+        return [
+            *lines,
+            "theory       it covers one hidden layer with one output alone, at points where the loss has no kink",
+        ]
     stationary = "stays stationary" if prediction.stays_stationary else "does not stay stationary"
     minimum = "a local minimum stays one" if prediction.stays_minimum else "a local minimum does not stay one"
     lines.append(f"theory       a stationary point {stationary}, {minimum} ({prediction.reason})")
@@ -50,7 +53,7 @@ def _layers_json(network: PlainNetwork) -> list[dict[str, object]]:
 
 
 def spurious_fields(found: SpuriousMinimum) -> dict[str, object]:
-    """Returns a spurious minimum for programs."""
+    """Returns a spurious minimum as a JSON object."""
     return {
         "verdict": "local-minimum",
         "by": "affine-fit",
@@ -71,7 +74,7 @@ def spurious_words(found: SpuriousMinimum) -> list[str]:
         f"radius       {to_text(found.radius)} in every parameter",
     ]
     if found.better_loss is None:
-        lines.append("better       none was found; whether there is one is open")
+        lines.append("better       no better point was found; whether there is one is open")
     else:
         lines.append(f"better       {loss_words(found.better_loss)}: the minimum is spurious")
     segments = len(found.valley) - 1
@@ -80,7 +83,7 @@ def spurious_words(found: SpuriousMinimum) -> list[str]:
 
 
 def global_fields(setting: Setting, found: GlobalMinimum | GlobalUndecided) -> dict[str, object]:
-    """Returns the least loss of a small network for programs."""
+    """Returns the least loss of a small network as a JSON object."""
     is_proved = isinstance(found, GlobalMinimum)
     network = found.network
     return {
@@ -110,5 +113,5 @@ def global_words(setting: Setting, found: GlobalMinimum | GlobalUndecided) -> li
         lines.append(f"unit         weights {' '.join(map(to_text, weights))}, outer weight {to_text(outer)}")
     if setting.has_output_bias:
         lines.append(f"constant     {to_text(found.network.constant)}")
-    lines.append(f"parts        {found.nodes} bounded")
+    lines.append(f"parts        {found.nodes} parts of the parameter space were bounded")
     return lines

@@ -1,7 +1,8 @@
 """The figures that users publish of a walk, each with the data behind it as a table.
 
-`loss`, `lengths` and `distance` are figures 2, 3 and 4 of Hinz, arXiv:2105.02831; `walk` shows the three below one
-another; `density` the vertices and kinks around the last vertex. Lines differ in their dashes, too, for grey print.
+`loss`, `lengths` and `distance` are figures 2, 3 and 4 of Hinz, arXiv:2105.02831. `walk` shows the three below one
+another. `density` shows the vertices and kinks around the last vertex. Lines differ in their dashes, too, for grey
+print.
 """
 
 import math
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 _FIGURES = ("walk", "loss", "lengths", "distance", "density")
 _TABLES = ("walk", "vertex_density", "kink_density")
-# heights, of those on a screen
+# heights in print, as shares of those on a screen
 _SHRINK: dict[Size, float] = {"screen": 1.0, "column": 0.62, "page": 0.8}
 
 
@@ -172,7 +173,7 @@ def _name_phases(axes: "Axes", phases: Phases, steps: int) -> None:
 def _against_steps(
     axes: "Axes", series: Series, values: Sequence[float], label: str, *, colour: str, phases: Phases
 ) -> None:
-    # a logarithm shows no zeros: the last distance is 0, and a loss may be
+    # a logarithmic axis shows no zeros; the last distance is 0, and a loss may be 0
     shown = [value if value > 0 else math.nan for value in values]
     if series.before:
         axes.axvspan(-series.before, 0, color="0.85", lw=0, zorder=0)
@@ -229,8 +230,8 @@ def _kinks(axes: "Axes", found: Observations) -> None:
     axes.set_xscale("log", base=2)
     positive = [value for value in seen if value > 0]
     if positive:
-        # logarithmic down to the least value that is not 0, and linear from there to 0, which is a value like others:
-        # a quarter of the lines may meet no kink
+        # the axis is logarithmic down to the least value that is not 0, and linear from there to 0: a quarter of the
+        # lines may meet no kink, so that 0 is a value like others
         least = min(positive)
         axes.set_yscale("symlog", linthresh=least, linscale=0.4)
         axes.set_ylim(0 if min(seen) == 0 else least / 2, 3 * max(positive))

@@ -1,4 +1,4 @@
-"""How verdicts on a point in one layer's parameters are worded, for people and for programs."""
+"""The words for verdicts on a point in one layer's parameters, for people and for programs."""
 
 from gmpy2 import mpq
 
@@ -56,21 +56,21 @@ def layer_lines(judged: JudgedPoint) -> list[str]:
                 lines.append("gradient     not zero along the face that holds the point")
             lines.append(f"direction    {_direction_words(judged, direction)}")
             if epsilon is not None:
-                lines.append(f"epsilon      {to_text(epsilon)}: so many times the direction the loss is smaller")
+                lines.append(f"epsilon      {to_text(epsilon)}: at this multiple of the direction the loss is smaller")
             lines.append(f"             ({NAMES})")
         case LocalMinimum(flat=flat) if flat is not None:
             lines.append(f"flat along   a move of {_direction_words(judged, flat.direction)}")
-            reach = "forever" if flat.length is None else f"up to {to_text(flat.length)} times it"
+            reach = "forever" if flat.length is None else f"up to {to_text(flat.length)} times this move"
             lines.append(f"             the loss keeps its value {reach},")
             lines.append(f"             and throughout the face of dimension {flat.dimension} that this ray enters")
     if judged.problem.lineality:
-        lines.append(f"lineality    {judged.problem.lineality} directions do not change the loss at all")
+        lines.append(f"lineality    {judged.problem.lineality} independent directions do not change the loss at all")
     lines += range_lines(judged.problem, judged.verdict, judged.loss)
     return lines
 
 
 def layer_fields(judged: JudgedPoint) -> dict[str, object]:
-    """Returns the same for programs."""
+    """Returns what is known of a point as a JSON object."""
     verdict = judged.verdict
     result: dict[str, object] = {
         "verdict": layer_verdict_name(judged),

@@ -1,4 +1,4 @@
-"""How the observations of a walk are worded for people; for programs see `to_summary`."""
+"""The words for the observations of a walk; `to_summary` has them for programs."""
 
 from exactdrl.exact.rationals import to_float, to_number_text
 from exactdrl.observations.brackets import Bracket
@@ -13,7 +13,7 @@ _QUANTITIES = {
 
 
 def observation_lines(found: Observations) -> list[str]:
-    """Returns the observations for people: what is certified is said so, what is a float fit too."""
+    """Returns the observations in lines, which say what is certified and what is a fit in floats."""
     trajectory = found.trajectory
     first, last = to_float(trajectory.losses[0]), to_float(found.final_loss)
     lines = [
@@ -23,18 +23,21 @@ def observation_lines(found: Observations) -> list[str]:
     end, spread = found.phases.decay_end, to_float(found.phases.spread)
     if end is None:
         lines.append(
-            f"phases       no decay phase: the loss gap is never long within a factor {spread:g} of exponential"
+            f"phases       no decay phase: no long start of the walk keeps the loss gap within a factor {spread:g} of "
+            "exponential"
         )
     else:
         share = f"{100 * end / found.steps:.3g} % of the walk"
         lines.append(f"phases       decay in steps 0..{end} ({share}), fine-tuning after it")
         lines.append(
-            f"             (the longest start that keeps the loss gap within a factor {spread:g} of exponential)"
+            f"             (the longest start found that keeps the loss gap within a factor {spread:g} of exponential)"
         )
     if found.brackets:
-        lines.append("decay        certified: low · rate^(k-a) ≤ q_k / q_a ≤ high · rate^(k-a) for all k in a..b")
+        lines.append(
+            "decay        certified for each quantity q: low · rate^(k-a) ≤ q_k / q_a ≤ high · rate^(k-a), k = a..b"
+        )
     lines += [_bracket_line(bracket) for bracket in found.brackets]
-    lines.append("estimates    of the final loss from earlier losses; from which step on they stay close, to the end")
+    lines.append("estimates    of the final loss from earlier losses, and the step from which on they stay close to it")
     for settled in found.settled:
         name = "the loss itself" if not settled.fraction else f"Aitken, gap {settled.fraction} of the steps so far"
         lines.append(_settled_line(name, to_float(settled.within), settled.step, found.steps))
@@ -43,7 +46,9 @@ def observation_lines(found: Observations) -> list[str]:
         lines.append(_settled_line(name, to_float(fit.within), fit.step, found.steps))
     if found.density_rows:
         count = len(found.line_densities) // 2
-        lines.append(f"density      kinks on {count} lines through the last vertex and {count} through control points")
+        lines.append(
+            f"density      kinks on {count} lines through the last vertex and {count} through random control points"
+        )
         lines.append("             radius       last    control   ratio   vertices of the walk within")
         vertices = found.trajectory_density.counts
         for row, walked in zip(found.density_rows, vertices, strict=True):
@@ -65,4 +70,4 @@ def _bracket_line(bracket: Bracket) -> str:
 def _settled_line(name: str, within: float, step: int | None, steps: int) -> str:
     if step is None:
         return f"             within {100 * within:g} %: not at the last step ({name})"
-    return f"             within {100 * within:g} %: from step {step} on, {steps - step} before the end ({name})"
+    return f"             within {100 * within:g} %: from step {step} on, {steps - step} steps before the end ({name})"

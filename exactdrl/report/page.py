@@ -1,4 +1,4 @@
-"""A report as one HTML page that needs nothing else: figures, styles and a script are in it, no address to load.
+"""A report as one HTML page that loads nothing, since figures, styles and a script are in it.
 
 Without its script the page says the same; the script draws the walk as a chart that reads out its values, and copies
 commands.
@@ -203,7 +203,7 @@ def _chart_values(series: Series) -> dict[str, Sequence[float]]:
 
 
 def _chart_places(series: Series) -> list[int]:
-    """Returns which points the chart shows: all, or so many at equal distances, the first and the last among them."""
+    """Returns which points the chart shows: all, or evenly spaced ones, the first and the last among them."""
     count = len(series.loss)
     if count <= _MOST_POINTS:
         return list(range(count))
@@ -226,7 +226,7 @@ def _chart_data(series: Series) -> str:
         name: [None if math.isnan(column[i]) else float(f"{column[i]:.6g}") for i in places]
         for name, column in _chart_values(series).items()
     }
-    # numbers and the names above alone: nothing in it can end the element
+    # the data holds only numbers and the names above, so that nothing in it can end the HTML element
     return json.dumps({"steps": [steps[i] for i in places], "values": values}, separators=(",", ":"))
 
 
@@ -305,14 +305,14 @@ def _figure_words(name: str, found: Observations) -> tuple[str, str]:
 def _observations(found: Observations) -> Iterator[str]:
     end, spread = found.phases.decay_end, escape(to_number_text(found.phases.spread))
     if end is None:
-        yield "<p>There is no decay phase: no beginning of at least ten steps on which the loss gap stays within a "
+        yield "<p>No decay phase was found: no beginning of at least ten steps on which the loss gap stays within a "
         yield f"factor {spread} of a geometric sequence.</p>"
     else:
-        yield f"<p>The decay phase, in which the loss gap stays within a factor {spread} of a geometric sequence, are "
-        yield f"the steps 0 to {end:,} of {found.steps:,} ({100 * end / found.steps:.0f} %).</p>"
+        yield f"<p>The decay phase, in which the loss gap stays within a factor {spread} of a geometric sequence, "
+        yield f"lasts from step 0 to step {end:,} of {found.steps:,} ({100 * end / found.steps:.0f} %).</p>"
         yield _table(
-            "Certified brackets: c ρ^k ≤ q_k / q_0 ≤ C ρ^k throughout; C/c = 1 would be exactly exponential, ρ above 1 "
-            "is growth",
+            "Certified brackets of a quantity q: c ρ^k ≤ q_k / q_0 ≤ C ρ^k throughout. With C/c = 1 the quantity would "
+            "be exactly exponential; with ρ above 1 it grows",
             ("quantity", "steps", "ρ", "c", "C", "C/c"),
             [_bracket_cells(bracket) for bracket in found.brackets],
             numbers=5,
@@ -335,7 +335,7 @@ def _observations(found: Observations) -> Iterator[str]:
     rows = [row for row in found.density_rows if row.last + row.control]
     if rows:
         yield _table(
-            "Kinks on lines within a radius, counted exactly; above 1: denser at the last vertex",
+            "Kinks on lines within a radius, counted exactly; with a ratio above 1 they are denser at the last vertex",
             ("radius", "through the last vertex", "through control points", "ratio"),
             [
                 (
@@ -374,7 +374,7 @@ def _signed(value: float) -> str:
 
 
 def _table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: int) -> str:
-    """Returns a table whose last so many columns are numbers."""
+    """Returns a table whose last `numbers` columns are numbers."""
     first = len(head) - numbers
 
     def kind(index: int) -> str:

@@ -1,4 +1,4 @@
-"""How parameters, directions and points of parameter space are worded for people.
+"""The words for parameters, directions and points of parameter space.
 
 `W2[0,1]` is the weight to unit 0 of layer 2 from unit 1 of layer 1, and `b2[0]` the bias of unit 0 of layer 2: layers
 are counted from 1, the network's inputs being layer 0, and units from 0, as in NumPy.
@@ -23,10 +23,10 @@ def parameter_name(layer: int, unit: int, column: int, *, is_bias: bool) -> str:
     """Returns a parameter's name.
 
     Args:
-        layer: from 1.
-        unit: from 0.
-        column: from 0, the number of the unit or input that the weight comes from.
-        is_bias: whether it is a bias; the column is of no account then.
+        layer: the layer's number, from 1.
+        unit: the unit's number, from 0.
+        column: the number, from 0, of the unit or input that the weight comes from; it does not matter for a bias.
+        is_bias: whether the parameter is a bias.
     """
     return f"b{layer}[{unit}]" if is_bias else f"W{layer}[{unit},{column}]"
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Panel: TypeAlias = Callable[[Any, JudgedPoint], None]
 _GREY = "0.6"
-_PANEL = 3.1  # inches, on a screen; in print the panels share the width, and in a column stand below one another
+_PANEL = 3.1  # inches, on a screen; in print the panels share the page's width, or stand below one another in a column
 _PLANE, _PLACES = 2, 97
 
 
@@ -34,14 +34,14 @@ def draw_points(
     """Draws judged points, one a row: units, function, and the loss along the curve where the verdict has one.
 
     Args:
-        points: each with its title.
-        path: *.png, *.svg, *.pdf or *.pgf.
+        points: the points, each with its title.
+        path: the file's path, `*.png`, `*.svg`, `*.pdf` or `*.pgf`.
         size: see `styled`.
         force: write over an existing file.
 
     Raises:
-        InputError: another ending, no LaTeX for *.pgf, or there is nothing to draw: neither units in a plane nor a
-            curve.
+        InputError: the path has another ending, LaTeX, which *.pgf needs, is missing, or there is nothing to draw:
+            neither units in a plane nor a curve.
     """
     save_figure(figure_of(points, size=size), path, size=size, force=force)
 
@@ -55,7 +55,9 @@ def figure_of(points: list[tuple[str, JudgedPoint]], *, size: Size = "screen") -
     rows = [(title, judged, _panels(judged)) for title, judged in points]
     count = max(len(panels) for _, _, panels in rows)
     if not count:
-        raise InputError("nothing to draw: units are drawn in two inner parameters, a loss along a verdict's curve")
+        raise InputError(
+            "there is nothing to draw: the units have not two inner parameters each, and the verdict has no curve"
+        )
     if size == "column":
         # a panel a row; the point's title stands above its first one
         rows = [(title if not k else "", j, [panel]) for title, j, panels in rows for k, panel in enumerate(panels)]
@@ -143,7 +145,7 @@ def _draw_function(axes: "Axes", judged: JudgedPoint) -> None:
 
 
 def _draw_curve(axes: "Axes", judged: JudgedPoint) -> None:
-    """Draws how the loss changes along the verdict's curve, from its place back to the point."""
+    """Draws how the loss changes along the verdict's curve, from the point to the place with the smaller loss."""
     if not isinstance(judged.verdict, NotMinimum):
         raise TypeError("a point without a curve has no such panel: this is a bug")
     descent = judged.verdict.descent

@@ -1,4 +1,4 @@
-"""How verdicts on points are worded, for people and for programs."""
+"""The words for verdicts on points, for people and for programs."""
 
 from gmpy2 import mpq
 
@@ -83,8 +83,8 @@ def verdict_lines(judged: JudgedPoint) -> list[str]:
                 lines.append(f"             ({NAMES})")
             if len(setting.free) > 1:
                 lines.append(
-                    "not strict   no minimum in all parameters is: a unit's inner weights times a, its outer weights "
-                    "divided by a give the same function"
+                    "not strict   no minimum in all parameters is strict: a unit's inner weights times a and its outer "
+                    "weights divided by a give the same function"
                 )
     if judged.better is not None:
         better = find_loss(setting, judged.better)
@@ -116,7 +116,7 @@ def _unit_lines(judged: JudgedPoint) -> list[str]:
 
 
 def verdict_fields(judged: JudgedPoint) -> dict[str, object]:
-    """Returns the same for programs."""
+    """Returns what is known of a point as a JSON object."""
     setting = judged.setting
     hidden = setting.free[0] if len(setting.free) == 1 else 0
     result: dict[str, object] = {

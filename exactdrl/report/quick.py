@@ -1,4 +1,4 @@
-"""A figure at once, for a result in hand; `figures` draws those for print."""
+"""Simple figures of a single result; the module `figures` draws those for print."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -8,7 +8,7 @@ from exactdrl.report.style import BLACK, Size, set_scale, styled
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# up to so many points each is marked
+# with fewer points than this each point is marked
 _MARKED = 50
 _SHAPE: dict[Size, float] = {"screen": 0.5, "column": 0.65, "page": 0.4}
 
@@ -17,9 +17,9 @@ def plot_losses(steps: Sequence[int], losses: Sequence[float], title: str, *, si
     """Returns a figure of losses against steps, on a log scale where all losses are positive.
 
     Args:
-        steps: numbers of the points, the start first.
-        losses: in floats, for the eye.
-        title: above the axes.
+        steps: the points' numbers, the start first.
+        losses: the losses in floats, as many.
+        title: the text above the axes.
         size: see `styled`.
 
     Raises:
@@ -44,9 +44,9 @@ def plot_path(
     """Returns a figure of regression quantiles: a panel for each coefficient, its value against the level.
 
     Args:
-        paths: for each coefficient its pieces in order: least level, greatest level, value.
-        level: marked in each panel.
-        title: above the panels.
+        paths: for each coefficient its pieces in order, each with its least level, its greatest level and its value.
+        level: the level that is marked in each panel.
+        title: the text above the panels.
         size: see `styled`.
 
     Raises:

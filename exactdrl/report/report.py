@@ -1,4 +1,4 @@
-"""What a report says of one run: verdict, observations, claims, hashes, versions. `report_page` words it.
+"""What a report says of one run: verdict, observations, claims, hashes, versions. The module `page` words it.
 
 Nothing in it depends on the clock or on where files lie: the same files give the same report.
 """
@@ -24,7 +24,7 @@ from exactdrl.problem.instance import Instance
 from exactdrl.problem.output import temporary_folder
 from exactdrl.report.figures import draw
 
-# an SVG over this size makes the page slow; its PNG is smaller
+# bytes; a larger SVG makes the page slow, and its PNG is smaller
 _MAX_SVG = 300_000
 _FIGURES = ("loss", "lengths", "distance", "density")
 
@@ -34,9 +34,9 @@ class Figure:
     """A figure of the page.
 
     Attributes:
-        name: as `exactdrl plot` names it.
+        name: the figure's name, as `exactdrl plot` names its file.
         media_type: `image/svg+xml` or `image/png`.
-        content: the file.
+        content: the file's bytes.
     """
 
     name: str
@@ -53,16 +53,16 @@ class Report:
         run_name: the same of the certificate.
         instance: the problem.
         certificate: the run.
-        problem: the problem, scaled.
+        problem: the problem, scaled to integers.
         found: what was observed, by exactdrl's own exact arithmetic.
         series: the walk's points in floats.
-        figures: of what was observed.
-        check: the stand-alone checker's verdict; None where it was not asked.
-        can_check_claims: whether this version's checker reads claims; if so, the verdict is on them too.
-        lines: of each kind that were drawn.
-        seed: of the lines.
-        hashes: what, SHA-256 of its bytes (decompressed where it is compressed).
-        versions: name, version.
+        figures: the figures of what was observed.
+        check: the stand-alone checker's verdict; None where the checker was not run.
+        can_check_claims: whether this version's checker reads claims, so that its verdict is about them, too.
+        lines: how many lines of each kind were drawn.
+        seed: the seed of the lines.
+        hashes: names of files and the SHA-256 of their bytes, decompressed where a file is compressed.
+        versions: names of programs and their versions.
     """
 
     instance_name: str
@@ -91,7 +91,7 @@ def make_report(
     jobs: int = 1,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Report:
-    """Gathers what is to be said of a run: observes it, and has run and claims checked.
+    """Observes a run, has the run and its claims checked, and returns what the report says.
 
     Args:
         instance: the problem's file.
@@ -103,8 +103,8 @@ def make_report(
         on_progress: see `observe`.
 
     Raises:
-        InputError: a file cannot be read or does not fit, or the certificate is rejected: there is nothing to report
-            of a run that is not one.
+        InputError: a file cannot be read or does not fit, or the checker rejects the certificate, so that there is
+            nothing to report.
     """
     problem_instance = read_instance(instance)
     certificate = read_certificate(run, problem_instance)

@@ -1,8 +1,8 @@
-"""A picture of the loss in a plane of parameters: its kinks, exact; its values, in colour; a walk's path on it.
+"""A picture of the loss in a plane of parameters, with exact kinks, the values as grey, and a walk's path.
 
-The kinks are those of the plane through three points whose coordinates are rounded to float64 first; from there on
-nothing is rounded until the last drawing. Colours are the loss in float64, for the eye. A vertex of the walk that does
-not lie in the plane is drawn where it projects to at a right angle.
+The kinks are those of the plane through three points whose coordinates are rounded to float64 first. From there on
+nothing is rounded until the kinks are drawn. Grey levels show the loss in float64. A vertex of the walk that does not
+lie in the plane is drawn at its orthogonal projection onto the plane.
 """
 
 from collections.abc import Sequence
@@ -42,10 +42,10 @@ SLICE_FORMATS = (*FORMATS, "gif")
 # kinks by layer, on a light ground
 _COLOURS = (BLUE, GREEN, PINK, SKY, YELLOW, BLACK)
 _PATH = ORANGE
-# height of a picture, of its width
+# height of a picture, as a share of its width
 _SHAPE: dict[Size, float] = {"screen": 0.8, "column": 1.0, "page": 0.65}
 _GRID = 240
-# points of the grid at once
+# points of the grid that are evaluated at once
 _CHUNK = 4000
 _MARGIN = mpq(1, 4)
 # frames of an animation, and milliseconds of each
@@ -57,14 +57,14 @@ class Slice:
     """What is drawn.
 
     Attributes:
-        plane: of parameters.
+        plane: the plane of parameters.
         lower: the least s and t of the window.
-        upper: the greatest.
-        lines: for each layer from the trained one on, its kinks' straight pieces, (count, 2, 2) in float64.
-        losses: on a grid, (t, s), in float64.
-        path: the walk's points as (s, t), (count, 2); empty without a walk.
-        names: what the three points are called, by their (s, t).
-        first_layer: the trained layer.
+        upper: the greatest s and t of the window.
+        lines: for each layer from the trained one on, the straight pieces of its kinks in float64, shape (count, 2, 2).
+        losses: the losses on a grid in float64, with axes (t, s).
+        path: the walk's points as (s, t), shape (count, 2); empty without a walk.
+        names: the names of the three points, each with its (s, t).
+        first_layer: the number of the trained layer.
     """
 
     plane: Plane
@@ -88,12 +88,12 @@ def make_slice(
     """Returns what is to be drawn of the plane through three points.
 
     Args:
-        instance: the problem, of one trained layer and a loss with slopes.
-        points: three, not on a line; rounded to float64.
-        names: of these.
-        path: points of a walk.
-        zoom: the window is the smallest that holds points and path, with a margin; a zoom of 2 is half as wide around
-            the second point, the walk's end.
+        instance: the problem, of one trained layer and a loss with two slopes.
+        points: three points that are not on a line; they are rounded to float64.
+        names: the names of the three points.
+        path: the points of a walk.
+        zoom: how many times the window is enlarged around the second point, the walk's end; default: the smallest
+            window that holds points and path, with a margin.
 
     Raises:
         InputError: the points lie on a line.
@@ -135,7 +135,7 @@ def _flat(matrix: Matrix) -> NDArray[np.float64]:
 
 
 def _project(plane: Plane, path: Sequence[Matrix]) -> NDArray[np.float64]:
-    """Returns where points lie in a plane, or project to at a right angle, as (s, t)."""
+    """Returns the orthogonal projections of points onto a plane, as (s, t)."""
     if not path:
         return np.zeros((0, 2))
     axes = np.stack([_flat(plane.first), _flat(plane.second)], axis=1)
@@ -144,7 +144,7 @@ def _project(plane: Plane, path: Sequence[Matrix]) -> NDArray[np.float64]:
 
 
 def _losses(instance: Instance, plane: Plane, lower: tuple[mpq, mpq], upper: tuple[mpq, mpq]) -> NDArray[np.float64]:
-    """Returns the loss on a grid in float64, for the eye."""
+    """Returns the loss on a grid in float64, which is only drawn."""
     s, t = (np.linspace(to_float(a), to_float(b), _GRID) for a, b in zip(lower, upper, strict=True))
     places = np.stack(np.meshgrid(s, t), axis=-1).reshape(-1, 2)
     shape = (len(instance.start), len(instance.start[0]))
@@ -241,7 +241,10 @@ def _draw(found: Slice, title: str, size: Size) -> "tuple[Figure, Line2D | None]
 
 
 def _shade(losses: NDArray[np.float64]) -> tuple[NDArray[np.float64], str]:
-    """Returns what is shown as grey, and its name: the logarithm where the loss is positive and spans decades."""
+    """Returns what is shown as grey, and its name.
+
+    It is the logarithm of the loss where the loss is positive and its greatest value is more than ten times its least.
+    """
     least, most = float(losses.min()), float(losses.max())
     if least > 0 and most > 10 * least:
         return np.log10(losses), "loss, decimal logarithm"
@@ -259,13 +262,14 @@ def write_slice(found: Slice, path: Path, *, title: str = "", size: Size = "scre
         force: write over existing files.
 
     Raises:
-        InputError: another ending, an existing file without `force`, an animation without a path, or no LaTeX for PGF.
+        InputError: the path has another ending, the file exists and `force` is not set, an animation has no path, or
+            LaTeX, which PGF needs, is missing.
         MachineError: the disk is full, or the machine failed otherwise.
     """
     if check_format(path, SLICE_FORMATS) != "gif":
         return save_figure(draw_slice(found, title=title, size=size), path, size=size, force=force)
     if not len(found.path):
-        raise InputError(f"{path}: an animation needs a walk")
+        raise InputError(f"{path}: an animation shows a walk; name its certificate RUN")
     with new_file(path, force=force) as partial:
         _animate(found, partial, title)
     return [path]

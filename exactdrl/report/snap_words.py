@@ -1,4 +1,4 @@
-"""How a snapped point is worded, for people and for programs."""
+"""The words for a snapped point, for people and for programs."""
 
 from exactdrl.certificate.verdict_file import verdict_name
 from exactdrl.constructions.snap import Attempt, Snapped
@@ -29,14 +29,15 @@ def snap_lines(found: Snapped) -> list[str]:
     lines += [f"  {line}" for line in verdict_lines(_judged(best))]
     if not best.is_near:
         lines.append(
-            "  undecided: not rational. It is far from the trained point, and not what that approximates: no stationary"
+            "  undecided: not rational. The snapped point is far from the trained one, which does not approximate it."
         )
         lines.append(
-            "  point with rational coordinates was found near it; saddles with several outputs may be irrational"
+            "  No stationary point with rational coordinates was found near the trained one. Saddles of networks with"
         )
+        lines.append("  several outputs may be irrational.")
         return lines
     if not best.stays:
-        lines.append("  it leaves the proposed cell: the pattern holds no stationary point near the trained one")
+        lines.append("  the snapped point lies outside the proposed cell, whose pattern is not its own")
     if verdict_name(_judged(best)) in {"not-stationary", "undecided"}:
         lines.append("  no proposed pattern gave a stationary point with rational coordinates near the trained one")
     return lines
@@ -56,7 +57,7 @@ def _row(attempt: Attempt) -> str:
 
 
 def snap_fields(found: Snapped) -> dict[str, object]:
-    """Returns the same for programs."""
+    """Returns both verdicts and what every tolerance proposed as a JSON object."""
     return {
         "trained": verdict_fields(found.trained),
         "attempts": [

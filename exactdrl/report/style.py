@@ -1,4 +1,4 @@
-"""How figures look and how they are written: colours, sizes for screen and print, formats.
+"""The looks of figures and the writing of their files: colours, sizes for screen and print, formats.
 
 The looks are Matplotlib style files beside this module: `figures.mplstyle`, and on top of it `column.mplstyle` for one
 column of a paper with two, and `page.mplstyle` for both. Other figures of the same paper can use them, too:
@@ -104,13 +104,13 @@ def save_figure(figure: "Figure", path: Path, *, size: Size = "screen", force: b
     a PNG file beside it, `NAME-img0.png`.
 
     Args:
-        figure: made in the style of `size`.
-        path: `*.png`, `*.svg`, `*.pdf` or `*.pgf`.
+        figure: a figure made in the style of `size`.
+        path: the file's path, `*.png`, `*.svg`, `*.pdf` or `*.pgf`.
         size: see `styled`.
         force: write over existing files.
 
     Raises:
-        InputError: another ending, a file exists and `force` is not set, or LaTeX is missing or fails.
+        InputError: the path has another ending, a file exists and `force` is not set, or LaTeX is missing or fails.
         MachineError: the disk is full, or the machine failed otherwise.
     """
     kind = check_format(path)
@@ -147,7 +147,7 @@ def _save_pgf(figure: "Figure", path: Path, *, force: bool) -> list[Path]:
 
 
 def set_scale(axes: "Axes", values: Sequence[float]) -> None:
-    """Makes the vertical axis logarithmic where the values are positive and far apart; it has labels in any case."""
+    """Makes the vertical axis logarithmic where the values are positive and far apart, and gives it labels."""
     finite = [value for value in values if math.isfinite(value)]
     if not finite or min(finite) <= 0 or max(finite) < _LINEAR * min(finite):
         return

@@ -26,12 +26,12 @@ def outcome_words(outcome: Outcome) -> str:
         case LocalMinimum(by):
             return f"local minimum ({_BY[by]})"
         case Undecided(active):
-            return f"undecided: {active} active kinks meet here; neither proved nor refuted to be a local minimum"
+            return f"undecided: {active} active kinks meet here, and a local minimum is neither proved nor refuted"
         case Unbounded(leaving=leaving):
             origin = "the start" if leaving is None else "the last vertex"
             return f"unbounded: the loss falls forever along a ray from {origin} that meets no kink"
         case StepLimit():
-            return "stopped before the end; continue with --resume"
+            return "stopped before the end; --resume continues the walk"
 
 
 def outcome_name(outcome: Outcome) -> str:
@@ -50,13 +50,13 @@ def outcome_name(outcome: Outcome) -> str:
 
 
 def range_lines(problem: IntegerProblem, outcome: object, loss: mpq) -> list[str]:
-    """Returns, in lines, whether an outcome or verdict is a global minimum for certain, and which units do nothing."""
+    """Returns lines that say if an outcome is proved to be a global minimum, and which units have no effect."""
     lines = []
     if is_global_minimum(problem, outcome, loss):
         reason = (
             "the loss is convex in them" if problem.ranges.is_convex else "the outputs' ranges allow no smaller loss"
         )
-        lines.append(f"global       no parameters of the trained layer do better: {reason}")
+        lines.append(f"global       no parameters of the trained layer have a smaller loss: {reason}")
     idle = problem.ranges.idle
     if idle:
         verb = "unit has" if len(idle) == 1 else "units have"
@@ -84,7 +84,7 @@ def zero_words(parameters: Matrix) -> str:
 
 
 def count_words(counts: DecisionCounts | None) -> list[str]:
-    """Returns how the decisions of a walk were made, in lines; counts are of this session, not of what was resumed."""
+    """Returns how the decisions of a walk were made since it was begun or resumed, in lines."""
     if counts is None:
         return ["decisions    all exact"]
     lines = [
