@@ -24,7 +24,7 @@ def parse_free(value: str | None) -> Literal["layer", "all"] | int | None:
     """Returns what `--free` says.
 
     Raises:
-        click.BadParameter: it is neither `layer`, nor `all`, nor a number.
+        click.BadParameter: the value is neither `layer`, nor `all`, nor a number.
     """
     match value:
         case None:

@@ -30,7 +30,7 @@ def parse_spread(text: str) -> mpq:
     """Returns what `--spread` says.
 
     Raises:
-        InputError: it is no number.
+        InputError: the text is no number.
     """
     try:
         return parse_rational(text)

@@ -874,7 +874,7 @@ def test_other_graphs_are_refused_by_name(onnx, tmp_path):
         ([("Relu", ["_"], {}), GEMM], "stands before the first affine layer"),
         ([("MatMul", ["W1", "_"], {})], "has the data as its second factor;"),
         ([("Gemm", ["W1", "_"], {})], "has the data as its second factor or transposed"),
-        ([("Flatten", ["_"], {"axis": 0}), GEMM], "keeps other axes"),
+        ([("Flatten", ["_"], {"axis": 0}), GEMM], "keeps another axis"),
         ([GEMM, ("Add", ["_", "one"], {}), ("Add", ["_", "b2"], {})], "has shape (1, 2), the layer below"),
         ([("Identity", ["_"], {})], "holds no affine layer"),
         ([GEMM, ("Squeeze", ["_"], {}), MATMUL], "only that of the outputs may be removed"),

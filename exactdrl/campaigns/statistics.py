@@ -16,7 +16,7 @@ class Share:
     """A share of runs with its interval.
 
     Attributes:
-        count: in how many runs it holds.
+        count: how many runs are counted.
         total: how many runs there are.
         low: the interval's lower end; 0 without runs.
         high: the interval's upper end; 1 without runs.

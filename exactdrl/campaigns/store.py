@@ -62,7 +62,7 @@ class Store:
         """Writes a file of the folder, whole or not at all, and returns its path.
 
         Raises:
-            InputError: it cannot be written.
+            InputError: the file cannot be written.
         """
         path = self.folder / name
         partial = path.with_name(f"{path.name}.new")

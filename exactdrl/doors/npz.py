@@ -132,7 +132,9 @@ def read_npz(path: Path | str) -> dict[str, np.ndarray]:
     try:
         named = _load_npz(content)
     except Exception as error:  # noqa: BLE001 - a damaged file makes NumPy's parsers raise anything, tokenize.TokenError too
-        raise InputError(f"{path}: not a whole npz file of plain arrays ({error})") from None
+        # NumPy goes on with advice to load the file unsafely
+        reason = str(error).partition(" If you trust")[0]
+        raise InputError(f"{path}: not a whole npz file of plain arrays ({reason})") from None
     kind = find_kind(content)
     if "PyTorch" in kind:
         raise InputError(f"{path}: no npz file, but {kind}")

@@ -207,7 +207,9 @@ def load_npy(content: bytes, path: Path) -> np.ndarray:
         # No pickles: an array of objects would run the file's own code
         array = np.load(io.BytesIO(content), allow_pickle=False)
     except Exception as error:  # noqa: BLE001 - a damaged file makes NumPy's parsers raise anything
-        raise InputError(f"{path}: not a whole npy file of plain numbers ({error})") from None
+        # NumPy goes on with advice to load the file unsafely
+        reason = str(error).partition(" If you trust")[0]
+        raise InputError(f"{path}: not a whole npy file of plain numbers ({reason})") from None
     if not isinstance(array, np.ndarray):
         raise InputError(f"{path}: an npy file with a single array is needed")
     return array

@@ -165,7 +165,7 @@ def check_words(path: Path | str, samples: FileSamples) -> str:
     """Compares an ONNX graph's own evaluation with the exact one, and says how far they are apart.
 
     Raises:
-        InputError: they differ by more than rounding explains.
+        InputError: the two differ by more than rounding explains.
     """
     result = check_onnx(Path(path), samples.inputs)
     return (

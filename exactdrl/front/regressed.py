@@ -416,7 +416,7 @@ def regress(
             trained = "all layers are" if source.free == "all" else f"layer {source.free} is"
             raise InputError(
                 f"a regression trains the last layer, here layer {len(source.layers)}; in this instance {trained} "
-                "trained, and `exactdrl walk` or `exactdrl judge` are what can be asked"
+                "trained: use `exactdrl walk` or `exactdrl judge`"
             )
         return _fit_instance(source, level)
     options = DesignOptions(intercept, inputs, exclude, None, index, drop_missing, form or TextForm())
@@ -427,7 +427,7 @@ def to_level(tau: Level) -> mpq:
     """Returns a level as a rational.
 
     Raises:
-        InputError: it is no number between 0 and 1.
+        InputError: the level is no number between 0 and 1.
     """
     try:
         level = to_rational(tau)

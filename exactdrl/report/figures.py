@@ -59,12 +59,13 @@ def draw(
         found: what was observed.
         series: the walk's points.
         folder: made if it does not exist.
-        formats: some of `FORMATS`.
+        formats: the formats of the figures, some of `FORMATS`.
         size: see `styled`.
-        force: write over existing files.
+        force: whether existing files are written over.
 
     Raises:
-        InputError: an unknown format or size, a file exists and `force` is not set, or the folder cannot be written.
+        InputError: a format or the size is unknown, a file exists and `force` is not set, or the folder cannot be
+            written.
     """
     refuse_written(figure_paths(folder, formats), force=force)
     tables: list[Table] = [walk_table(series), vertex_density_table(found), kink_density_table(found)]
@@ -80,7 +81,7 @@ def figure_paths(folder: Path, formats: Sequence[str]) -> list[Path]:
     """Returns the files that `draw` writes.
 
     Raises:
-        InputError: an unknown format, or one that needs LaTeX, which is not installed.
+        InputError: a format is unknown, or needs LaTeX, which is not installed.
     """
     for name in formats:
         if name not in FORMATS:

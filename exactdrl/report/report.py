@@ -50,7 +50,7 @@ class Report:
 
     Attributes:
         instance_name: the file's name, without its folder.
-        run_name: the same of the certificate.
+        run_name: the name of the certificate's file, without its folder.
         instance: the problem.
         certificate: the run.
         problem: the problem, scaled to integers.

@@ -256,10 +256,10 @@ def write_slice(found: Slice, path: Path, *, title: str = "", size: Size = "scre
 
     Args:
         found: what is drawn.
-        path: its ending says the format.
-        title: above the axes.
+        path: the picture's path, whose ending names the format.
+        title: the text above the axes.
         size: see `styled`.
-        force: write over existing files.
+        force: whether existing files are written over.
 
     Raises:
         InputError: the path has another ending, the file exists and `force` is not set, an animation has no path, or

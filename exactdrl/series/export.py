@@ -195,7 +195,7 @@ def export(
     targets = [(path, make) for path, make in ((vertices, vertex_row), (losses, loss_row)) if path is not None]
     for path, _ in targets:
         if path.suffix not in ENDINGS:
-            raise InputError(f"{path}: an export's name ends in {', '.join(ENDINGS)}")
+            raise InputError(f"{path}: an export's name ends in one of {', '.join(ENDINGS)}")
         refuse_existing(path, force=force)
     count = 0
     with _tables([path for path, _ in targets]) as writers:
