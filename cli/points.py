@@ -36,10 +36,10 @@ def point_options(command: Callable[..., R]) -> Callable[..., R]:
         return command(*args, read=read, **options)
 
     added: Callable[..., R] = click.option(
-        "--row", type=int, help="of --points, from 1; -1 is the last one  [default: -1]"
+        "--row", type=int, help="the row of --points to take, from 1; -1 is the last row  [default: -1]"
     )(wrapped)
     return click.option(
         "--points",
         type=click.Path(path_type=Path),
-        help="a recorded training, as in `visits`: take its parameters in place of INSTANCE's",
+        help="take the parameters from a row of this recorded training (see `visits --help`), not from INSTANCE",
     )(added)

@@ -346,7 +346,11 @@ def test_visits_are_the_cells_of_the_points(torch, tmp_path, capsys, monkeypatch
     assert (code, out) == (2, "")
     assert "a verdict names the file of its instance: write the point first by `exactdrl visits" in err
     code, out, err = run(capsys, "judge", "i.json", "--points", "r.npz", "--row", 27)
-    assert (code, out, err) == (2, "", "error: r.npz: there is no row 27; the rows are 1 to 26, or -1 backwards\n")
+    assert (code, out, err) == (
+        2,
+        "",
+        "error: r.npz: there is no row 27; the rows are 1 to 26, or -1 to -26 from the last one back\n",
+    )
     assert "--row needs --points" in run(capsys, "judge", "i.json", "--row", 3)[2]
     assert run(capsys, "visits", "i.json", "r.npz", "--row", 0, "-o", "q.json")[0] == 2
     assert run(capsys, "visits", "i.json", "r.npz", "--row", 3)[0] == 2

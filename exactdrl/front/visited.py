@@ -73,19 +73,22 @@ def visit_fields(visit: Visit) -> dict[str, object]:
 
 
 def point_of(problem: Problem, trajectory: Trajectory, row: int = -1) -> Instance:
-    """Returns the problem at a recorded point of a training: to be judged, snapped or written.
+    """Returns the problem at a recorded point of a training, as an instance that can be judged, snapped or written.
 
     Args:
         problem: an instance, or the path of its file: the data and the loss.
         trajectory: what `read_trajectory` returns.
-        row: of the trajectory, from 1; from -1 backwards.
+        row: the row of the trajectory, counted from 1; -1 is the last row, -2 the one before.
 
     Raises:
         InputError: there is no such row, or the trajectory's shapes are not the instance's.
     """
     count = len(trajectory.points)
     if not row or not -count <= row <= count:
-        raise InputError(f"{trajectory.place}: there is no row {row}; the rows are 1 to {count}, or -1 backwards")
+        raise InputError(
+            f"{trajectory.place}: there is no row {row}; the rows are 1 to {count}, or -1 to -{count} from the last "
+            "one back"
+        )
     return trajectory.instance_at(to_instance(problem), row - 1 if row > 0 else row)
 
 

@@ -1,4 +1,4 @@
-"""What kind of file some bytes are, by how they begin: for messages about files that are given to the wrong option."""
+"""Names the kind of a file from its first bytes, for messages about files that are given to the wrong option."""
 
 _ZIP = b"PK\x03\x04"
 _PYTORCH = "a PyTorch file, which `exactdrl import --torch` reads"
@@ -29,7 +29,7 @@ _LOOKED_AT = 400
 def find_kind(content: bytes) -> str:
     """Returns in words what kind of file some bytes are, "" where their beginning says nothing.
 
-    What to do with such a file stands behind a comma: `kind_name` leaves it out.
+    What to do with such a file follows after a comma; `kind_name` leaves that part out.
     """
     if content.startswith(_ZIP):
         return next((words for mark, words in _ZIPPED if mark in content), "a zip archive")
