@@ -423,7 +423,7 @@ def test_figures_have_formats_and_sizes(whole, tmp_path, capsys):
     for size, width in (("column", 3.3), ("page", 6.8)):
         code, out, _ = run("--format", "png", "--format", "pdf", "--size", size)
         assert code == 0
-        assert "6, 0 of them now" in out
+        assert "6, 0 of them done now" in out
         for name in ("answers", "measures"):
             image = imread(folder / f"{name}.png")
             assert image.shape[1] == round(300 * width)
