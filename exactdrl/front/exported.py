@@ -89,7 +89,7 @@ def export_vipr(problem: Problem, run: Run, path: Path | str, *, force: bool = F
 
     Args:
         problem: an instance, or the path of its file.
-        run: the walk's certificate, the path of its file, or the path of a file about hidden cells.
+        run: the walk's result, its certificate, the path of its file, or the path of a file about hidden cells.
         path: the file that is written; several files are named NAME-1, NAME-2 and so on, with the same ending.
         force: whether existing files are written over.
 
