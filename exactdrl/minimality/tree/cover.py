@@ -129,13 +129,12 @@ def _spread(rows: Sequence[Sequence[mpq]], wanted: Sequence[Sequence[mpq]]) -> t
     shifts = [max(0, max(int(line[c].bit_length()) for line in lines) - _ROW) for c in range(width)]
     rounded = [[entry >> shift for entry, shift in zip(line, shifts, strict=True)] for line in lines]
     matrix, right = to_matrix(rounded[: len(rows)], width), to_matrix(rounded[len(rows) :], width).transpose()
+    entries, transposed = matrix.tolist(), matrix.transpose()
     weights = [1 << _WEIGHT] * len(rows)
     best: tuple[int, list[int], list[list[int]], int] | None = None
     for _ in range(_ROUNDS):
-        weighted = fmpz_mat(
-            [[weight * entry for entry in row] for weight, row in zip(weights, matrix.tolist(), strict=True)]
-        )
-        gram = matrix.transpose() * weighted
+        weighted = fmpz_mat([[weight * entry for entry in row] for weight, row in zip(weights, entries, strict=True)])
+        gram = transposed * weighted
         if gram.rank() < width:
             return None
         numerators, denominator = fmpq_mat(gram).solve(fmpq_mat(right)).numer_denom()

@@ -40,6 +40,8 @@ def find_strict(block: Block, tree: Closed, spend: Callable[[int], bool]) -> Clo
         spend: called with the work of each step before it; False ends the search, with None.
     """
     waiting, leaves = list(tree.leaves), []
+    # one program for all parts that are searched: each goes on from the last one's basis
+    program = Multipliers(block)
     while waiting:
         # a direction with F = 0 in any leaf ends the search: it is looked for in all of them before one is split
         loose: list[CellLeaf] = []
@@ -56,7 +58,7 @@ def find_strict(block: Block, tree: Closed, spend: Callable[[int], bool]) -> Clo
             loose.append(loosened)
         waiting = []
         for leaf in loose:
-            parts = _split(block, leaf, spend)
+            parts = _split(block, leaf, spend, program)
             if parts is None:
                 return None
             waiting += parts
@@ -81,7 +83,7 @@ def _loosen(block: Block, leaf: CellLeaf, spend: Callable[[int], bool]) -> CellL
     return leaf
 
 
-def _split(block: Block, leaf: CellLeaf, spend: Callable[[int], bool]) -> list[CellLeaf] | None:
+def _split(block: Block, leaf: CellLeaf, spend: Callable[[int], bool], program: Multipliers) -> list[CellLeaf] | None:
     """Returns the leaves of trees below a leaf; None where there is none to split by, or no budget."""
     kink = _next_kink(block, leaf)
     if kink is None or leaf.point is None:
@@ -91,7 +93,11 @@ def _split(block: Block, leaf: CellLeaf, spend: Callable[[int], bool]) -> list[C
         return [replace(leaf, signs={**leaf.signs, kink: 0})]
     found: list[CellLeaf] = []
     for node in children(leaf.signs, kink, row, leaf.point):
-        match (close_by_chords if is_narrow(block) else close_tree)(block, leaf.point, spend, root=node):
+        if is_narrow(block):
+            closed = close_by_chords(block, leaf.point, spend, root=node)
+        else:
+            closed = close_tree(block, leaf.point, spend, root=node, program=program)
+        match closed:
             case Closed(leaves):
                 found += leaves
             case OutOfBudget():

@@ -85,7 +85,11 @@ class Node:
 
 
 def close_tree(
-    block: Block, point: Sequence[mpz], spend: Callable[[int], bool], root: Node | None = None
+    block: Block,
+    point: Sequence[mpz],
+    spend: Callable[[int], bool],
+    root: Node | None = None,
+    program: "Multipliers | None" = None,
 ) -> TreeResult:
     """Searches the tree, depth first.
 
@@ -94,8 +98,9 @@ def close_tree(
         point: where the search begins: each kink's first side is the one of this point.
         spend: called with the work of each node before it; False ends the search.
         root: the node below which is searched; default: that of the whole space.
+        program: of the block, from whose last basis the search goes on; default: a new one.
     """
-    program = Multipliers(block)
+    program = Multipliers(block) if program is None else program
     leaves: list[CellLeaf] = []
     stack = [Node({}, tuple(point)) if root is None else root]
     while stack:
@@ -152,10 +157,12 @@ def find_inside(block: Block, signs: dict[int, int]) -> tuple[mpz, ...] | CellLe
 def _empty_leaf(block: Block, signs: dict[int, int], relation: dict[int, mpz]) -> CellLeaf:
     """Returns a λ with Zᵀλ = 0 and σ_j λ_j + c_j ≥ 0, c without b, from Σ relation_j · (z_j's row on the cone) = 0."""
     multipliers = [_ZERO] * len(block.rows)
-    for j in range(len(block.rows) - 1, -1, -1):
-        if j in signs:
-            c = -sum((block.folds[k].get(j, _ZERO) * multipliers[k] for k in range(j + 1, len(block.rows))), _ZERO)
-            multipliers[j] = signs[j] * (abs(mpq(relation.get(j, 0))) - c)
+    # -c_j, to which each kink that folds the kink j adds; such kinks come after it
+    folded = [_ZERO] * len(block.rows)
+    for j in sorted(signs, reverse=True):
+        multipliers[j] = signs[j] * (abs(mpq(relation.get(j, 0))) + folded[j])
+        for k, share in block.folds[j].items():
+            folded[k] += share * multipliers[j]
     return CellLeaf(signs, tuple(multipliers), is_empty=True, point=None)
 
 

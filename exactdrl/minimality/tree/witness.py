@@ -87,4 +87,7 @@ def _kink_size(kink: Kink) -> int:
 
 def _number_size(value: mpq) -> int:
     """Returns a bound on the characters of p/q: 10/33 > log 2 / log 10."""
+    # most shares of covers are 0
+    if not value:
+        return len("0/1") + 1
     return sum(int(part.bit_length()) * 10 // 33 + 2 for part in (value.numerator, value.denominator))
