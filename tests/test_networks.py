@@ -806,6 +806,25 @@ def test_onnx_graphs_are_taken_over_exactly(onnx, tmp_path):
         assert check_onnx(path, DATA).samples == 12
 
 
+def test_onnx_constants_that_are_numbers_are_read(onnx, tmp_path):
+    """A Constant with one float or a list of floats stands for the tensor of these float32; other ones are refused."""
+
+    def model(**value):
+        made = graph(onnx, GEMM, ("PRelu", ["_", "slope"], {}))
+        made.graph.node.insert(0, onnx.helper.make_node("Constant", [], ["slope"], **value))
+        return save(onnx, tmp_path, made)
+
+    slope = mpq(float(np.float32(0.3)))
+    for value in ({"value_float": 0.3}, {"value_floats": [0.3]}):
+        layer = from_onnx(model(**value), DATA, np.zeros((12, 4))).layers[0]
+        assert layer.activations == (Activation(slope, mpq(1)),) * 4, value
+    listed = [0.5, 0.25, 0.3, 0.0]
+    layer = from_onnx(model(value_floats=listed), DATA, np.zeros((12, 4))).layers[0]
+    assert layer.activations == tuple(Activation(mpq(float(np.float32(s))), mpq(1)) for s in listed)
+    words = refusal(from_onnx, model(value_string="0.3"), DATA, np.zeros((12, 4)))
+    assert "is a constant that is no tensor of numbers" in words
+
+
 def test_onnx_decimals(onnx, tmp_path):
     """What an author wrote in the graph, the slope too."""
     constants = {"W1": np.array([[0.7], [0.1]], dtype=np.float32), "b1": np.array([0.2], dtype=np.float32)}
@@ -1188,7 +1207,7 @@ def test_other_keras_models_are_refused(keras):
         (sequence(layers.BatchNormalization(), layers.Dense(1)), "is a BatchNormalization"),
         (sequence(layers.Dense(1), layers.ReLU(max_value=6)), "has a threshold or a largest value"),
         (sequence(layers.ReLU(), layers.Dense(1)), "stands before the first affine layer"),
-        (branch, "its forward pass is not this chain of layers"),
+        (branch, "is a Add; "),
         (keras.Sequential([layers.Dense(1)]), "has no parameters before it is built"),
         ("model.keras", "a model of Keras is needed, not an object of type 'str'"),
     ]

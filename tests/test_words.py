@@ -9,7 +9,7 @@ from exactdrl_cli.main import main
 from gmpy2 import mpq
 
 from exactdrl import judge, read_instance, sample_experiment, write_instance
-from exactdrl.report.parameter_words import direction_words, parameter_name, point_lines
+from exactdrl.report.parameter_words import direction_words, legend_words, parameter_name, point_lines
 from exactdrl.report.words import loss_words
 
 
@@ -70,3 +70,30 @@ def test_minimum_names_its_direction(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["minimum", str(tmp_path / "a.json"), "--json"])
     assert len(json.loads(capsys.readouterr().out)["direction"]) == 3
+
+
+def test_the_legend_names_parameters_that_the_network_has():
+    """In each layer, with one input or many, with a bias or none; of several layers the highest that moves."""
+    counted = "are counted from 0"
+    one, zero = mpq(1), mpq(0)
+    cases = [
+        (
+            [(1, ((one, one, one),), True)],
+            f"W1[0,1] is the weight to unit 0 of layer 1 from input 1, b1[0] a bias; units and inputs {counted}",
+        ),
+        (
+            [(1, ((one,),), False)],
+            f"W1[0,0] is the weight to unit 0 of layer 1 from input 0; units and inputs {counted}",
+        ),
+        ([(1, ((one,),), True)], f"b1[0] is the bias of unit 0 of layer 1; units and inputs {counted}"),
+        (
+            [(3, ((one, one),), True)],
+            f"W3[0,0] is the weight to unit 0 of layer 3 from unit 0 of layer 2, b3[0] a bias; units {counted}",
+        ),
+        (
+            [(1, ((one, one),), False), (2, ((one, one),), False), (3, ((zero, zero),), True)],
+            f"W2[0,1] is the weight to unit 0 of layer 2 from unit 1 of layer 1; units {counted}",
+        ),
+    ]
+    for direction, words in cases:
+        assert legend_words(direction) == words

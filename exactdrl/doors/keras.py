@@ -84,7 +84,8 @@ def read_keras(model: object, *, decimals: int | None = None) -> Network:
     if not own.built:
         raise InputError(f"the model {own.name} has no parameters before it is built; call it on data first")
     chain = Chain(f"the model {own.name}", check_decimals(decimals))
-    for part in own.layers:
+    # a functional model's operations are its layers, and what joins branches without being a layer
+    for part in getattr(own, "operations", own.layers):
         _add(chain, part)
     return chain.build()
 

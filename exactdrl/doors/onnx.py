@@ -209,10 +209,14 @@ class _Reader:
     def _fold(self, node: Any) -> bool:  # noqa: ANN401
         """Evaluates a node that makes a constant of constants, and returns whether it was such a node."""
         if node.op_type == "Constant":
-            value = self._attributes(node).get("value")
-            if value is None:
-                raise InputError(f"{self._name(node)} is a constant that is no tensor")
-            self.constants[node.output[0]] = self._to_tensor(value, node.output[0])
+            given = self._attributes(node)
+            if "value" in given:
+                self.constants[node.output[0]] = self._to_tensor(given["value"], node.output[0])
+            elif numbers := [given[name] for name in ("value_float", "value_floats") if name in given]:
+                place = f"{self.chain.place}: {node.output[0]}"
+                self.constants[node.output[0]] = Tensor(*to_array(np.array(numbers[0], np.float32), place))
+            else:
+                raise InputError(f"{self._name(node)} is a constant that is no tensor of numbers")
         elif node.op_type in {"Transpose", "Identity"} and node.input[0] in self.constants:
             tensor = self.constants[node.input[0]]
             order = self._attributes(node).get("perm")

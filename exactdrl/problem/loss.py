@@ -60,7 +60,7 @@ class Loss:
 
     @classmethod
     def absolute(cls) -> "Loss":
-        """Returns φ(r) = |r|."""
+        """Returns the loss whose φ(r) is the absolute value of r."""
         return cls("absolute")
 
     @classmethod

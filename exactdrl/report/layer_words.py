@@ -6,7 +6,7 @@ from exactdrl.exact.rationals import to_float, to_text
 from exactdrl.minimality.point import JudgedPoint
 from exactdrl.minimality.verdict import LocalMinimum, NotMinimum, StrictLocalMinimum, Undecided, is_global_minimum
 from exactdrl.points.units import dead_units_of
-from exactdrl.report.parameter_words import NAMES, direction_words
+from exactdrl.report.parameter_words import Rows, direction_words, legend_words
 from exactdrl.report.words import loss_words, outcome_name, outcome_words, range_lines
 
 
@@ -41,9 +41,9 @@ def _matrix_text(judged: JudgedPoint, direction: tuple[mpq, ...]) -> list[list[s
     return [[to_text(value) for value in row] for row in judged.problem.to_full_direction(direction)]
 
 
-def _direction_words(judged: JudgedPoint, direction: tuple[mpq, ...]) -> str:
+def _named(judged: JudgedPoint, direction: tuple[mpq, ...]) -> list[tuple[int, Rows, bool]]:
     instance = judged.problem.instance
-    return direction_words([(instance.layer, judged.problem.to_full_direction(direction), instance.has_bias)])
+    return [(instance.layer, judged.problem.to_full_direction(direction), instance.has_bias)]
 
 
 def layer_lines(judged: JudgedPoint) -> list[str]:
@@ -54,12 +54,12 @@ def layer_lines(judged: JudgedPoint) -> list[str]:
         case NotMinimum(direction, epsilon):
             if judged.freedom and not judged.is_stationary:
                 lines.append("gradient     not zero along the face that holds the point")
-            lines.append(f"direction    {_direction_words(judged, direction)}")
+            lines.append(f"direction    {direction_words(_named(judged, direction))}")
             if epsilon is not None:
                 lines.append(f"epsilon      {to_text(epsilon)}: at this multiple of the direction the loss is smaller")
-            lines.append(f"             ({NAMES})")
+            lines.append(f"             ({legend_words(_named(judged, direction))})")
         case LocalMinimum(flat=flat) if flat is not None:
-            lines.append(f"flat along   a move of {_direction_words(judged, flat.direction)}")
+            lines.append(f"flat along   a move of {direction_words(_named(judged, flat.direction))}")
             reach = "forever" if flat.length is None else f"up to {to_text(flat.length)} times this move"
             lines.append(f"             the loss keeps its value {reach},")
             lines.append(f"             and throughout the face of dimension {flat.dimension} that this ray enters")

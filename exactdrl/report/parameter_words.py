@@ -16,7 +16,6 @@ Rows: TypeAlias = Sequence[Sequence[mpq]]
 
 # entries of a direction and units of a point that are listed one by one, and characters of a fraction
 _LISTED, _UNITS, _LONGEST = 6, 8, 14
-NAMES = "W2[0,1] is the weight to unit 0 of layer 2 from unit 1 of layer 1, b2[0] a bias; units are counted from 0"
 
 
 def parameter_name(layer: int, unit: int, column: int, *, is_bias: bool) -> str:
@@ -29,6 +28,27 @@ def parameter_name(layer: int, unit: int, column: int, *, is_bias: bool) -> str:
         is_bias: whether the parameter is a bias.
     """
     return f"b{layer}[{unit}]" if is_bias else f"W{layer}[{unit},{column}]"
+
+
+def legend_words(direction: Sequence[tuple[int, Rows, bool]]) -> str:
+    """Returns what names of parameters mean, by the names of one unit in the highest layer that a direction moves.
+
+    Args:
+        direction: see `direction_words`; it has a layer.
+    """
+    moved = [entry for entry in direction if any(value for row in entry[1] for value in row)]
+    layer, rows, has_bias = max(moved or direction, key=lambda entry: entry[0])
+    meanings, last = [], len(rows[0]) - has_bias - 1
+    if last >= 0:
+        column = min(1, last)
+        source = "input {}" if layer == 1 else f"unit {{}} of layer {layer - 1}"
+        name = parameter_name(layer, 0, column, is_bias=False)
+        meanings.append(f"{name} is the weight to unit 0 of layer {layer} from {source.format(column)}")
+    if has_bias:
+        name = parameter_name(layer, 0, 0, is_bias=True)
+        meanings.append(f"{name} a bias" if meanings else f"{name} is the bias of unit 0 of layer {layer}")
+    counted = "units and inputs" if layer == 1 else "units"
+    return f"{', '.join(meanings)}; {counted} are counted from 0"
 
 
 def direction_words(direction: Sequence[tuple[int, Rows, bool]]) -> str:

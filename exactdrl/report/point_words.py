@@ -7,7 +7,7 @@ from exactdrl.exact.rationals import to_float, to_text
 from exactdrl.points.judge import JudgedPoint
 from exactdrl.points.setting import Setting, Theta, find_loss
 from exactdrl.points.verdict import AffineProof, FormProof, MarginProof, Minimum, NotMinimum, Undecided, ZeroLoss
-from exactdrl.report.parameter_words import NAMES, Rows, direction_words, point_lines
+from exactdrl.report.parameter_words import Rows, direction_words, legend_words, point_lines
 from exactdrl.report.words import loss_words
 
 # units that are listed one by one
@@ -76,11 +76,13 @@ def verdict_lines(judged: JudgedPoint) -> list[str]:
                 if any(value for rows in part for row in rows for value in row)
             ]
             lines.append(f"             at t = {to_text(descent.at)} the loss is {loss_words(descent.loss)}")
-            lines.append(f"             ({NAMES})")
+            lines.append(
+                f"             ({legend_words([entry for part in descent.curve for entry in _named(setting, part)])})"
+            )
         case Minimum(is_strict=False, flat=flat):
             if flat is not None:
                 lines.append(f"flat along   a move of {direction_words(_named(setting, flat))}, which keeps the loss")
-                lines.append(f"             ({NAMES})")
+                lines.append(f"             ({legend_words(_named(setting, flat))})")
             if len(setting.free) > 1:
                 lines.append(
                     "not strict   no minimum in all parameters is strict: a unit's inner weights times a and its outer "
