@@ -161,7 +161,7 @@ def tables(tmp_path_factory):
     config = folder / "slice.toml"
     config.write_text(SLICE)
     campaign = read_config(config)
-    conduct(campaign, folder / "campaign", draw=False)
+    conduct(campaign, folder / "campaign", formats=())
     (folder / "campaign" / "results" / f"{campaign.cases[-1].name}.json").unlink()
     assert script("walks").tabulate(config, folder / "campaign", folder / "tables") == 21
     return folder / "tables"

@@ -261,7 +261,7 @@ def test_walks_without_a_step(tmp_path, capsys):
         (["-o", "a.claims", "--between", "5", "2"], "window of steps is 5..2"),
         (["-o", "a.claims", "--lines", "-1"], "Invalid value for '--lines'"),
         (["-o", "a.claims", "--window", "0"], "Invalid value for '--window'"),
-        (["-o", "old.claims"], "old.claims: exists already"),
+        (["-o", "old.claims"], "old.claims: this file exists already"),
         (["-o", "a.claims", "--tables", "old.claims"], "old.claims: cannot be made"),
     ],
 )
@@ -298,6 +298,6 @@ def test_refusals_of_files(folder, tmp_path, capsys):
         tmp_path / "t",
     )
     code, _, err = run(capsys, *arguments, "--jobs", 1, "--lines", 0)
-    assert code == 2 and "walk.csv: exists already" in err and not (tmp_path / "a.claims").exists()
+    assert code == 2 and "walk.csv: this file exists already" in err and not (tmp_path / "a.claims").exists()
     assert run(capsys, *arguments, "--jobs", 1, "--lines", 0, "--force")[0] == 0
     assert (tmp_path / "t" / "walk.csv").read_text().startswith("step,")

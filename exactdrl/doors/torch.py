@@ -193,11 +193,11 @@ def load_torch_file(path: Path | str, *, key: str | None = None) -> dict[str, ob
     Raises:
         InputError: PyTorch is missing, the file is damaged or of another kind, or it holds no state dict, or several.
     """
-    torch = import_extra("torch", "torch", "torch")
     content = read_bytes(Path(path))
     kind = find_kind(content)
     if "PyTorch" not in kind and kind != "a pickle":
         raise InputError(f"{path}: no file that torch.save has written{f', but {kind}' if kind else ''}")
+    torch = import_extra("torch", "torch", "torch")
     try:
         loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001 - a damaged file makes PyTorch raise anything

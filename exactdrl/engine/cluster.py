@@ -69,7 +69,8 @@ def run_on_cluster(jobs: Sequence[Job], address: str, command: Sequence[str] = (
                 except (*_GONE, OSError):
                     # all jobs that are not done are cancelled when the connection is lost for good
                     raise SchedulerLostError(
-                        f"the Dask scheduler at {address} went away; finished runs are kept, and the command goes on"
+                        f"the Dask scheduler at {address} went away; finished runs are kept, and "
+                        "the same command again does the others"
                     ) from None
                 yield futures[future], result or failed(f"the cluster: {type(problem).__name__}: {problem}")
                 future.release()
