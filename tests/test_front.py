@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from exactdrl_cli.main import run
 from gmpy2 import mpq
@@ -47,6 +48,32 @@ def test_walk_result(problem, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out) == again.to_dict()
     assert len(result.plot().axes) == 1
     assert result.plot_slice(zoom=mpq(2)).axes
+
+
+@pytest.mark.parametrize("free", ["layer", "all"])
+def test_point_of_a_verdict(free, tmp_path):
+    """A verdict's point: exact, rounded with its own loss, as arrays, as a frame, and written back."""
+    third = exactdrl.sample_experiment((2, 3, 1), samples=9, seed=4, bits=6)
+    third = third.with_start([[value / 3 for value in row] for row in third.start])
+    if free == "all":
+        third = replace(third, layers=third.point_layers, loss=Loss.squared())
+    result = exactdrl.judge(third, free=free)
+    assert result.loss == third.loss_at(third.point_layers)
+    rounded = [[[mpq(value) for value in row] for row in layer.tolist()] for layer in result.x]
+    network = [layer.with_parameters(rows) for layer, rows in zip(third.point_layers, rounded, strict=True)]
+    assert result.loss_at_x == third.loss_at(network) != result.loss
+    arrays = result.to_numpy()
+    assert sorted(arrays) == ["bias_1", "bias_2", "weight_1", "weight_2"]
+    assert (arrays["weight_1"] == result.x[0][:, :-1]).all() and (arrays["bias_2"] == result.x[1][:, -1]).all()
+    result.save_npz(tmp_path / "a.npz")
+    with np.load(tmp_path / "a.npz") as stored:
+        assert all((stored[name] == array).all() for name, array in arrays.items())
+    with pytest.raises(InputError, match=r"ends in \.npz"):
+        result.save_npz(tmp_path / "a.json")
+    pytest.importorskip("pandas")
+    frame = result.to_pandas()
+    assert [mpq(text) for text in frame["exact"]] == [v for layer in result.parameters for row in layer for v in row]
+    assert list(frame["input"][:3]) == [1, 2, "bias"] and frame["value"][0] == result.x[0][0, 0]
 
 
 def test_frames(problem):

@@ -406,6 +406,13 @@ def test_frames() -> None:
     result = regress(frame, "y", tau="1/3")
     assert result.names == ("Intercept", "x", "c", "flag[T.True]", "g[T.b]", "g[T.a]")
     assert result.aliased == {"c": {"Intercept": 2}}
+    arrays = result.to_numpy()
+    assert np.isnan(arrays[result.names.index("c")]) and np.isnan(arrays).sum() == 1
+    assert [value for value in arrays if not np.isnan(value)] == [
+        float(value) for value in result.coefficients.values() if value is not None
+    ]
+    assert result.status == ("strict-global-minimum" if result.is_unique else "global-minimum")
+    assert ("only ones" in result.message) == result.is_unique
     assert result.coefficients["c"] is None
     assert result.ranges["c"] is None
     check(result)

@@ -14,7 +14,9 @@ from exactdrl.certificate.verify import CheckResult, verify
 from exactdrl.constructions.snap import DEFAULT_TOLERANCES, Snapped
 from exactdrl.constructions.snap import snap as find_snapped
 from exactdrl.constructions.spurious_end import with_better
-from exactdrl.exact.rationals import InputError, to_float
+from exactdrl.exact.rationals import InputError, to_float, to_text
+from exactdrl.front.arrays import to_arrays, write_arrays
+from exactdrl.front.frames import to_frame
 from exactdrl.front.problems import Problem, to_instance
 from exactdrl.front.result import Result
 from exactdrl.minimality.judge import DEFAULT_BUDGET
@@ -31,6 +33,7 @@ from exactdrl.report.style import Size
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from pandas import DataFrame
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -94,6 +97,13 @@ class JudgeResult(Result):
         return [np.array([[to_float(value) for value in row] for row in layer]) for layer in self.judged.theta]
 
     @property
+    def loss_at_x(self) -> mpq:
+        """Returns the exact loss at the rounded point `x`."""
+        rounded = [[[mpq(value) for value in row] for row in layer.tolist()] for layer in self.x]
+        layers = self.instance.point_layers
+        return self.instance.loss_at([o.with_parameters(r) for o, r in zip(layers, rounded, strict=True)])
+
+    @property
     def escape_units(self) -> tuple[int, ...]:
         """Returns the escape units of the hidden layer, counted from 0; empty also where they are not determined.
 
@@ -106,9 +116,46 @@ class JudgeResult(Result):
         """Returns the units that are off on every sample, as pairs of layer (from 1) and unit (from 0)."""
         return tuple((layer + 1, unit) for layer, unit in self.judged.dead)
 
+    def to_numpy(self) -> dict[str, NDArray[np.float64]]:
+        """Returns the point's network in float64: weight_1, bias_1, weight_2, ..."""
+        return to_arrays(self.instance.point_layers)
+
     def to_dict(self) -> dict[str, object]:
         """Returns the result for JSON, as `exactdrl judge --json` prints it."""
         return verdict_fields(self.judged)
+
+    def to_pandas(self) -> "DataFrame":
+        """Returns a data frame with a row for each parameter.
+
+        The columns are the layer, the unit and the input that it belongs to, counted from 1 (`bias` for a bias), its
+        value in float64, and the exact value as text.
+
+        Raises:
+            InputError: pandas is not installed.
+        """
+        rows = [
+            (number, unit, "bias" if layer.bias is not None and place == len(row) else place, value)
+            for number, (layer, matrix) in enumerate(zip(self.instance.point_layers, self.parameters, strict=True), 1)
+            for unit, row in enumerate(matrix, 1)
+            for place, value in enumerate(row, 1)
+        ]
+        return to_frame(
+            {
+                "layer": [number for number, *_ in rows],
+                "unit": [unit for _, unit, *_ in rows],
+                "input": [place for _, _, place, _ in rows],
+                "value": [to_float(value) for *_, value in rows],
+                "exact": [to_text(value) for *_, value in rows],
+            }
+        )
+
+    def save_npz(self, path: Path | str, *, force: bool = False) -> None:
+        """Writes the point's network in float64 as an npz file, which `exactdrl import --network` reads.
+
+        Raises:
+            InputError: the path has another ending, the file exists and `force` is not set, or it cannot be written.
+        """
+        write_arrays(self.instance.point_layers, path, force=force)
 
     def save(self, path: Path | str, *, force: bool = False) -> None:
         """Writes the verdict with its proof, `*.verdict`.

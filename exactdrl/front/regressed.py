@@ -116,6 +116,18 @@ class RegressionResult:
         return self._part * self.fit.problem.instance.loss_of([[mpq(value) for value in self.x.tolist()]])
 
     @property
+    def status(self) -> str:
+        """Returns `strict-global-minimum` where no other coefficients are optimal, else `global-minimum`."""
+        return "strict-global-minimum" if self.is_unique else "global-minimum"
+
+    @property
+    def message(self) -> str:
+        """Returns in a sentence what was found."""
+        if self.is_unique:
+            return "these coefficients are the only ones with the least objective"
+        return f"no coefficients have a smaller objective; those that have it form a face of dimension {self.dimension}"
+
+    @property
     def residuals(self) -> tuple[mpq, ...]:
         """Returns y minus the fitted value, one a sample."""
         return self.fit.residuals
@@ -238,6 +250,10 @@ class RegressionResult:
             )
         used = [(column, value) for column, value in enumerate(self.fit.coefficients) if value]
         return tuple(sum((value * row[column] for column, value in used), mpq(0)) for row in samples)
+
+    def to_numpy(self) -> NDArray[np.float64]:
+        """Returns the coefficients in float64 in the order of `names`, NaN for aliased columns."""
+        return np.array([np.nan if value is None else to_float(value) for value in self.coefficients.values()])
 
     def to_dict(self) -> dict[str, object]:
         """Returns the result for JSON: fractions as text, null for aliased columns."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from gmpy2 import mpq
@@ -19,6 +19,7 @@ from exactdrl.certificate.record import record_walk
 from exactdrl.certificate.replay import final_vertex
 from exactdrl.certificate.verify import CheckResult, verify, verify_fast
 from exactdrl.exact.rationals import InputError, to_float, to_rational, to_text
+from exactdrl.front.arrays import to_arrays, write_arrays
 from exactdrl.front.frames import to_frame
 from exactdrl.front.problems import Problem, to_instance
 from exactdrl.front.result import Result
@@ -27,7 +28,7 @@ from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum, Undeci
 from exactdrl.problem.facts import Facts
 from exactdrl.problem.file import read_bytes, read_instance, write_instance
 from exactdrl.problem.instance import Instance, Matrix
-from exactdrl.problem.output import new_file, refuse_existing, temporary_folder, write_new
+from exactdrl.problem.output import refuse_existing, temporary_folder, write_new
 from exactdrl.report.style import Size
 from exactdrl.report.words import count_words, loss_words, outcome_name, outcome_words, range_lines, zero_words
 from exactdrl.series.export import points
@@ -107,12 +108,7 @@ class WalkResult(Facts):
 
     def to_numpy(self) -> dict[str, NDArray[np.float64]]:
         """Returns the whole network at the last vertex in float64: weight_1, bias_1, weight_2, ..."""
-        arrays = {}
-        for number, layer in enumerate(self.instance.with_start(self.parameters).point_layers, 1):
-            arrays[f"weight_{number}"] = np.array([[to_float(w) for w in row] for row in layer.weight])
-            if layer.bias is not None:
-                arrays[f"bias_{number}"] = np.array([to_float(b) for b in layer.bias])
-        return arrays
+        return to_arrays(self.instance.with_start(self.parameters).point_layers)
 
     def to_dict(self) -> dict[str, object]:
         """Returns the result for JSON: fractions as text, floats beside them."""
@@ -175,12 +171,7 @@ class WalkResult(Facts):
         Raises:
             InputError: the path has another ending, the file exists and `force` is not set, or it cannot be written.
         """
-        target = Path(path)
-        if target.suffix != ".npz":
-            raise InputError(f"{target}: the name of an archive of arrays ends in .npz")
-        arrays: dict[str, Any] = self.to_numpy()
-        with new_file(target, force=force) as partial:
-            np.savez(partial, **arrays)
+        write_arrays(self.instance.with_start(self.parameters).point_layers, path, force=force)
 
     def verify(self, *, fast: bool = False) -> CheckResult:
         """Checks the certificate, and returns the checker's verdict.
