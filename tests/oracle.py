@@ -1,4 +1,4 @@
-"""An independent oracle: the mathematics of THEORY.md sections 1 and 3 by brute force, over `fractions.Fraction`.
+"""An independent oracle: cells, vertices, walks and local minima by brute force, over `fractions.Fraction`.
 
 It imports nothing from exactdrl. An instance is taken apart by its attributes alone. Cones are handled by PPL (exact,
 and written by others). Everything here is certain; nothing is sampled. It is slow: for a handful of parameters and

@@ -20,7 +20,7 @@ from exactdrl.hidden_cells.setting import Setting
 from exactdrl.hidden_cells.survey import best_network, draw_cells, judge_cells, judge_chosen, survey_cells
 from exactdrl.hidden_cells.unique import decide_unique
 
-# LANDSCAPES 9.6: patterns, ½SSE, sign choices of the squared loss, LAD optimum
+# x = -1, 0, 1 with y = -1, 1, 1: patterns, ½SSE, sign choices of the squared loss, LAD optimum
 TABLE = [
     ("111", "111", "1/3", "+- -+", 1),
     ("111", "110", "0", "+-", 0),

@@ -104,7 +104,7 @@ def test_medians(rule: str, start_rule: str) -> None:
 
 @pytest.mark.parametrize("rule", RULES)
 def test_theory_line(rule: str) -> None:
-    """The line data of THEORY, section 3: the linear program says 2, so does the walk."""
+    """Data on a line with more than one optimum: the linear program says 2, so does the walk."""
     instance = Instance.create([([[0]], [0])], [[1], [2], [3], [4], [5]], [[1], [1], [2], [3], [2]])
     assert oracle.lad_optimum_of(Problem(instance)) == 2
     assert check(instance, rule).loss == 2

@@ -718,9 +718,7 @@ def test_oracle_local_form_is_the_local_change(instance: Instance, data: st.Data
 
 
 def one_unit(terms: list[tuple[list[object], int]], start: list[object] | None = None) -> Instance:
-    """Returns one unit v without bias whose loss is Σ b |a·v| plus a constant near 0: the pair ±|b|a, label -1 or +1
-    (THEORY, 3).
-    """
+    """Returns one unit v without bias whose loss is Σ b |a·v| plus a constant near 0: the pair ±|b|a, label -1 or +1."""
     inputs, targets = [], []
     for a, b in terms:
         for side in (1, -1):
@@ -731,7 +729,7 @@ def one_unit(terms: list[tuple[list[object], int]], start: list[object] | None =
 
 
 def max_cut(vertices: int, edges: list[tuple[int, int]], c: int) -> Instance:
-    """Returns the MAX-CUT instance of THEORY.md, section 3: 0 is a local minimum iff maxcut ≤ (c-1)/2."""
+    """Returns the MAX-CUT instance of a graph: 0 is a local minimum iff maxcut ≤ (c-1)/2."""
     degree = max(sum(v in edge for edge in edges) for v in range(1, vertices + 1))
     k = degree + 1
 
@@ -782,7 +780,7 @@ every_start_rule = pytest.mark.parametrize("start_rule", START_RULES)
 @every_rule
 @every_start_rule
 def test_trap(rule: str, start_rule: str) -> None:
-    """The trap (THEORY, 3): at w = 0 all four axis slopes are positive, yet L = 4 there is no minimum and is never
+    """A trap: at w = 0 all four axis slopes are positive, yet L = 4 there is no minimum and is never
     reported as one.
     """
     inputs = [["1", "0"], ["-1", "0"], ["0", "1"], ["0", "-1"], ["3/2", "-3/2"], ["-3/2", "3/2"]]
@@ -818,7 +816,7 @@ def test_trap_from_around(rule: str, start_rule: str) -> None:
 @every_rule
 @every_start_rule
 def test_deep_likq(rule: str, start_rule: str) -> None:
-    """The deep LIKQ case (THEORY, 3): started there, the walk ends with a local minimum of loss 4 that is not
+    """LIKQ in a deep network: started there, the walk ends with a local minimum of loss 4 that is not
     strict.
     """
     layers = [([[1], [1]], [-1, 0]), ([[-1, 1]], [-1]), ([[2]], [0])]
@@ -836,7 +834,7 @@ def test_deep_likq(rule: str, start_rule: str) -> None:
 @every_rule
 @every_start_rule
 def test_barrodale_roberts_segment(rule: str, start_rule: str) -> None:
-    """The line data of THEORY, 3: from every start the walk ends at an end of the optimal segment, not strict, loss
+    """Data on a line with more than one optimum: from every start the walk ends at an end of the optimal segment, not strict, loss
     2.
     """
     ends = [[[Fraction(1, 2), Fraction(1, 2)]], [[Fraction(1, 4), Fraction(3, 4)]]]
@@ -852,7 +850,7 @@ def test_barrodale_roberts_segment(rule: str, start_rule: str) -> None:
 @every_rule
 @every_start_rule
 def test_cancelling_kinks(rule: str, start_rule: str) -> None:
-    """|t| - ReLU(2t) = -t (THEORY, 2): the two kinks at 0 cancel, the walk from 0 goes on to the strict minimum at t =
+    """|t| - ReLU(2t) = -t: the two kinks at 0 cancel, the walk from 0 goes on to the strict minimum at t =
     5.
     """
     instance = Instance.create([([[0]], None), ([[1]], None)], [[1], [-1], [2]], [[-1], [-1], [10]])
