@@ -946,6 +946,7 @@ def test_missing_packages_say_what_to_install(monkeypatch, tmp_path):
     for name in ("torch", "onnx"):
         monkeypatch.setitem(sys.modules, name, None)
     (tmp_path / "m.onnx").write_bytes(b"")
+    (tmp_path / "m.pt").write_bytes(b"\x80\x04")
     assert "torch is needed: pip install torch" in refusal(from_torch, None, [[1]], [1])
     assert "torch is needed: pip install torch" in refusal(load_torch_file, tmp_path / "m.pt")
     assert "onnx is needed: pip install onnx" in refusal(read_onnx, tmp_path / "m.onnx")
