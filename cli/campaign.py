@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 
 from exactdrl.front.campaigned import AnyCase, campaign, default_config, read_campaign
-from exactdrl.front.options import FORMATS, SIZE_HELP, SIZES, Size
+from exactdrl.front.options import Size
 from exactdrl.front.progress import progress
 
-from .observe import FORMAT_HELP
+from .figure_options import format_option, size_option
 
 REJECTED, STOPPED = 1, 3
 
@@ -28,16 +28,8 @@ REJECTED, STOPPED = 1, 3
 @click.option("--jobs", type=click.IntRange(min=1), help="number of runs at once  [default: one for each processor]")
 @click.option("--scheduler", metavar="ADDRESS", help="run on the Dask cluster with this scheduler, tcp://host:8786")
 @click.option("--retry-failed", is_flag=True, help="run again what failed")
-@click.option(
-    "--format",
-    "formats",
-    type=click.Choice(FORMATS),
-    multiple=True,
-    default=("svg",),
-    show_default=True,
-    help=FORMAT_HELP,
-)
-@click.option("--size", type=click.Choice(SIZES), default="screen", show_default=True, help=SIZE_HELP)
+@format_option("svg")
+@size_option
 @click.option(
     "--keep-runs", is_flag=True, help="keep instances, certificates and sequences, as keep_runs = true in CONFIG does"
 )

@@ -7,7 +7,9 @@ import click
 from gmpy2 import mpq
 
 from exactdrl import InputError, embed, parse_rational
-from exactdrl.front.options import DEFAULT_BUDGET, refuse_existing
+from exactdrl.front.options import refuse_existing
+
+from .points import budget_option
 
 
 @click.command("embed")
@@ -37,13 +39,7 @@ from exactdrl.front.options import DEFAULT_BUDGET, refuse_existing
     help="add a unit that is off on every sample, with these inner and outer weights",
 )
 @click.option("--propagate", metavar="w,...", help="add a unit with these inner weights and with outer weights 0")
-@click.option(
-    "--budget",
-    type=click.IntRange(min=1),
-    default=DEFAULT_BUDGET,
-    show_default=True,
-    help="work that each proof may take, in nodes of its tree",
-)
+@budget_option
 @click.option("--json", "as_json", is_flag=True, help="print the result as JSON")
 @click.option("--force", is_flag=True, help="write over OUTPUT")
 def embed_command(

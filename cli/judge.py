@@ -10,9 +10,10 @@ import click
 
 from exactdrl import Instance, JudgeResult, judge
 from exactdrl.front.judged_layer import LayerResult
-from exactdrl.front.options import DEFAULT_BUDGET, SIZE_HELP, SIZES, Size, check_format, refuse_existing
+from exactdrl.front.options import Size, check_format, refuse_existing
 
-from .points import point_options
+from .figure_options import size_option
+from .points import budget_option, point_options
 
 UNDECIDED = 3
 FREE_HELP = (
@@ -42,13 +43,7 @@ def parse_free(value: str | None) -> Literal["layer", "all"] | int | None:
 @click.argument("instance", type=click.Path(path_type=Path))
 @point_options
 @click.option("--free", metavar="layer|all|N", help=FREE_HELP)
-@click.option(
-    "--budget",
-    type=click.IntRange(min=1),
-    default=DEFAULT_BUDGET,
-    show_default=True,
-    help="work that each proof may take, in nodes of its tree",
-)
+@budget_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="write the verdict with its proof to *.verdict")
 @click.option(
     "--figure",
@@ -56,7 +51,7 @@ def parse_free(value: str | None) -> Literal["layer", "all"] | int | None:
     help="draw the point to *.png, *.svg, *.pdf or *.pgf: its units among the samples' hyperplanes, its function, and "
     "the loss along the curve on which it falls",
 )
-@click.option("--size", type=click.Choice(SIZES), default="screen", show_default=True, help=SIZE_HELP)
+@size_option
 @click.option("--json", "as_json", is_flag=True, help="print the result as JSON")
 @click.option("--force", is_flag=True, help="write over OUTPUT")
 def judge_command(

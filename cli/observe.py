@@ -10,13 +10,14 @@ from gmpy2 import mpq
 
 from exactdrl import InputError, observe, parse_rational
 from exactdrl.front.observed import Outputs, Progress
-from exactdrl.front.options import FORMATS, LINES, SIZE_HELP, SIZES, SPREAD, TABLE_ENDINGS, WINDOW, Size
+from exactdrl.front.options import LINES, SPREAD, TABLE_ENDINGS, WINDOW, Size
 from exactdrl.front.progress import progress
+
+from .figure_options import format_option, size_option
 
 LINES_HELP = "lines through the last vertex on which kinks are counted, and as many through control points"
 SEED_HELP = "seed of the random lines"
 JOBS_HELP = "number of processes  [default: one for each processor]"
-FORMAT_HELP = "format of the figures; may be repeated"
 
 
 @contextmanager
@@ -75,16 +76,8 @@ def parse_spread(text: str) -> mpq:
     "--table-format", type=click.Choice(TABLE_ENDINGS), default="csv", show_default=True, help="of the tables"
 )
 @click.option("--figures", type=click.Path(path_type=Path), help="draw the figures of `plot` into this folder, too")
-@click.option(
-    "--format",
-    "formats",
-    type=click.Choice(FORMATS),
-    multiple=True,
-    default=("png",),
-    show_default=True,
-    help=FORMAT_HELP,
-)
-@click.option("--size", type=click.Choice(SIZES), default="screen", show_default=True, help=SIZE_HELP)
+@format_option("png")
+@size_option
 @click.option("--json", "as_json", is_flag=True, help="print the summary as JSON")
 @click.option("--force", is_flag=True, help="write over existing files")
 def observe_command(

@@ -6,9 +6,10 @@ import click
 
 from exactdrl import observe
 from exactdrl.front.observed import Outputs
-from exactdrl.front.options import FORMATS, LINES, SIZE_HELP, SIZES, SPREAD, WINDOW, Size
+from exactdrl.front.options import LINES, SPREAD, WINDOW, Size
 
-from .observe import FORMAT_HELP, JOBS_HELP, LINES_HELP, SEED_HELP, observing, parse_spread
+from .figure_options import format_option, size_option
+from .observe import JOBS_HELP, LINES_HELP, SEED_HELP, observing, parse_spread
 
 
 @click.command("plot")
@@ -17,16 +18,8 @@ from .observe import FORMAT_HELP, JOBS_HELP, LINES_HELP, SEED_HELP, observing, p
 @click.option(
     "-o", "--output", "folder", type=click.Path(path_type=Path), required=True, help="a folder for the figures"
 )
-@click.option(
-    "--format",
-    "formats",
-    type=click.Choice(FORMATS),
-    multiple=True,
-    default=("png",),
-    show_default=True,
-    help=FORMAT_HELP,
-)
-@click.option("--size", type=click.Choice(SIZES), default="screen", show_default=True, help=SIZE_HELP)
+@format_option("png")
+@size_option
 @click.option(
     "--window", type=click.IntRange(min=1), default=WINDOW, show_default=True, help="step lengths in a running mean"
 )

@@ -1,4 +1,4 @@
-"""The options of commands that judge one point of a recorded training."""
+"""The options of commands that judge points: a row of a recorded training, and how much work a proof may take."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from exactdrl import Instance, read_instance, read_trajectory
+from exactdrl.front.options import DEFAULT_BUDGET
 from exactdrl.front.visited import point_of
 
 from .tables import say_notes
@@ -15,6 +16,14 @@ from .tables import say_notes
 R = TypeVar("R")
 
 _LAST = -1
+
+budget_option = click.option(
+    "--budget",
+    type=click.IntRange(min=1),
+    default=DEFAULT_BUDGET,
+    show_default=True,
+    help="work that each proof may take, in nodes of its tree",
+)
 
 
 def point_options(command: Callable[..., R]) -> Callable[..., R]:

@@ -5,8 +5,10 @@ from pathlib import Path
 import click
 
 from exactdrl import InputError, parse_rational, read_certificate, read_instance, read_trajectory
-from exactdrl.front.options import SIZE_HELP, SIZES, SLICE_FORMATS, Size, check_format, refuse_existing
+from exactdrl.front.options import SLICE_FORMATS, Size, check_format, refuse_existing
 from exactdrl.front.sliced import Matrix, slice_loss, write_slice
+
+from .figure_options import size_option
 
 
 @click.command("slice")
@@ -27,7 +29,7 @@ from exactdrl.front.sliced import Matrix, slice_loss, write_slice
 )
 @click.option("--zoom", help="enlarge so many times around the second point, which is the walk's end with RUN")
 @click.option("--title", default="", help="title above the picture")
-@click.option("--size", type=click.Choice(SIZES), default="screen", show_default=True, help=SIZE_HELP)
+@size_option
 @click.option("--force", is_flag=True, help="write over an existing file")
 def slice_command(
     *,

@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 from exactdrl import Instance, parse_rational, snap
-from exactdrl.front.options import DEFAULT_BUDGET, DEFAULT_TOLERANCES, refuse_existing
+from exactdrl.front.options import DEFAULT_TOLERANCES, refuse_existing
 
 from .judge import FREE_HELP, UNDECIDED, parse_free
-from .points import point_options
+from .points import budget_option, point_options
 
 
 @click.command("snap")
@@ -31,13 +31,7 @@ from .points import point_options
     metavar="T",
     help="relative size below which a number is proposed to be 0; may be repeated  [default: several tolerances]",
 )
-@click.option(
-    "--budget",
-    type=click.IntRange(min=1),
-    default=DEFAULT_BUDGET,
-    show_default=True,
-    help="work that each proof may take, in nodes of its tree",
-)
+@budget_option
 @click.option("--json", "as_json", is_flag=True, help="print the result as JSON")
 @click.option("--force", is_flag=True, help="write over OUTPUT")
 def snap_command(
