@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from evidence import (
 
 from exactdrl.campaigns.statistics import Share, clopper_pearson
 from exactdrl.exact.rationals import parse_rational, to_text
-from exactdrl.front.judged import judge
+from exactdrl.front.judged import JudgeResult, judge
 from exactdrl.problem.file import read_instance
 
 if TYPE_CHECKING:
@@ -67,11 +68,17 @@ def groups_of(rows: Sequence[Row]) -> dict[tuple[float, int, int], list[Row]]:
     return found
 
 
+@cache
+def judged(name: str) -> JudgeResult:
+    """Returns the verdict on a record's point; both tables of records name some of the points."""
+    return judge(read_instance(RECORDS / f"{name}.json"))
+
+
 def judged_points() -> str:
     """Returns a table of the papers' points, judged now."""
     lines = []
     for name, words in POINTS:
-        found = judge(read_instance(RECORDS / f"{name}.json"))
+        found = judged(name)
         escape = str(len(found.escape_units)) if found.escape_units else "none"
         lines.append(
             (
@@ -89,13 +96,12 @@ def least_losses() -> str:
     """Returns a table of the certified least losses by width, and what the affine fit is beside each."""
     lines = []
     for data, fit, records in WIDTHS:
-        point = read_instance(RECORDS / f"{fit}.json")
-        affine = judge(point).mean_loss
+        affine, samples = judged(fit).mean_loss, len(judged(fit).instance.targets)
         for name in records:
             with (FOLDER / "cells" / f"{name}.drl").open(encoding="ascii") as stream:
                 claim = json.loads(stream.read().splitlines()[1])
             # the claim is about the sum of squares
-            least = parse_rational(claim["global"]) / len(point.targets)
+            least = parse_rational(claim["global"]) / samples
             lines.append(
                 (
                     data,

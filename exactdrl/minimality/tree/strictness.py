@@ -40,8 +40,7 @@ def find_strict(block: Block, tree: Closed, spend: Callable[[int], bool]) -> Clo
         spend: called with the work of each step before it; False ends the search, with None.
     """
     waiting, leaves = list(tree.leaves), []
-    # one program for all parts that are searched: each goes on from the last one's basis
-    program = Multipliers(block)
+    program: Multipliers | None = None
     while waiting:
         # a direction with F = 0 in any leaf ends the search: it is looked for in all of them before one is split
         loose: list[CellLeaf] = []
@@ -57,6 +56,9 @@ def find_strict(block: Block, tree: Closed, spend: Callable[[int], bool]) -> Clo
                 return flat
             loose.append(loosened)
         waiting = []
+        if loose and program is None and not is_narrow(block):
+            # one for all parts that are searched: each goes on from the last one's basis
+            program = Multipliers(block)
         for leaf in loose:
             parts = _split(block, leaf, spend, program)
             if parts is None:
@@ -83,8 +85,17 @@ def _loosen(block: Block, leaf: CellLeaf, spend: Callable[[int], bool]) -> CellL
     return leaf
 
 
-def _split(block: Block, leaf: CellLeaf, spend: Callable[[int], bool], program: Multipliers) -> list[CellLeaf] | None:
-    """Returns the leaves of trees below a leaf; None where there is none to split by, or no budget."""
+def _split(
+    block: Block, leaf: CellLeaf, spend: Callable[[int], bool], program: Multipliers | None
+) -> list[CellLeaf] | None:
+    """Returns the leaves of trees below a leaf; None where there is none to split by, or no budget.
+
+    Args:
+        block: a block.
+        leaf: a leaf of its tree.
+        spend: called with the work of each step before it.
+        program: of the block, for `close_tree`; None where trees with chords are searched.
+    """
     kink = _next_kink(block, leaf)
     if kink is None or leaf.point is None:
         return None
@@ -93,7 +104,7 @@ def _split(block: Block, leaf: CellLeaf, spend: Callable[[int], bool], program: 
         return [replace(leaf, signs={**leaf.signs, kink: 0})]
     found: list[CellLeaf] = []
     for node in children(leaf.signs, kink, row, leaf.point):
-        if is_narrow(block):
+        if program is None:
             closed = close_by_chords(block, leaf.point, spend, root=node)
         else:
             closed = close_tree(block, leaf.point, spend, root=node, program=program)
