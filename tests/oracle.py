@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
 from math import lcm
+from operator import mul
 
 from ppl import C_Polyhedron, Linear_Expression, MIP_Problem
 
@@ -230,20 +231,10 @@ class TooManyCellsError(Exception):
     """The enumeration would take too long; nothing is said."""
 
 
-def _integer_row(row: Sequence[Fraction]) -> list[int]:
-    scale = lcm(*(value.denominator for value in row)) if row else 1
-    return [int(value * scale) for value in row]
-
-
-def _directions(cone: C_Polyhedron) -> tuple[list[list[int]], list[list[int]]]:
-    """Returns (lines, rays) that generate a cone with its apex at the origin."""
-    lines, rays = [], []
-    for generator in cone.generators():
-        if generator.is_point():
-            continue
-        entries = [int(c) for c in generator.coefficients()]
-        (lines if generator.is_line() else rays).append(entries)
-    return lines, rays
+def _integer_rows(rows: Sequence[Sequence[Fraction]]) -> list[list[int]]:
+    """Returns the rows times their least common denominator."""
+    scale = lcm(*(value.denominator for row in rows for value in row))
+    return [[int(value * scale) for value in row] for row in rows]
 
 
 def decide_minimality(problem: Problem, theta: Sequence[Sequence[Fraction]], max_cells: int = 20_000) -> Minimality:
@@ -262,28 +253,32 @@ def decide_minimality(problem: Problem, theta: Sequence[Sequence[Fraction]], max
     samples = len(problem.pushed)
     cells = 0
     flat: Row | None = None
+    # in integers: each form and F are multiplied by positive factors, so that all signs stay
+    pushed = _integer_rows(problem.pushed)
+    upper = [_integer_rows(weight) for weight, _ in problem.upper]
 
     def cones(
         cone: C_Polyhedron,
         generators: list[list[int]],
-        rows: list[Row],
+        rows: list[list[int]],
         layer: int,
         sample: int,
         unit: int,
         on: list[bool],
-    ) -> Iterator[tuple[C_Polyhedron, list[bool]]]:
-        """Yields the cone's parts on which all kinks from `unit` on in this layer and sample have one sign, with the
-        signs.
+    ) -> Iterator[tuple[C_Polyhedron, list[list[int]], list[bool]]]:
+        """Yields the cone's parts on which all kinks from `unit` on in this layer and sample have one sign.
+
+        With each part come its generators and the signs.
         """
         if unit == len(rows):
-            yield cone, on
+            yield cone, generators, on
             return
         value = values[layer, sample, unit]
         if value != 0:
             yield from cones(cone, generators, rows, layer, sample, unit + 1, [*on, value > 0])
             return
-        form = _integer_row(rows[unit])
-        signs = [sum(a * b for a, b in zip(form, g, strict=True)) for g in generators]
+        form = rows[unit]
+        signs = [sum(map(mul, form, g)) for g in generators]
         if not any(s < 0 for s in signs):
             yield from cones(cone, generators, rows, layer, sample, unit + 1, [*on, True])
         elif not any(s > 0 for s in signs):
@@ -296,44 +291,47 @@ def decide_minimality(problem: Problem, theta: Sequence[Sequence[Fraction]], max
                 yield from cones(part, _spanning(part), rows, layer, sample, unit + 1, [*on, side])
 
     def through(
-        cone: C_Polyhedron, layer: int, sample: int, rows: list[Row], gradient: Row
-    ) -> Iterator[tuple[C_Polyhedron, Row]]:
-        """Yields the cone's parts on which everything from this layer and sample on is linear, with the gradient of
-        F.
+        cone: C_Polyhedron,
+        generators: list[list[int]],
+        layer: int,
+        sample: int,
+        rows: list[list[int]],
+        gradient: list[int],
+    ) -> Iterator[tuple[list[list[int]], list[int]]]:
+        """Yields the generators of the cone's parts on which everything from this layer and sample on is linear.
+
+        With them comes the gradient of F there.
         """
         if sample == samples:
-            yield cone, gradient
+            yield generators, gradient
             return
         if layer == problem.layer:
             rows = []
             for unit in range(problem.units):
-                row = [ZERO] * problem.n
-                row[unit * problem.m : (unit + 1) * problem.m] = problem.pushed[sample]
+                row = [0] * problem.n
+                row[unit * problem.m : (unit + 1) * problem.m] = pushed[sample]
                 rows.append(row)
-        for part, on in cones(cone, _spanning(cone), rows, layer, sample, 0, []):
+        for part, own, on in cones(cone, generators, rows, layer, sample, 0, []):
             if layer == problem.last:
                 total = gradient
                 for row, is_on in zip(rows, on, strict=True):
                     total = [a + b if is_on else a - b for a, b in zip(total, row, strict=True)]
-                yield from through(part, problem.layer, sample + 1, [], total)
+                yield from through(part, own, problem.layer, sample + 1, [], total)
             else:
-                weight = problem.upper[layer - problem.layer][0]
+                active = [index for index, is_on in enumerate(on) if is_on]
                 deeper = [
-                    [
-                        sum((w * row[c] for w, row, is_on in zip(ws, rows, on, strict=True) if is_on), ZERO)
-                        for c in range(problem.n)
-                    ]
-                    for ws in weight
+                    [sum(ws[index] * rows[index][c] for index in active) for c in range(problem.n)]
+                    for ws in upper[layer - problem.layer]
                 ]
-                yield from through(part, layer + 1, sample, deeper, gradient)
+                yield from through(part, own, layer + 1, sample, deeper, gradient)
 
-    for cone, gradient in through(C_Polyhedron(problem.n, "universe"), problem.layer, 0, [], [ZERO] * problem.n):
+    space = C_Polyhedron(problem.n, "universe")
+    for generators, gradient in through(space, _spanning(space), problem.layer, 0, [], [0] * problem.n):
         cells += 1
         if cells > max_cells:
             raise TooManyCellsError(f"more than {max_cells} cells")
-        lines, rays = _directions(cone)
-        for direction in [*rays, *lines, *([-a for a in line] for line in lines)]:
-            slope = sum((g * d for g, d in zip(gradient, direction, strict=True)), ZERO)
+        for direction in generators:
+            slope = sum(map(mul, gradient, direction))
             if slope < 0:
                 return Minimality(False, False, cells, [Fraction(d) for d in direction])
             if slope == 0:
@@ -342,9 +340,12 @@ def decide_minimality(problem: Problem, theta: Sequence[Sequence[Fraction]], max
 
 
 def _spanning(cone: C_Polyhedron) -> list[list[int]]:
-    """Returns vectors whose nonnegative combinations are the cone."""
-    lines, rays = _directions(cone)
-    return [*rays, *lines, *([-a for a in line] for line in lines)]
+    """Returns vectors whose nonnegative combinations are the cone: its rays, and its lines both ways."""
+    rays, lines = [], []
+    for generator in cone.generators():
+        if not generator.is_point():  # the apex, which is the origin
+            (lines if generator.is_line() else rays).append([int(entry) for entry in generator.coefficients()])
+    return [*rays, *lines, *([-entry for entry in line] for line in lines)]
 
 
 def move(theta: Sequence[Sequence[Fraction]], direction: Sequence[Fraction], length: Fraction) -> list[Row]:
@@ -561,7 +562,7 @@ def lad_optimum(pushed: Sequence[Sequence[Fraction]], target: Sequence[Fraction]
     m, samples = len(pushed[0]), len(pushed)
     program = MIP_Problem(m + samples)
     for i, (x, y) in enumerate(zip(pushed, target, strict=True)):
-        row = _integer_row([*x, y])
+        (row,) = _integer_rows([[*x, y]])
         scale = lcm(*(v.denominator for v in [*x, y]))
         for side in (1, -1):
             coefficients = [-side * a for a in row[:m]] + [scale if k == i else 0 for k in range(samples)]

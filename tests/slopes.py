@@ -440,7 +440,7 @@ def decide_minimality(problem: Slopes, theta: Sequence[Row], max_cells: int = 20
             strict = strict and all(slope > 0 for slope in slopes)
             continue
         kink = active[index]
-        form = oracle._integer_row(problem.normals(on)[0][kink])
+        (form,) = oracle._integer_rows([problem.normals(on)[0][kink]])
         signs = [sum(a * b for a, b in zip(form, ray, strict=True)) for ray in generators]
         for side in (True, False):
             if any(s > 0 if side else s < 0 for s in signs) or (side and not any(signs)):

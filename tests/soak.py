@@ -6,20 +6,26 @@ Three parts. *Verdicts*: small random problems, judged at degenerate points and 
 enumeration of all cells by the double-description method (PPL; tests/oracle.py). *Mutants*: certificates with one to
 three changes, against proofs/check.py, whose answer is compared with tests/certjudge.py. *Times*: walks of several
 sizes, a hundred seeds of each; a seed that takes more than twenty times the median is a fault. Each part prints what it
-has seen; the exit code is 1 if there is a fault. A fault is printed with the seed that shows it again.
+has seen; the exit code is 1 if there is a fault. A fault is printed with the seed that shows it again. The first two
+parts use all processors, the third one alone.
 """
 
 import argparse
 import copy
+import os
 import random
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from fractions import Fraction
+from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median, quantiles
+from types import ModuleType
 
 import certjudge
 import oracle
@@ -37,6 +43,8 @@ SLOWEST = 20
 # in processor seconds; below it a time says more of the machine than of the seed
 SHORTEST = 0.05
 _MOST_CELLS = 3_000
+# seeds that one task of a worker has; also the mutants of one problem, so that the walks cost little
+_TASK = 300
 
 
 # --- verdicts --------------------------------------------------------------------------------------------------------
@@ -116,7 +124,16 @@ def check_verdict(seed: int) -> str:
 # --- mutants ---------------------------------------------------------------------------------------------------------
 
 
-def check_mutant(checker: object, case: Case, rng: random.Random) -> str:
+@cache
+def load_mutant_checker() -> ModuleType:
+    """Returns the checker, which finds the prime of an instance once for all mutants."""
+    checker = load_checker()
+    walks = checker.parts["walks"]
+    walks.find_prime = cache(walks.find_prime)
+    return checker
+
+
+def check_mutant(checker: ModuleType, case: Case, rng: random.Random) -> str:
     """Returns what the checker has said of a changed certificate; FAULT where the other oracle says otherwise."""
     lines = copy.deepcopy(rng.choice(case.runs))
     for mutate in rng.choices(MUTATIONS, k=rng.randint(1, 3)):
@@ -125,10 +142,10 @@ def check_mutant(checker: object, case: Case, rng: random.Random) -> str:
     if code not in {0, 1}:
         return f"FAULT: {text.strip()}"
     theta = judge_step_claims(case, lines)
-    if case.check(checker, [*lines[:-1], STOP])[0] != (1 if theta is None else 0):
+    # what rejects a file may be its outcome alone; an accepted one has accepted steps
+    says = case.check(checker, [*lines[:-1], STOP])[0] if code else 0
+    if says != (1 if theta is None else 0):
         return f"FAULT: steps are {'false' if theta is None else 'true'}, but {text.strip()}"
-    if code == 0 and theta is None:
-        return f"FAULT: steps are false, but {text.strip()}"
     if code == 0:
         try:
             certjudge.judge_outcome(case.problem, theta, lines[-1])
@@ -167,50 +184,60 @@ def check_times(widths: tuple[int, ...], samples: int, seeds: range) -> tuple[st
 # --- the command -----------------------------------------------------------------------------------------------------
 
 
-def _until(count: int, first: int, deadline: float | None) -> Iterator[int]:
-    for number in range(first, first + count):
+def _check_verdicts(deadline: float | None, seeds: range) -> tuple[Counter[str], list[str], float]:
+    found, told, began = Counter[str](), list[str](), time.process_time()
+    for seed in _until(deadline, seeds):
+        words = check_verdict(seed)
+        found[words] += 1
+        if words.startswith(("FAULT", "undecided")) or "not said" in words:
+            told.append(f"  seed {seed}: {words}")
+    return found, told, time.process_time() - began
+
+
+def _check_mutants(deadline: float | None, seeds: range) -> tuple[Counter[str], list[str], float]:
+    found, told, began = Counter[str](), list[str](), time.process_time()
+    cases: dict[int, Case] = {}
+    with tempfile.TemporaryDirectory(prefix="exactdrl-soak-") as name:
+        for seed in _until(deadline, seeds):
+            group = seed // _TASK
+            if group not in cases:
+                cases = {group: Case(Path(name), group % len(PROBLEMS), group)}
+            words = check_mutant(load_mutant_checker(), cases[group], random.Random(seed))
+            found[words] += 1
+            if words.startswith("FAULT"):
+                told.append(f"  seed {seed}: {words}")
+    return found, told, time.process_time() - began
+
+
+def _until(deadline: float | None, seeds: range) -> Iterator[int]:
+    for seed in seeds:
         if deadline is not None and time.monotonic() > deadline:
             return
-        yield number
+        yield seed
 
 
-def _tell(title: str, found: Counter[str], seconds: float) -> bool:
+def soak(
+    title: str,
+    check: Callable[[float | None, range], tuple[Counter[str], list[str], float]],
+    seeds: range,
+    deadline: float | None,
+    jobs: int,
+) -> bool:
+    """Runs one of the first two parts, and returns whether there was no fault."""
+    found, seconds = Counter[str](), 0.0
+    tasks = [range(seed, min(seed + _TASK, seeds.stop)) for seed in range(seeds.start, seeds.stop, _TASK)]
+    with ProcessPoolExecutor(min(jobs, len(tasks) or 1), get_context("spawn")) as pool:
+        for future in as_completed([pool.submit(check, deadline, task) for task in tasks]):
+            some, told, spent = future.result()
+            found += some
+            seconds += spent
+            for line in told:
+                print(line, flush=True)
     print(f"{title}: {found.total():,} in {seconds:.0f} s of processor time")
     for words, count in found.most_common():
         print(f"  {count:>9,}  {words}")
     sys.stdout.flush()
     return not any(words.startswith("FAULT") for words in found)
-
-
-def soak_verdicts(count: int, first: int, deadline: float | None) -> bool:
-    """Runs the first part."""
-    found: Counter[str] = Counter()
-    began = time.process_time()
-    for seed in _until(count, first, deadline):
-        words = check_verdict(seed)
-        found[words] += 1
-        if words.startswith(("FAULT", "undecided")) or "not said" in words:
-            print(f"  seed {seed}: {words}", flush=True)
-    return _tell("verdicts against double description", found, time.process_time() - began)
-
-
-def soak_mutants(count: int, first: int, deadline: float | None) -> bool:
-    """Runs the second part."""
-    found: Counter[str] = Counter()
-    began = time.process_time()
-    checker = load_checker()
-    with tempfile.TemporaryDirectory(prefix="exactdrl-soak-") as name:
-        cases: dict[int, Case] = {}
-        for seed in _until(count, first, deadline):
-            # a case serves for some hundred mutants, so that the walks cost little
-            rng, group = random.Random(seed), seed // 300
-            if group not in cases:
-                cases = {group: Case(Path(name), group % len(PROBLEMS), group)}
-            words = check_mutant(checker, cases[group], rng)
-            found[words] += 1
-            if words.startswith("FAULT"):
-                print(f"  seed {seed}: {words}", flush=True)
-    return _tell("mutants against proofs/check.py", found, time.process_time() - began)
 
 
 def soak_times(count: int, first: int, deadline: float | None) -> bool:
@@ -232,16 +259,22 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=SEEDS, help="of each size whose walks are timed")
     parser.add_argument("--seconds", type=float, help="at most so long for each part")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes of the first two parts")
     options = parser.parse_args()
-    is_fine = True
-    for part, count in (
-        (soak_verdicts, options.instances),
-        (soak_mutants, options.mutants),
-        (soak_times, options.seeds),
+    first, is_fine = options.first, True
+    for title, check, count in (
+        ("verdicts against double description", _check_verdicts, options.instances),
+        ("mutants against proofs/check.py", _check_mutants, options.mutants),
     ):
-        deadline = None if options.seconds is None else time.monotonic() + options.seconds
-        is_fine = part(count, options.first, deadline) and is_fine
+        is_fine = (
+            soak(title, check, range(first, first + count), _find_deadline(options.seconds), options.jobs) and is_fine
+        )
+    is_fine = soak_times(options.seeds, first, _find_deadline(options.seconds)) and is_fine
     return 0 if is_fine else 1
+
+
+def _find_deadline(seconds: float | None) -> float | None:
+    return None if seconds is None else time.monotonic() + seconds
 
 
 if __name__ == "__main__":
