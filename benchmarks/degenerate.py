@@ -133,7 +133,7 @@ def run(case: Case) -> Result:
 
 
 def _is_degenerate(walk: Walk) -> bool:
-    return len(walk.arithmetic.vanishing_kinks()) > walk.problem.dimension
+    return len(walk.active_kinks) > walk.problem.dimension
 
 
 def _is_end_accepted(walk: Walk) -> bool:

@@ -27,7 +27,7 @@ def main() -> None:
         instance = sample_experiment(samples=samples)
         walk = Walk(instance, arithmetic="exact", max_steps=arguments.steps)
         began = time.perf_counter()
-        _ = walk.arithmetic
+        _ = walk.first_vertex
         phase_one = time.perf_counter() - began
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "a.drl"

@@ -28,7 +28,7 @@ def vertices(case, steps=6):
     widths, samples, seed, bits = case
     walk = Walk(sample_experiment(widths, samples=samples, seed=seed, bits=bits), arithmetic="exact", max_steps=steps)
     for _ in walk:
-        at = walk.arithmetic
+        at = walk.stepper.arithmetic
         yield walk.problem, at.pattern, list(at.basis), ExactArithmetic(walk.problem, at.pattern, at.basis)
 
 
@@ -112,7 +112,7 @@ def walk_in_balls(monkeypatch, instance, rule, limit):
     steps = []
     while taken := walk.advance(1):
         steps += [(step.flips, step.basis, step.leaving, step.entering, step.is_published_stop) for step in taken]
-        arithmetic = walk.arithmetic
+        arithmetic = walk.stepper.arithmetic
         if arithmetic._exact is not None:
             arithmetic.restart(arithmetic.pattern, arithmetic.basis)
     return steps, walk

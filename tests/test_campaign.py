@@ -388,6 +388,7 @@ def test_other_campaign_in_the_folder(whole, tmp_path):
         (SMALL.replace("seeds = 3", "seeds = 99999999999"), "problems[0]: more than 100000 runs"),
         (f"{SMALL}first_seed = -1", "problems[0].first_seed is -1"),
         (f"{SMALL}rules = ['best']", "problems[0].rules[0] is 'best'; one of reference"),
+        (f"{SMALL}rules = ['long-step']", "problems[0]: rule 'long-step' needs the last layer to be trained; campaigns"),
         (f"{SMALL}{SMALL.replace('version = 1', '')}", "problems[1]: the run w2-2-1_n12_b8_reference_s0 is in problems[0]"),
         (f"limits = 3\n{SMALL}", "limits is 3, a table"),
         (f"{SMALL}[limits]\nseconds = 0", "limits.seconds is 0"),
@@ -717,3 +718,33 @@ def test_losses_and_activations(tmp_path):
         walk = Walk(instance)
         assert row["fields"]["outcome"] == outcome_name(walk.run())
     assert found is not None
+
+
+def test_convex_walks(tmp_path):
+    """Without hidden layers a campaign walks by the rule of the convex case, too, to the loss that other rules find."""
+    config = tmp_path / "a.toml"
+    config.write_text(
+        "version = 1\nverify = true\n[[problems]]\nwidths = [[2, 2]]\nsamples = [9]\nbits = [1]\nseeds = 3\n"
+        'rules = ["long-step", "reference"]\nlosses = ["pinball:1/4", "hinge"]\n'
+    )
+    conduct(read_config(config), tmp_path / "b")
+    rows = [json.loads(path.read_text()) for path in sorted((tmp_path / "b" / "results").glob("*.json"))]
+    losses = {}
+    for row in rows:
+        case, fields = row["case"], row["fields"]
+        assert (row["status"], fields["verified"]) == ("done", "accepted")
+        instance = sample_experiment((2, 2), samples=9, seed=case["seed"], bits=1, loss=parse_loss(case["loss"]))
+        walk = Walk(instance, rule=case["rule"])
+        walk.run()
+        residuals = [
+            sum(w * x for w, x in zip(output, [*inputs, 1], strict=True)) - target
+            for inputs, targets in zip(instance.inputs, instance.targets, strict=True)
+            for output, target in zip(walk.vertex, targets, strict=True)
+        ]
+        zeros = sum(not residual for residual in residuals)
+        assert len(walk.active_kinks) == zeros
+        assert fields["last_is_degenerate"] is (zeros > 6)
+        losses.setdefault((case["loss"], case["seed"]), set()).add(walk.loss)
+    assert len(losses) == 6
+    assert all(len(found) == 1 for found in losses.values())
+    assert {row["fields"]["last_is_degenerate"] for row in rows} == {True, False}

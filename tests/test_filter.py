@@ -243,7 +243,7 @@ def loaded(instance, steps=3):
     """A filtered arithmetic some steps into a walk, its floats set up, and the exact one beside it."""
     walk = Walk(instance, arithmetic="exact")
     for step in walk:
-        at = walk.arithmetic
+        at = walk.stepper.arithmetic
         arithmetic = FilteredArithmetic(walk.problem, at.pattern, at.basis)
         if step.index >= steps and arithmetic._load():
             return arithmetic, ExactArithmetic(walk.problem, at.pattern, at.basis)
@@ -843,15 +843,17 @@ def test_structural_zeros_are_exact_zeros():
         for step in walk:
             if step.index % 4:
                 continue
-            arithmetic = FilteredArithmetic(walk.problem, walk.arithmetic.pattern, walk.arithmetic.basis)
+            arithmetic = FilteredArithmetic(
+                walk.problem, walk.stepper.arithmetic.pattern, walk.stepper.arithmetic.basis
+            )
             if not arithmetic._load():
                 continue
             slopes = empty_slopes(arithmetic._floats)
             float_structure.find_zero_slopes(arithmetic._floats, arithmetic._vertex, slopes)
-            for slot, kink in enumerate(walk.arithmetic.basis):
-                is_on = walk.arithmetic.pattern.is_on(kink)
+            for slot, kink in enumerate(walk.stepper.arithmetic.basis):
+                is_on = walk.stepper.arithmetic.pattern.is_on(kink)
                 for flags, side in ((slopes.off_zero, is_on), (slopes.on_zero, not is_on)):
                     if flags[slot]:
                         seen += 1
-                        assert walk.arithmetic.slope_sign(Edge(kink, side)) == 0
+                        assert walk.stepper.arithmetic.slope_sign(Edge(kink, side)) == 0
     assert seen

@@ -152,7 +152,7 @@ def vertices(instance, rule="reference", limit=40):
     """Yields the exact walk's problem and arithmetic at each vertex."""
     walk = Walk(instance, rule=rule, arithmetic="exact", max_steps=limit)
     for _ in walk:
-        yield walk.problem, walk.arithmetic
+        yield walk.problem, walk.stepper.arithmetic
 
 
 @examples(60)
@@ -200,7 +200,7 @@ def test_steps_at_degenerate_vertices_descend(rule, instance):
     """Where an edge of the basis improves and is not blocked, the step takes one, without another basis."""
     walk = Walk(instance, rule=rule, arithmetic="exact", max_steps=40)
     while True:
-        here = ExactArithmetic(walk.problem, walk.arithmetic.pattern, walk.arithmetic.basis)
+        here = ExactArithmetic(walk.problem, walk.stepper.arithmetic.pattern, walk.stepper.arithmetic.basis)
         edges = [Edge(kink, is_flipped) for kink in here.basis for is_flipped in (False, True)]
         is_open = any(here.slope_sign(edge) < 0 and not here.is_blocked(edge) for edge in edges)
         before = walk.loss

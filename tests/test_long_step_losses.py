@@ -34,7 +34,8 @@ from exactdrl.problem.instance import Instance
 from exactdrl.problem.loss import Loss
 from exactdrl.regression.fit import fit
 from exactdrl.steps.step import Unbounded
-from exactdrl.walks.driver import StepLimit, Walk, default_rule
+from exactdrl.walks.driver import StepLimit, Walk
+from exactdrl.walks.steppers import default_rule
 
 Address = tuple[int, int]
 

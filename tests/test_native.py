@@ -65,7 +65,7 @@ def test_compiled_and_plain_agree_bit_for_bit(monkeypatch, shape):
     widths, samples, precision = shape
     instance = sample_experiment(widths, samples=samples, seed=3, bits=precision)
     walk = Walk(instance)
-    problem, at = walk.problem, walk.arithmetic
+    problem, at = walk.problem, walk.stepper.arithmetic
     python, steps = plain(monkeypatch), 0
     for search in SEARCHES:
         results = []
@@ -93,7 +93,7 @@ def test_following_and_phase_1_agree_bit_for_bit(monkeypatch):
     instance = sample_experiment((3, 4, 2, 1), samples=40, seed=1)
     walk = Walk(instance, rule="steepest", start_rule="coordinate")
     problem, python = walk.problem, plain(monkeypatch)
-    pattern, basis = walk.arithmetic.pattern.copy(), list(walk.arithmetic.basis)
+    pattern, basis = walk.stepper.arithmetic.pattern.copy(), list(walk.stepper.arithmetic.basis)
     moves = [step for step in (walk.advance(6)) if not step.basis]
     first, results = problem.first, []
     steps = np.array([[*step.leaving, *step.entering] for step in moves], dtype=np.int64)

@@ -127,5 +127,5 @@ def test_runs_that_end_in_their_start_say_why(tmp_path):
             next(replay(problem, replace(certificate, outcome=None)))
         assert str(raised.value) == "the run ends in its start, it has no vertex"
         with pytest.raises(InputError) as raised:
-            Walk(instance).arithmetic.point()
+            Walk(instance).stepper.arithmetic.point()
         assert str(raised.value) == f"the walk ends in its start, it has no vertex{reason}"

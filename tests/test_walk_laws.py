@@ -86,8 +86,8 @@ def record(
     problem = Problem(instance)
 
     def now() -> Vertex:
-        on = _pattern(walk.arithmetic.pattern)
-        basis = [tuple(kink) for kink in walk.arithmetic.basis]
+        on = _pattern(walk.stepper.arithmetic.pattern)
+        basis = [tuple(kink) for kink in walk.stepper.arithmetic.basis]
         return Vertex(oracle.to_fractions(walk.vertex), on, basis, oracle.to_fraction(walk.loss))
 
     # a loss that is constant for certain has no walk
@@ -352,7 +352,12 @@ def test_resumed_walk_goes_on(instance: Instance, rule: str, data: st.DataObject
     walk = Walk(instance, rule=rule, max_steps=halt)
     walk.run()
     second = Walk(instance, rule=rule, max_steps=MAX_STEPS)
-    second.resume(walk.arithmetic.pattern.copy(), list(walk.arithmetic.basis), walk.steps, list(walk.published_stops))
+    second.resume(
+        walk.stepper.arithmetic.pattern.copy(),
+        list(walk.stepper.arithmetic.basis),
+        walk.steps,
+        list(walk.published_stops),
+    )
     assert list(second) == whole.steps[halt:]
     assert second.outcome == whole.outcome
     assert oracle.to_fractions(second.vertex) == whole.last.theta

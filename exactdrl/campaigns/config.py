@@ -13,7 +13,7 @@ seconds = 600
 widths = [[4, 5, 4, 3, 2, 1]]
 samples = [100]
 bits = [53]
-rules = ["reference"]
+rules = ["reference"]       # or steepest, first; long-step where there are no hidden layers
 losses = ["absolute"]       # or pinball:1/4, hinge, linear, two-slope:-1,2
 activations = ["relu"]      # or leaky:1/10, abs, identity, -1/2,1
 first_seed = 0
@@ -51,7 +51,8 @@ from exactdrl.campaigns.values import MAX_SEED, boolean, integer, optional, refu
 from exactdrl.doors.sample import DOUBLE_BITS
 from exactdrl.exact.rationals import InputError, shown
 from exactdrl.problem.names import ACTIVATION_NAMES, LOSS_NAMES, parse_activation, parse_loss
-from exactdrl.walks.rules import RULES
+from exactdrl.regression.long_step import LONG_STEP
+from exactdrl.walks.steppers import ALL_RULES
 
 VERSION = 1
 _KEYS = ("widths", "samples", "bits", "rules", "losses", "activations")
@@ -209,6 +210,11 @@ def _to_cases(problem: dict[str, object], place: str, room: int) -> Sequence[Any
         problem.get("bits", [DOUBLE_BITS]), f"{place}.bits", lambda value, at: integer(value, at, 1, DOUBLE_BITS)
     )
     rules = several(problem.get("rules", [DEFAULT_RULE]), f"{place}.rules", _rule)
+    if LONG_STEP in rules and any(len(row) > 2 for row in widths):  # noqa: PLR2004 - an input and an output
+        raise InputError(
+            f"{place}: rule {LONG_STEP!r} needs the last layer to be trained; campaigns train layer 1, and widths are "
+            f"{shown(problem['widths'])}"
+        )
     first = integer(problem.get("first_seed", 0), f"{place}.first_seed", 0, MAX_SEED)
     seeds = integer(problem["seeds"], f"{place}.seeds", 1, MAX_SEED)
     losses = several(problem.get("losses", [DEFAULT_LOSS]), f"{place}.losses", _loss)
@@ -226,8 +232,8 @@ def _widths(value: object, place: str) -> tuple[int, ...]:
 
 
 def _rule(value: object, place: str) -> str:
-    if not isinstance(value, str) or value not in RULES:
-        raise InputError(f"{place} is {shown(value)}; one of {', '.join(RULES)} is needed")
+    if not isinstance(value, str) or value not in ALL_RULES:
+        raise InputError(f"{place} is {shown(value)}; one of {', '.join(ALL_RULES)} is needed")
     return value
 
 

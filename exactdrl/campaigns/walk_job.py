@@ -74,6 +74,5 @@ def _walk_fields(walk: Walk, outcome: Outcome, instance: Instance, certificate: 
         "first_wrong_stop": walk.published_stops[0] if walk.published_stops else None,
         "zero_unit_vertices": count_zero_units(walk.problem, certificate),
         "degenerate_exits": sum(step.basis is not None for step in certificate.steps),
-        "last_is_degenerate": walk.start_end is None
-        and len(walk.arithmetic.vanishing_kinks()) > walk.problem.dimension,
+        "last_is_degenerate": walk.start_end is None and len(walk.active_kinks) > walk.problem.dimension,
     }

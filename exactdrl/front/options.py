@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from exactdrl.problem.output import STREAM, MachineError, refuse_existing, temporary_listeners
     from exactdrl.report.slice import SLICE_FORMATS
     from exactdrl.report.style import FORMATS, SIZE_HELP, SIZES, Size, check_format
-    from exactdrl.walks.driver import ALL_RULES, ARITHMETICS, default_rule
+    from exactdrl.walks.steppers import ALL_RULES, ARITHMETICS, default_rule
 
 __all__ = [
     "ACTIVATION_NAMES",
@@ -70,7 +70,7 @@ _PLACES = {
     "temporary_listeners": ("exactdrl.problem.output", "temporary_listeners"),
     "available_jobs": ("exactdrl.engine.pool", "available_jobs"),
     "load_table": ("exactdrl.doors.datasets", "load_table"),
-    "default_rule": ("exactdrl.walks.driver", "default_rule"),
+    "default_rule": ("exactdrl.walks.steppers", "default_rule"),
     "SEPARATION": ("exactdrl.audits.vertex", "SEPARATION"),
     "DEFAULT_TOLERANCES": ("exactdrl.constructions.snap", "DEFAULT_TOLERANCES"),
     "DATASETS": ("exactdrl.doors.datasets", "DATASETS"),
@@ -92,8 +92,8 @@ _PLACES = {
     "STREAM": ("exactdrl.problem.output", "STREAM"),
     "MachineError": ("exactdrl.problem.output", "MachineError"),
     "refuse_existing": ("exactdrl.problem.output", "refuse_existing"),
-    "ALL_RULES": ("exactdrl.walks.driver", "ALL_RULES"),
-    "ARITHMETICS": ("exactdrl.walks.driver", "ARITHMETICS"),
+    "ALL_RULES": ("exactdrl.walks.steppers", "ALL_RULES"),
+    "ARITHMETICS": ("exactdrl.walks.steppers", "ARITHMETICS"),
 }
 
 

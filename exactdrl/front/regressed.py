@@ -454,7 +454,7 @@ def to_level(tau: Level) -> mpq:
     return level
 
 
-def fit_design(design: Design, level: mpq, *, arithmetic: str = "filtered") -> RegressionResult:
+def fit_design(design: Design, level: mpq) -> RegressionResult:
     """Returns the exact fit of a regression's columns.
 
     Raises:
@@ -469,7 +469,7 @@ def fit_design(design: Design, level: mpq, *, arithmetic: str = "filtered") -> R
         loss=_to_loss(level),
         weights=design.weights,
     )
-    found = fit(instance, arithmetic=arithmetic)
+    found = fit(instance)
     return RegressionResult(design.names, design.target_name, level, found, design.lines, design.notes)
 
 

@@ -33,7 +33,8 @@ from exactdrl.report.style import Size
 from exactdrl.report.words import count_words, loss_words, outcome_name, outcome_words, range_lines, zero_words
 from exactdrl.series.export import points
 from exactdrl.steps.step import Outcome, Step, StepLimit
-from exactdrl.walks.driver import Walk, default_rule
+from exactdrl.walks.driver import Walk
+from exactdrl.walks.steppers import default_rule
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

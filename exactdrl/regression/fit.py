@@ -96,12 +96,11 @@ class Fit:
         return find_path(self.problem, 0)
 
 
-def fit(instance: Instance, *, arithmetic: str = "filtered") -> Fit:
+def fit(instance: Instance) -> Fit:
     """Returns the exact fit, by the rule `long-step`.
 
     Args:
         instance: an instance with one output whose last layer is trained.
-        arithmetic: `filtered` or `exact`; the fit is the same.
 
     Raises:
         InputError: the instance is of another kind, or its loss falls forever in some direction.
@@ -110,7 +109,7 @@ def fit(instance: Instance, *, arithmetic: str = "filtered") -> Fit:
     check_long_step(problem)
     if len(instance.start) != 1:
         raise InputError(f"one target is needed, not {len(instance.start)}; fit each by itself")
-    steps = LongSteps(problem, arithmetic)
+    steps = LongSteps(problem, filtered=True)
     count = 0
     if steps.start_end is None:
         while isinstance(outcome := steps.advance(count + 1, 1), list):

@@ -163,15 +163,15 @@ class LongSteps:
         on_node: is never called, since no proof of this rule grows a tree.
     """
 
-    def __init__(self, problem: IntegerProblem, arithmetic: str) -> None:
+    def __init__(self, problem: IntegerProblem, *, filtered: bool) -> None:
         """Prepares a walk.
 
         Args:
             problem: the scaled problem, whose trained layer is the last.
-            arithmetic: `filtered` or `exact`.
+            filtered: decide in floats where these are certain; the steps are the same.
         """
         self._problem = problem
-        self._counts = None if arithmetic == "exact" else DecisionCounts(LONG_KINDS)
+        self._counts = DecisionCounts(LONG_KINDS) if filtered else None
         self._regressions = [Regression.of_unit(problem, unit) for unit in range(problem.widths[0])]
         self._units: list[RegressionArithmetic] = []
         self._first: FirstVertex | StartEnd | None = None

@@ -8,33 +8,19 @@ from collections.abc import Callable, Iterator, Sequence
 from gmpy2 import mpq
 
 from exactdrl.arithmetic.counts import DecisionCounts
-from exactdrl.arithmetic.protocol import Arithmetic
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
+from exactdrl.cells.scan import pattern_of, scan, vanishing_kinks
+from exactdrl.exact.linear import to_integers
 from exactdrl.exact.rationals import InputError, to_float
 from exactdrl.minimality.judge import DEFAULT_BUDGET
 from exactdrl.minimality.verdict import LocalMinimum
 from exactdrl.problem.instance import Instance, Matrix
-from exactdrl.regression.long_step import LINE_SEARCH, LONG_STEP, LongSteps, check_long_step, is_convex
-from exactdrl.steps.first_vertex import FirstVertex, StartEnd, default_start_rule, to_start_rule
+from exactdrl.steps.first_vertex import FirstVertex, StartEnd
 from exactdrl.steps.step import Outcome, Step, StepLimit, Unbounded
-from exactdrl.walks.edge_steps import ARITHMETICS, EdgeSteps
-from exactdrl.walks.rules import RULES
-from exactdrl.walks.stepper import Stepper
+from exactdrl.walks.steppers import check_names, choose_stepper
 
-__all__ = ["ALL_RULES", "ARITHMETICS", "Outcome", "Step", "StepLimit", "Unbounded", "Walk"]
-
-ALL_RULES = (*RULES, LONG_STEP)
-
-
-def default_rule(instance: Instance, start_rule: str | None = None) -> str:
-    """Returns the pivot rule where none is named: `long-step` where the problem is convex, else the published one.
-
-    Args:
-        instance: the problem.
-        start_rule: what was named; `long-step` has its own.
-    """
-    return LONG_STEP if is_convex(instance) and start_rule in (None, LINE_SEARCH) else "reference"
+__all__ = ["Outcome", "Step", "StepLimit", "Unbounded", "Walk"]
 
 
 class Walk:
@@ -53,6 +39,7 @@ class Walk:
         problem: the instance, scaled.
         rule: the pivot rule's name.
         start_rule: the start rule's name.
+        stepper: what takes the steps, by rule and arithmetic; it holds the current vertex.
         arithmetic_name: the arithmetic's name.
         outcome: None while the walk runs.
         steps: how many steps of phase 2 it has taken.
@@ -86,62 +73,38 @@ class Walk:
             InputError: an unknown rule, start rule or arithmetic, a rule that the problem does not allow, or a squared
                 loss.
         """
-        if rule not in ALL_RULES:
-            raise InputError(f"rule is {rule!r}; one of {', '.join(ALL_RULES)} is needed")
-        if arithmetic not in ARITHMETICS:
-            raise InputError(f"arithmetic is {arithmetic!r}; one of {', '.join(ARITHMETICS)} is needed")
+        check_names(rule, arithmetic)
         if instance.loss.is_squared:
             raise InputError("the loss is squared, which is judged and not walked: exactdrl judge INSTANCE")
         self.problem = IntegerProblem.from_instance(instance)
         self.rule = rule
-        self.start_rule, self._stepper = self._choose(start_rule, arithmetic, budget)
+        self.start_rule, self.stepper = choose_stepper(
+            self.problem, rule, start_rule, arithmetic=arithmetic, budget=budget
+        )
         self.arithmetic_name = arithmetic
         self.max_steps = max_steps
         self.outcome: Outcome | None = None
         self.steps = 0
         self.published_stops: list[int] = []
 
-    def _choose(self, start_rule: str | None, arithmetic: str, budget: int) -> tuple[str, Stepper]:
-        """Returns the start rule's name, and what takes the steps."""
-        if self.rule == LONG_STEP:
-            check_long_step(self.problem)
-            if start_rule not in (None, LINE_SEARCH):
-                raise InputError(f"start rule is {start_rule!r}; rule {LONG_STEP} starts by {LINE_SEARCH}")
-            return LINE_SEARCH, LongSteps(self.problem, arithmetic)
-        named = to_start_rule(start_rule) if start_rule is not None else default_start_rule(self.problem)
-        if named is None:
-            raise InputError(f"start rule is {start_rule!r}; one of projected-gradient, coordinate is needed")
-        return named, EdgeSteps(self.problem, RULES[self.rule], named, arithmetic=arithmetic, budget=budget)
-
     @property
     def on_node(self) -> Callable[[int], None] | None:
         """Returns what is called with the number of nodes so far, while a vertex is proved to be a minimum."""
-        return self._stepper.on_node
+        return self.stepper.on_node
 
     @on_node.setter
     def on_node(self, call: Callable[[int], None] | None) -> None:
-        self._stepper.on_node = call
+        self.stepper.on_node = call
 
     @property
     def first_vertex(self) -> FirstVertex | StartEnd:
         """Returns the result of phase 1: a vertex, or why the walk ends at the start."""
-        return self._stepper.first_vertex
+        return self.stepper.first_vertex
 
     @property
     def start_end(self) -> StartEnd | None:
         """Returns what phase 1 found instead of a vertex, None where there is a vertex."""
-        return self._stepper.start_end
-
-    @property
-    def arithmetic(self) -> Arithmetic:
-        """Returns the current vertex; not of the rule `long-step`, which has none in this form.
-
-        Raises:
-            InputError: the walk ends in its start, it has no vertex; or the rule is `long-step`.
-        """
-        if not isinstance(self._stepper, EdgeSteps):
-            raise InputError(f"rule {LONG_STEP} has no vertex in this form; use the walk's vertex() and loss")
-        return self._stepper.arithmetic
+        return self.stepper.start_end
 
     def resume(self, pattern: Pattern, basis: Sequence[Kink], steps: int, published_stops: Sequence[int] = ()) -> None:
         """Goes on from a vertex that this same walk has reached before.
@@ -155,7 +118,7 @@ class Walk:
         Raises:
             InputError: pattern and basis are no vertex of this problem.
         """
-        self._stepper.resume(pattern, basis)
+        self.stepper.resume(pattern, basis)
         self.steps, self.published_stops = steps, list(published_stops)
 
     @property
@@ -163,19 +126,19 @@ class Walk:
         """Returns the exact loss at the current vertex; at the start, where the walk has none."""
         if self.start_end is not None:
             return self.problem.instance.loss_of(self.problem.instance.start)
-        return self._stepper.loss()
+        return self.stepper.loss()
 
     @property
     def loss_estimate(self) -> float:
         """Returns the loss in floats, for display while the walk runs."""
         if self.start_end is not None:
             return to_float(self.loss)
-        return self._stepper.loss_estimate()
+        return self.stepper.loss_estimate()
 
     @property
     def counts(self) -> DecisionCounts | None:
         """Returns how the decisions were made so far; None where all are exact."""
-        return self._stepper.counts
+        return self.stepper.counts
 
     @property
     def vertex(self) -> Matrix:
@@ -185,7 +148,17 @@ class Walk:
         """
         if self.start_end is not None:
             return self.problem.instance.start
-        return self.problem.to_full(self._stepper.parameters())
+        return self.problem.to_full(self.stepper.parameters())
+
+    @property
+    def active_kinks(self) -> tuple[Kink, ...]:
+        """Returns all kinks that vanish at the current vertex, in address order.
+
+        The vertex is degenerate if there are more than the problem has parameters.
+        """
+        numerators, denominator = to_integers(self.problem.to_reduced(self.vertex))
+        values = scan(self.problem, numerators, denominator, None)
+        return tuple(vanishing_kinks(pattern_of(self.problem, values), values))
 
     def run(self) -> Outcome:
         """Runs the walk to its end and returns the outcome."""
@@ -220,7 +193,7 @@ class Walk:
                 else Unbounded(_to_rows(end.direction, self.problem.instance.start))
             )
             return []
-        found = self._stepper.advance(self.steps + 1, limit)
+        found = self.stepper.advance(self.steps + 1, limit)
         if not isinstance(found, list):
             self.outcome = found
             return []

@@ -6,7 +6,6 @@ from gmpy2 import mpq
 
 from exactdrl.arithmetic.counts import DecisionCounts
 from exactdrl.arithmetic.exact import ExactArithmetic
-from exactdrl.arithmetic.filtered import FilteredArithmetic
 from exactdrl.arithmetic.protocol import Arithmetic, Edge
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
@@ -17,15 +16,9 @@ from exactdrl.exact.rationals import InputError
 from exactdrl.minimality.descent.ray import to_edge
 from exactdrl.minimality.judge import judge
 from exactdrl.minimality.verdict import NotMinimum
-from exactdrl.steps.first_vertex import FirstVertex, StartEnd, StartRule, find_constant, find_first_vertex
+from exactdrl.steps.first_vertex import FirstVertex, StartEnd
 from exactdrl.steps.step import Outcome, Step, Unbounded
 from exactdrl.walks.rules import Choice, PivotRule, choose_instead
-
-# by name; each takes a problem, a pattern and a basis, and the trajectory is the same with every one
-ARITHMETICS: dict[str, Callable[[IntegerProblem, Pattern, Sequence[Kink]], Arithmetic]] = {
-    "filtered": FilteredArithmetic,
-    "exact": lambda problem, pattern, basis: ExactArithmetic(problem, pattern, basis, is_walked=True),
-}
 
 
 class EdgeSteps:
@@ -38,20 +31,26 @@ class EdgeSteps:
     """
 
     def __init__(
-        self, problem: IntegerProblem, rule: PivotRule, start_rule: StartRule, *, arithmetic: str, budget: int
+        self,
+        problem: IntegerProblem,
+        rule: PivotRule,
+        *,
+        find_first: Callable[[], FirstVertex | StartEnd],
+        arithmetic_at: Callable[[IntegerProblem, Pattern, Sequence[Kink]], Arithmetic],
+        budget: int,
     ) -> None:
         """Prepares the steps; phase 1 runs when the first vertex is asked for.
 
         Args:
             problem: the scaled problem.
             rule: the pivot rule.
-            start_rule: of phase 1.
-            arithmetic: one of `ARITHMETICS`.
+            find_first: runs phase 1.
+            arithmetic_at: makes the vertex of a pattern and a basis.
             budget: how much work a proof at a degenerate vertex may take.
         """
         self.problem, self.rule = problem, rule
         self.on_node: Callable[[int], None] | None = None
-        self._start_rule, self._arithmetic_name, self._budget = start_rule, arithmetic, budget
+        self._find_first, self._arithmetic_at, self._budget = find_first, arithmetic_at, budget
         self._first: FirstVertex | StartEnd | None = None
         self._arithmetic: Arithmetic | None = None
         self._outcome: Outcome | None = None
@@ -60,10 +59,7 @@ class EdgeSteps:
     def first_vertex(self) -> FirstVertex | StartEnd:
         """Returns the result of phase 1: a vertex, or why the walk ends at the start."""
         if self._first is None:
-            is_filtered = self._arithmetic_name == "filtered"
-            self._first = find_constant(self.problem) or find_first_vertex(
-                self.problem, self._start_rule, filtered=is_filtered, with_points=False
-            )
+            self._first = self._find_first()
         return self._first
 
     @property
@@ -95,7 +91,7 @@ class EdgeSteps:
         Raises:
             InputError: pattern and basis are no vertex of this problem.
         """
-        self._arithmetic = ARITHMETICS[self._arithmetic_name](self.problem, pattern, basis)
+        self._arithmetic = self._arithmetic_at(self.problem, pattern, basis)
 
     @property
     def counts(self) -> DecisionCounts | None:
