@@ -4,15 +4,17 @@ import random
 
 import numpy as np
 import pytest
+from gmpy2 import mpq
 from hypothesis import assume, given
 from strategies import examples, general_instances, instances
-from test_filter import GENERAL, generalise
+from test_filter import GENERAL, cell_function, generalise, within
 
 from exactdrl import InputError, Instance, Walk, sample_experiment
-from exactdrl.arithmetic import filtered_start
+from exactdrl.arithmetic import filtered_start, native
 from exactdrl.arithmetic.filtered import FilteredArithmetic
 from exactdrl.arithmetic.filtered_start import FilteredSearch
 from exactdrl.cells.integer_problem import IntegerProblem
+from exactdrl.exact import solved
 from exactdrl.exact.solved import LARGEST_KEPT
 from exactdrl.steps import coordinate_search, first_vertex
 from exactdrl.steps.coordinate_search import CoordinateSearch
@@ -22,23 +24,31 @@ from exactdrl.steps.first_vertex import StartEnd, find_first_vertex
 def search_filtered(problem, monkeypatch, *, with_points=True):
     """Phase 1 with floats, however few the parameters; and how many exchanges floats did."""
     monkeypatch.setattr(coordinate_search, "LARGEST_KEPT", 0)
+    monkeypatch.setattr(solved, "LARGEST_KEPT", 0)
     taken = []
-    honest = FilteredSearch.take_in
+    honest, honest_one = FilteredSearch.take_in, FilteredSearch.take_in_one
 
     def take_in(self, entered, *, is_flat):
         found, rivals = honest(self, entered, is_flat=is_flat)
         taken.extend(found)
         return found, rivals
 
+    def take_in_one(self, *arguments):
+        kink = honest_one(self, *arguments)
+        taken.extend([] if kink is None else [kink])
+        return kink
+
     monkeypatch.setattr(FilteredSearch, "take_in", take_in)
+    monkeypatch.setattr(FilteredSearch, "take_in_one", take_in_one)
     return find_first_vertex(problem, "coordinate", filtered=True, with_points=with_points), len(taken)
 
 
 def check_same(instance, **options):
     """How many exchanges floats did, and of how many; the vertex and each point are the exact ones."""
     problem = IntegerProblem.from_instance(instance)
-    exact = find_first_vertex(problem, "coordinate")
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(coordinate_search, "LARGEST_KEPT", 0)
+        exact = find_first_vertex(problem, "coordinate")
         for name, value in options.items():
             patch.setattr(filtered_start, name, value)
         found, taken = search_filtered(problem, patch)
@@ -95,6 +105,88 @@ def test_slopes_that_are_zero_go_up_the_ladder():
     """Where all slopes are 0 and edges meet nothing on one side, exact exchanges go on and floats take over again."""
     found = [check_same(sparse(seed)) for seed in range(12)]
     assert any(0 < taken < n for taken, n in found)
+
+
+FEW = [(widths, samples, seed) for widths, samples in (((6, 4, 1), 6), ((4, 5, 3, 1), 5)) for seed in range(4)]
+
+
+@pytest.mark.parametrize(("widths", "samples", "seed"), FEW)
+def test_flat_exchanges_take_no_exact_point(widths, samples, seed, monkeypatch):
+    """With few samples most exchanges are flat: where an edge meets nothing, exact rates say so, and floats go on."""
+    problem = IntegerProblem.from_instance(sample_experiment(widths, samples=samples, seed=seed))
+    exact = find_first_vertex(problem, "coordinate")
+    honest, turned = coordinate_search.meets_kink, []
+    monkeypatch.setattr(coordinate_search, "meets_kink", lambda *args: honest(*args) or turned.append(args) or False)
+
+    def refuse(self, met, slot):
+        raise AssertionError(f"slot {slot} left exactly, for {met}")
+
+    monkeypatch.setattr(CoordinateSearch, "_put_first", refuse)
+    found, taken = search_filtered(problem, monkeypatch)
+    assert found == exact
+    assert taken == problem.dimension
+    assert turned
+
+
+def count_wrong_rates(problem, pattern, floats, vertex):
+    """Asserts that rates along the float direction are as near to the exact ones as the bound of a scan has it.
+
+    Returns how many rates of 0 are not those of the float direction.
+    """
+    instance, longest, corrected = problem.instance, max(map(abs, vertex.direction.tolist())), 0
+    full = problem.to_full_direction([mpq(entry) for entry in vertex.direction.tolist()])
+    direction = [entry for row in full for entry in row]
+    for sample in range(len(instance.inputs)):
+        ahead, here = (cell_function(instance, pattern, sample, at) for at in (direction, [mpq(0)] * len(direction)))
+        for (layer, unit), value in ahead.items():
+            depth = layer - instance.layer
+            rate, computed = value - here[layer, unit], vertex.rates[depth, unit, sample]
+            within(rate, computed, floats.rounding[0] * floats.gains[depth, unit] * floats.sizes[sample] * longest)
+            corrected += bool(rate) and computed == 0.0
+    return corrected
+
+
+@pytest.mark.parametrize("is_mutated", [False, True])
+def test_rates_that_are_zero_are_near_those_of_the_direction(is_mutated, monkeypatch):
+    """Rates set to 0 stay within a scan's bound; if those of other kinks are set to 0, too, the check notices."""
+    problem, pattern, corrected, noticed = None, None, 0, 0
+    honest = native.take_in_one
+
+    def take_in_one(floats, vertex, *arguments):
+        nonlocal corrected, noticed
+        if is_mutated:
+            depth, sample, unit = arguments[-3:]
+            proposed = vertex.rates[depth, unit, sample]
+            vertex.rates[:] = 0.0
+            vertex.rates[depth, unit, sample] = proposed
+        try:
+            corrected += count_wrong_rates(problem, pattern, floats, vertex)
+        except AssertionError:
+            noticed += 1
+        return honest(floats, vertex, *arguments)
+
+    monkeypatch.setattr(native, "take_in_one", take_in_one)
+    for widths, samples, seed in FEW:
+        problem = IntegerProblem.from_instance(sample_experiment(widths, samples=samples, seed=seed))
+        pattern = CoordinateSearch(problem, filtered=False, with_points=False).pattern
+        search_filtered(problem, monkeypatch)
+    assert bool(noticed) == is_mutated
+    assert corrected or is_mutated
+
+
+@pytest.mark.parametrize("name", ["take_in_one", "take_in_kinks"])
+def test_a_vertex_that_is_not_held_is_set_up_anew(name, monkeypatch):
+    """The kernel goes on, but says that its vertex is lost: the exact search's vertex is found all the same."""
+    honest = getattr(native, name)
+
+    def lose(*arguments):
+        answer = honest(*arguments)
+        # the kinks that were entered last are not told
+        return False if name == "take_in_one" else (max(arguments[4], answer[0] - 2), 0, False)
+
+    monkeypatch.setattr(native, name, lose)
+    for widths, samples, seed in FEW:
+        check_same(sample_experiment(widths, samples=samples, seed=seed))
 
 
 @examples(40)

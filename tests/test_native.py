@@ -17,7 +17,7 @@ import pytest
 from exactdrl import Walk, sample_experiment
 from exactdrl.arithmetic import native
 from exactdrl.arithmetic.filtered import FilteredArithmetic
-from exactdrl.arithmetic.float64 import follow, kernel, scan, sources, start, vertex
+from exactdrl.arithmetic.float64 import arrays, follow, kernel, scan, sources, start, vertex
 from exactdrl.arithmetic.float64.problem import to_float_problem
 from exactdrl.arithmetic.float64.start import set_coordinates
 from exactdrl.arithmetic.float64.state import empty_slopes, empty_vertex
@@ -43,7 +43,7 @@ def plain(monkeypatch):
                 monkeypatch.setattr(module, name, getattr(scan, name))
     return SimpleNamespace(
         load=kernel.load, begin=kernel.begin, walk_steps=kernel.walk_steps, follow_steps=follow.follow_steps,
-        take_in_kinks=start.take_in_kinks,
+        take_in_kinks=start.take_in_kinks, take_in_one=start.take_in_one,
     )  # fmt: skip
 
 
@@ -121,8 +121,17 @@ def test_following_and_phase_1_agree_bit_for_bit(monkeypatch):
         found, rivals = np.zeros((n, 4), dtype=np.int64), np.zeros(n, dtype=np.int64)
         end = functions.take_in_kinks(floats, state, empty_slopes(floats), begin, 0, False, found, rivals)
         results[-1] += [tuple(end), *bits(state, [found, rivals])]
+        set_coordinates(state, begin)
+        state.inverse[:] = np.eye(n)
+        assert functions.load(floats, state)
+        assert functions.begin(floats, state)
+        vertex.set_direction(state, 0, 1.0)
+        depth, unit, sample = arrays.scan_rates(floats, state)
+        is_taken = functions.take_in_one(floats, state, begin, 0, 1.0, depth, sample, unit)
+        results[-1] += [bool(is_taken), *bits(state, [])]
     assert all(result == results[0] for result in results)
-    assert results[0][-3][0] > 0
+    assert end[0] > 0
+    assert is_taken
 
 
 @pytest.mark.parametrize("module", variants(), ids=lambda module: module.__name__.rpartition(".")[2])

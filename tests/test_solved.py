@@ -1,8 +1,9 @@
 """The inverse that is solved for part by part: the kept one's numbers, and the same walks."""
 
 import pytest
+from flint import fmpz_mat
 from gmpy2 import mpq, mpz
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from strategies import examples, instances, invertible_matrices
 
@@ -11,7 +12,7 @@ from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.exact import solved
 from exactdrl.exact.basis import IntegerBasis
-from exactdrl.exact.linear import PRIME
+from exactdrl.exact.linear import PRIME, independent_rows, solve_overdetermined
 from exactdrl.exact.rationals import InputError
 from exactdrl.exact.solved import DependentRowError, SolvedBasis, invert
 from exactdrl.steps.first_vertex import find_first_vertex
@@ -57,6 +58,56 @@ def test_every_part_is_the_kept_inverse(matrix, data):
             kept.replace(slot, vector)
             other.replace(slot, vector)
     check_same(kept, other, n, vector)
+
+
+def with_identity_rows(matrix, data):
+    """The matrix with some rows of the identity in their own slots, independent as before, else None."""
+    n = len(matrix)
+    chosen = data.draw(st.sets(st.integers(0, n - 1)))
+    rows = [[mpz(j == i) if i in chosen else mpz(entry) for j, entry in enumerate(row)] for i, row in enumerate(matrix)]
+    return rows if len(independent_rows(rows, n)) == n else None
+
+
+@examples(120)
+@given(invertible_matrices(), st.data())
+def test_rows_of_the_identity_and_likely_places(matrix, data):
+    """Rows of the identity are not solved for; a column is right wherever it is said to be likely to be 0."""
+    rows, n = with_identity_rows(matrix, data), len(matrix)
+    assume(rows is not None)
+    kept, slots = invert(rows)
+    other = SolvedBasis([rows[slots.index(slot)] for slot in range(n)])
+    vector = [mpz(entry) for entry in data.draw(st.lists(st.integers(-9, 9), min_size=n, max_size=n))]
+    for slot in range(n):
+        right = to_rationals(kept.column(slot))
+        exactly = [place for place, entry in enumerate(right) if entry]
+        for places in (exactly, sorted(data.draw(st.sets(st.integers(0, n - 1))))):
+            other._columns.clear()
+            assert to_rationals(other.column(slot, places)) == right
+    check_same(kept, other, n, vector)
+
+
+def two_by_two():
+    """The rows (1, 1) and (1, 2), whose inverse has no 0."""
+    return SolvedBasis([[mpz(1), mpz(1)], [mpz(1), mpz(2)]])
+
+
+def test_what_places_say_is_checked(monkeypatch):
+    """A solution of some equations that is none of all is refused; without the check the column is wrong."""
+    assert to_rationals(two_by_two().column(0, [0])) == [2, -1]
+    monkeypatch.setattr(
+        solved, "solve_overdetermined", lambda matrix, right: (fmpz_mat(1, 1, [right[0, 0]]), matrix[0, 0])
+    )
+    assert to_rationals(two_by_two().column(0, [0])) == [1, 0]
+
+
+def test_equations_with_no_solution():
+    """No solution, or columns that depend on each other: None. Otherwise numerators and denominator, in lowest terms."""
+    column = fmpz_mat(3, 1, [2, 4, 6])
+    assert solve_overdetermined(column, fmpz_mat(3, 1, [1, 2, 3])) == (fmpz_mat(1, 1, [1]), 2)
+    assert solve_overdetermined(column, fmpz_mat(3, 1, [1, 2, 4])) is None
+    assert solve_overdetermined(fmpz_mat(2, 2, [1, 2, 2, 4]), fmpz_mat(2, 1, [1, 2])) is None
+    assert solve_overdetermined(fmpz_mat(2, 0, []), fmpz_mat(2, 1, [0, 0])) == (fmpz_mat(0, 1, []), 1)
+    assert solve_overdetermined(fmpz_mat(2, 0, []), fmpz_mat(2, 1, [0, 1])) is None
 
 
 @examples(40)

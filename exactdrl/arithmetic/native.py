@@ -64,6 +64,7 @@ begin = _compiled.begin if _compiled else kernel.begin
 walk_steps = _compiled.walk_steps if _compiled else kernel.walk_steps
 follow_steps = _compiled.follow_steps if _compiled else follow.follow_steps
 take_in_kinks = _compiled.take_in_kinks if _compiled else start.take_in_kinks
+take_in_one = _compiled.take_in_one if _compiled else start.take_in_one
 
 
 def set_up(problem: FloatProblem, vertex: FloatVertex) -> bool:

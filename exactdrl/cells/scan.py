@@ -160,6 +160,24 @@ def first_breakpoint(pattern: Pattern, values: Values, rates: Values) -> Breakpo
     return _nearest(pattern, values, rates, candidates) if candidates else None
 
 
+def meets_kink(pattern: Pattern, rates: Values) -> bool:
+    """Returns whether a ray from a point of a cell meets a kink, wherever in the cell the point is.
+
+    In the cell a kink's value has its bit's sign, weakly. So the ray meets it unless it moves to its bit's side, or
+    does not move.
+
+    Args:
+        pattern: the cell.
+        rates: along the ray.
+    """
+    is_kink = pattern.addresses.is_kink
+    return any(
+        rate != 0 and (rate > 0) != bits[index] and is_kink(depth, index)
+        for depth, (layer, bits) in enumerate(zip(rates, pattern.bits, strict=True))
+        for index, rate in enumerate(layer)
+    )
+
+
 def first_on_line(
     problem: IntegerProblem, pattern: Pattern, values: Values, direction: list[mpz]
 ) -> tuple[list[mpz], Breakpoint]:

@@ -45,8 +45,9 @@ class IntegerBasis:
         """Returns row A⁻¹, one entry for each column."""
         return [dot(row, column) for column in self.columns], self.den
 
-    def column(self, slot: int) -> Scaled:
-        """Returns one column of A⁻¹."""
+    def column(self, slot: int, places: Sequence[int] | None = None) -> Scaled:
+        """Returns one column of A⁻¹. Where it is likely to be other than 0 does not matter."""
+        del places
         return self.columns[slot], self.den
 
     def replace(self, slot: int, row: Sequence[mpz], products: Sequence[mpz] | None = None) -> None:

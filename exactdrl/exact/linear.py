@@ -177,6 +177,22 @@ def solve_regular(matrix: fmpz_mat, right: fmpz_mat) -> tuple[fmpz_mat, fmpz]:
     return numerators, denominator
 
 
+def solve_overdetermined(matrix: fmpz_mat, right: fmpz_mat) -> tuple[fmpz_mat, fmpz] | None:
+    """Returns numerators and the positive denominator of the solution of more equations than unknowns. Exact.
+
+    None if there is no solution, or if it is not found, because columns depend on each other modulo a prime.
+
+    Args:
+        matrix: (n, k), of rank k.
+        right: (n, 1).
+    """
+    chosen = _pivots(nmod_mat(matrix.transpose(), PRIME))
+    if len(chosen) < matrix.ncols():
+        return None
+    solved, denominator = solve_regular(_part(matrix, chosen, range(matrix.ncols())), _part(right, chosen, (0,)))
+    return (solved, denominator) if matrix * solved == right * denominator else None
+
+
 def solve_combination(rows: Sequence[Row], target: Sequence[mpq]) -> list[mpq] | None:
     """Returns λ with Σ λ_j row_j = target for linearly independent rows, None if there is none. Exact."""
     if not rows:

@@ -8,9 +8,17 @@ from exactdrl.arithmetic.filtered_start import FilteredSearch, narrow_down
 from exactdrl.cells.affine import affine_form, gradient
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink
-from exactdrl.cells.scan import Values, first_ahead, first_on_line, pattern_of, scan, vanishing_kinks
-from exactdrl.exact.basis import dot
-from exactdrl.exact.linear import Row, to_integers
+from exactdrl.cells.scan import (
+    Breakpoint,
+    Values,
+    first_breakpoint,
+    meets_kink,
+    pattern_of,
+    scan,
+    vanishing_kinks,
+)
+from exactdrl.exact.basis import Scaled, dot
+from exactdrl.exact.linear import Row, primitive, to_integers
 from exactdrl.exact.solved import LARGEST_KEPT, Inverse, invert
 
 
@@ -99,20 +107,43 @@ class CoordinateSearch:
     def _exchange_one(self, slots: Sequence[int]) -> None:
         """Leaves the steepest coordinate, known to be in one of some slots, for the first kink on its edge."""
         slot, slope = self._steepest(slots)
-        column, _ = self._inverse.column(slot)
-        direction = [-entry for entry in column] if slope > 0 else column
-        if slope:
-            ahead = first_ahead(self._problem, self.pattern, self._values_here(), direction)
-            if ahead is None:
-                self.ray = list(direction)
+        column = self._column(slot)
+        sign = -1 if slope > 0 else 1
+        rates = self._rates(column, sign)
+        if not meets_kink(self.pattern, rates):
+            if slope:
+                self.ray = [sign * entry for entry in self._reduced(column)]
                 return
-            met = ahead
+            # the parameters are reduced: some value changes along every line
+            sign, rates = -1, self._rates(column, -1)
+        kink = None if self._floats is None else self._floats.take_in_one(self._entered, slot, column, sign, rates)
+        if kink is not None:
+            self._put(kink, slot)
         else:
-            _, met = first_on_line(self._problem, self.pattern, self._values_here(), direction)
+            self._put_first(first_breakpoint(self.pattern, self._values_here(), rates), slot)
+        self._keep_point()
+
+    def _column(self, slot: int) -> Scaled:
+        """Returns a column of the inverse; floats tell where it is likely to be 0."""
+        return self._inverse.column(slot, None if self._floats is None else self._floats.likely_places(slot))
+
+    def _reduced(self, column: Scaled) -> Sequence[mpz]:
+        """Returns a column's integers; in lowest terms where the arithmetics keep the inverse in different ways."""
+        numerators, denominator = column
+        if len(numerators) <= LARGEST_KEPT:
+            return numerators
+        return primitive([*numerators, denominator])[:-1]
+
+    def _rates(self, column: Scaled, sign: int) -> Values:
+        return scan(self._problem, [sign * entry for entry in column[0]], mpz(0), self.pattern)
+
+    def _put_first(self, met: Breakpoint | None, slot: int) -> None:
+        """Puts the first kink that an edge meets into the slot that it leaves; others join where they can."""
+        if met is None:
+            raise AssertionError("a line meets no kink, yet the parameters are reduced: this is a bug in exactdrl")
         self._put(met.kinks[0], slot)
         for kink in met.kinks[1:]:
             self._join(kink)
-        self._keep_point()
 
     def _steepest(self, slots: Sequence[int]) -> tuple[int, mpz]:
         """Returns the slot whose column is steepest: the largest |slope · column| / |column|; ties: the first.
@@ -130,7 +161,7 @@ class CoordinateSearch:
             rising = narrow_down(self._rows, self._gradient, rising)
         best, best_slope, best_length = rising[0], mpz(0), mpz(1)
         for slot in rising:
-            column, denominator = self._inverse.column(slot)
+            column, denominator = self._column(slot)
             slope, length = (slopes[slot] * denominator) ** 2, dot(column, column)
             if slope * best_length > best_slope * length:
                 best, best_slope, best_length = slot, slope, length

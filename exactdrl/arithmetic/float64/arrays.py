@@ -40,14 +40,21 @@ def scan_values(problem: FloatProblem, vertex: FloatVertex) -> None:
 def scan_rates(problem: FloatProblem, vertex: FloatVertex) -> tuple[int, int, int]:
     """Fills in the rates along the direction; returns depth, unit and sample of the kink met first, -1 for none."""
     active = problem.inputs
-    nearest, found = 0.0, (-1, -1, -1)
     for depth, width in enumerate(problem.widths.tolist()):
         matrix = problem.weights[depth, :width, : active.shape[0]]
         if depth == 0:
             matrix = vertex.direction.reshape(width, active.shape[0])
-        r, z = vertex.rates[depth, :width], vertex.values[depth, :width]
+        r = vertex.rates[depth, :width]
         r[:] = matrix @ active
         active = slopes_at(problem.slopes, vertex.masks, depth, width) * r
+    return nearest_kink(problem, vertex)
+
+
+def nearest_kink(problem: FloatProblem, vertex: FloatVertex) -> tuple[int, int, int]:
+    """Returns depth, unit and sample of the kink that is met first by the rates that are there, -1 for none."""
+    nearest, found = 0.0, (-1, -1, -1)
+    for depth, width in enumerate(problem.widths.tolist()):
+        r, z = vertex.rates[depth, :width], vertex.values[depth, :width]
         with np.errstate(all="ignore"):
             closeness = np.where(z * r < 0.0, -r / z, 0.0)
         unit, sample = divmod(int(np.argmax(closeness)), z.shape[1])

@@ -23,6 +23,9 @@ from exactdrl.arithmetic.float64.state import (
 )
 from exactdrl.arithmetic.float64.vertex import enclose_inverse, go, set_direction
 
+# Where phase 1 is flat, many rates are 0 exactly. What is so small beside what it could be is taken for one of them
+FAINT = 2.0**-36
+
 
 def set_coordinates(vertex: FloatVertex, start: Vector) -> None:
     """Makes the coordinate rows the basis, and the start, correctly rounded, their right sides."""
@@ -74,7 +77,7 @@ def take_in_kinks(
     is_flat: bool,
     found: Table,
     rivals: Indices,
-) -> tuple[int, int]:
+) -> tuple[int, int, bool]:
     """Exchanges coordinate rows for kinks as long as that is certain.
 
     Args:
@@ -88,8 +91,8 @@ def take_in_kinks(
         rivals: (n,), filled in with the slots of coordinates that may be the ones to leave next.
 
     Returns:
-        How many kinks the basis holds, and how many rivals there are: 0 if not even these are certain. Where the basis
-        is not full the vertex is to be set up anew.
+        How many kinks the basis holds; how many rivals there are, 0 if not even these are certain; and whether the
+        vertex is still held. Where it is not it is to be set up anew.
     """
     n = start.shape[0]
     for place in range(entered, n):
@@ -104,27 +107,79 @@ def take_in_kinks(
             if (count != 1 or is_unsure) and enclose_inverse(vertex):
                 count, is_unsure = steepest_coordinates(vertex, slopes, rivals)
             if count != 1 or is_unsure:
-                return place, count
+                return place, count, True
             # a slope whose interval is above 0 has a certain sign
             sign = -1.0 if slopes.multipliers[rivals[0]] > 0.0 else 1.0
         leaving = rivals[0]
         set_direction(vertex, leaving, sign)
         depth, unit, sample = scan_rates(problem, vertex)
-        if depth < 0:
-            return place, 1
-        distance = -vertex.values[depth, unit, sample] / vertex.rates[depth, unit, sample]
-        # the proof asks that the point moved along the direction, not against it
-        if not go(problem, vertex, leaving, distance, depth, sample, unit) or not moved_forward(
-            vertex, leaving, start, sign
-        ):
-            return place, 1
-        # where a unit becomes 0 its other kinks join the basis as far as they can
-        if depth == 0 and vertex.zero_units[unit] != 0:
-            return place, 1
+        if depth < 0 or (is_flat and is_faint(problem, vertex, depth, sample, unit)):
+            return place, 1, True
+        if not exchange_coordinate(problem, vertex, start, leaving, sign, depth, sample, unit):
+            return place, 1, False
         found[place, 0] = leaving
         for part in range(3):
             found[place, 1 + part] = vertex.kinks[leaving, part]
-    return n, 0
+    return n, 0, True
+
+
+@compiled
+def is_faint(problem: FloatProblem, vertex: FloatVertex, depth: int, sample: int, unit: int) -> bool:
+    """Returns whether a rate along the direction seems to be rounding alone. This spares trials and decides nothing."""
+    longest = 0.0
+    for p in range(vertex.direction.shape[0]):
+        longest = max(longest, abs(vertex.direction[p]))
+    size = longest * problem.gains[depth, unit] * problem.sizes[sample]
+    return bool(abs(vertex.rates[depth, unit, sample]) <= FAINT * size)
+
+
+@compiled
+def exchange_coordinate(
+    problem: FloatProblem,
+    vertex: FloatVertex,
+    start: Vector,
+    leaving: int,
+    sign: float,
+    depth: int,
+    sample: int,
+    unit: int,
+) -> bool:
+    """Exchanges a coordinate row for a kink that seems to be met first, if it certainly is, and no other beside it."""
+    distance = -vertex.values[depth, unit, sample] / vertex.rates[depth, unit, sample]
+    # the proof asks that the point moved along the direction, not against it
+    if not go(problem, vertex, leaving, distance, depth, sample, unit) or not moved_forward(
+        vertex, leaving, start, sign
+    ):
+        return False
+    # where a unit becomes 0 its kinks outside the basis, if it has any, join it as far as they can
+    is_zero = depth == 0 and vertex.zero_units[unit] != 0
+    return not (is_zero and problem.homogeneous[unit] > problem.inputs.shape[0])
+
+
+@exported
+def take_in_one(
+    problem: FloatProblem,
+    vertex: FloatVertex,
+    start: Vector,
+    leaving: int,
+    sign: float,
+    depth: int,
+    sample: int,
+    unit: int,
+) -> bool:
+    """Exchanges a coordinate row for the kink that is met first along the direction, if it certainly is the only one.
+
+    Args:
+        problem: the data.
+        vertex: with direction and rates; held no more where the answer is False.
+        start: the reduced parameters, each the nearest float64.
+        leaving: the coordinate's slot.
+        sign: of the coordinate's change along the direction.
+        depth: of the kink, which is a proposal.
+        sample: of the kink.
+        unit: of the kink.
+    """
+    return exchange_coordinate(problem, vertex, start, leaving, sign, depth, sample, unit)
 
 
 @compiled
