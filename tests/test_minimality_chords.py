@@ -20,6 +20,11 @@ from treecheck import check_tree
 
 from exactdrl import Walk, record_walk, sample_experiment, write_instance
 from exactdrl.exact.linear import dot
+from exactdrl.minimality import decide as decide_module
+from exactdrl.minimality.decide import SMALL, Budget
+from exactdrl.minimality.descent.planes import descend_on_planes
+from exactdrl.minimality.descent.subgradient_steps import search_by_subgradients
+from exactdrl.minimality.rules.blocks import Block
 from exactdrl.minimality.tree import chords as chords_module
 from exactdrl.minimality.tree.chords import close_by_chords, is_narrow
 from exactdrl.minimality.tree.strictness import find_strict
@@ -235,3 +240,55 @@ def _turned_sign(leaves):
 def _greater_multiplier(leaves):
     multipliers = leaves[0]["multipliers"]
     multipliers[0] = str(Fraction(multipliers[0]) + 1)
+
+
+def _narrow_block(seed: int) -> Block:
+    """Returns a block of one layer in two or three dimensions, whose convex kinks are about as heavy as the others."""
+    rng = random.Random(seed)
+    width = 2 + seed % 2
+    rows = [[mpz(rng.randint(-99, 99)) for _ in range(width)] for _ in range(60)]
+    weights = [mpq(rng.randint(1, 9) if rng.random() < 0.6 else -rng.randint(2, 11)) for _ in rows]
+    places = tuple(range(len(rows)))
+    scales, folds = (mpq(1),) * len(rows), tuple({} for _ in rows)
+    slope = (mpq(0),) * width
+    return Block((0,), places, scales, places[:width], False, tuple(map(tuple, rows)), folds, slope, tuple(weights))
+
+
+def test_no_search_in_vain(monkeypatch):
+    """A narrow block with a descent is not asked for a proof, and leaves along the descent that it had without chords.
+
+    One without is not searched for a descent once more.
+    """
+
+    def refuse(*_arguments):
+        raise AssertionError("asked in vain")
+
+    seen = {"tree": 0, "planes": 0, "proved": 0}
+    for seed in range(50):
+        block = _narrow_block(seed)
+        if not is_narrow(block):
+            continue
+        descent, proposals = search_by_subgradients(block)
+        if descent is not None:
+            proposals = []
+        start = proposals[0] if proposals else begin(block)
+        ray = descend_on_planes(block)
+        small = close_tree(block, start, work(SMALL))
+        with monkeypatch.context() as patch:
+            if ray is not None:
+                patch.setattr(decide_module, "close_by_chords", refuse)
+                patch.setattr(decide_module, "close_covered", refuse)
+            else:
+                patch.setattr(decide_module, "_search_cells", refuse)
+            found = decide_module._decide_block(block, proposals, Budget(4000, None))
+        if ray is None:
+            assert found == close_by_chords(block, start, work(1000))
+            assert isinstance(found, Closed)
+            seen["proved"] += 1
+        elif isinstance(small, Refuted):
+            assert found == small
+            seen["tree"] += 1
+        else:
+            assert found == Refuted(ray)
+            seen["planes"] += 1
+    assert min(seen.values()) > 1, seen

@@ -19,7 +19,7 @@ from exactdrl.cells.scan import scan
 from exactdrl.certificate.lines import outcome_text
 from exactdrl.exact.linear import PRIME, independent_rows, to_integers
 from exactdrl.minimality.descent.block_edge import to_block_edge
-from exactdrl.minimality.descent.machine_form import REACH, to_machine_form
+from exactdrl.minimality.descent.machine_form import REACH, _orthogonalise, to_machine_form
 from exactdrl.minimality.descent.ray import to_edge
 from exactdrl.minimality.descent.subgradient_steps import search_by_subgradients
 from exactdrl.minimality.point import judge_point
@@ -69,6 +69,25 @@ def bent_rows(form, changes):
             row = [a + c * sign * b for a, b in zip(row, rows[k], strict=True)]
         rows.append(row)
     return rows
+
+
+@strategies.examples(60)
+@given(st.integers(1, 6), st.sampled_from([2, 9, 10**12]), st.randoms(use_true_random=False))
+def test_unit_vectors_made_orthogonal(width, size, rng):
+    """Each is its unit vector and a combination of those before, orthogonal to them, with the square that is said."""
+    rows = [[mpz(rng.randint(-size, size)) for _ in range(width)] for _ in range(width)]
+    # of full rank, whatever was drawn
+    rows += [[mpz(i == k) for k in range(width)] for i in range(width)]
+    gram = [[sum((row[i] * row[k] for row in rows), mpz(0)) for k in range(width)] for i in range(width)]
+    columns, squares = _orthogonalise(gram)
+    for i, left in enumerate(columns):
+        assert left[i] == 1
+        assert not any(left[i + 1 :])
+        for k, right in enumerate(columns):
+            product = sum(
+                a * g * b for a, line in zip(left, gram, strict=True) for g, b in zip(line, right, strict=True)
+            )
+            assert product == (squares[i] if i == k else 0)
 
 
 @strategies.examples(60)

@@ -2,8 +2,8 @@
 
 The general simplex of Dutertre and de Moura: each form is a variable too, bounds may change between calls, and the
 basis stays, so that the nodes of a tree are solved one from another. In the end Bland's rule makes both choices, so
-that it terminates. The tableau has integers over one positive denominator (Edmonds); every entry is a minor of the
-forms' matrix.
+that it terminates. Rows and columns of the tableau are integers over one positive denominator, found where they are
+asked for (`tableau`).
 
 Source: Dutertre and de Moura, A fast linear-arithmetic solver for DPLL(T), sections 3 and 4.
 """
@@ -11,7 +11,9 @@ Source: Dutertre and de Moura, A fast linear-arithmetic solver for DPLL(T), sect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from gmpy2 import divexact, mpq, mpz
+from gmpy2 import mpq, mpz
+
+from exactdrl.exact.tableau import Tableau
 
 _ZERO = mpq(0)
 # pivots by greatest violation and room before Bland's rule takes over, and more for each variable and form; measured on
@@ -37,7 +39,7 @@ class BoundedForms:
     There is no bound at first, and x is 0.
     """
 
-    __slots__ = ("_basic", "_den", "_lower", "_nonbasic", "_rows", "_tableau", "_upper", "_values", "width")
+    __slots__ = ("_lower", "_rows", "_tableau", "_upper", "_values", "width")
 
     def __init__(self, rows: Sequence[Sequence[mpz]], width: int) -> None:
         """Takes the forms.
@@ -48,10 +50,7 @@ class BoundedForms:
         """
         self.width = width
         count = len(rows)
-        self._tableau = [list(row) for row in rows]
-        self._den = mpz(1)
-        self._basic = list(range(width, width + count))
-        self._nonbasic = list(range(width))
+        self._tableau = Tableau(rows, width)
         self._lower: list[mpq | None] = [None] * (width + count)
         self._upper: list[mpq | None] = [None] * (width + count)
         self._values: list[mpq] = [_ZERO] * (width + count)
@@ -59,19 +58,8 @@ class BoundedForms:
 
     def add_form(self, row: Sequence[mpz]) -> int:
         """Takes one more form, without bounds; basis and values stay. Returns its index."""
-        index, columns = len(self._values), {other: column for column, other in enumerate(self._nonbasic)}
-        places = {other: place for place, other in enumerate(self._basic)}
-        entries = [mpz(0)] * self.width
-        for variable, coefficient in enumerate(row):
-            if not coefficient:
-                continue
-            if variable in columns:
-                entries[columns[variable]] += coefficient * self._den
-            else:
-                own = self._tableau[places[variable]]
-                entries = [e + coefficient * o if o else e for e, o in zip(entries, own, strict=True)]
-        self._tableau.append(entries)
-        self._basic.append(index)
+        index = len(self._values)
+        self._tableau.add_form(row)
         self._lower.append(None)
         self._upper.append(None)
         self._values.append(sum((c * x for c, x in zip(row, self._values, strict=False) if c), _ZERO))
@@ -86,22 +74,25 @@ class BoundedForms:
         """Replaces the bounds of a variable or form; lower ≤ upper."""
         self._lower[index], self._upper[index] = lower, upper
         value = self._values[index]
-        if index in self._nonbasic:
-            if lower is not None and value < lower:
-                self._shift(self._nonbasic.index(index), lower - value)
-            elif upper is not None and value > upper:
-                self._shift(self._nonbasic.index(index), upper - value)
+        change = _ZERO
+        if lower is not None and value < lower:
+            change = lower - value
+        elif upper is not None and value > upper:
+            change = upper - value
+        if change and index in self._tableau.nonbasic:
+            slot = self._tableau.nonbasic.index(index)
+            self._shift(slot, change, self._tableau.column(slot))
 
-    def _shift(self, column: int, change: mpq) -> None:
+    def _shift(self, slot: int, change: mpq, column: Sequence[mpz]) -> None:
         """Moves a nonbasic variable, and the basic ones with it."""
         if not change:
             return
         values = self._values
-        values[self._nonbasic[column]] += change
-        unit = change / self._den
-        for index, row in zip(self._basic, self._tableau, strict=True):
-            if row[column]:
-                values[index] += unit * row[column]
+        values[self._tableau.nonbasic[slot]] += change
+        unit = change / self._tableau.den
+        for index, entry in zip(self._tableau.basic, column, strict=True):
+            if entry:
+                values[index] += unit * entry
 
     def solve(self) -> list[mpq] | Conflict:
         """Returns values of the variables that keep all bounds, or the reason why there are none."""
@@ -111,85 +102,66 @@ class BoundedForms:
             violated = self._most_violated() if is_greedy else self._first_violated()
             if violated is None:
                 return self._values[: self.width]
-            row, bound, is_low = violated
-            column = (self._roomiest if is_greedy else self._first_useful)(row, is_low=is_low)
-            if column is None:
-                return self._conflict(row, is_low=is_low)
-            change = (bound - self._values[self._basic[row]]) * self._den / self._tableau[row][column]
-            self._shift(column, change)
-            self._pivot(row, column)
+            place, bound, is_low = violated
+            row = self._tableau.row(place)
+            slot = (self._roomiest if is_greedy else self._first_useful)(row, is_low=is_low)
+            if slot is None:
+                return self._conflict(place, row, is_low=is_low)
+            column = self._tableau.column(slot)
+            change = (bound - self._values[self._tableau.basic[place]]) * self._tableau.den / row[slot]
+            self._shift(slot, change, column)
+            self._tableau.pivot(place, slot, row, column)
             pivots += 1
 
     def _violated(self) -> Iterator[tuple[int, mpq, bool]]:
         """Yields the rows whose basic variable is out of its bounds, the bound, and whether it is the lower one."""
-        for row, index in enumerate(self._basic):
+        for place, index in enumerate(self._tableau.basic):
             value, lower, upper = self._values[index], self._lower[index], self._upper[index]
             if lower is not None and value < lower:
-                yield row, lower, True
+                yield place, lower, True
             elif upper is not None and value > upper:
-                yield row, upper, False
+                yield place, upper, False
 
     def _most_violated(self) -> tuple[int, mpq, bool] | None:
-        return max(self._violated(), key=lambda v: abs(v[1] - self._values[self._basic[v[0]]]), default=None)
+        return max(self._violated(), key=lambda v: abs(v[1] - self._values[self._tableau.basic[v[0]]]), default=None)
 
     def _first_violated(self) -> tuple[int, mpq, bool] | None:
-        return min(self._violated(), key=lambda violated: self._basic[violated[0]], default=None)
+        return min(self._violated(), key=lambda violated: self._tableau.basic[violated[0]], default=None)
 
-    def _useful(self, row: int, *, is_low: bool) -> Iterator[tuple[int, mpz, mpq | None]]:
+    def _useful(self, row: Sequence[mpz], *, is_low: bool) -> Iterator[tuple[int, mpz, mpq | None]]:
         """Yields the columns that can repair a row, their entries, and how far they can move; None for any length."""
-        for column, (index, entry) in enumerate(zip(self._nonbasic, self._tableau[row], strict=True)):
+        for slot, (index, entry) in enumerate(zip(self._tableau.nonbasic, row, strict=True)):
             if entry:
                 bound = self._upper[index] if (entry > 0) == is_low else self._lower[index]
                 room = None if bound is None else abs(bound - self._values[index])
                 if room is None or room:
-                    yield column, entry, room
+                    yield slot, entry, room
 
-    def _roomiest(self, row: int, *, is_low: bool) -> int | None:
-        """Returns the column that can repair a row by most, the first of equals."""
-        best = max(
-            self._useful(row, is_low=is_low),
-            key=lambda useful: (useful[2] is None, abs(useful[1]) * (1 if useful[2] is None else useful[2])),
-            default=None,
-        )
-        return None if best is None else best[0]
+    def _roomiest(self, row: Sequence[mpz], *, is_low: bool) -> int | None:
+        """Returns the column that can repair a row by most, the first of equals; any length is more than a room."""
+        best, is_endless, most = None, False, _ZERO
+        for slot, entry, room in self._useful(row, is_low=is_low):
+            if room is None:
+                size = abs(entry)
+                if not is_endless or size > most:
+                    best, is_endless, most = slot, True, size
+            elif not is_endless:
+                size = abs(entry) * room
+                if best is None or size > most:
+                    best, most = slot, size
+        return best
 
-    def _first_useful(self, row: int, *, is_low: bool) -> int | None:
-        columns = (column for column, _, _ in self._useful(row, is_low=is_low))
-        return min(columns, key=lambda column: self._nonbasic[column], default=None)
+    def _first_useful(self, row: Sequence[mpz], *, is_low: bool) -> int | None:
+        slots = (slot for slot, _, _ in self._useful(row, is_low=is_low))
+        return min(slots, key=lambda slot: self._tableau.nonbasic[slot], default=None)
 
-    def _pivot(self, row: int, column: int) -> None:
-        """Exchanges a basic and a nonbasic variable; values stay."""
-        den, special = self._den, self._tableau[row]
-        pivot = special[column]
-        side = 1 if pivot > 0 else -1
-        pivot = abs(pivot)
-        for other, entries in enumerate(self._tableau):
-            factor = entries[column]
-            if other == row:
-                continue
-            if factor:
-                signed = side * factor
-                updated = [
-                    divexact(e * pivot - signed * s, den) if s else divexact(e * pivot, den) if e else e
-                    for e, s in zip(entries, special, strict=True)
-                ]
-                updated[column] = signed
-                self._tableau[other] = updated
-            elif pivot != den:
-                self._tableau[other] = [divexact(e * pivot, den) if e else e for e in entries]
-        exchanged = [-e for e in special] if side > 0 else list(special)
-        exchanged[column] = side * den
-        self._tableau[row] = exchanged
-        self._den = pivot
-        self._basic[row], self._nonbasic[column] = self._nonbasic[column], self._basic[row]
-
-    def _conflict(self, row: int, *, is_low: bool) -> Conflict:
+    def _conflict(self, place: int, row: Sequence[mpz], *, is_low: bool) -> Conflict:
         """Returns ±(den · basic - Σ entries · nonbasic), which is too small or too great, as a combination of forms."""
         side = 1 if is_low else -1
         multipliers = [mpz(0)] * self._rows
-        if self._basic[row] >= self.width:
-            multipliers[self._basic[row] - self.width] = side * self._den
-        for index, entry in zip(self._nonbasic, self._tableau[row], strict=True):
+        if self._tableau.basic[place] >= self.width:
+            multipliers[self._tableau.basic[place] - self.width] = side * self._tableau.den
+        for index, entry in zip(self._tableau.nonbasic, row, strict=True):
             if index >= self.width:
                 multipliers[index - self.width] = -side * entry
         return Conflict(tuple(multipliers))
@@ -202,62 +174,68 @@ class BoundedForms:
         Args:
             index: v + i for the form i.
         """
-        if index in self._nonbasic:
-            column = self._nonbasic.index(index)
-            self._pivot(next(row for row, entries in enumerate(self._tableau) if entries[column]), column)
-        goal = self._basic.index(index)
+        if index in self._tableau.nonbasic:
+            slot = self._tableau.nonbasic.index(index)
+            column = self._tableau.column(slot)
+            place = next(place for place, entry in enumerate(column) if entry)
+            self._tableau.pivot(place, slot, self._tableau.row(place), column)
+        goal = self._tableau.basic.index(index)
         pivots, most = 0, _GREEDY + _GREEDY_EACH * len(self._values)
         while True:
-            best = self._improving(goal, is_greedy=pivots < most)
+            row = self._tableau.row(goal)
+            best = self._improving(row, is_greedy=pivots < most)
             if best is None:
-                return self._optimum(goal)
-            if not self._advance(best, goal):
+                return self._optimum(goal, row)
+            if not self._advance(best, 1 if row[best] > 0 else -1):
                 return None
             pivots += 1
 
-    def _improving(self, goal: int, *, is_greedy: bool) -> int | None:
-        """Returns a column along which the form in row `goal` can grow, None if there is none."""
+    def _improving(self, row: Sequence[mpz], *, is_greedy: bool) -> int | None:
+        """Returns a column along which the form of a row can grow, None if there is none."""
         best: int | None = None
-        for column, (index, entry) in enumerate(zip(self._nonbasic, self._tableau[goal], strict=True)):
+        for slot, (index, entry) in enumerate(zip(self._tableau.nonbasic, row, strict=True)):
             if not entry:
                 continue
             bound = self._upper[index] if entry > 0 else self._lower[index]
             if bound is not None and bound == self._values[index]:
                 continue
-            if best is None or (
-                abs(entry) > abs(self._tableau[goal][best]) if is_greedy else index < self._nonbasic[best]
-            ):
-                best = column
+            if best is None or (abs(entry) > abs(row[best]) if is_greedy else index < self._tableau.nonbasic[best]):
+                best = slot
         return best
 
-    def _advance(self, column: int, goal: int) -> bool:
-        """Moves a nonbasic variable as far as all bounds allow, and pivots; returns False if nothing stops it."""
-        index, side = self._nonbasic[column], 1 if self._tableau[goal][column] > 0 else -1
+    def _advance(self, slot: int, side: int) -> bool:
+        """Moves a nonbasic variable as far as all bounds allow, and pivots; returns False if nothing stops it.
+
+        Args:
+            slot: its column.
+            side: 1 up, -1 down.
+        """
+        tableau = self._tableau
+        index, column = tableau.nonbasic[slot], tableau.column(slot)
         own = self._upper[index] if side > 0 else self._lower[index]
         room: mpq | None = None if own is None else abs(own - self._values[index])
         stop: int | None = None
-        for row, (basic, entries) in enumerate(zip(self._basic, self._tableau, strict=True)):
-            entry = entries[column]
+        for place, (basic, entry) in enumerate(zip(tableau.basic, column, strict=True)):
             if not entry:
                 continue
             bound = self._upper[basic] if (entry > 0) == (side > 0) else self._lower[basic]
             if bound is None:
                 continue
-            length = abs(bound - self._values[basic]) * self._den / abs(entry)
-            if room is None or length < room or (length == room and stop is not None and basic < self._basic[stop]):
-                room, stop = length, row
+            length = abs(bound - self._values[basic]) * tableau.den / abs(entry)
+            if room is None or length < room or (length == room and stop is not None and basic < tableau.basic[stop]):
+                room, stop = length, place
         if room is None:
             return False
-        self._shift(column, side * room)
+        self._shift(slot, side * room, column)
         if stop is not None:
-            self._pivot(stop, column)
+            tableau.pivot(stop, slot, tableau.row(stop), column)
         return True
 
-    def _optimum(self, goal: int) -> "Optimum":
+    def _optimum(self, goal: int, row: Sequence[mpz]) -> "Optimum":
         multipliers = [_ZERO] * len(self._values)
-        for index, entry in zip(self._nonbasic, self._tableau[goal], strict=True):
-            multipliers[index] = mpq(entry, self._den)
-        return Optimum(self._values[self._basic[goal]], tuple(self._values[: self.width]), tuple(multipliers))
+        for index, entry in zip(self._tableau.nonbasic, row, strict=True):
+            multipliers[index] = mpq(entry, self._tableau.den)
+        return Optimum(self._values[self._tableau.basic[goal]], tuple(self._values[: self.width]), tuple(multipliers))
 
 
 @dataclass(frozen=True, slots=True)

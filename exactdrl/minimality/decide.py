@@ -7,7 +7,7 @@ from gmpy2 import mpq, mpz
 
 from exactdrl.exact.linear import independent_rows, to_integers
 from exactdrl.minimality.descent.block_edge import to_block_edge
-from exactdrl.minimality.descent.planes import descend_on_planes
+from exactdrl.minimality.descent.planes import ALL_SEEN, descend_on_planes
 from exactdrl.minimality.descent.search import scatter
 from exactdrl.minimality.descent.subgradient_steps import search_by_subgradients
 from exactdrl.minimality.rules.blocks import Block, split
@@ -133,13 +133,29 @@ def prove_strict(
 
 def _decide_block(block: Block, proposals: Sequence[tuple[mpz, ...]], budget: Budget) -> TreeResult:
     begin = proposals[0] if proposals else tuple(mpz(not index) for index in range(block.width))
-    # first what proves only: which descent a block has, where it has one, is up to the searches below
-    chords = close_by_chords(block, begin, budget.allowance(min(_CHORDS, budget.work))) if is_narrow(block) else None
+    # where planes see all rays, a block with a descent is not asked for a proof, which would be in vain
+    is_seen = is_narrow(block) and block.width <= ALL_SEEN
+    ray = descend_on_planes(block) if is_seen else None
+    # what proves only comes first: which descent a block has, where it has one, is up to the searches below
+    chords = None
+    if ray is None and is_narrow(block):
+        chords = close_by_chords(block, begin, budget.allowance(min(_CHORDS, budget.work)))
     if isinstance(chords, Closed):
         return chords
     result = close_tree(block, begin, budget.allowance(min(SMALL, budget.work)))
     if not isinstance(result, OutOfBudget) or budget.work <= SMALL:
         return result
+    return _decide_large(block, begin, proposals, budget, chords) if ray is None else Refuted(ray)
+
+
+def _decide_large(
+    block: Block,
+    begin: Sequence[mpz],
+    proposals: Sequence[tuple[mpz, ...]],
+    budget: Budget,
+    chords: TreeResult | None,
+) -> TreeResult:
+    """Decides a block for which a small tree is not enough, and of which chords prove no minimum."""
     covered = close_covered(block, begin, budget.allowance(budget.work // 2, _FEW))
     if isinstance(covered, Closed):
         return covered

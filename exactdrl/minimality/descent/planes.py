@@ -20,6 +20,8 @@ from exactdrl.exact.linear import dot, independent_rows, primitive, to_integers,
 from exactdrl.minimality.descent.search import pseudo_random
 from exactdrl.minimality.rules.blocks import Block
 
+# the most dimensions in which the planes that are looked at hold all rays
+ALL_SEEN = 3
 # planes that are looked at: a plane with 200 kinks takes two milliseconds
 _PLANES = 600
 

@@ -7,6 +7,7 @@ their span, so F does not depend on the other columns. Source: proofs/minimality
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import gcd
+from operator import mul
 
 from gmpy2 import mpq, mpz
 
@@ -56,7 +57,7 @@ class Block:
         """Returns z_j along a direction."""
         changes: list[mpq] = []
         for row, fold in zip(self.rows, self.folds, strict=True):
-            change = mpq(sum(a * d for a, d in zip(row, direction, strict=True)))
+            change = mpq(sum(map(mul, row, direction)))
             for k, c in fold.items():
                 change += c * abs(changes[k])
             changes.append(change)
@@ -64,7 +65,11 @@ class Block:
 
     def change(self, direction: Sequence[mpz]) -> mpq:
         """Returns F(direction)."""
-        bent = sum((b * abs(z) for b, z in zip(self.weights, self.kink_changes(direction), strict=True)), _ZERO)
+        return self.change_of(direction, self.kink_changes(direction))
+
+    def change_of(self, direction: Sequence[mpz], kink_changes: Sequence[mpq]) -> mpq:
+        """Returns F(direction), from the kinks' changes along it."""
+        bent = sum((b * abs(z) for b, z in zip(self.weights, kink_changes, strict=True)), _ZERO)
         return bent + sum((g * d for g, d in zip(self.slope, direction, strict=True)), _ZERO)
 
     def embed(self, direction: Sequence[mpz], n: int) -> list[mpq]:

@@ -80,9 +80,10 @@ def close_by_chords(
                 leaves.append(leaf)
                 continue
             direction = tuple(-y for y in solved.multipliers)
-            if block.change(direction) < 0:
+            changes = block.kink_changes(direction)
+            if block.change_of(direction, changes) < 0:
                 return Refuted(direction)
-            kink = _worst(block, chords, direction)
+            kink = _worst(chords, changes)
         far, near = children(node.signs, kink, [mpq(entry) for entry in block.rows[kink]], inside)
         other = find_inside(block, far.signs)
         if isinstance(other, CellLeaf):
@@ -191,13 +192,13 @@ def _combinations(block: Block, basis: Sequence[int], kinks: Sequence[int]) -> l
     return solve_columns(square, [[mpq(entry) for entry in block.rows[j]] for j in kinks])
 
 
-def _worst(block: Block, chords: _Chords, direction: Sequence[mpz]) -> int:
-    """Returns the covered kink whose chord is farthest from it along a direction."""
-    changes = [abs(z) for z in block.kink_changes(direction)]
+def _worst(chords: _Chords, changes: Sequence[mpq]) -> int:
+    """Returns the covered kink whose chord is farthest from it along a direction, by the kinks' changes along it."""
 
     def gap(kink: int) -> mpq:
         shares = chords[kink]
-        return sum((abs(r) * changes[j] for j, r in shares.items()), _ZERO) - 2 * abs(shares[kink]) * changes[kink]
+        own = 2 * abs(shares[kink] * changes[kink])
+        return sum((abs(r * changes[j]) for j, r in shares.items()), _ZERO) - own
 
     return max(chords, key=lambda kink: (gap(kink), -kink))
 
