@@ -528,6 +528,26 @@ def test_missing_rows_are_left_out_on_demand(tmp_path: Path) -> None:
         assert any("are left out" in note for note in result.notes)
 
 
+def test_truth_values_in_a_text(tmp_path: Path) -> None:
+    """They are coded as in a formula, in Python's and in R's writing; other words are refused, and a formula named."""
+    cells = [("1", "2", "TRUE"), ("3", "5", "FALSE"), ("2", "5", " false"), ("4", "1", "True"), ("7", "3", "")]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["y,x,flag", *map(",".join, cells)]), encoding="utf-8")
+    result = regress(path, "y", drop_missing=True)
+    numbers = tmp_path / "n.csv"
+    rows = [f"{y},{x},{int(flag.strip().lower() == 'true')}" for y, x, flag in cells if flag]
+    numbers.write_text("\n".join(["y,x,flag[T.True]", *rows]), encoding="utf-8")
+    assert result.coefficients == regress(numbers, "y").coefficients
+    assert list(result.coefficients) == ["Intercept", "x", "flag[T.True]"]
+    assert result.lines == (2, 3, 4, 5)
+    with pytest.raises(InputError, match=r"row 6, column 3 .*: the cell is empty"):
+        regress(path, "y")
+    path.write_text(path.read_text(encoding="utf-8") + "\n1,1,maybe\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"--exclude flag leaves it out.*; a formula takes texts as categories"):
+        regress(path, "y", drop_missing=True)
+    assert "C(flag)[T.maybe]" in regress(path, formula="y ~ x + C(flag)", drop_missing=True).names
+
+
 # --- estimators ------------------------------------------------------------------------------------------------------
 
 

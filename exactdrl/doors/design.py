@@ -13,7 +13,7 @@ from gmpy2 import mpq
 
 from exactdrl.doors.sheet import Column, Sheet
 from exactdrl.doors.sheet_text import TextForm
-from exactdrl.doors.tables import Columns, Table, read_sheet, read_table
+from exactdrl.doors.tables import Columns, Table, TextInputsError, read_sheet, read_table
 from exactdrl.exact.rationals import InputError
 from exactdrl.problem.doubles import DoubleMatrix
 from exactdrl.problem.instance import Samples
@@ -90,7 +90,7 @@ def read_design(
     Raises:
         InputError: see `read_table`; or there are several targets.
     """
-    sheet = read_sheet(source, replace(options.form, skip_blank=options.drop_missing))
+    sheet = read_sheet(source, replace(options.form, skip_blank=options.drop_missing)).with_truths()
     coded, parts = code_columns(sheet, categories_of(source) if levels is None else levels)
 
     def expand(columns: Columns | None) -> tuple[int | str, ...] | None:
@@ -99,15 +99,19 @@ def read_design(
         chosen = sheet.column_indices(columns)
         return tuple(place + 1 for position in chosen for place in parts[position])
 
-    table = read_table(
-        coded,
-        expand(target),
-        inputs=expand(options.inputs),
-        exclude=expand(options.exclude),
-        weights=None if options.weights is None else parts[sheet.column_index(options.weights)][0] + 1,
-        index=options.index,
-        drop_missing=options.drop_missing,
-    )
+    weights = None if options.weights is None else parts[sheet.column_index(options.weights)][0] + 1
+    try:
+        table = read_table(
+            coded,
+            expand(target),
+            inputs=expand(options.inputs),
+            exclude=expand(options.exclude),
+            weights=weights,
+            index=options.index,
+            drop_missing=options.drop_missing,
+        )
+    except TextInputsError as error:
+        raise InputError(f"{error}; a formula takes texts as categories (--formula 'y ~ x + C(name)')") from None
     return to_design(table, intercept=options.intercept)
 
 
@@ -152,7 +156,7 @@ def code_columns(sheet: Sheet, levels: dict[str, tuple[object, ...]]) -> tuple[S
     parts: list[tuple[int, ...]] = []
     for index, column in enumerate(sheet.columns):
         name, known = sheet.name(index), levels.get(sheet.name(index))
-        if known is None and _is_boolean(column):
+        if known is None and is_boolean(column):
             known = (False, True)
         if known is None:
             own: list[tuple[str, Column]] = [(name, column)]
@@ -167,7 +171,8 @@ def code_columns(sheet: Sheet, levels: dict[str, tuple[object, ...]]) -> tuple[S
     return replace(sheet, names=tuple(names), columns=tuple(columns)), parts
 
 
-def _is_boolean(column: Column) -> bool:
+def is_boolean(column: Column) -> bool:
+    """Returns whether a column holds truth values, and perhaps None, and nothing else."""
     if isinstance(column, np.ndarray):
         return False
     kinds = {type(value) for value in column if value is not None}

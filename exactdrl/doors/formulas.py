@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from gmpy2 import mpq
 
-from exactdrl.doors.design import Design, _is_boolean, check_names
+from exactdrl.doors.design import Design, check_names, is_boolean
 from exactdrl.doors.extras import import_extra
 from exactdrl.doors.sheet import Sheet
 from exactdrl.exact.rationals import InputError, to_float, to_rational
@@ -122,7 +122,7 @@ def _to_series(pandas: ModuleType, sheet: Sheet, index: int, levels: dict[str, t
     """Returns a column for formulaic: rationals, or a category."""
     column, name = sheet.columns[index], sheet.name(index)
     known = levels.get(name)
-    if known is None and _is_boolean(column):
+    if known is None and is_boolean(column):
         known = (False, True)
     if known is None and sheet.find_text(index) is not None:
         texts = list(column)

@@ -23,6 +23,8 @@ Column: TypeAlias = tuple[object, ...] | NDArray[np.float64]
 _LONGEST_NUMBER = 9
 # how many names a message lists
 _LISTED = 20
+# truth values as pandas and R write them
+_TRUTHS = {"true": True, "false": False}
 _EMPTY = "the cell is empty: ''"
 
 
@@ -138,6 +140,19 @@ class Sheet:
         if isinstance(value, str):
             return is_missing(value)
         return value is None or (isinstance(value, float) and math.isnan(value))
+
+    def with_truths(self) -> "Sheet":
+        """Returns the sheet with truth values in place of the words for them, in columns that hold nothing else."""
+        columns = tuple(self._to_truths(index) or column for index, column in enumerate(self.columns))
+        return replace(self, columns=columns)
+
+    def _to_truths(self, index: int) -> tuple[bool | None, ...] | None:
+        column = self.columns[index]
+        if isinstance(column, np.ndarray):
+            return None
+        found = tuple(_TRUTHS.get(value.strip().lower()) if isinstance(value, str) else None for value in column)
+        is_whole = all(value is not None or self.is_missing(row, index) for row, value in enumerate(found))
+        return found if is_whole and any(value is not None for value in found) else None
 
     def find_text(self, index: int) -> int | None:
         """Returns the first row with a value, if no value of the column is a number in any notation, else None."""

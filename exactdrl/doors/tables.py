@@ -84,6 +84,10 @@ class Table(Facts):
         return [*facts, *(("note", note) for note in self.notes)]
 
 
+class TextInputsError(InputError):
+    """Input columns hold no numbers."""
+
+
 def read_table(
     source: object,
     targets: Columns | None = None,
@@ -298,7 +302,8 @@ def _check_texts(sheet: Sheet, named: Sequence[int], goals: Sequence[int], *, is
         hint = f"; --exclude {typed} leaves {'it' if len(texts) == 1 else 'them'} out (exclude={names!r})"
     elif set(goals) & set(texts):
         hint = "; --target chooses a column of numbers"
-    raise InputError(f"{sheet.place}: {'; '.join(words)}{hint}")
+    kind = TextInputsError if set(named) & set(texts) else InputError
+    raise kind(f"{sheet.place}: {'; '.join(words)}{hint}")
 
 
 def _to_weights(sheet: Sheet, position: int) -> tuple[mpq, ...]:

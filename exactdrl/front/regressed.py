@@ -308,7 +308,8 @@ class RegressionResult:
         size = f"{len(self.lines)}, {rank} coefficient{'' if rank == 1 else 's'}"
         weights = self.fit.problem.instance.weights
         if weights is not None:
-            size += f", weighted; {sum(not weight for weight in weights)} of weight 0"
+            idle = sum(not weight for weight in weights)
+            size += f", weighted; {idle} of weight 0" if idle else ", weighted"
         facts = [
             ("target", self.target),
             ("samples", size),
