@@ -409,18 +409,18 @@ def test_other_modules_are_refused_by_name(torch):
 
     shared = nn.Linear(3, 3)
     cases = [
-        (nn.Sequential(nn.Linear(3, 2), nn.Tanh()), "1 is a Tanh"),
-        (nn.Sequential(nn.Linear(3, 2), nn.Softmax(1)), "1 is a Softmax; leave it out"),
-        (nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)), "1 is a BatchNorm1d; fold it"),
-        (nn.Sequential(nn.Linear(3, 2), nn.ReLU6()), "1 is a ReLU6"),
+        (nn.Sequential(nn.Linear(3, 2), nn.Tanh()), "1 is of class Tanh"),
+        (nn.Sequential(nn.Linear(3, 2), nn.Softmax(1)), "1 is of class Softmax; leave it out"),
+        (nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)), "1 is of class BatchNorm1d; fold it"),
+        (nn.Sequential(nn.Linear(3, 2), nn.ReLU6()), "1 is of class ReLU6"),
         (nn.Sequential(nn.Linear(3, 2), nn.Dropout(0.5)).train(), "1 is a Dropout in training mode; call"),
         (nn.Sequential(nn.ReLU(), nn.Linear(3, 2)), "0 stands before the first affine layer"),
         (nn.Sequential(nn.Flatten(0), nn.Linear(18, 2)), "0 flattens the axes 0 to -1"),
-        (nn.Sequential(nn.LazyLinear(2)), "0 is a LazyLinear"),
+        (nn.Sequential(nn.LazyLinear(2)), "0 is of class LazyLinear"),
         (nn.Sequential(shared, nn.ReLU(), shared), "0 has the weights of an earlier layer"),
         (nn.Sequential(), "holds no affine layer"),
         (nn.Sequential(nn.Linear(4, 2)), "weight has 4 columns, data.inputs have width 3"),
-        (nn.utils.parametrizations.weight_norm(nn.Linear(3, 2)), "a ParametrizationList; take the parametrization off"),
+        (nn.utils.parametrizations.weight_norm(nn.Linear(3, 2)), "of class ParametrizationList; take the parametrization off"),
         (Custom(lambda net, x: net.b(x + net.a(x).relu())), "its forward pass calls add"),
         (Custom(lambda net, x: net.b(torch.sigmoid(net.a(x)))), "its forward pass calls sigmoid"),
         (Custom(lambda net, x: net.b(net.a(x)).T), "and not the last layer's outputs; one tensor is needed"),
@@ -1205,10 +1205,10 @@ def test_other_keras_models_are_refused(keras):
     branch = keras.Model(entry, layers.Dense(1)(layers.Dense(3)(hidden) + hidden))
     cases = [
         (sequence(layers.Dense(1, activation="tanh")), "has the activation 'tanh'"),
-        (sequence(layers.BatchNormalization(), layers.Dense(1)), "is a BatchNormalization"),
+        (sequence(layers.BatchNormalization(), layers.Dense(1)), "is of class BatchNormalization"),
         (sequence(layers.Dense(1), layers.ReLU(max_value=6)), "has a threshold or a largest value"),
         (sequence(layers.ReLU(), layers.Dense(1)), "stands before the first affine layer"),
-        (branch, "is a Add; "),
+        (branch, "is of class Add; "),
         (keras.Sequential([layers.Dense(1)]), "has no parameters before it is built"),
         ("model.keras", "a model of Keras is needed, not an object of type 'str'"),
     ]

@@ -9,7 +9,10 @@ from exactdrl_cli.main import main
 from gmpy2 import mpq
 
 from exactdrl import judge, read_instance, sample_experiment, write_instance
-from exactdrl.report.parameter_words import direction_words, legend_words, parameter_name, point_lines
+from exactdrl.front.judged_layer import judge_start
+from exactdrl.points.germ import Descent
+from exactdrl.report.parameter_words import direction_words, handy_exponent, legend_words, parameter_name, point_lines
+from exactdrl.report.point_words import _handy
 from exactdrl.report.words import loss_words
 
 
@@ -97,3 +100,47 @@ def test_the_legend_names_parameters_that_the_network_has():
     ]
     for direction, words in cases:
         assert legend_words(direction) == words
+
+
+def test_directions_have_readable_numbers(tmp_path):
+    """The largest entry is about 1, and the loss falls at the step that is said; short numbers stay as they are."""
+    assert handy_exponent([mpq(3), mpq(-1, 7), mpq(10**13)]) == 0
+    assert handy_exponent([mpq(0)]) == handy_exponent([]) == 0
+    for entry in (mpq(10**47), mpq(-(10**47) + 1, 3), mpq(1, 10**40), mpq(-(3**40), 7**60)):
+        assert mpq(1, 2) < abs(entry) * mpq(2) ** handy_exponent([entry, entry / 5]) < 2
+    instance = sample_experiment((2, 3, 2, 1), samples=9, seed=2)
+    found = judge_start(instance)
+    assert max(map(abs, found.judged.verdict.direction)) > 2**40
+    fields = found.to_dict()
+    direction, epsilon = fields["direction"], mpq(fields["epsilon"])
+    assert mpq(1, 2) < max(abs(mpq(entry)) for row in direction for entry in row) < 2
+    there = [
+        [value + epsilon * mpq(move) for value, move in zip(*pair, strict=True)]
+        for pair in zip(instance.start, direction, strict=True)
+    ]
+    assert instance.loss_of(there) < instance.loss_of(instance.start)
+    assert f"epsilon      {epsilon}:" in str(found)
+    shown = judge(instance).to_dict()
+    (part,) = shown["curve"]
+    at = mpq(shown["at"])
+    moved = [
+        [value + at * mpq(move) for value, move in zip(*pair, strict=True)]
+        for pair in zip(instance.start, part[0], strict=True)
+    ]
+    assert mpq(shown["loss_at"]) == instance.loss_of(moved) < instance.loss_of(instance.start)
+    assert max(abs(mpq(entry)) for row in part[0] for entry in row) < 2
+
+
+def test_curves_stay_the_same():
+    """Another unit of t moves the same points: c_k t^k does not change."""
+    first = (((mpq(0), mpq(3, 7**30)),),)
+    second = (((mpq(5, 7**70), mpq(0)),),)
+    for curve in ((first, second), ((((mpq(0),) * 2,),), second)):
+        descent = Descent(curve, 2, mpq(-4), mpq(7**29), mpq(1))
+        handy = _handy(descent)
+        assert handy.at != descent.at
+        assert handy.coefficient * handy.at**2 == descent.coefficient * descent.at**2
+        for power, (old, new) in enumerate(zip(curve, handy.curve, strict=True), 1):
+            assert [x * descent.at**power for x in old[0][0]] == [x * handy.at**power for x in new[0][0]]
+        lowest = next(part for part in handy.curve if any(part[0][0]))
+        assert mpq(1, 4) < max(map(abs, lowest[0][0])) < 4

@@ -93,7 +93,7 @@ def read_keras(model: object, *, decimals: int | None = None) -> Network:
 def _add(chain: Chain, part: Any) -> None:  # noqa: ANN401 - Keras may be missing
     kind, name = type(part).__name__, part.name
     if not type(part).__module__.startswith("keras."):
-        raise InputError(f"{chain.place}: {name} is a {kind}; {_KNOWN} are possible")
+        raise InputError(f"{chain.place}: {name} is of class {kind}; {_KNOWN} are possible")
     if kind == "Dense":
         numbers = part.get_weights()
         if len(numbers) != 1 + bool(part.use_bias):
@@ -112,7 +112,7 @@ def _add(chain: Chain, part: Any) -> None:  # noqa: ANN401 - Keras may be missin
     elif kind == "Flatten":
         chain.is_flat = chain.is_flat or not chain.has_layers
     elif kind not in {"InputLayer", "Dropout", "Identity"}:
-        raise InputError(f"{chain.place}: {name} is a {kind}; {_KNOWN} are possible")
+        raise InputError(f"{chain.place}: {name} is of class {kind}; {_KNOWN} are possible")
 
 
 def _add_activation(chain: Chain, name: str, function: Callable[..., object]) -> None:

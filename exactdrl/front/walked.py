@@ -25,7 +25,6 @@ from exactdrl.front.problems import Problem, to_instance
 from exactdrl.front.result import Result
 from exactdrl.minimality.judge import DEFAULT_BUDGET
 from exactdrl.minimality.verdict import LocalMinimum, StrictLocalMinimum, Undecided, is_global_minimum
-from exactdrl.problem.facts import Facts
 from exactdrl.problem.file import read_bytes, read_instance, write_instance
 from exactdrl.problem.instance import Instance, Matrix
 from exactdrl.problem.output import refuse_existing, temporary_folder, write_new
@@ -42,11 +41,65 @@ if TYPE_CHECKING:
 
     from exactdrl.front.progress import Report
 
-_LONGEST_TABLE = 12
+_LONGEST_LIST = 12
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a walk ended, in lines and for JSON.
+
+    Attributes:
+        problem: the scaled problem.
+        outcome: one of the outcome types.
+        steps: how many steps the walk took after its first vertex.
+        loss: the loss at the last vertex.
+        published_stops: see `WalkResult`.
+    """
+
+    problem: IntegerProblem
+    outcome: Outcome
+    steps: int
+    loss: mpq
+    published_stops: tuple[int, ...]
+
+    def lines(self) -> list[str]:
+        """Returns the end in lines."""
+        lines = [
+            f"outcome      {outcome_words(self.outcome)}",
+            f"steps        {self.steps}",
+            f"loss         {loss_words(self.loss)}",
+        ]
+        if self.problem.lineality:
+            lines.append(f"lineality    {_lineality_words(self.problem.lineality)}")
+        lines += range_lines(self.problem, self.outcome, self.loss)
+        if self.published_stops:
+            stops = ", ".join(map(str, self.published_stops[:_LONGEST_LIST]))
+            more = len(self.published_stops) - _LONGEST_LIST
+            lines.append(
+                f"wrong stops  the published rule stops at vertices that are no minimum, before step {stops}"
+                + (f" and {more} more" if more > 0 else "")
+            )
+        return lines
+
+    def to_dict(self) -> dict[str, object]:
+        """Returns the end for JSON."""
+        found: dict[str, object] = {
+            "outcome": outcome_name(self.outcome),
+            "steps": self.steps,
+            "loss": to_text(self.loss),
+            "loss_float": to_float(self.loss),
+            "published_stops": list(self.published_stops),
+            "lineality": self.problem.lineality,
+            "global": is_global_minimum(self.problem, self.outcome, self.loss),
+            "idle_units": list(self.problem.ranges.idle),
+        }
+        if isinstance(self.outcome, Undecided):
+            found["active"] = self.outcome.active
+        return found
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class WalkResult(Facts):
+class WalkResult(Result):
     """A finished walk. Numbers are exact `gmpy2.mpq` unless their name says otherwise.
 
     Attributes:
@@ -97,6 +150,15 @@ class WalkResult(Facts):
         """
         return is_global_minimum(IntegerProblem.from_instance(self.instance), self.outcome, self.loss)
 
+    def lines(self) -> list[str]:
+        """Returns the result in lines."""
+        return self._end.lines()
+
+    @property
+    def _end(self) -> "_End":
+        problem = IntegerProblem.from_instance(self.instance)
+        return _End(problem, self.outcome, self.steps, self.loss, self.published_stops)
+
     @property
     def x(self) -> NDArray[np.float64]:
         """Returns the parameters in float64, each correctly rounded. The rounded point is not a vertex."""
@@ -113,21 +175,13 @@ class WalkResult(Facts):
 
     def to_dict(self) -> dict[str, object]:
         """Returns the result for JSON: fractions as text, floats beside them."""
-        problem = IntegerProblem.from_instance(self.instance)
-        return {
-            "outcome": self.status,
+        own = {
             "message": self.message,
             "rule": self.rule,
-            "steps": self.steps,
-            "loss": to_text(self.loss),
-            "loss_float": to_float(self.loss),
             "parameters": [[to_text(value) for value in row] for row in self.parameters],
             "parameters_float": self.x.tolist(),
-            "published_stops": list(self.published_stops),
-            "lineality": self.lineality,
-            "global": is_global_minimum(problem, self.outcome, self.loss),
-            "idle_units": list(problem.ranges.idle),
         }
+        return self._end.to_dict() | own
 
     def to_pandas(self) -> "DataFrame":
         """Returns a data frame with a row for each point of the walk: step, phase, loss and step length in floats.
@@ -237,30 +291,6 @@ class WalkResult(Facts):
                 raise InputError("the certificate is about the instance's file, which is gone or has changed")
             yield instance, run
 
-    def __str__(self) -> str:
-        """Returns the result in lines."""
-        return "\n".join(f"{name:<12} {text}" for name, text in self._facts())
-
-    def __repr__(self) -> str:
-        """Returns the result in lines: the fields hold all of the data."""
-        return str(self)
-
-    def _facts(self) -> list[tuple[str, str]]:
-        facts = [("outcome", self.message), ("steps", str(self.steps)), ("loss", loss_words(self.loss))]
-        if self.lineality:
-            facts.append(("lineality", _lineality_words(self.lineality)))
-        for line in range_lines(IntegerProblem.from_instance(self.instance), self.outcome, self.loss):
-            name, _, text = line.partition("  ")
-            facts.append((name, text.strip()))
-        if self.published_stops:
-            stops = ", ".join(map(str, self.published_stops[:_LONGEST_TABLE]))
-            words = f"the published rule stops at vertices that are no minimum, before step {stops}"
-            facts.append(("wrong stops", words))
-        return facts
-
-    def _title(self) -> str:
-        return f"exactdrl walk, rule {self.rule}"
-
 
 @dataclass(frozen=True, slots=True, repr=False)
 class WalkSummary(Result):
@@ -286,19 +316,12 @@ class WalkSummary(Result):
 
     def lines(self) -> list[str]:
         """Returns the result in lines, as `exactdrl walk` prints it."""
+        return self._end.lines()
+
+    @property
+    def _end(self) -> "_End":
         state = self.state
-        lines = [
-            f"outcome      {self.message}",
-            f"steps        {state.steps}",
-            f"loss         {loss_words(state.loss)}",
-        ]
-        if state.problem.lineality:
-            lines.append(f"lineality    {_lineality_words(state.problem.lineality)}")
-        lines += range_lines(state.problem, self.outcome, state.loss)
-        if state.published_stops:
-            stops = ", ".join(map(str, state.published_stops))
-            lines.append(f"wrong stops  the published rule stops at vertices that are no minimum, before step {stops}")
-        return lines
+        return _End(state.problem, self.outcome, state.steps, state.loss, tuple(state.published_stops))
 
     def count_lines(self) -> list[str]:
         """Returns how the decisions were made, in lines."""
@@ -306,20 +329,7 @@ class WalkSummary(Result):
 
     def to_dict(self) -> dict[str, object]:
         """Returns the result for JSON, as `exactdrl walk --json` prints it."""
-        state = self.state
-        result: dict[str, object] = {
-            "outcome": outcome_name(self.outcome),
-            "steps": state.steps,
-            "loss": to_text(state.loss),
-            "loss_float": to_float(state.loss),
-            "published_stops": state.published_stops,
-            "lineality": state.problem.lineality,
-            "global": is_global_minimum(state.problem, self.outcome, state.loss),
-            "idle_units": list(state.problem.ranges.idle),
-        }
-        if isinstance(self.outcome, Undecided):
-            result["active"] = self.outcome.active
-        return result
+        return self._end.to_dict()
 
 
 def walk(

@@ -1,12 +1,22 @@
 """The words for verdicts on a point in one layer's parameters, for people and for programs."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from gmpy2 import mpq
 
 from exactdrl.exact.rationals import to_float, to_text
 from exactdrl.minimality.point import JudgedPoint
-from exactdrl.minimality.verdict import LocalMinimum, NotMinimum, StrictLocalMinimum, Undecided, is_global_minimum
+from exactdrl.minimality.verdict import (
+    LocalMinimum,
+    NotMinimum,
+    StrictLocalMinimum,
+    Undecided,
+    Verdict,
+    is_global_minimum,
+)
 from exactdrl.points.units import dead_units_of
-from exactdrl.report.parameter_words import Rows, direction_words, legend_words
+from exactdrl.report.parameter_words import Rows, direction_words, handy_exponent, legend_words
 from exactdrl.report.words import loss_words, outcome_name, outcome_words, range_lines
 
 
@@ -37,6 +47,24 @@ def _place(judged: JudgedPoint) -> str:
     return f"not a vertex: inside a face of dimension {judged.freedom}, {judged.active} active kinks"
 
 
+def _handy(verdict: Verdict) -> Verdict:
+    """Returns the verdict with its direction scaled to numbers that are easy to read, and the lengths along it."""
+    match verdict:
+        case NotMinimum(direction, epsilon):
+            direction, factor = _scaled(direction)
+            return NotMinimum(direction, None if epsilon is None else epsilon / factor)
+        case LocalMinimum(flat=flat) if flat is not None:
+            direction, factor = _scaled(flat.direction)
+            length = None if flat.length is None else flat.length / factor
+            return replace(verdict, flat=replace(flat, direction=direction, length=length))
+    return verdict
+
+
+def _scaled(direction: Sequence[mpq]) -> tuple[tuple[mpq, ...], mpq]:
+    factor = mpq(2) ** handy_exponent(direction)
+    return tuple(factor * entry for entry in direction), factor
+
+
 def _matrix_text(judged: JudgedPoint, direction: tuple[mpq, ...]) -> list[list[str]]:
     return [[to_text(value) for value in row] for row in judged.problem.to_full_direction(direction)]
 
@@ -50,7 +78,7 @@ def layer_lines(judged: JudgedPoint) -> list[str]:
     """Returns what is known of a point, in lines for a person."""
     lines = [f"point        {_place(judged)}", f"verdict      {layer_verdict_words(judged)}"]
     lines.append(f"loss         {loss_words(judged.loss)}")
-    match judged.verdict:
+    match _handy(judged.verdict):
         case NotMinimum(direction, epsilon):
             if judged.freedom and not judged.is_stationary:
                 lines.append("gradient     not zero along the face that holds the point")
@@ -87,7 +115,7 @@ def layer_fields(judged: JudgedPoint) -> dict[str, object]:
         "global": is_global_minimum(judged.problem, verdict, judged.loss),
         "idle_units": list(judged.problem.ranges.idle),
     }
-    match verdict:
+    match _handy(verdict):
         case NotMinimum(direction, epsilon):
             result["direction"] = _matrix_text(judged, direction)
             result["epsilon"] = None if epsilon is None else to_text(epsilon)

@@ -4,7 +4,7 @@
 are counted from 1, the network's inputs being layer 0, and units from 0, as in NumPy.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from gmpy2 import mpq
@@ -69,6 +69,18 @@ def direction_words(direction: Sequence[tuple[int, Rows, bool]]) -> str:
     if more > 0:
         words += f", and {more} other parameter{'s' * (more > 1)}"
     return words or "no parameter"
+
+
+def handy_exponent(entries: Iterable[mpq]) -> int:
+    """Returns e such that a direction's numbers are easy to read when multiplied by 2^e; 0 if all are short already.
+
+    The largest entry is then between 1/2 and 2.
+    """
+    sizes = [abs(entry) for entry in entries]
+    if all(len(to_text(size)) <= _LONGEST for size in sizes):
+        return 0
+    largest = max(sizes)
+    return int(largest.denominator.bit_length() - largest.numerator.bit_length())
 
 
 def point_lines(layers: Sequence[tuple[int, Rows, bool]]) -> Iterator[str]:

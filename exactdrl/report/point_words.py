@@ -1,13 +1,16 @@
 """The words for verdicts on points, for people and for programs."""
 
+from dataclasses import replace
+
 from gmpy2 import mpq
 
 from exactdrl.certificate.verdict_file import status_name
 from exactdrl.exact.rationals import to_float, to_text
+from exactdrl.points.germ import Descent
 from exactdrl.points.judge import JudgedPoint
 from exactdrl.points.setting import Setting, Theta, find_loss
 from exactdrl.points.verdict import AffineProof, FormProof, MarginProof, Minimum, NotMinimum, Undecided, ZeroLoss
-from exactdrl.report.parameter_words import Rows, direction_words, legend_words, point_lines
+from exactdrl.report.parameter_words import Rows, direction_words, handy_exponent, legend_words, point_lines
 from exactdrl.report.words import loss_words
 
 # units that are listed one by one
@@ -39,6 +42,7 @@ def verdict_words(judged: JudgedPoint) -> str:
         case NotMinimum(is_unbounded=True):
             return "unbounded: the loss falls forever along a line that meets no kink"
         case NotMinimum(descent, is_stationary):
+            descent = _handy(descent)
             if is_stationary:
                 return "not a local minimum: stationary, but the loss falls along a curve"
             if descent.order == 1:
@@ -69,6 +73,7 @@ def verdict_lines(judged: JudgedPoint) -> list[str]:
         lines.append("affine fit   on the samples the network is the affine function with the least squared loss")
     match judged.verdict:
         case NotMinimum(descent):
+            descent = _handy(descent)
             lines.append("curve        t > 0 moves the point, and the loss falls at once:")
             lines += [
                 f"             t{_POWERS.get(power, f'^{power}')} moves {direction_words(_named(setting, part))}"
@@ -98,6 +103,22 @@ def verdict_lines(judged: JudgedPoint) -> list[str]:
 def _named(setting: Setting, theta: Theta) -> list[tuple[int, Rows, bool]]:
     """Returns the rows of each layer with its number, and whether their last column is a bias."""
     return [(layer, rows, bool(setting.biases[layer - 1])) for layer, rows in enumerate(theta, 1)]
+
+
+def _handy(descent: Descent) -> Descent:
+    """Returns a descent along the same curve, with t in a unit that makes the lowest moving power's numbers short."""
+    for power, part in enumerate(descent.curve, 1):
+        entries = [value for rows in part for row in rows for value in row]
+        if any(entries):
+            factor = mpq(2) ** (handy_exponent(entries) // power)
+            curve = tuple(_scaled(part, factor**power) for power, part in enumerate(descent.curve, 1))
+            coefficient = descent.coefficient * factor**descent.order
+            return replace(descent, curve=curve, coefficient=coefficient, at=descent.at / factor)
+    return descent
+
+
+def _scaled(theta: Theta, factor: mpq) -> Theta:
+    return tuple(tuple(tuple(factor * value for value in row) for row in rows) for rows in theta)
 
 
 def _unit_lines(judged: JudgedPoint) -> list[str]:
