@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from flint import nmod_mat
 from gmpy2 import mpq
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from strategies import examples
 
@@ -199,6 +199,8 @@ def test_floats_call_no_edge_blocked_that_is_not(instance):
 def test_steps_at_degenerate_vertices_descend(rule, instance):
     """Where an edge of the basis improves and is not blocked, the step takes one, without another basis."""
     walk = Walk(instance, rule=rule, arithmetic="exact", max_steps=40)
+    # a loss that does not depend on the layer has no vertex
+    assume(walk.start_end is None)
     while True:
         here = ExactArithmetic(walk.problem, walk.stepper.arithmetic.pattern, walk.stepper.arithmetic.basis)
         edges = [Edge(kink, is_flipped) for kink in here.basis for is_flipped in (False, True)]
@@ -337,7 +339,7 @@ MUTATIONS = {
     ),
     "the bound on rates": (
         ("leave", "is_certainly_blocked_by_group", "bound = factor * problem.sizes[i] + TINY", "bound = 0.0"),
-        GROUPED[1],
+        ((1, 2, 2, 1), 12, 1541, 12, "reference"),
     ),
     "the direction of an edge across": (
         ("leave", "set_edge", "    if is_across:", "    if is_across and False:"),

@@ -5,6 +5,7 @@ Theorem and proof: proofs/filter.md, sections 4 and 6.
 
 from math import inf, sqrt
 
+from exactdrl.arithmetic.float64.cancel import can_cancel, is_cancelled, prepare
 from exactdrl.arithmetic.float64.coefficients import fold_coefficient, gradient_jump
 from exactdrl.arithmetic.float64.marks import compiled
 from exactdrl.arithmetic.float64.scan import ROUNDING, TINY, slack
@@ -159,6 +160,24 @@ def clear_zeros(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes) -> N
             slopes.inside[slot] = 0.0
             slopes.bounds[slot] = 0.0
         if there != 0:
+            slopes.across[slot] = 0.0
+            slopes.across_bounds[slot] = 0.0
+    if can_cancel(problem):
+        clear_cancelled(problem, vertex, slopes)
+
+
+@compiled
+def clear_cancelled(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes) -> None:
+    """Sets slopes whose signs are not certain, and their bounds, to 0 where the edge's changes certainly cancel."""
+    prepare(problem, vertex, slopes)
+    for slot in range(slopes.inside.shape[0]):
+        if sign_of(slopes, 2 * slot) == 0 and is_cancelled(problem, vertex, slopes, slot, False):
+            slopes.multipliers[slot] = 0.0
+            slopes.inside[slot] = 0.0
+            slopes.bounds[slot] = 0.0
+    for slot in range(slopes.inside.shape[0]):
+        set_across(problem, vertex, slopes, slot)
+        if sign_of(slopes, 2 * slot + 1) == 0 and is_cancelled(problem, vertex, slopes, slot, True):
             slopes.across[slot] = 0.0
             slopes.across_bounds[slot] = 0.0
 

@@ -11,6 +11,7 @@ MODULES = (
     "groups",
     "vertex",
     "structure",
+    "cancel",
     "slopes",
     "leave",
     "start",

@@ -25,6 +25,9 @@ SIGNS, STEEPEST_EDGES = 7, 8
 LOST = 9
 # Places in `group_counts`
 IS_MARKED, RESTING = 0, 1
+# An edge that moves more units of the trained layer is not asked whether their changes cancel; with so many columns of
+# 0 and 1 elimination stays far below 2^63
+MOST_MOVED = 6
 # In `sides`: every sample of the group so far has a kink of the unit that vanishes
 ANY_SIDE = 0.5
 
@@ -188,9 +191,16 @@ class Slopes(NamedTuple):
         slots: (n,), in address order.
         below: (depths, width), the units one layer below that a unit depends on, as bits.
         passing: (depths, N), the units that have a slope, as bits.
+        clear: the same without the units whose kinks are in the basis.
         touched: (n_ℓ, N), whether the loss, and whether the basis, depends on a unit in a sample.
         reaches: (n, n_ℓ), whether the kink in a slot depends on a unit.
         groups: (n,), numbers of rows of one sample; 0 where the row counts for nothing.
+        heard: (N,), units of the layer above the trained one on which the loss depends in a sample, as bits.
+        resting: (N,), units of the trained layer whose kinks of the sample are in the basis, as bits.
+        rows_of: (N,), numbers of rows in each sample that count.
+        moved: (MOST_MOVED,), units that an edge moves.
+        counts: (2^MOST_MOVED,), numbers of samples by the moved units that take part in them, as bits.
+        span: (MOST_MOVED + 1, MOST_MOVED), rows of 0 and 1, in row echelon form but for the last.
     """
 
     multipliers: Vector
@@ -213,9 +223,16 @@ class Slopes(NamedTuple):
     slots: Indices
     below: Table
     passing: Table
+    clear: Table
     touched: Table
     reaches: Table
     groups: Indices
+    heard: Indices
+    resting: Indices
+    rows_of: Indices
+    moved: Indices
+    counts: Indices
+    span: Table
 
 
 def empty_vertex(problem: FloatProblem) -> FloatVertex:
@@ -302,7 +319,14 @@ def empty_slopes(problem: FloatProblem) -> Slopes:
         slots=room(n),
         below=room(depths, width),
         passing=room(depths, samples),
+        clear=room(depths, samples),
         touched=room(units, samples),
         reaches=room(n, units),
         groups=room(n),
+        heard=room(samples),
+        resting=room(samples),
+        rows_of=room(samples),
+        moved=room(MOST_MOVED),
+        counts=room(2**MOST_MOVED),
+        span=room(MOST_MOVED + 1, MOST_MOVED),
     )

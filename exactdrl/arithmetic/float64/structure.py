@@ -6,7 +6,7 @@ independence alone. Proofs/filter.md, 6.
 """
 
 from exactdrl.arithmetic.float64.marks import compiled
-from exactdrl.arithmetic.float64.state import FloatProblem, FloatVertex, Slopes
+from exactdrl.arithmetic.float64.state import FloatProblem, FloatVertex, Slopes, Table
 
 # Units of a layer are the bits of an integer; wider layers are left to exact arithmetic
 WIDEST = 62
@@ -43,8 +43,10 @@ def find_passing_units(problem: FloatProblem, vertex: FloatVertex, slopes: Slope
                 if has_slope(problem, t, q, i, vertex.masks[t, q, i] != 0.0):
                     slopes.passing[t, i] |= bit_of(q)
     for slot in range(vertex.kinks.shape[0]):
+        slopes.passing[vertex.kinks[slot, 0], vertex.kinks[slot, 1]] &= ~bit_of(vertex.kinks[slot, 2])
+    slopes.clear[:] = slopes.passing
+    for slot in range(vertex.kinks.shape[0]):
         t, i, q = vertex.kinks[slot, 0], vertex.kinks[slot, 1], vertex.kinks[slot, 2]
-        slopes.passing[t, i] &= ~bit_of(q)
         if has_slope(problem, t, q, i, False):
             slopes.passing[t, i] |= bit_of(q)
 
@@ -59,14 +61,14 @@ def has_slope(problem: FloatProblem, depth: int, unit: int, sample: int, is_on: 
 
 
 @compiled
-def reach_down(slopes: Slopes, sample: int, depth: int, until: int, units: int) -> int:
+def reach_down(slopes: Slopes, passing: Table, sample: int, depth: int, until: int, units: int) -> int:
     """Returns the activations of layer `until` to which paths lead down from some units of layer `depth`, all as bits.
 
-    A path ends at a unit of a layer in between whose slope is 0.
+    A path ends at a unit of a layer in between that is not among those that are passing.
     """
     for t in range(depth, until, -1):
         if t < depth:
-            units &= slopes.passing[t, sample]
+            units &= passing[t, sample]
         reached, j = 0, 0
         while units != 0:
             if units & 1:
@@ -159,14 +161,14 @@ def find_zero_slopes(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes)
     find_passing_units(problem, vertex, slopes)
     # by unit and sample: whether the loss depends on the unit there (1), and whether a row of the basis does (2)
     for i in range(problem.inputs.shape[1]):
-        reached = reach_down(slopes, i, top, 0, slopes.passing[top, i])
+        reached = reach_down(slopes, slopes.passing, i, top, 0, slopes.passing[top, i])
         if top > 0:
             reached &= slopes.passing[0, i]
         for u in range(width):
             slopes.touched[u, i] = (reached >> u) & 1
     for slot in range(n):
         depth, sample = vertex.kinks[slot, 0], vertex.kinks[slot, 1]
-        reached = reach_down(slopes, sample, depth, 0, bit_of(vertex.kinks[slot, 2]))
+        reached = reach_down(slopes, slopes.passing, sample, depth, 0, bit_of(vertex.kinks[slot, 2]))
         if depth > 0:
             reached &= slopes.passing[0, sample]
         for u in range(width):
@@ -180,12 +182,12 @@ def find_zero_slopes(problem: FloatProblem, vertex: FloatVertex, slopes: Slopes)
         if (
             slopes.off_zero[slot] == 0
             or depth == top
-            or reach_down(slopes, sample, top, depth, slopes.passing[top, sample]) & bit
+            or reach_down(slopes, slopes.passing, sample, top, depth, slopes.passing[top, sample]) & bit
         ):
             continue
         slopes.on_zero[slot] = 1
         for other in range(n):
             if slopes.off_zero[other] == 0 and vertex.kinks[other, 1] == sample and vertex.kinks[other, 0] > depth:
                 own = bit_of(vertex.kinks[other, 2])
-                if reach_down(slopes, sample, vertex.kinks[other, 0], depth, own) & bit:
+                if reach_down(slopes, slopes.passing, sample, vertex.kinks[other, 0], depth, own) & bit:
                     slopes.on_zero[slot] = 0
