@@ -16,6 +16,7 @@ from exactdrl import write_instance as write
 from exactdrl.cells.affine import gradient_jump
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Pattern
+from exactdrl.certificate.replay import replay
 from exactdrl.exact.balls import from_arb, from_parts, to_arb, to_parts
 from exactdrl.exact.enclosed import PRECISION, EnclosedNumber, EnclosedSequence, concatenate, enclose
 from exactdrl.exact.rationals import to_float
@@ -72,6 +73,46 @@ def test_enclosures_hold_the_vertices(tmp_path_factory, instance, length):
             assert holds(loss, exact.loss())
             size = max(map(abs, coordinates), default=mpq(0)) + 1
             assert all(from_arb(ball.rad()) <= size / 2**90 for ball in point.entries())
+
+
+def exact_box(problem, certificate):
+    """The least and the greatest value of each coordinate over all vertices, on multiples of 1/1024."""
+    columns = list(zip(*(list(vertex.vertex()) for vertex in replay(problem, certificate)), strict=True))
+    lower = [mpq(math.floor(min(column) * 1024), 1024) for column in columns]
+    upper = [mpq(math.floor(max(column) * 1024) + 1, 1024) for column in columns]
+    return problem.to_full(lower), problem.to_full(upper)
+
+
+@given(instance=instances(max_depth=3, max_parameters=5), length=st.integers(1, 5))
+@examples(40)
+def test_box(tmp_path_factory, instance, length):
+    """The walk's box is that of its exact vertices."""
+    problem, certificate = recorded(tmp_path_factory.mktemp("box"), instance)
+    if certificate.first.is_start:
+        return
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(trajectory, "_STEPS_A_PART", length)
+        found = follow_trajectory(problem, certificate)
+    assert (found.lower, found.upper) == exact_box(problem, certificate)
+
+
+@pytest.mark.parametrize("widths", [(1, 4, 1), (2, 6, 2, 1)])
+def test_box_of_units_that_are_0(tmp_path, monkeypatch, widths):
+    """Where units are 0 the box needs no exact vertex: the basis shows it."""
+    problem, certificate = recorded(tmp_path, sample_experiment(widths, samples=40, seed=1))
+    vertices = [vertex.vertex() for vertex in replay(problem, certificate)]
+    parts = segments(problem, certificate, len(certificate.steps))
+    zeros = list(trajectory._find_zeros(problem, parts[0]))
+    assert any(zeros)
+    assert [[k for k, value in enumerate(vertex) if value == 0] for vertex in vertices] == list(map(sorted, zeros))
+    expected = exact_box(problem, certificate)
+
+    def refuse(*_):
+        raise AssertionError("all vertices were computed")
+
+    monkeypatch.setattr(trajectory, "replay_segment", refuse)
+    found = follow_trajectory(problem, certificate)
+    assert (found.lower, found.upper) == expected
 
 
 @given(instance=instances(max_depth=3, max_parameters=5), seed=st.integers(0, 2**32))
@@ -153,9 +194,9 @@ def test_leaving_the_cell_is_refused(walked):
         pattern.flip(kink)
         wrong = Segment(0, tuple(pattern.to_hex()), first.basis, ())
         pattern.flip(kink)
-        for replay in (replay_enclosed, replay_segment):
+        for follow in (replay_enclosed, replay_segment):
             try:
-                list(replay(problem, wrong))
+                list(follow(problem, wrong))
             except InputError as error:
                 refused += 1
                 assert "leaves its cells" in str(error) or "depends on those before it" in str(error)

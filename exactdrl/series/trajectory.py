@@ -4,9 +4,11 @@ Each number is known by an enclosure of some 100 bits, and is computed exactly o
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import islice
 
 import numpy as np
 from flint import arb, arb_mat, ctx
@@ -155,7 +157,14 @@ def _box(problem: IntegerProblem, segment: Segment, points: list[arb_mat], first
         least = _floors(entries, middles - slack, middles + slack, min)
         greatest = _floors(entries, -middles - slack, slack - middles, max)
     if least is None or greatest is None:
-        # a coordinate is a multiple of 1/1024, or too near to such a multiple
+        # a coordinate is a multiple of 1/1024, or too near to such a multiple; it is often 0, since a unit is
+        for row, zeros in zip(entries, islice(_find_zeros(problem, segment), first, None), strict=True):
+            for column in zeros:
+                row[column] = arb(0)
+        with ctx.workprec(PRECISION):
+            least = _floors(entries, middles - slack, middles + slack, min)
+            greatest = _floors(entries, -middles - slack, slack - middles, max)
+    if least is None or greatest is None:
         floors = []
         for vertex in replay_segment(problem, segment):
             numbers, denominator = vertex.point()
@@ -163,6 +172,25 @@ def _box(problem: IntegerProblem, segment: Segment, points: list[arb_mat], first
         columns = list(zip(*floors[first:], strict=True))
         least, greatest = [min(column) for column in columns], [max(column) for column in columns]
     return least, [floor + 1 for floor in greatest]
+
+
+def _find_zeros(problem: IntegerProblem, segment: Segment) -> Iterator[list[int]]:
+    """Yields, for each vertex of a segment, the coordinates of units that are 0 there.
+
+    A unit with as many kinks of its own in the basis as it has parameters is 0: they are independent, and vanish where
+    it is 0.
+    """
+    pattern, basis = problem.pattern_from_hex(segment.pattern), list(segment.basis)
+    for step in (None, *segment.steps):
+        if step is not None:
+            follow(pattern, basis, step)
+        own = Counter(
+            problem.addresses.unit(kink)
+            for kink in basis
+            if kink.layer == problem.first and not problem.offsets[0][kink.sample][problem.addresses.unit(kink)]
+        )
+        dead = [unit for unit, count in own.items() if count == problem.rank]
+        yield [unit * problem.rank + column for unit in dead for column in range(problem.rank)]
 
 
 def _floors(
