@@ -20,7 +20,11 @@ def scatter(block: Block, count: int) -> Iterator[tuple[mpz, ...]]:
     residues = [[int(entry % PRIME) for entry in row] for row in block.rows]
     for _ in range(count):
         order = sorted(range(len(block.rows)), key=lambda _: next(numbers))
-        basis = [order[k] for k in independent_modulo_prime([residues[j] for j in order], block.width)]
+        # the first few mostly hold a basis, and the rest need not be looked at then
+        chosen = independent_modulo_prime([residues[j] for j in order[: 4 * block.width]], block.width)
+        if len(chosen) < block.width:
+            chosen = independent_modulo_prime([residues[j] for j in order], block.width)
+        basis = [order[k] for k in chosen]
         direction = _solve(block, basis, [mpq(next(numbers) % (2 * _REACH + 1) - _REACH) for _ in basis])
         if any(direction):
             yield direction
