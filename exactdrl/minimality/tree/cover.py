@@ -15,7 +15,7 @@ squares, and the weights moved from kinks with much load to those with little. W
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from flint import fmpq_mat, fmpz_mat
+from flint import fmpq_mat, fmpz, fmpz_mat
 from gmpy2 import mpq
 
 from exactdrl.exact.linear import independent_rows, solve_columns, to_integers, to_matrix
@@ -131,16 +131,16 @@ def _spread(rows: Sequence[Sequence[mpq]], wanted: Sequence[Sequence[mpq]]) -> t
     matrix, right = to_matrix(rounded[: len(rows)], width), to_matrix(rounded[len(rows) :], width).transpose()
     entries, transposed = matrix.tolist(), matrix.transpose()
     weights = [1 << _WEIGHT] * len(rows)
-    best: tuple[int, list[int], list[list[int]], int] | None = None
+    best: tuple[int, list[int], list[list[fmpz]], int] | None = None
     for _ in range(_ROUNDS):
         weighted = fmpz_mat([[weight * entry for entry in row] for weight, row in zip(weights, entries, strict=True)])
         gram = transposed * weighted
         if gram.rank() < width:
             return None
         numerators, denominator = fmpq_mat(gram).solve(fmpq_mat(right)).numer_denom()
-        parts = [[int(entry) for entry in row] for row in (weighted * numerators).tolist()]
+        parts = (weighted * numerators).tolist()
         size = int(denominator)
-        loads = [(sum(map(abs, row)) << _WEIGHT) // size for row in parts]
+        loads = [(int(sum(map(abs, row))) << _WEIGHT) // size for row in parts]
         worst, mean = max(loads), sum(loads) // len(loads)
         if best is None or worst < best[0]:
             best = worst, weights, parts, size
@@ -153,7 +153,7 @@ def _spread(rows: Sequence[Sequence[mpq]], wanted: Sequence[Sequence[mpq]]) -> t
         return None
     _, weights, parts, size = best
     order = sorted(range(len(rows)), key=lambda i: -weights[i])
-    return order, [[mpq(row[c], size) for row in parts] for c in range(len(wanted))]
+    return order, [[mpq(int(row[c]), size) for row in parts] for c in range(len(wanted))]
 
 
 def _short(value: mpq) -> mpq:
