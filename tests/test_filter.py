@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from strategies import general_instances, instances
 
 from exactdrl import InputError, Instance, Walk, sample_experiment
-from exactdrl.arithmetic import native
+from exactdrl.arithmetic import filtered, native, regular_vertex
 from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.arithmetic.filtered import FilteredArithmetic
 from exactdrl.arithmetic.float64 import arrays as float_arrays
 from exactdrl.arithmetic.float64 import coefficients as float_coefficients
 from exactdrl.arithmetic.float64 import follow as float_follow
+from exactdrl.arithmetic.float64 import kernel
 from exactdrl.arithmetic.float64 import problem as float_problem
 from exactdrl.arithmetic.float64 import scan as float_scan
 from exactdrl.arithmetic.float64 import slopes as float_slopes
@@ -28,6 +29,7 @@ from exactdrl.arithmetic.float64 import vertex as float_vertex
 from exactdrl.arithmetic.float64.problem import RANGE, to_float_problem
 from exactdrl.arithmetic.float64.state import empty_slopes, empty_vertex
 from exactdrl.arithmetic.protocol import Edge, EdgeSearch
+from exactdrl.arithmetic.regular_vertex import find_regular_vertex
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.problem.loss import Loss
@@ -217,6 +219,120 @@ def test_fallback_without_compiler_is_the_same():
     assert outputs[0].startswith("False True")
     assert outputs[1].startswith("True True")
     assert outputs[0].split(" ", 1)[1] == outputs[1].split(" ", 1)[1]
+
+
+# -- steps that floats propose, and exact points prove
+
+
+def doubt_everything(patch):
+    """Floats hold no vertex, nor where a step ends: exact points do both."""
+    patch.setattr(filtered, "LARGEST_KEPT", 0)
+    honest = native.set_up
+    patch.setattr(native, "set_up", lambda floats, vertex: honest(floats, vertex) and False)
+    patch.setattr(native, "walk_steps", kernel.walk_steps)
+    patch.setattr(kernel, "go", lambda *arguments: False)
+
+
+def propose_others(patch):
+    """Of the kinks that are met, one that is not the first is proposed, if there is one."""
+
+    def scan_rates(problem, vertex):
+        first = float_arrays.scan_rates(problem, vertex)
+        for depth, width in enumerate(problem.widths.tolist()):
+            values, rates = vertex.values[depth, :width], vertex.rates[depth, :width]
+            for unit, sample in np.argwhere(values * rates < 0.0).tolist():
+                if np.isfinite(values[unit, sample]) and (depth, unit, sample) != first:
+                    return depth, unit, sample
+        return first
+
+    patch.setattr(kernel, "scan_rates", scan_rates)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@given(instance=instances())
+def test_same_walk_by_exact_points(rule, instance):
+    """Degenerate and regular problems: what exact points prove is the exact walk, and what they do not is left alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        doubt_everything(patch)
+        wanted, found, _ = both(instance, rule)
+    assert found == wanted
+
+
+@pytest.mark.parametrize("name", ["", "leaky", "pinball", "weights"])
+@pytest.mark.parametrize("rule", RULES)
+def test_exact_points_prove_steps(name, rule, monkeypatch):
+    """On regular problems each step is proved so, but where slopes are 0; wrong proposals prove nothing."""
+    instance = generalise(sample_experiment((3, 4, 3, 2), samples=25, seed=3), **GENERAL.get(name, {}))
+    doubt_everything(monkeypatch)
+    wanted, found, counts = both(instance, rule)
+    assert found == wanted
+    assert counts.steps[0] == 0
+    assert counts.exact["first kink"] > 0.9 * counts.steps[1] > 0
+    propose_others(monkeypatch)
+    wanted, found, counts = both(instance, rule, limit=60)
+    assert found == wanted
+    assert counts.exact["first kink"] < 0.5 * counts.steps[1]
+
+
+def test_an_end_outside_the_cell_proves_nothing(monkeypatch):
+    """Were it not asked whether the proposed end lies in the cell, wrong steps would be taken."""
+    instance = sample_experiment((3, 4, 3, 2), samples=25, seed=3)
+    doubt_everything(monkeypatch)
+    propose_others(monkeypatch)
+    monkeypatch.setattr(regular_vertex, "is_in_cell", lambda pattern, values: True)
+    wanted, found, _ = both(instance, "steepest", limit=20)
+    assert found != wanted
+
+
+def test_a_vertex_where_others_vanish_is_not_regular():
+    """Of the walks with one input, most vertices are degenerate: where others vanish, no exact point is taken."""
+    walk = Walk(sample_experiment((1, 4, 1), samples=20, seed=0), arithmetic="exact")
+    found = set()
+    for _ in walk:
+        at = walk.stepper.arithmetic
+        regular = find_regular_vertex(walk.problem, at.pattern, at.basis)
+        is_regular = at.vanishing_kinks() == sorted(at.basis)
+        assert (regular is not None) == is_regular
+        if regular is not None:
+            assert tuple(mpq(entry, regular.point[1]) for entry in regular.point[0]) == at.vertex()
+        found.add(is_regular)
+    assert found == {False, True}
+
+
+def at_exact_point(case):
+    """The case's instance, and its vertex loaded with the exact point; None where it is not regular."""
+    instance, arithmetic, exact = ready(case)
+    if exact.vanishing_kinks() != sorted(exact.basis):
+        return None
+    arithmetic._is_dear, arithmetic._is_loaded = True, False
+    with pytest.MonkeyPatch.context() as patch:
+        honest = native.set_up
+        patch.setattr(native, "set_up", lambda floats, vertex: honest(floats, vertex) and False)
+        arithmetic._vertex.values[:] = np.nan
+        assert arithmetic._load()
+    return instance, arithmetic, exact
+
+
+POINT_BOUNDS = {
+    "point": "m.theta_errors[:] = 0.0",
+    "point, one bound": "m.scalars[float_vertex.POINT_ERROR] = 0.0",
+    "values": "m.errors[:] = 0.0",
+    "values, one bound": "m.scalars[float_vertex.SPREAD] = m.scalars[float_vertex.SHARE] = 0.0",
+}
+
+
+@pytest.mark.parametrize("name", ["", *POINT_BOUNDS])
+def test_bounds_hold_at_exact_points(name):
+    """Rounded exact points and values lie within their bounds; with a bound set to 0, the check notices."""
+    noticed, regular = 0, [found for case in ALL_CASES if (found := at_exact_point(case)) is not None]
+    assert len(regular) > 5
+    for instance, arithmetic, exact in regular:
+        exec(POINT_BOUNDS.get(name, ""), {"m": arithmetic._vertex, "float_vertex": float_vertex})
+        try:
+            check_bounds(instance, arithmetic, exact)
+        except AssertionError:
+            noticed += 1
+    assert bool(noticed) == bool(name)
 
 
 # -- every bound against exact numbers

@@ -21,6 +21,7 @@ from exactdrl.arithmetic.float64.problem import to_float_problem
 from exactdrl.arithmetic.float64.slopes import NO_EDGE, UNSURE_SIGN
 from exactdrl.arithmetic.float64.state import (
     CONDITION,
+    EPSILON,
     SIGNS,
     STEEPEST_EDGES,
     FloatProblem,
@@ -29,8 +30,9 @@ from exactdrl.arithmetic.float64.state import (
     empty_slopes,
     empty_vertex,
 )
-from exactdrl.arithmetic.float64.vertex import estimate_loss, set_masks
+from exactdrl.arithmetic.float64.vertex import LARGEST_DEFECT, estimate_loss, set_masks
 from exactdrl.arithmetic.protocol import Edge, EdgeSearch, Move
+from exactdrl.arithmetic.regular_vertex import RegularVertex, find_regular_vertex, put_in_floats
 from exactdrl.cells.integer_problem import IntegerProblem
 from exactdrl.cells.kinks import Kink, Pattern
 from exactdrl.cells.scan import Breakpoint
@@ -78,6 +80,9 @@ class FilteredArithmetic:
         self._floats: FloatProblem | None = None
         self._vertex: FloatVertex | None = None
         self._slopes: Slopes | None = None
+        # of the vertex, where it was needed; and the step that floats proposed last, with its flips
+        self._regular: RegularVertex | None = None
+        self._proposed: tuple[list[int], list[list[int]]] | None = None
         self._is_out_of_range = False
         self._is_loaded = False
         self._rest, self._next_rest = 0, 1
@@ -88,7 +93,7 @@ class FilteredArithmetic:
 
     def restart(self, pattern: Pattern, basis: Sequence[Kink]) -> None:
         """Takes another vertex, and tries floats there at once."""
-        self._exact, self._balls, self._recorded = None, None, (pattern.copy(), list(basis))
+        self._exact, self._balls, self._recorded, self._regular = None, None, (pattern.copy(), list(basis)), None
         self._is_loaded, self._rest = False, 0
 
     # -- steps in floats
@@ -106,14 +111,17 @@ class FilteredArithmetic:
         if not self._load():
             return []
         moves, end = self._walk_on(search, limit, [])
-        while end == UNSURE_SIGN and len(moves) < limit:
-            # mostly a slope is exactly 0, by some structure of the data; a linear system finds all that are
-            zeros = self._zero_edges() if self._load() else []
-            more: list[Move] = []
-            if zeros:
-                more, end = self._walk_on(search, limit - len(moves), zeros)
-                moves += more
-            if not more:
+        while end in (UNSURE_SIGN, kernel.UNSURE_FIRST) and len(moves) < limit:
+            proved, zeros = self._look_closer(end)
+            if not proved and not zeros:
+                break
+            moves += proved
+            end = kernel.FULL if proved else end
+            if len(moves) == limit or not self._load():
+                break
+            more, end = self._walk_on(search, limit - len(moves), zeros)
+            moves += more
+            if zeros and not more and end == UNSURE_SIGN:
                 break
         if end not in (kernel.FULL, NO_EDGE):
             self._rest = 1 if moves else self._back_off()
@@ -148,8 +156,45 @@ class FilteredArithmetic:
         if taken:
             self._forget()
         self._is_loaded = end == kernel.FULL
-        taken_flips = flips[: int(records[:taken, 0].sum())]
+        filled = int(records[:taken, 0].sum())
+        taken_flips = flips[:filled]
+        self._proposed = None
+        if end == kernel.UNSURE_FIRST and records[taken, 4] >= 0:
+            record = records[taken].tolist()
+            self._proposed = record, flips[filled : filled + record[0]].tolist()
         return self._to_moves(basis, records[:taken].tolist(), taken_flips.tolist()), end
+
+    def _look_closer(self, end: int) -> tuple[list[Move], list[Edge]]:
+        """Returns the step that was not certain, if it can be proved; or the edges whose slope is exactly 0.
+
+        Mostly a slope is exactly 0, by some structure of the data; a linear system finds all that are.
+        """
+        if end == UNSURE_SIGN:
+            return [], self._zero_edges() if self._load() else []
+        proved = self._take_proposed()
+        return [] if proved is None else [proved], []
+
+    def _take_proposed(self) -> Move | None:
+        """Takes the step whose edge floats have chosen, if it is proved that it ends where they propose.
+
+        At the end only the kinks of the basis may vanish, and the others have to be on their sides: then the ratio test
+        finds the proposed kink alone (proofs/filter.md, 5).
+        """
+        if self._proposed is None or not self._is_dear:
+            return None
+        record, flips = self._proposed
+        pattern, basis = self.pattern.copy(), list(self.basis)
+        (move,) = self._to_moves(basis, [record], flips)
+        for kink in move.flips:
+            pattern.flip(kink)
+        found = find_regular_vertex(self._problem, pattern, basis)
+        if found is None:
+            return None
+        self._forget()
+        self._recorded, self._regular, self._is_loaded = (pattern, basis), found, False
+        self.counts.steps[1] += 1
+        self.counts.exact["first kink"] += 1
+        return move
 
     def _zero_edges(self) -> list[Edge]:
         """Returns the edges of the current vertex whose slope is exactly 0."""
@@ -183,7 +228,7 @@ class FilteredArithmetic:
 
     def _forget(self) -> None:
         """Drops every other form of the vertex: the floats have moved on."""
-        self._exact, self._balls, self._recorded, self._next_rest = None, None, None, 1
+        self._exact, self._balls, self._recorded, self._regular, self._next_rest = None, None, None, None, 1
 
     def _count_floats(self, vertex: FloatVertex, steps: int) -> None:
         for kind, count in zip(KINDS, (vertex.scalars[SIGNS], vertex.scalars[STEEPEST_EDGES], steps), strict=True):
@@ -223,10 +268,21 @@ class FilteredArithmetic:
         vertex.kinks[:] = [numbers(kink) for kink in basis]
         vertex.order[:] = np.arange(len(basis))
         self.counts.loads += 1
-        self._is_loaded = native.set_up(self._floats, vertex)
+        self._is_loaded = native.set_up(self._floats, vertex) or self._load_point(self._floats, vertex)
         if not self._is_loaded:
             self._rest = self._back_off()
         return self._is_loaded
+
+    def _load_point(self, floats: FloatProblem, vertex: FloatVertex) -> bool:
+        """Sets up a vertex whose inverse floats enclose by its exact point, where that costs less than balls."""
+        if not self._is_dear or not vertex.scalars[EPSILON] < LARGEST_DEFECT:
+            return False
+        if self._regular is None:
+            self._regular = find_regular_vertex(self._problem, self.pattern, self.basis)
+        if self._regular is None:
+            return False
+        put_in_floats(self._problem, self._regular, vertex)
+        return bool(native.begin_at(floats, vertex))
 
     # -- the vertex
 
@@ -391,5 +447,5 @@ class FilteredArithmetic:
         """Returns pattern and basis, to be changed; None if the exact vertex holds them."""
         if self._exact is None and self._recorded is None:
             self._recorded = (self.pattern, self.basis)
-        self._is_loaded = False
+        self._is_loaded, self._regular = False, None
         return self._recorded

@@ -61,6 +61,7 @@ KIND = "plain Python" if _compiled is None else "compiled, AVX2" if _compiled.__
 
 load = _compiled.load if _compiled else kernel.load
 begin = _compiled.begin if _compiled else kernel.begin
+begin_at = _compiled.begin_at if _compiled else kernel.begin_at
 walk_steps = _compiled.walk_steps if _compiled else kernel.walk_steps
 follow_steps = _compiled.follow_steps if _compiled else follow.follow_steps
 take_in_kinks = _compiled.take_in_kinks if _compiled else start.take_in_kinks

@@ -9,6 +9,7 @@ from exactdrl.arithmetic.float64.arrays import scan_rates
 from exactdrl.arithmetic.float64.groups import find_resting, first_near
 from exactdrl.arithmetic.float64.leave import is_certainly_closed
 from exactdrl.arithmetic.float64.marks import compiled, exported
+from exactdrl.arithmetic.float64.scan import ROUNDING, TINY
 from exactdrl.arithmetic.float64.slopes import (
     CHOSEN,
     UNSURE_SIGN,
@@ -17,15 +18,30 @@ from exactdrl.arithmetic.float64.slopes import (
     is_on,
     set_slopes,
 )
-from exactdrl.arithmetic.float64.state import FLIPS, RESTING, FloatProblem, FloatVertex, Slopes, Table
+from exactdrl.arithmetic.float64.state import (
+    AGE,
+    FLIPS,
+    LOST,
+    POINT_ERROR,
+    RESTING,
+    SHARE,
+    SPREAD,
+    FloatProblem,
+    FloatVertex,
+    Slopes,
+    Table,
+)
 from exactdrl.arithmetic.float64.vertex import (
     FLIPS_A_GRADIENT,
+    LARGEST,
+    clear_basis,
     enclose_inverse,
     find_zero_units,
     first_to_enter,
     flip,
     go,
     set_direction,
+    set_free,
     set_gradient,
     set_row,
     settle_anew,
@@ -59,6 +75,28 @@ def begin(problem: FloatProblem, vertex: FloatVertex) -> bool:
     find_zero_units(problem, vertex)
     find_resting(problem, vertex)
     return enclose_inverse(vertex) and settle_anew(problem, vertex)
+
+
+@exported
+def begin_at(problem: FloatProblem, vertex: FloatVertex) -> bool:
+    """Does what `begin` does, at a point that is known with all values there; True if the inverse is enclosed.
+
+    θ and the values are the exact ones, rounded; only the kinks of the basis vanish. Proofs/filter.md, 5.
+    """
+    find_zero_units(problem, vertex)
+    find_resting(problem, vertex)
+    set_free(problem, vertex)
+    clear_basis(vertex)
+    largest = 0.0
+    for p in range(vertex.theta.shape[0]):
+        largest = max(largest, abs(vertex.theta[p]))
+        vertex.theta_errors[p] = 2.0 * ROUNDING * abs(vertex.theta[p]) + TINY
+    vertex.scalars[POINT_ERROR] = 2.0 * ROUNDING * largest + TINY
+    vertex.scalars[SPREAD] = 2.0 * ROUNDING * largest + TINY
+    vertex.scalars[SHARE] = 2.0 * ROUNDING
+    vertex.scalars[LOST] = TINY
+    vertex.scalars[AGE] = 0.0
+    return enclose_inverse(vertex) and largest <= LARGEST
 
 
 @compiled
@@ -170,7 +208,8 @@ def walk_steps(
         vertex: after `load` and `begin`.
         slopes: room for them; `given` tells of edges of the first vertex whose slope is 0 exactly.
         search: CUMULATIVE, STEEPEST or FIRST.
-        records: (steps, RECORD), filled in.
+        records: (steps, RECORD), filled in; after UNSURE_FIRST the next row is the step whose edge is certain. Its
+            entering kink is a proposal, of depth -1 where there is none.
         flips: (steps · n, 3), filled in: the kinks flipped by one step after another.
     """
     filled = 0
@@ -189,13 +228,14 @@ def walk_steps(
                 flips[filled, part] = vertex.kinks[slot, part]
             filled += 1
             sound = sound and flip(problem, vertex, slot)
+        records[step, 0] = flipped
+        records[step, 4] = -1
+        records[step, 7] = 1 if is_stop else 0
         if not sound or not take(problem, vertex, leaving, records, step):
             # back to the cell of the vertex before
             for entry in range(begin_of_flips, filled):
                 depth, sample, unit = flips[entry, 0], flips[entry, 1], flips[entry, 2]
                 vertex.masks[depth, unit, sample] = 1.0 - vertex.masks[depth, unit, sample]
             return step, UNSURE_FIRST
-        records[step, 0] = flipped
-        records[step, 7] = 1 if is_stop else 0
         slopes.given[:] = 0
     return records.shape[0], FULL
