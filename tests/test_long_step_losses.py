@@ -475,3 +475,26 @@ def test_a_limit_is_no_outcome() -> None:
     instance = drawn(3, LOSSES[0])
     walk = Walk(instance, rule="long-step", max_steps=1)
     assert walk.run() == StepLimit()
+
+
+@pytest.mark.parametrize("is_constant", [False, True])
+def test_a_walk_that_ends_in_its_start_meets_no_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_constant: bool
+) -> None:
+    """A certificate without a vertex holds the ray or the bound: neither a limit of 0 steps nor an interrupt hides it."""
+    layers = [([[1]], [0]), *([([[0]], [0])] if is_constant else [])]
+    instance = Instance.create(layers, [[1], [2]], [[0], [0]], layer=1, loss=Loss.linear())
+    write_instance(instance, tmp_path / "a.json")
+    instance = read_instance(tmp_path / "a.json")
+    whole, limited, stopped = tmp_path / "a.drl", tmp_path / "b.drl", tmp_path / "c.drl"
+    outcome = record_walk(Walk(instance), whole)
+    assert isinstance(outcome, LocalMinimum if is_constant else Unbounded)
+    assert record_walk(Walk(instance, max_steps=0), limited) == outcome
+
+    def interrupted(walk: Walk, limit: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Walk, "advance", interrupted)
+    assert record_walk(Walk(instance), stopped) == outcome
+    assert whole.read_bytes() == limited.read_bytes() == stopped.read_bytes()
+    assert verify(tmp_path / "a.json", whole).status == "accepted"

@@ -69,7 +69,7 @@ def record_walk(
             _write_steps(walk, file, on_step)
             outcome = walk.outcome or StepLimit()
         except KeyboardInterrupt:
-            outcome = StepLimit()
+            outcome = walk.outcome_at_start or StepLimit()
         steps = file.finish(outcome)
         if steps != walk.steps and not isinstance(outcome, StepLimit):
             raise AssertionError("a certificate without all its steps: this is a bug")

@@ -360,7 +360,9 @@ class _Reader:
                 known = ", ".join(known.__name__ for known in self.modules)  # type: ignore[attr-defined] # types have it
                 if any(kind == known.__name__ for known in self.modules):  # type: ignore[attr-defined] # the same
                     kind = f"{type(part).__module__}.{kind}"
-                raise InputError(f"{place}: {node.target} is of class {kind}{_ADVICE.get(kind, '')}; {known} are possible")
+                raise InputError(
+                    f"{place}: {node.target} is of class {kind}{_ADVICE.get(kind, '')}; {known} are possible"
+                )
         elif (node.target if node.op == "call_function" else None) not in self.functions and name not in self.methods:
             raise InputError(f"{place}: its forward pass calls {name} ({node.name}), which is no layer or activation")
         if any(use is not current and not self._is_shape(use) and use.op != "get_attr" for use in node.all_input_nodes):

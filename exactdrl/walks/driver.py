@@ -136,6 +136,16 @@ class Walk:
         return self.stepper.loss_estimate()
 
     @property
+    def outcome_at_start(self) -> LocalMinimum | Unbounded | None:
+        """Returns the outcome of a walk that ends in its start, None for a walk that has a vertex."""
+        end = self.start_end
+        if end is None:
+            return None
+        if end.direction is None:
+            return LocalMinimum("bound")
+        return Unbounded(_to_rows(end.direction, self.problem.instance.start))
+
+    @property
     def counts(self) -> DecisionCounts | None:
         """Returns how the decisions were made so far; None where all are exact."""
         return self.stepper.counts
@@ -180,19 +190,15 @@ class Walk:
         """
         if self.outcome is not None:
             return []
+        # before the limit: a certificate without a vertex has this outcome or none
+        self.outcome = self.outcome_at_start
+        if self.outcome is not None:
+            return []
         if self.max_steps is not None:
             limit = min(limit, self.max_steps - self.steps)
             if limit <= 0:
                 self.outcome = StepLimit()
                 return []
-        end = self.start_end
-        if end is not None:
-            self.outcome = (
-                LocalMinimum("bound")
-                if end.direction is None
-                else Unbounded(_to_rows(end.direction, self.problem.instance.start))
-            )
-            return []
         found = self.stepper.advance(self.steps + 1, limit)
         if not isinstance(found, list):
             self.outcome = found
