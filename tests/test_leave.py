@@ -14,7 +14,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from strategies import examples
 
-from exactdrl import Walk, record_walk, sample_experiment
+from exactdrl import Instance, Walk, read_instance, record_walk, sample_experiment, verify, write_instance
 from exactdrl.arithmetic.balls import BallVertex, Reach, UncertainError
 from exactdrl.arithmetic.exact import ExactArithmetic
 from exactdrl.arithmetic.filtered import FilteredArithmetic
@@ -52,6 +52,21 @@ def test_same_walk_where_units_are_zero(rule, instance):
         steps += more
     assert steps == list(exact)
     assert walk.outcome == exact.outcome
+
+
+@pytest.mark.parametrize("widths", [(2, 3, 2, 1), (2, 3, 3, 1)])
+def test_samples_of_weight_zero_bound_no_cell(widths, tmp_path):
+    """Where units are 0 on a group, the residual of a sample of weight 0, which is no kink, is not one that is met."""
+    drawn = sample_experiment(widths, samples=30, seed=3, bits=20)
+    weights = [(0, 1, 2, mpq(5, 7))[sample % 4] for sample in range(30)]
+    layers = [(layer.weight, layer.bias) for layer in drawn.layers]
+    instance = Instance.create(layers, drawn.inputs, drawn.targets, layer=1, start=drawn.start, weights=weights)
+    write_instance(instance, tmp_path / "a.json")
+    instance = read_instance(tmp_path / "a.json")
+    record_walk(Walk(instance), tmp_path / "a.drl")
+    record_walk(Walk(instance, arithmetic="exact"), tmp_path / "b.drl")
+    assert (tmp_path / "a.drl").read_bytes() == (tmp_path / "b.drl").read_bytes()
+    assert verify(tmp_path / "a.json", tmp_path / "a.drl").status == "accepted"
 
 
 @pytest.mark.parametrize(

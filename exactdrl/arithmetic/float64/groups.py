@@ -138,6 +138,7 @@ def first_near(problem: FloatProblem, vertex: FloatVertex, depth: int, sample: i
         for i in range(problem.inputs.shape[1]):
             for j in range(problem.widths[t]):
                 z, r = vertex.values[t, j, i], vertex.rates[t, j, i]
-                if z * r < 0.0 and abs(z + distance * r) <= 2.0**-30 * abs(z):
+                # strictly, since the value of what is no kink is ∞
+                if r != 0.0 and z * r < 0.0 and abs(z + distance * r) < 2.0**-30 * abs(z):
                     return t, j, i
     return depth, unit, sample
