@@ -1,6 +1,8 @@
 """`exactdrl sample`."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
@@ -16,12 +18,22 @@ from exactdrl.front.options import (
     parse_loss,
 )
 
+_Named = TypeVar("_Named")
+
 
 def _parse_widths(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[int, ...]:
     parts = value.split(",")
     if not all(part.isascii() and part.isdigit() and len(part) < 7 for part in parts):  # noqa: PLR2004 - no layer is wider
         raise click.BadParameter(f"{value!r} is not a list of widths like 4,5,4,3,2,1")
     return tuple(map(int, parts))
+
+
+def _parse(option: str, text: str, parse: Callable[[str], _Named]) -> _Named:
+    """Returns what a name means; a message of a bad one begins with the option."""
+    try:
+        return parse(text)
+    except InputError as error:
+        raise InputError(f"{option} {text}: {error}") from None
 
 
 @click.command("sample")
@@ -71,17 +83,14 @@ def sample_command(
     the start on [-20, 20]. Targets for the hinge loss are the signs of their draws. The same seed gives the same file,
     byte for byte.
     """
-    try:
-        instance = sample_experiment(
-            widths,
-            samples=samples,
-            seed=seed,
-            bits=bits,
-            loss=parse_loss(loss),
-            activation=parse_activation(activation),
-        )
-    except InputError as error:
-        raise click.UsageError(str(error)) from None
+    instance = sample_experiment(
+        widths,
+        samples=samples,
+        seed=seed,
+        bits=bits,
+        loss=_parse("--loss", loss, parse_loss),
+        activation=_parse("--activation", activation, parse_activation),
+    )
     write_instance(instance, path, force=force)
     summary = f"{path}: widths {','.join(map(str, widths))}, {samples} samples, seed {seed}, {bits} bits"
     click.echo(summary, err=path == STREAM)

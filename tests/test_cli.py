@@ -267,3 +267,27 @@ def test_streams(tmp_path):
     assert (resumed.returncode, resumed.stderr) == (2, b"error: -: only a file can be resumed\n")
     judged = subprocess.run([*command, "judge", "-", "--json"], input=made.stdout, capture_output=True, check=True)
     assert "verdict" in json.loads(judged.stdout)
+
+
+def test_names_of_losses_and_activations(tmp_path, capsys):
+    """A bad one is refused in one line that says the option, the name and what is wrong; nothing is written over."""
+    path = tmp_path / "a.json"
+    path.write_text("keep", encoding="ascii")
+    cases = [
+        ("--loss", "pinball:0", "loss.level is 0; it has to lie between 0 and 1"),
+        ("--loss", "pinball:1/2,3/2", "loss.level[1] is 1.5; it has to lie between 0 and 1"),
+        ("--loss", "two-slope:2,1", "loss.below is 2, which is greater than loss.above, 1;"),
+        ("--loss", "huber", "possible are absolute"),
+        ("--activation", "0,0", "an activation's slopes are 0 and 0"),
+        ("--activation", "tanh", "possible are relu"),
+    ]
+    for option, text, words in cases:
+        code, _, err = run(capsys, "sample", "-o", path, "--force", f"{option}={text}")
+        assert code == 2
+        (line,) = err.splitlines()
+        assert line.startswith(f"error: {option} {text}: ")
+        assert words in line
+    assert path.read_text(encoding="ascii") == "keep"
+    several = ("--loss", "pinball:1/4,4/5", "--widths", "2,2", "--samples", "3")
+    assert run(capsys, "sample", "-o", path, "--force", *several)[0] == 0
+    assert json.loads(path.read_text(encoding="ascii"))["loss"]["level"] == ["0.25", "0.8"]

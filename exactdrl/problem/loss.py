@@ -47,16 +47,21 @@ class Loss:
         if self.kind == "pinball":
             for index, level in enumerate(self.below):
                 if not 0 < level < 1:
-                    raise InputError(f"loss.level[{index}] is {to_number_text(level)}; it has to lie between 0 and 1")
+                    place = self._place("level", index)
+                    raise InputError(f"{place} is {to_number_text(level)}; it has to lie between 0 and 1")
         if self.kind == "two-slope":
             if len(self.below) != len(self.above):
                 raise InputError(f"loss.below has {len(self.below)} entries, loss.above has {len(self.above)}")
             for index, (below, above) in enumerate(zip(self.below, self.above, strict=True)):
                 if below > above:
                     raise InputError(
-                        f"loss.below[{index}] is {to_number_text(below)}, which is greater than loss.above[{index}], "
-                        f"{to_number_text(above)}, so that the loss would be concave at 0"
+                        f"{self._place('below', index)} is {to_number_text(below)}, which is greater than "
+                        f"{self._place('above', index)}, {to_number_text(above)}; the loss would be concave at 0"
                     )
+
+    def _place(self, key: str, index: int) -> str:
+        """Returns the place of a number of the loss, as an instance file has it."""
+        return f"loss.{key}[{index}]" if len(self.below) > 1 else f"loss.{key}"
 
     @classmethod
     def absolute(cls) -> "Loss":
