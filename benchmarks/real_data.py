@@ -11,8 +11,8 @@ of the fast check, and the seconds that the stand-alone checker takes on the who
 process, which reads its instance and loads the compiled kernel. The first line names the machine, and the time of five
 million additions of Python integers in a loop on it.
 
-Trained networks are trained by PyTorch, where it is installed: Adam on the mean absolute error, all layers. Their inputs
-are uniform on a cube, their targets a sine with noise. The walk begins with what the first layer has learnt.
+Trained networks are trained by PyTorch, where it is installed: Adam on the mean absolute error, all layers. Their
+inputs are uniform on a cube, their targets a sine with noise. The walk begins with what the first layer has learnt.
 """
 
 import argparse
@@ -170,13 +170,13 @@ def run_one(path: Path, rule: str) -> None:
     last, taken = time.process_time(), 0
 
     def note(step: Step) -> None:
-        """Keeps the time of a step that is not one in floats alone; of many of those the last is told."""
+        """Keeps the time of steps that are not certain in floats, with the part of those that were taken with them."""
         nonlocal last, taken
         now, count = time.process_time(), walk.counts.steps[1] if walk.counts is not None else walk.steps
         if step.basis is not None:
             judged.append(now - last)
         elif count > taken:
-            exact.append(now - last)
+            exact.extend([(now - last) / (count - taken)] * (count - taken))
         last, taken = now, count
 
     outcome = record_walk(walk, path.with_suffix(".drl"), force=True, on_step=note)
