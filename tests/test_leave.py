@@ -3,13 +3,14 @@
 import os
 import subprocess
 import sys
+from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 from flint import nmod_mat
-from gmpy2 import mpq
+from gmpy2 import mpq, mpz
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from strategies import examples
@@ -22,6 +23,7 @@ from exactdrl.arithmetic.float64 import leave
 from exactdrl.arithmetic.float64.state import RESTING
 from exactdrl.arithmetic.protocol import Edge, Move
 from exactdrl.cells.local_form import LocalForm
+from exactdrl.cells.scan import scan
 from exactdrl.certificate.fast_check import FalseClaimError, _plain, check_steps
 from exactdrl.certificate.reader import read_certificate
 from exactdrl.exact.linear import PRIME, to_integers, to_matrix
@@ -386,3 +388,33 @@ def test_conditions_are_needed(name):
         for mutation in (before, before + f"change({module}, {function!r}, {old!r}, {new!r})\n")
     ]
     assert outputs == ["True", "False"]
+
+
+@pytest.mark.parametrize("seed", [10, 34])
+def test_what_blocks_an_edge_exactly(monkeypatch, seed):
+    """An edge is blocked if and only if, of all kinks of all layers, one that vanishes moves against its bit."""
+    ask = ExactArithmetic.is_blocked
+    seen = Counter()
+
+    def compare(vertex, edge):
+        for one in [Edge(kink, is_flipped) for kink in vertex.basis for is_flipped in (False, True)]:
+            direction, _ = vertex.direction(one)
+            pattern = vertex.pattern.copy()
+            if one.is_flipped:
+                pattern.flip(one.kink)
+            rates = scan(vertex._problem, direction, mpz(0), pattern)
+            against = [
+                depth
+                for depth, layer in enumerate(vertex.values())
+                for value, rate, bit in zip(layer, rates[depth], pattern.bits[depth], strict=True)
+                if value == 0 and rate != 0 and (rate > 0) != bool(bit)
+            ]
+            assert ask(vertex, one) == bool(against)
+            seen[min(against, default=None)] += 1
+        return ask(vertex, edge)
+
+    monkeypatch.setattr(ExactArithmetic, "is_blocked", compare)
+    Walk(sample_experiment((2, 3, 2, 1), samples=60, seed=seed)).run()
+    # open edges, and such that only a kink above the trained layer blocks
+    assert seen[None] > 0
+    assert seen[1] > 0

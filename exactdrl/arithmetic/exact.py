@@ -206,8 +206,14 @@ class ExactArithmetic:
             # other kinks of the basis rest along the edge, whatever their bits are
             pattern = pattern.copy()
             pattern.flip(edge.kink)
-        met = first_breakpoint(pattern, self.values(), scan(self._problem, direction, mpz(0), pattern))
-        return met is not None and met.is_blocked
+        # only what vanishes can block, so that the layers above the last such kink are not asked for
+        places = list(map(self._problem.addresses.place, deeper))
+        last = max(depth for depth, _ in places)
+        rates = scan(self._problem, direction, mpz(0), pattern, last=last)
+        return any(
+            rates[depth][index] != 0 and (rates[depth][index] > 0) != bool(pattern.bits[depth][index])
+            for depth, index in places
+        )
 
     def _extra_kinks(self) -> tuple[dict[int, list[Kink]], list[Kink]]:
         """Returns the kinks that vanish and are not in the basis: the trained layer's own by unit, and deeper ones."""

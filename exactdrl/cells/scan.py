@@ -36,6 +36,7 @@ def scan(
     pattern: Pattern | None,
     *,
     on_layer: Callable[[int, list[fmpz]], None] | None = None,
+    last: int | None = None,
 ) -> Values:
     """Returns every kink's scaled preactivation or residual at numerators / denominator.
 
@@ -45,6 +46,7 @@ def scan(
         denominator: positive; or 0 for the rates along the direction `numerators`, which need a pattern.
         pattern: whose bits decide what passes; None to decide by the values' own signs.
         on_layer: called with each layer's depth and entries, before they are passed on: it may set the layer's bits.
+        last: the depth of the last layer that is asked for, 0 for the trained one; None for all.
 
     Returns:
         A list for each layer ℓ..L+1, entries in address order.
@@ -55,7 +57,7 @@ def scan(
     scale = to_fmpz(denominator)
     values: Values = []
     top = len(problem.widths) - 1
-    for depth in range(top + 1):
+    for depth in range((top if last is None else last) + 1):
         if depth:
             bits = pattern.bits[depth - 1] if pattern is not None else [entry > 0 for entry in values[-1]]
             passed = problem.pass_on(depth - 1, bits, values[-1])
