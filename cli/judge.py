@@ -10,7 +10,7 @@ import click
 
 from exactdrl import Instance, JudgeResult, judge
 from exactdrl.front.judged_layer import LayerResult
-from exactdrl.front.options import Size, check_format, refuse_existing
+from exactdrl.front.options import STREAM, Size, check_format, refuse_existing
 
 from .figure_options import size_option
 from .points import budget_option, point_options
@@ -44,7 +44,12 @@ def parse_free(value: str | None) -> Literal["layer", "all"] | int | None:
 @point_options
 @click.option("--free", metavar="layer|all|N", help=FREE_HELP)
 @budget_option
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="write the verdict with its proof to *.verdict")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="write the verdict with its proof to *.verdict; - is standard output",
+)
 @click.option(
     "--figure",
     type=click.Path(path_type=Path),
@@ -89,13 +94,11 @@ def judge_command(
         judged.save(output, force=force)
     if figure is not None:
         judged.save_figure(figure, title=instance.name, size=size, force=force)
-    return print_verdict(judged, time.monotonic() - began, as_json=as_json)
+    return print_verdict(judged, time.monotonic() - began, as_json=as_json, err=output == STREAM)
 
 
-def print_verdict(judged: JudgeResult | LayerResult, seconds: float, *, as_json: bool) -> int:
-    """Prints a verdict, and returns the exit code."""
-    if as_json:
-        click.echo(json.dumps(judged.to_dict() | {"seconds": round(seconds, 3)}))
-    else:
-        click.echo(str(judged))
+def print_verdict(judged: JudgeResult | LayerResult, seconds: float, *, as_json: bool, err: bool = False) -> int:
+    """Prints a verdict, to stderr with `err`, and returns the exit code."""
+    text = json.dumps(judged.to_dict() | {"seconds": round(seconds, 3)}) if as_json else str(judged)
+    click.echo(text, err=err)
     return 0 if judged.is_decided else UNDECIDED

@@ -10,7 +10,7 @@ from gmpy2 import mpq
 
 from exactdrl import InputError, observe, parse_rational
 from exactdrl.front.observed import Outputs, Progress
-from exactdrl.front.options import LINES, SPREAD, TABLE_ENDINGS, WINDOW, Size
+from exactdrl.front.options import LINES, SPREAD, STREAM, TABLE_ENDINGS, WINDOW, Size
 from exactdrl.front.progress import progress
 
 from .figure_options import format_option, size_option
@@ -48,7 +48,7 @@ def parse_spread(text: str) -> mpq:
     "claims",
     type=click.Path(path_type=Path),
     required=True,
-    help="write the claims to *.claims or *.claims.gz",
+    help="write the claims to *.claims or *.claims.gz; - is standard output, and the summary goes to stderr",
 )
 @click.option(
     "--window", type=click.IntRange(min=1), default=WINDOW, show_default=True, help="step lengths in a running mean"
@@ -123,12 +123,12 @@ def observe_command(
     paths, drawn = outputs.write(found)
     if as_json:
         written = {"tables": [str(path) for path in paths], "figures": [str(path) for path in drawn]}
-        click.echo(json.dumps(found.to_dict() | {"claims_file": str(claims)} | written))
-        return
-    for line in found.lines():
-        click.echo(line)
-    click.echo(f"claims       {claims} ({len(found.claims)})")
-    if paths:
-        click.echo(f"tables       {tables} ({len(paths)})")
-    if drawn:
-        click.echo(f"figures      {figures} ({len(drawn)} files)")
+        said = [json.dumps(found.to_dict() | {"claims_file": str(claims)} | written)]
+    else:
+        said = [*found.lines(), f"claims       {claims} ({len(found.claims)})"]
+        if paths:
+            said.append(f"tables       {tables} ({len(paths)})")
+        if drawn:
+            said.append(f"figures      {figures} ({len(drawn)} files)")
+    for line in said:
+        click.echo(line, err=claims == STREAM)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from exactdrl.front.exported import write_report
-from exactdrl.front.options import LINES
+from exactdrl.front.options import LINES, STREAM
 
 from .observe import JOBS_HELP, LINES_HELP, SEED_HELP, observing
 
@@ -13,7 +13,14 @@ from .observe import JOBS_HELP, LINES_HELP, SEED_HELP, observing
 @click.command("report")
 @click.argument("instance", type=click.Path(path_type=Path))
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("-o", "--output", "path", type=click.Path(path_type=Path), required=True, help="write the page to *.html")
+@click.option(
+    "-o",
+    "--output",
+    "path",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="write the page to *.html; - is standard output",
+)
 @click.option("--no-check", is_flag=True, help="do not run the stand-alone checker; the page then says so")
 @click.option("--lines", type=click.IntRange(min=0), default=LINES, show_default=True, help=LINES_HELP)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help=SEED_HELP)
@@ -39,4 +46,4 @@ def report_command(
             force=force,
             on_progress=on_progress,
         )
-    click.echo(path)
+    click.echo(path, err=path == STREAM)

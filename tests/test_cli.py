@@ -267,6 +267,18 @@ def test_streams(tmp_path):
     assert (resumed.returncode, resumed.stderr) == (2, b"error: -: only a file can be resumed\n")
     judged = subprocess.run([*command, "judge", "-", "--json"], input=made.stdout, capture_output=True, check=True)
     assert "verdict" in json.loads(judged.stdout)
+    # what is written has standard output for itself; words go to stderr
+    quick = ["--lines", "1", "--jobs", "1"]
+    for arguments, name, word in (
+        (("judge", files[0]), "a.verdict", b"verdict  "),
+        (("observe", *files, *quick), "a.claims", b"end  "),
+        (("report", *files, *quick), "a.html", b"-\n"),
+    ):
+        written = subprocess.run([*command, *arguments, "-o", str(tmp_path / name)], capture_output=True, check=True)
+        piped = subprocess.run([*command, *arguments, "-o", "-"], capture_output=True, check=True)
+        assert piped.stdout == (tmp_path / name).read_bytes()
+        assert word in piped.stderr
+        assert written.stderr == b""
 
 
 def test_names_of_losses_and_activations(tmp_path, capsys):

@@ -12,7 +12,7 @@ from exactdrl.exact.rationals import InputError, to_text
 from exactdrl.points.judge import JudgedPoint
 from exactdrl.points.setting import Theta
 from exactdrl.points.verdict import AffineProof, FormProof, MarginProof, Minimum, NotMinimum, Proof, Undecided
-from exactdrl.problem.output import write_new
+from exactdrl.problem.output import STREAM, write_new
 
 FORMAT, VERSION = "exactdrl-verdict", 1
 # what the checker reads: proofs/VERDICT.md, section 2
@@ -62,14 +62,14 @@ def verdict_text(judged: JudgedPoint, digest: str) -> str:
 
 
 def write_verdict(judged: JudgedPoint, digest: str, path: Path | str, *, force: bool = False) -> None:
-    """Writes a verdict to `*.verdict`, or compressed to `*.verdict.gz`.
+    """Writes a verdict to `*.verdict`, or compressed to `*.verdict.gz`; to standard output for the path `-`.
 
     Raises:
         InputError: the path has another ending, it exists and `force` is not set, it cannot be written, or it would
             be longer than the checker reads.
     """
     target = Path(path)
-    if not target.name.endswith((".verdict", ".verdict.gz")):
+    if target != STREAM and not target.name.endswith((".verdict", ".verdict.gz")):
         raise InputError(f"{target}: a verdict's name ends in .verdict or .verdict.gz")
     content = verdict_text(judged, digest).encode("ascii")
     if len(content) > _LONGEST:

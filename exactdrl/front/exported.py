@@ -176,7 +176,7 @@ def write_report(
     Args:
         problem: the instance's file.
         run: the certificate's file, which has to be whole.
-        path: the page's path, `*.html`.
+        path: the page's path, `*.html`, or `-` for standard output.
         check: whether the stand-alone checker is run; if not, the page says so.
         lines: see `observe`.
         seed: the seed of the random lines.
@@ -189,7 +189,7 @@ def write_report(
             rejects the certificate.
     """
     page = Path(path)
-    if page.suffix not in {".html", ".htm"}:
+    if page != STREAM and page.suffix not in {".html", ".htm"}:
         raise InputError(f"{page}: a report's name ends in .html")
     refuse_existing(page, force=force)
     found = make_report(

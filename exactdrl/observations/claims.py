@@ -18,7 +18,7 @@ from exactdrl.observations.brackets import Bracket
 from exactdrl.observations.density import LineDensity, TrajectoryDensity
 from exactdrl.observations.lengths import exponent_of
 from exactdrl.problem.instance import Matrix
-from exactdrl.problem.output import write_new
+from exactdrl.problem.output import STREAM, write_new
 
 FORMAT = "exactdrl-claims"
 VERSION = 1
@@ -136,12 +136,12 @@ def to_claims_text(instance: str, run: str, claims: Sequence[Claim]) -> str:
 
 
 def refuse_claims_name(path: Path) -> None:
-    """Refuses a path whose ending is not a claims file's.
+    """Refuses a path whose ending is not a claims file's, and which is not `-`, standard output.
 
     Raises:
         InputError: the path ends neither in .claims nor in .claims.gz.
     """
-    if not path.name.endswith((".claims", ".claims.gz")):
+    if path != STREAM and not path.name.endswith((".claims", ".claims.gz")):
         raise InputError(f"{path}: a claims file's name ends in .claims or .claims.gz")
 
 
