@@ -37,9 +37,19 @@ WIDTHS = [(1, 3, 1), (2, 3, 1), (1, 2, 2, 1), (2, 2, 2, 1), (1, 4, 1), (2, 3, 2,
 def small_experiments(draw):
     """Problems with few inputs, as theory papers have them: nearly every vertex has a unit that is 0."""
     widths, samples = draw(st.sampled_from(WIDTHS)), draw(st.integers(5, 16))
-    return sample_experiment(
+    drawn = sample_experiment(
         widths, samples=samples, seed=draw(st.integers(0, 9999)), bits=draw(st.sampled_from([2, 3, 4, 12, 53]))
     )
+    return weighted(drawn, draw(st.sampled_from([(1,), (0, 1, 2), (1, 1, 0, mpq(5, 7))])))
+
+
+def weighted(drawn, weights):
+    """The problem with weights of its samples, which are repeated; residuals of weight 0 are no kinks."""
+    if weights == (1,):
+        return drawn
+    layers = [(layer.weight, layer.bias) for layer in drawn.layers]
+    own = [weights[sample % len(weights)] for sample in range(len(drawn.inputs))]
+    return Instance.create(layers, drawn.inputs, drawn.targets, layer=1, start=drawn.start, weights=own)
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -59,10 +69,7 @@ def test_same_walk_where_units_are_zero(rule, instance):
 @pytest.mark.parametrize("widths", [(2, 3, 2, 1), (2, 3, 3, 1)])
 def test_samples_of_weight_zero_bound_no_cell(widths, tmp_path):
     """Where units are 0 on a group, the residual of a sample of weight 0, which is no kink, is not one that is met."""
-    drawn = sample_experiment(widths, samples=30, seed=3, bits=20)
-    weights = [(0, 1, 2, mpq(5, 7))[sample % 4] for sample in range(30)]
-    layers = [(layer.weight, layer.bias) for layer in drawn.layers]
-    instance = Instance.create(layers, drawn.inputs, drawn.targets, layer=1, start=drawn.start, weights=weights)
+    instance = weighted(sample_experiment(widths, samples=30, seed=3, bits=20), (0, 1, 2, mpq(5, 7)))
     write_instance(instance, tmp_path / "a.json")
     instance = read_instance(tmp_path / "a.json")
     record_walk(Walk(instance), tmp_path / "a.drl")
