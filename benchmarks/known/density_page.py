@@ -62,12 +62,12 @@ def compare(seeds: Sequence[Counts], one: str, two: str, parts: int) -> tuple[Sh
 
 
 def combine(words: Sequence[str]) -> str:
-    """Returns a claim's verdict from several comparisons: holds or fails if all do, with conditions if some do."""
+    """Returns a claim's verdict from those of its parts: holds or fails if all do, with conditions if some part does."""
     if all(word == HOLDS for word in words):
         return HOLDS
     if all(word == FAILS for word in words):
         return FAILS
-    return CONDITIONS if HOLDS in words else OPEN
+    return CONDITIONS if {HOLDS, CONDITIONS} & {*words} else OPEN
 
 
 def draw_ratios(known: dict[str, list[Counts]], path: Path) -> None:
@@ -158,7 +158,8 @@ def values(tables: Path, figures: Path) -> dict[str, str]:
     by_group, campaign_word = campaign_rows(tables)
     turned = combine([*words["minimum", "minimum turned"], campaign_word])
     equal = combine(words["minimum", "equal"])
-    along = combine([word for q in range(QUARTERS) for word in words["minimum", f"walk {q}/{QUARTERS}"]])
+    first = combine(words["minimum", f"walk 0/{QUARTERS}"])
+    later = combine([word for q in range(1, QUARTERS) for word in words["minimum", f"walk {q}/{QUARTERS}"]])
     rows = {count: [row for row in read_rows(path) if row["parts"]] for count, path in paths.items()}
     every = sum(row["kinks"] for row in rows["kinks"] if row["place"] == "minimum")
     residual = sum(row["residual_kinks"] for row in rows["kinks"] if row["place"] == "minimum")
@@ -167,8 +168,9 @@ def values(tables: Path, figures: Path) -> dict[str, str]:
         "campaign": by_group,
         "word_turned": turned,
         "word_equal": equal,
-        "word_along": along,
-        "word": combine([turned, equal, along]),
+        "word_first": first,
+        "word_later": later,
+        "word": combine([turned, equal, first, later]),
         "cells_equal": share_words(compare(known["cells"], "minimum", "equal", PARTS[0])[0]),
         "cells_turned": share_words(compare(known["cells"], "minimum", "minimum turned", PARTS[0])[0]),
         "kinks_equal": share_words(compare(known["kinks"], "minimum", "equal", PARTS[0])[0]),

@@ -101,8 +101,8 @@ def of_walks(tables: Path) -> list[Statement]:
             "more and smaller regions around local minima",
             density["word"],
             "[density](density.md); against points as far from 0: "
-            f"{density['word_turned']}; of the same loss: {density['word_equal']}; earlier on the walk: "
-            f"{density['word_along']}",
+            f"{density['word_turned']}; of the same loss: {density['word_equal']}; where the walk "
+            f"begins: {density['word_first']}; earlier on the walk: {density['word_later']}",
         ),
         Statement(
             HINZ,
