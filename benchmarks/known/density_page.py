@@ -174,6 +174,7 @@ def values(tables: Path, figures: Path) -> dict[str, str]:
         "cells_equal": share_words(compare(known["cells"], "minimum", "equal", PARTS[0])[0]),
         "cells_turned": share_words(compare(known["cells"], "minimum", "minimum turned", PARTS[0])[0]),
         "kinks_equal": share_words(compare(known["kinks"], "minimum", "equal", PARTS[0])[0]),
+        "kinks_half": share_words(compare(known["kinks"], "minimum", f"walk {QUARTERS // 2}/{QUARTERS}", PARTS[0])[0]),
         "kinks_turned": share_words(compare(known["kinks"], "minimum", "minimum turned", PARTS[0])[0]),
         "ranks": table(
             ("counted", "with the distance from 0", "with the loss"),
