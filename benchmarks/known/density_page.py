@@ -62,7 +62,7 @@ def compare(seeds: Sequence[Counts], one: str, two: str, parts: int) -> tuple[Sh
 
 
 def combine(words: Sequence[str]) -> str:
-    """Returns a claim's verdict from those of its parts: holds or fails if all do, with conditions if some part does."""
+    """Returns a claim's verdict from those of its parts: holds or fails if all do, with conditions if some do."""
     if all(word == HOLDS for word in words):
         return HOLDS
     if all(word == FAILS for word in words):
