@@ -91,7 +91,8 @@ def record(
         return Vertex(oracle.to_fractions(walk.vertex), on, basis, oracle.to_fraction(walk.loss))
 
     # a loss that is constant for certain has no walk
-    assume(not isinstance(walk.first_vertex, StartEnd))
+    if isinstance(walk.first_vertex, StartEnd):
+        reject()
     phase1 = [oracle.to_fractions(walk.problem.to_full(point)) for point in walk.first_vertex.points]
     vertices, steps = [now()], []
     for step in walk:
