@@ -43,6 +43,8 @@ SLOWEST = 20
 _MOST_CELLS = 3_000
 # seeds that one task of a worker has; also the mutants of one problem, so that the walks cost little
 _TASK = 300
+# of some seeds: how often each answer came, what is to be told, and processor seconds
+Found = tuple[Counter[str], list[str], float]
 
 
 # --- verdicts --------------------------------------------------------------------------------------------------------
@@ -182,28 +184,27 @@ def check_times(widths: tuple[int, ...], samples: int, seeds: range) -> tuple[st
 # --- the command -----------------------------------------------------------------------------------------------------
 
 
-def _check_verdicts(deadline: float | None, seeds: range) -> tuple[Counter[str], list[str], float]:
+def _check_verdicts(deadline: float | None, seeds: range) -> Found:
+    return _collect(deadline, seeds, check_verdict)
+
+
+def _check_mutants(deadline: float | None, seeds: range) -> Found:
+    with tempfile.TemporaryDirectory(prefix="exactdrl-soak-") as name:
+        find_case = cache(lambda group: Case(Path(name), group % len(PROBLEMS), group))
+        return _collect(
+            deadline,
+            seeds,
+            lambda seed: check_mutant(load_mutant_checker(), find_case(seed // _TASK), random.Random(seed)),
+        )
+
+
+def _collect(deadline: float | None, seeds: range, check: Callable[[int], str]) -> Found:
     found, told, began = Counter[str](), list[str](), time.process_time()
     for seed in _until(deadline, seeds):
-        words = check_verdict(seed)
+        words = check(seed)
         found[words] += 1
         if words.startswith(("FAULT", "undecided")) or "not said" in words:
             told.append(f"  seed {seed}: {words}")
-    return found, told, time.process_time() - began
-
-
-def _check_mutants(deadline: float | None, seeds: range) -> tuple[Counter[str], list[str], float]:
-    found, told, began = Counter[str](), list[str](), time.process_time()
-    cases: dict[int, Case] = {}
-    with tempfile.TemporaryDirectory(prefix="exactdrl-soak-") as name:
-        for seed in _until(deadline, seeds):
-            group = seed // _TASK
-            if group not in cases:
-                cases = {group: Case(Path(name), group % len(PROBLEMS), group)}
-            words = check_mutant(load_mutant_checker(), cases[group], random.Random(seed))
-            found[words] += 1
-            if words.startswith("FAULT"):
-                told.append(f"  seed {seed}: {words}")
     return found, told, time.process_time() - began
 
 
@@ -216,7 +217,7 @@ def _until(deadline: float | None, seeds: range) -> Iterator[int]:
 
 def soak(
     title: str,
-    check: Callable[[float | None, range], tuple[Counter[str], list[str], float]],
+    check: Callable[[float | None, range], Found],
     seeds: range,
     deadline: float | None,
     jobs: int,

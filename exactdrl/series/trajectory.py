@@ -154,16 +154,13 @@ def _box(problem: IntegerProblem, segment: Segment, points: list[arb_mat], first
         radii = np.array([[float(entry.rad()) for entry in row] for row in entries], dtype=np.float64)
         # more than the radius and the errors of rounding the middle and this sum together
         slack = 2 * radii + 2.0**-50 * np.abs(middles) + 2.0**-1000
-        least = _floors(entries, middles - slack, middles + slack, min)
-        greatest = _floors(entries, -middles - slack, slack - middles, max)
-    if least is None or greatest is None:
-        # a coordinate is a multiple of 1/1024, or too near to such a multiple; it is often 0, since a unit is
-        for row, zeros in zip(entries, islice(_find_zeros(problem, segment), first, None), strict=True):
-            for column in zeros:
-                row[column] = arb(0)
-        with ctx.workprec(PRECISION):
-            least = _floors(entries, middles - slack, middles + slack, min)
-            greatest = _floors(entries, -middles - slack, slack - middles, max)
+        least, greatest = _extremes(entries, middles, slack)
+        if least is None or greatest is None:
+            # a coordinate is a multiple of 1/1024, or too near to such a multiple; it is often 0, since a unit is
+            for row, zeros in zip(entries, islice(_find_zeros(problem, segment), first, None), strict=True):
+                for column in zeros:
+                    row[column] = arb(0)
+            least, greatest = _extremes(entries, middles, slack)
     if least is None or greatest is None:
         floors = []
         for vertex in replay_segment(problem, segment):
@@ -191,6 +188,16 @@ def _find_zeros(problem: IntegerProblem, segment: Segment) -> Iterator[list[int]
         )
         dead = [unit for unit, count in own.items() if count == problem.rank]
         yield [unit * problem.rank + column for unit in dead for column in range(problem.rank)]
+
+
+def _extremes(
+    entries: list[list[arb]], middles: NDArray[np.float64], slack: NDArray[np.float64]
+) -> tuple[list[mpz] | None, list[mpz] | None]:
+    """Returns the least and the greatest ⌊1024 θ⌋ of each coordinate, each None where the balls leave one open."""
+    return (
+        _floors(entries, middles - slack, middles + slack, min),
+        _floors(entries, -middles - slack, slack - middles, max),
+    )
 
 
 def _floors(
